@@ -1,0 +1,108 @@
+/*
+ * One end of a channel: the protocol of abi/channel.h, and nothing else.
+ *
+ * An end knows its own segment (mapped for writing) and its peer's (read-only, and hostile: every value read from it is
+ * checked before use). It does not sleep, open or map anything; lib/session does. One thread uses an end.
+ *
+ * What a crash leaves behind is argued in end.c, and tests/channel kills both sides after every single store.
+ */
+#ifndef GROVE_CHANNEL_END_H
+#define GROVE_CHANNEL_END_H
+
+#include "grove/abi/channel.h"
+#include "grove/abi/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct channel_end;
+
+size_t channel_end_bytes(void);
+/*
+ * Set up an end over its own mapped segment. If the segment carries an earlier instance's work (`resumed`), positions,
+ * numbers, arena blocks in use and reply marks are taken from it, each checked. Memory is the caller's. GROVE_INVALID
+ * (layout), GROVE_CORRUPT (the earlier instance left nonsense: the channel must be closed).
+ */
+int channel_end_init(struct channel_end *end, enum grove_channel_role role, const struct grove_channel_layout *layout,
+                     void *own_segment, bool resumed);
+void channel_end_deinit(struct channel_end *end);
+/*
+ * The peer's segment, or that of its next instance; until the first call the peer's positions count as 0. A record that
+ * is being read stays valid where it is: the caller keeps the old mapping until channel_end_is_reading(end) is false for it.
+ */
+int channel_end_attach_peer(struct channel_end *end, const void *peer_segment);
+bool channel_end_has_peer(const struct channel_end *end);
+/* Is some taken and uncompleted record, or some held block, inside this mapping of the peer? */
+bool channel_end_is_reading(const struct channel_end *end, const void *peer_segment);
+
+/* ---- produce ---- */
+
+/*
+ * Room for a record with this payload; *record points into the lane, header not yet filled in but for size and length.
+ * GROVE_AGAIN: no room now. GROVE_TOO_LARGE: never (over half the lane). GROVE_CORRUPT: the peer's position is nonsense.
+ */
+int channel_end_reserve(struct channel_end *end, enum grove_lane lane, size_t payload_bytes, struct grove_record **record);
+/*
+ * Make the reserved record visible. Returns true if the peer sleeps and must be woken (channel_end_signal, then by
+ * *waiting: futex on the own signal word, or the doorbell). A REPLY or ERROR first gets its reply mark.
+ */
+bool channel_end_publish(struct channel_end *end, enum grove_lane lane, enum grove_waiting *waiting);
+/* The number for the next request; stored in the segment before it returns, so no instance uses it twice. */
+uint64_t channel_end_next_number(struct channel_end *end);
+/* Bytes published on a lane that the peer has not completed. */
+int channel_end_pending(struct channel_end *end, enum grove_lane lane, uint64_t *bytes);
+
+/* ---- consume ---- */
+
+struct channel_taken {
+    const struct grove_record *record; /* in the peer's memory: may change under the reader */
+    struct grove_record header;        /* private copy, checked: trust this one */
+    const void *payload;
+    uint64_t end_position;
+    uint32_t ticket;     /* for channel_end_complete */
+    uint8_t lane;
+    bool is_redelivered; /* an earlier instance may have begun to handle it */
+    bool is_answered;    /* call whose reply an earlier instance published: complete it, do not run the handler */
+};
+/*
+ * The next record of a lane that this instance has not taken yet. GROVE_AGAIN: nothing there, or GROVE_REPLY_MARKS taken
+ * ones are uncompleted. GROVE_CORRUPT: the peer broke the protocol; stop using the channel.
+ */
+int channel_end_take(struct channel_end *end, enum grove_lane lane, struct channel_taken *taken);
+/*
+ * The handler has returned. Any order; the read position moves over the completed prefix. Returns whether to wake the
+ * peer as channel_end_publish does (only if it waits for room).
+ */
+bool channel_end_complete(struct channel_end *end, const struct channel_taken *taken, enum grove_waiting *waiting);
+/* A slice of a taken record, checked against the arena it names. GROVE_CORRUPT. */
+int channel_end_slice(struct channel_end *end, const struct channel_taken *taken, unsigned index, const void **data,
+                      size_t *length_bytes);
+/* Keep a slice's blocks past completion. GROVE_EXHAUSTED after GROVE_HELD_MAX. */
+int channel_end_hold(struct channel_end *end, const struct channel_taken *taken, unsigned index, uint32_t *hold);
+void channel_end_release(struct channel_end *end, uint32_t hold);
+
+/* ---- arena ---- */
+
+/* Blocks in the own arena. GROVE_AGAIN: none free now; GROVE_TOO_LARGE. */
+int channel_end_loan(struct channel_end *end, size_t length_bytes, void **data, uint64_t *offset_bytes);
+void channel_end_loan_return(struct channel_end *end, uint64_t offset_bytes);
+
+/* ---- sleeping ---- */
+
+/*
+ * Say that this end is about to sleep, and how; returns false if there is something to do after all (then nothing was
+ * said). *signal is the value of the peer's signal word to sleep on. GROVE_AWAKE takes it back.
+ */
+bool channel_end_prepare_sleep(struct channel_end *end, enum grove_waiting how, bool for_room, uint32_t *signal);
+void channel_end_awake(struct channel_end *end);
+/* The word that the peer of this end sleeps on (own) and that this end sleeps on (peer's; NULL without a peer). */
+uint32_t *channel_end_own_signal(struct channel_end *end);
+const uint32_t *channel_end_peer_signal(const struct channel_end *end);
+void channel_end_signal(struct channel_end *end); /* increment the own signal word */
+bool channel_end_peer_is_closed(const struct channel_end *end);
+/* Where the peer last ran, + 1; 0 unknown. And where this end runs. */
+uint32_t channel_end_peer_processor(const struct channel_end *end);
+void channel_end_set_processor(struct channel_end *end, uint32_t processor_plus_one);
+
+#endif
