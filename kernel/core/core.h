@@ -56,6 +56,7 @@ void core_request(struct core *core, machine_container container, const struct g
 /* Events from the machine. */
 void core_container_started(struct core *core, machine_container container, int status, enum grove_layer layer,
                             int32_t detail);
+void core_container_ready(struct core *core, machine_container container); /* READY=1 on its notify socket */
 void core_container_exited(struct core *core, machine_container container, enum grove_exit_cause cause, int32_t detail);
 void core_container_frozen(struct core *core, machine_container container);
 void core_container_over_budget(struct core *core, machine_container container, uint32_t resource, uint64_t used,

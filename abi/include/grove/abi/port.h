@@ -373,7 +373,8 @@ struct grove_container_reply {
     int32_t detail; /* the machine's own error number, for people */
 };
 
-/* CONTAINER_STREAMS: needs CONTROL. Reply objects: the read ends of the log streams (out, error), kept by the kernel. */
+/*
+ * CONTAINER_STREAMS: grove_container_read, by handle or by name; needs CONTROL, or PROC_CONTROL. Reply objects: the read ends of the log streams (out, error), kept by the kernel too. */
 
 /* PROJECT_CREATE: a node in the tree of projects with a budget inside its parent's. Reply: grove_handle_reply. */
 struct grove_project_create {
