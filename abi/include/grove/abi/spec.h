@@ -59,6 +59,8 @@ struct grove_spec_capability {
 enum grove_spec_capability_flags {
     GROVE_SPEC_CAPABILITY_OPTIONAL = 1u << 0, /* a path that does not exist is left out and does not fail the start */
     GROVE_SPEC_CAPABILITY_CREATE = 1u << 1,   /* FS_WRITE of a folder that is made if missing (a service's state) */
+    GROVE_SPEC_CAPABILITY_HELD = 1u << 2,     /* in the table to be handed on (`grants:` of a manifest); the machine opens
+                                               * nothing of it in the container's own view */
 };
 
 /* provides: name and version. requires: name, at least `version`, below `below` (0.0.0: no upper bound). */
