@@ -59,23 +59,34 @@ struct grove_channel_layout {
 };
 
 enum grove_waiting { GROVE_AWAKE = 0, GROVE_WAITING_FUTEX = 1, GROVE_WAITING_BELL = 2 };
+/*
+ * The `waiting` word: how the owner sleeps, whether it also waits for room (else a completion need not wake it), and
+ * above that a count of its sleeps, so that a peer wakes it once for each sleep and not once for each record.
+ */
+#define GROVE_WAITING_HOW 3u
+#define GROVE_WAITING_FOR_ROOM 4u
+#define GROVE_WAITING_COUNT_SHIFT 3u
 #define GROVE_SIGNAL_CLOSED 0x80000000u /* bit of signal; the low 31 bits count wake-ups */
 
 /* One page. Every field is written by the segment's owner only; the kernel writes signal after the owner's death. */
 struct grove_control {
     _Alignas(64) uint32_t signal;  /* futex word the *peer* sleeps on */
-    _Alignas(64) uint32_t waiting; /* enum grove_waiting: how the owner sleeps */
+    _Alignas(64) uint64_t waiting; /* enum grove_waiting in its low bits: how the owner sleeps */
     uint32_t processor;            /* where the owner last ran + 1; 0 unknown. A hint for spinning */
     struct {
         _Alignas(64) uint64_t write_position; /* of the owner's outgoing lane */
     } out[GROVE_LANES];
     struct {
         _Alignas(64) uint64_t read_position; /* the owner has completed the peer's lane up to here */
+        uint64_t taken_position; /* and may have begun on what ends up to here: redelivered to its next instance */
     } in[GROVE_LANES];
     _Alignas(64) uint64_t next_number;         /* number of the owner's next request; stored before it is used */
     uint64_t reply_count[GROVE_LANES];         /* entries ever written to the reply marks of a lane */
-    _Alignas(64) uint64_t held[GROVE_HELD_MAX]; /* peer arena blocks the owner keeps past completion: offset + 1; 0 free */
+    _Alignas(64) uint64_t held[GROVE_HELD_MAX]; /* peer arena ranges the owner keeps past completion, or 0 */
 };
+
+/* A held range: offset + 1 in the low 32 bits, length in the high 32; both fit, see GROVE_ARENA_BYTES_MAX. */
+#define GROVE_HELD(offset_bytes, length_bytes) ((uint64_t)(length_bytes) << 32 | ((uint64_t)(offset_bytes) + 1u))
 
 /*
  * Written before the reply is published; it counts once end_position <= write_position of the lane. A new instance
@@ -88,7 +99,7 @@ struct grove_reply_mark {
 };
 
 enum grove_record_kind {
-    GROVE_RECORD_PAD = 1,     /* fills the lane up to its end; nothing else in it counts */
+    GROVE_RECORD_PAD = 1,     /* fills the lane up to its end; nothing else in it counts. Fewer bytes than a header: none */
     GROVE_RECORD_MESSAGE = 2, /* one way */
     GROVE_RECORD_CALL = 3,    /* wants a reply with the same number, in the same lane */
     GROVE_RECORD_REPLY = 4,
