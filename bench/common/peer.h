@@ -19,6 +19,7 @@ struct peer {
     void (*call)(void *client, const void *data, size_t bytes); /* and wait for the answer */
     void (*send)(void *client, const void *data, size_t bytes); /* one way; NULL: has none */
     size_t largest_bytes;
+    void (*place)(void *client, int processor); /* the server runs already (serve is NULL): move it there */
 };
 
 /* main of every peer program: measures and prints one line of JSON. */
