@@ -1,0 +1,56 @@
+/*
+ * What is said to the log service, on the endpoint "system.log". Same conventions as the registry's protocol.
+ */
+#ifndef SERVERS_LOG_PROTOCOL_H
+#define SERVERS_LOG_PROTOCOL_H
+
+#include "grove/abi/port.h"
+
+#define LOG_ENDPOINT "system.log"
+#define LOG_PROTOCOL_VERSION 1u
+
+enum log_method {
+    LOG_ATTACH = 1, /* log_attach, one way, from init and registry: this container may have new streams */
+    LOG_READ = 2,   /* log_read -> log_page, chunks */
+    LOG_FORGET = 3, /* log_attach, one way: the container is gone; what it wrote is kept */
+};
+
+struct log_attach {
+    uint32_t version, reserved;
+    struct grove_name name;
+};
+
+enum log_read_flags {
+    LOG_READ_FROM_POSITION = 1u << 0, /* go on at `segment`, `offset_bytes`; else at the last `lines` lines */
+    LOG_READ_WAIT = 1u << 1,          /* nothing there: answer when there is, or at the deadline */
+};
+struct log_read {
+    uint32_t version, flags;
+    struct grove_name name;
+    uint32_t lines;         /* 0: all that is kept */
+    uint32_t segment;
+    uint64_t offset_bytes;
+    uint64_t since_ns;      /* wall clock: nothing older */
+};
+
+/*
+ * Chunks follow: struct log_chunk and its bytes, padded to 8. A chunk is what was read at one time: it may begin and end
+ * inside a line; the reader puts lines together. At least the asked number of lines is there, the first may be a part.
+ */
+struct log_page {
+    uint32_t version, count;
+    uint32_t segment;      /* where to go on */
+    uint32_t is_end;       /* 1: nothing more is there now */
+    uint64_t offset_bytes;
+};
+
+enum log_stream { LOG_STREAM_OUT = 0, LOG_STREAM_ERROR = 1, LOG_STREAM_LOG = 2 /* said by the log service itself */ };
+struct log_chunk {
+    uint64_t time_ns; /* wall clock, since 1970 */
+    uint32_t length_bytes;
+    uint32_t stream; /* enum log_stream */
+};
+
+#define LOG_PAGE_BYTES 28672u
+
+#endif
