@@ -83,7 +83,7 @@ static int split_prefix(char *host, unsigned address_bits, uint8_t *prefix_bits,
 
 static int parse_numeric_host(char *host, int family, struct grove_address *address, struct problem problem) {
     unsigned address_bits = family == AF_INET ? 32 : 128;
-    uint8_t prefix_bits, bytes[16] = {0};
+    uint8_t prefix_bits = 0, bytes[16] = {0};
     int status = split_prefix(host, address_bits, &prefix_bits, problem);
     if (status < 0)
         return status;
