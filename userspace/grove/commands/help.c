@@ -1,0 +1,40 @@
+/*
+ * grove help: the help of a command, its man page, or a completion script.
+ */
+#include "userspace/grove/help.h"
+
+static const struct command_option options[] = {
+    {"man", 0, NULL, "print the source of the man page"},
+    {"completion", 0, "SHELL", "print the completion script for bash, zsh or fish"},
+    {0},
+};
+
+static int run(struct invocation *invocation) {
+    const char *shell = command_value(invocation, "completion");
+    const char *name = invocation->arguments[0];
+    const struct command *command = name ? command_find(name) : NULL;
+    if (shell)
+        return help_completion(shell, stdout)
+                   ? COMMAND_OK
+                   : command_misused(invocation, "there is completion for bash, zsh and fish, not for \"%s\"", shell);
+    if (name && !command)
+        return command_misused(invocation, "there is no command \"%s\"; \"grove --help\" lists them", name);
+    if (command_has(invocation, "man"))
+        help_man(command, stdout);
+    else if (command)
+        help_command(command, stdout);
+    else
+        help_overview(stdout);
+    return COMMAND_OK;
+}
+
+const struct command command_help = {
+    .name = "help",
+    .summary = "explain a command",
+    .usage = "[COMMAND]",
+    .description = "Prints the help of a command, or the list of commands.",
+    .operands = COMMAND_OPERANDS_COMMAND,
+    .maximum = 1,
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,46 @@
+/*
+ * The session of a command with the running kernel.
+ */
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "userspace/grove/command.h"
+
+const char *command_socket(const struct invocation *invocation) {
+    static char *path;
+    if (!path && asprintf(&path, "%s/kernel.sock", invocation->run_folder) < 0)
+        path = NULL;
+    return path ? path : "kernel.sock";
+}
+
+/* A socket file alone says nothing: the kernel that made it may be dead. */
+bool command_kernel_runs(const struct invocation *invocation) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int length = snprintf(address.sun_path, sizeof(address.sun_path), "%s", command_socket(invocation));
+    if (length < 0 || (size_t)length >= sizeof(address.sun_path))
+        return false;
+    int descriptor = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (descriptor < 0)
+        return false;
+    bool runs = connect(descriptor, (struct sockaddr *)&address, sizeof(address)) == 0;
+    close(descriptor);
+    return runs;
+}
+
+int command_connect(const struct invocation *invocation, struct grove_session **session) {
+    static struct grove_session *opened;
+    if (!opened) {
+        const struct grove_session_options options = {.path = command_socket(invocation), .descriptor = -1};
+        int status = grove_session_open(&options, &opened);
+        if (status == GROVE_NOT_FOUND)
+            return command_fail(invocation,
+                                "no kernel runs in %s; \"grove up\" starts one, and --run names another folder",
+                                invocation->run_folder);
+        if (status < 0)
+            return command_fail_library(invocation, "the kernel in %s cannot be reached", invocation->run_folder);
+    }
+    *session = opened;
+    return 0;
+}
