@@ -32,6 +32,11 @@ void channel_end_deinit(struct channel_end *end);
  * is being read stays valid where it is: the caller keeps the old mapping until channel_end_is_reading(end) is false for it.
  */
 int channel_end_attach_peer(struct channel_end *end, const void *peer_segment);
+/*
+ * Call it after each attach: the peer's next instance may have gone to sleep before this end looked at its segment, so
+ * what was published or completed meanwhile did not wake it. Returns what channel_end_publish does.
+ */
+bool channel_end_must_wake(struct channel_end *end, enum grove_waiting *waiting);
 bool channel_end_has_peer(const struct channel_end *end);
 /* Is some taken and uncompleted record, or some held block, inside this mapping of the peer? */
 bool channel_end_is_reading(const struct channel_end *end, const void *peer_segment);
@@ -42,7 +47,8 @@ bool channel_end_is_reading(const struct channel_end *end, const void *peer_segm
  * Room for a record with this payload; *record points into the lane, header not yet filled in but for size and length.
  * GROVE_AGAIN: no room now. GROVE_TOO_LARGE: never (over half the lane). GROVE_CORRUPT: the peer's position is nonsense.
  */
-int channel_end_reserve(struct channel_end *end, enum grove_lane lane, size_t payload_bytes, struct grove_record **record);
+int channel_end_reserve(struct channel_end *end, enum grove_lane lane, size_t payload_bytes,
+                        struct grove_record **record);
 /*
  * Make the reserved record visible. Returns true if the peer sleeps and must be woken (channel_end_signal, then by
  * *waiting: futex on the own signal word, or the doorbell). A REPLY or ERROR first gets its reply mark.
@@ -57,13 +63,13 @@ int channel_end_pending(struct channel_end *end, enum grove_lane lane, uint64_t 
 
 struct channel_taken {
     const struct grove_record *record; /* in the peer's memory: may change under the reader */
-    struct grove_record header;        /* private copy, checked: trust this one */
+    struct grove_record header; /* private copy, checked: trust this one */
     const void *payload;
     uint64_t end_position;
-    uint32_t ticket;     /* for channel_end_complete */
+    uint32_t ticket; /* for channel_end_complete */
     uint8_t lane;
     bool is_redelivered; /* an earlier instance may have begun to handle it */
-    bool is_answered;    /* call whose reply an earlier instance published: complete it, do not run the handler */
+    bool is_answered; /* call whose reply an earlier instance published: complete it, do not run the handler */
 };
 /*
  * The next record of a lane that this instance has not taken yet. GROVE_AGAIN: nothing there, or GROVE_REPLY_MARKS taken
@@ -84,15 +90,24 @@ void channel_end_release(struct channel_end *end, uint32_t hold);
 
 /* ---- arena ---- */
 
-/* Blocks in the own arena. GROVE_AGAIN: none free now; GROVE_TOO_LARGE. */
+/*
+ * A block in the own arena. Publishing a record with a slice of it (space SENDER) takes the loan over: the block comes
+ * back when that record is completed and the peer does not hold it. GROVE_AGAIN: none free now, or, after a take-over,
+ * the peer is not attached yet. GROVE_TOO_LARGE: larger than the arena.
+ */
 int channel_end_loan(struct channel_end *end, size_t length_bytes, void **data, uint64_t *offset_bytes);
+/* Loan the block around this offset once more, so that it can go out in several records. GROVE_INVALID, GROVE_EXHAUSTED. */
+int channel_end_loan_keep(struct channel_end *end, uint64_t offset_bytes);
+/* Not published after all, or kept and no longer needed. */
 void channel_end_loan_return(struct channel_end *end, uint64_t offset_bytes);
 
 /* ---- sleeping ---- */
 
 /*
  * Say that this end is about to sleep, and how; returns false if there is something to do after all (then nothing was
- * said). *signal is the value of the peer's signal word to sleep on. GROVE_AWAKE takes it back.
+ * said). *signal is the value of the peer's signal word to sleep on; if it has GROVE_SIGNAL_CLOSED, nobody will change
+ * that word again: sleep on the kernel's notices. The same without a peer, where *signal is 0. After the sleep,
+ * whatever ended it, channel_end_awake. `for_room`: a completion by the peer ends the sleep too.
  */
 bool channel_end_prepare_sleep(struct channel_end *end, enum grove_waiting how, bool for_room, uint32_t *signal);
 void channel_end_awake(struct channel_end *end);

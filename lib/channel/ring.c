@@ -1,0 +1,350 @@
+/*
+ * Lanes: single-producer rings of records, published and completed by position.
+ *
+ *         read_position          taken               write_position
+ *     ----------|------------------|----------------------|---------------- (mod lane size)
+ *      completed   being handled     visible, not taken      free, or a reservation being filled
+ *
+ * A record never wraps. Where it does not fit before the end of the lane, a PAD record fills the rest, or nothing where
+ * not even a header fits; producer and consumer step over both in the same way, so a position means the same place
+ * to both. A PAD becomes visible together with the record behind it, so no lane ends in one.
+ *
+ * Invariants: read <= taken <= peer_write <= read + lane size, all multiples of 16. Positions of the peer are loaded
+ * when the last value seen is used up, and never used before they have been checked against these.
+ *
+ * A crash leaves the reservation invisible, and taken records uncompleted: the next instance takes them again.
+ */
+#include "lib/channel/internal.h"
+
+static uint64_t align_record(uint64_t size_bytes) {
+    return (size_bytes + GROVE_RECORD_ALIGN - 1u) & ~(uint64_t)(GROVE_RECORD_ALIGN - 1u);
+}
+
+static int broken(struct channel_end *end) {
+    end->is_broken = true;
+    return GROVE_CORRUPT;
+}
+
+int lane_out_refresh(struct channel_end *end, unsigned lane) {
+    struct lane_out *out = &end->out[lane];
+    if (end->peer_control == NULL)
+        return 0;
+    /* Pairs with the ordered store in channel_end_complete: what the peer has completed it no longer reads. */
+    uint64_t read = load_acquire(&end->peer_control->in[lane].read_position);
+    if (read == out->peer_read)
+        return 0;
+    if (read < out->peer_read || read > out->write || read % GROVE_RECORD_ALIGN != 0)
+        return broken(end);
+    out->peer_read = read;
+    if (out->sliced_count != 0)
+        arena_reclaim(end, lane);
+    return end->is_broken ? GROVE_CORRUPT : 0;
+}
+
+int lane_in_refresh(struct channel_end *end, unsigned lane) {
+    struct lane_in *in = &end->in[lane];
+    if (end->peer_control == NULL)
+        return 0;
+    /* Pairs with the ordered store in channel_end_publish: records below it are complete. */
+    uint64_t write = load_acquire(&end->peer_control->out[lane].write_position);
+    if (write < in->peer_write || write - in->read > in->lane_bytes || write % GROVE_RECORD_ALIGN != 0)
+        return broken(end);
+    in->peer_write = write;
+    return 0;
+}
+
+/* ---- produce ---- */
+
+int channel_end_reserve(struct channel_end *end, enum grove_lane lane, size_t payload_bytes,
+                        struct grove_record **record) {
+    struct lane_out *out = &end->out[lane];
+    if (payload_bytes > out->lane_bytes / 2u - RECORD_HEADER_BYTES)
+        return GROVE_TOO_LARGE;
+    if (end->is_broken)
+        return GROVE_CORRUPT;
+    uint64_t size = align_record(RECORD_HEADER_BYTES + payload_bytes);
+    uint64_t to_end = out->lane_bytes - (out->write & (out->lane_bytes - 1u));
+    uint64_t pad = size <= to_end ? 0 : to_end;
+    if (pad + size > out->lane_bytes - (out->write - out->peer_read)) {
+        int status = lane_out_refresh(end, lane);
+        if (status < 0)
+            return status;
+        if (pad + size > out->lane_bytes - (out->write - out->peer_read))
+            return GROVE_AGAIN;
+    }
+    struct grove_record *place =
+        (struct grove_record *)(void *)(out->base + ((out->write + pad) & (out->lane_bytes - 1u)));
+    place->size_bytes = (uint32_t)size;
+    place->length_bytes = (uint32_t)payload_bytes;
+    out->pad_bytes = (uint32_t)pad;
+    out->size_bytes = (uint32_t)size;
+    out->length_bytes = (uint32_t)payload_bytes;
+    *record = place;
+    return 0;
+}
+
+static void fill_pad(struct lane_out *out) {
+    if (out->pad_bytes < RECORD_HEADER_BYTES)
+        return;
+    struct grove_record *pad = (struct grove_record *)(void *)(out->base + (out->write & (out->lane_bytes - 1u)));
+    *pad = (struct grove_record){.size_bytes = out->pad_bytes,
+                                 .length_bytes = out->pad_bytes - (uint32_t)RECORD_HEADER_BYTES,
+                                 .kind = GROVE_RECORD_PAD};
+    CHANNEL_STORED();
+}
+
+/* Must the peer be woken for what was just made visible? Once for each of its sleeps. */
+static bool must_wake(struct channel_end *end, bool by_room, enum grove_waiting *waiting) {
+    if (end->peer_control == NULL)
+        return false;
+    /* After the ordered store of a position; pairs with the peer's ordered store in channel_end_prepare_sleep. */
+    uint64_t word = load_ordered(&end->peer_control->waiting);
+    if (LIKELY((word & GROVE_WAITING_HOW) == GROVE_AWAKE) || word == end->woken)
+        return false;
+    if (by_room && (word & GROVE_WAITING_FOR_ROOM) == 0)
+        return false;
+    end->woken = word;
+    *waiting = (word & GROVE_WAITING_HOW) == GROVE_WAITING_BELL ? GROVE_WAITING_BELL : GROVE_WAITING_FUTEX;
+    return true;
+}
+
+bool channel_end_must_wake(struct channel_end *end, enum grove_waiting *waiting) {
+    return must_wake(end, false, waiting);
+}
+
+bool channel_end_publish(struct channel_end *end, enum grove_lane lane, enum grove_waiting *waiting) {
+    struct lane_out *out = &end->out[lane];
+    if (out->size_bytes == 0)
+        return false;
+    if (out->pad_bytes != 0)
+        fill_pad(out);
+    uint8_t *place = out->base + ((out->write + out->pad_bytes) & (out->lane_bytes - 1u));
+    struct grove_record *record = (struct grove_record *)(void *)place;
+    /* The caller may have assigned the whole header. */
+    record->size_bytes = out->size_bytes;
+    record->length_bytes = out->length_bytes;
+    uint64_t end_position = out->write + out->pad_bytes + out->size_bytes;
+    if (record->flags & GROVE_RECORD_SLICES)
+        arena_carry(end, lane, place, record);
+    if (record->kind == GROVE_RECORD_REPLY || record->kind == GROVE_RECORD_ERROR)
+        reply_marks_add(end, lane, record->number, end_position);
+    out->write = end_position;
+    out->size_bytes = 0;
+    /* Pairs with the load in lane_in_refresh; and, with the load in must_wake, loses no wake-up. */
+    store_ordered(&end->control->out[lane].write_position, end_position);
+    return must_wake(end, false, waiting);
+}
+
+uint64_t channel_end_next_number(struct channel_end *end) {
+    uint64_t number = end->next_number++;
+    store_plain(&end->control->next_number, end->next_number);
+    return number;
+}
+
+int channel_end_pending(struct channel_end *end, enum grove_lane lane, uint64_t *bytes) {
+    if (end->is_broken)
+        return GROVE_CORRUPT;
+    int status = lane_out_refresh(end, lane);
+    if (status == 0)
+        *bytes = end->out[lane].write - end->out[lane].peer_read;
+    return status;
+}
+
+/* ---- consume ---- */
+
+static void header_copy(const uint8_t *place, struct grove_record *header) {
+    const uint64_t *from = (const uint64_t *)(const void *)place;
+    union {
+        uint64_t words[sizeof *header / 8u];
+        struct grove_record header;
+    } copy;
+    for (unsigned i = 0; i < sizeof *header / 8u; i++)
+        copy.words[i] = load_plain(&from[i]);
+    *header = copy.header;
+}
+
+static bool header_is_valid(const struct grove_record *header, uint64_t room_bytes) {
+    if (header->size_bytes < RECORD_HEADER_BYTES || header->size_bytes > room_bytes ||
+        header->size_bytes % GROVE_RECORD_ALIGN != 0 || header->length_bytes > header->size_bytes - RECORD_HEADER_BYTES)
+        return false;
+    if (header->kind < GROVE_RECORD_PAD || header->kind > GROVE_RECORD_CANCEL ||
+        (header->flags & ~(GROVE_RECORD_SLICES | GROVE_RECORD_TRACED)) != 0)
+        return false;
+    if ((header->flags & GROVE_RECORD_SLICES) == 0)
+        return header->slices == 0;
+    return header->slices != 0 && (uint64_t)header->slices * sizeof(struct grove_slice) <= header->length_bytes;
+}
+
+int record_read(const uint8_t *base, uint64_t lane_bytes, uint64_t *position, uint64_t limit,
+                struct grove_record *header) {
+    uint64_t at = *position;
+    for (unsigned step = 0; step < 2u; step++) {
+        if (at == limit)
+            return GROVE_AGAIN;
+        uint64_t to_end = lane_bytes - (at & (lane_bytes - 1u));
+        uint64_t room = to_end < limit - at ? to_end : limit - at;
+        if (to_end >= RECORD_HEADER_BYTES) {
+            if (room < RECORD_HEADER_BYTES)
+                return GROVE_CORRUPT;
+            header_copy(base + (at & (lane_bytes - 1u)), header);
+            if (!header_is_valid(header, room))
+                return GROVE_CORRUPT;
+            if (LIKELY(header->kind != GROVE_RECORD_PAD)) {
+                *position = at;
+                return 0;
+            }
+            if (header->size_bytes != to_end)
+                return GROVE_CORRUPT;
+        }
+        if (room < to_end)
+            return GROVE_CORRUPT;
+        at += to_end;
+    }
+    return GROVE_CORRUPT; /* after a PAD comes the start of the lane, and there is no PAD there */
+}
+
+int channel_end_take(struct channel_end *end, enum grove_lane lane, struct channel_taken *taken) {
+    struct lane_in *in = &end->in[lane];
+    if (end->is_broken)
+        return GROVE_CORRUPT;
+    if (in->taken == in->peer_write) {
+        int status = lane_in_refresh(end, lane);
+        if (status < 0)
+            return status;
+        if (in->taken == in->peer_write)
+            return GROVE_AGAIN;
+    }
+    if (in->window_next - in->window_first == GROVE_REPLY_MARKS)
+        return GROVE_AGAIN;
+    uint64_t position = in->taken;
+    int status = record_read(in->base, in->lane_bytes, &position, in->peer_write, &taken->header);
+    if (status < 0)
+        return broken(end); /* a PAD with nothing behind it is as wrong as the rest */
+    taken->record = (const struct grove_record *)(const void *)(in->base + (position & (in->lane_bytes - 1u)));
+    taken->payload = taken->record + 1;
+    taken->end_position = position + taken->header.size_bytes;
+    taken->lane = (uint8_t)lane;
+    taken->ticket = in->window_next;
+    taken->is_redelivered = position < in->redelivered_below;
+    taken->is_answered = taken->is_redelivered && taken->header.kind == GROVE_RECORD_CALL &&
+                         reply_marks_has(end, lane, taken->header.number);
+    in->window[in->window_next++ % GROVE_REPLY_MARKS] = (struct window_entry){end->peer, taken->end_position};
+    in->taken = taken->end_position;
+    /* Before the handler's first effect: the next instance marks what lies below as redelivered. */
+    if (in->taken > in->redelivered_below)
+        store_plain(&end->control->in[lane].taken_position, in->taken);
+    return 0;
+}
+
+/* The entry of a taken and uncompleted record, or NULL. */
+static struct window_entry *window_find(struct lane_in *in, uint32_t ticket) {
+    if (ticket - in->window_first >= in->window_next - in->window_first)
+        return NULL;
+    struct window_entry *entry = &in->window[ticket % GROVE_REPLY_MARKS];
+    return entry->segment == NULL ? NULL : entry;
+}
+
+bool channel_end_complete(struct channel_end *end, const struct channel_taken *taken, enum grove_waiting *waiting) {
+    struct lane_in *in = &end->in[taken->lane];
+    struct window_entry *entry = window_find(in, taken->ticket);
+    if (entry == NULL)
+        return false;
+    entry->segment = NULL;
+    if (taken->ticket != in->window_first)
+        return false; /* one before it is still being handled */
+    uint64_t read = in->read;
+    while (in->window_first != in->window_next) {
+        const struct window_entry *first = &in->window[in->window_first % GROVE_REPLY_MARKS];
+        if (first->segment != NULL)
+            break;
+        read = first->end_position;
+        in->window_first++;
+    }
+    in->read = read;
+    /* Pairs with the load in lane_out_refresh; and, with the load in must_wake, loses no wake-up. */
+    store_ordered(&end->control->in[taken->lane].read_position, read);
+    return must_wake(end, true, waiting);
+}
+
+/* ---- slices ---- */
+
+void slice_read(const uint8_t *record, unsigned index, struct grove_slice *slice) {
+    const struct grove_slice *place = (const struct grove_slice *)(const void *)(record + RECORD_HEADER_BYTES) + index;
+    slice->offset_bytes = load_plain(&place->offset_bytes);
+    slice->length_bytes = load_plain(&place->length_bytes);
+    slice->space = __atomic_load_n(&place->space, __ATOMIC_RELAXED);
+    slice->reserved = 0;
+}
+
+bool range_is_inside(uint64_t offset_bytes, uint64_t length_bytes, uint64_t total_bytes) {
+    return length_bytes != 0 && offset_bytes < total_bytes && length_bytes <= total_bytes - offset_bytes;
+}
+
+/* Read a slice of a taken record and check it against the arena it names. */
+static int slice_check(struct channel_end *end, const struct channel_taken *taken, unsigned index,
+                       struct grove_slice *slice, const uint8_t **segment) {
+    const struct window_entry *entry = window_find(&end->in[taken->lane], taken->ticket);
+    if (entry == NULL || index >= taken->header.slices)
+        return GROVE_INVALID;
+    slice_read((const uint8_t *)taken->record, index, slice);
+    if (!range_is_inside(slice->offset_bytes, slice->length_bytes, end->layout.arena_bytes))
+        return broken(end);
+    *segment = entry->segment;
+    if (slice->space == GROVE_SLICE_SENDER)
+        return 0;
+    /* The own memory, handed back: only by a reply, and only what has not been given to somebody else meanwhile. */
+    if (slice->space != GROVE_SLICE_RECEIVER || taken->header.kind != GROVE_RECORD_REPLY ||
+        !arena_has(end, slice->offset_bytes, slice->length_bytes))
+        return broken(end);
+    *segment = end->own;
+    return 0;
+}
+
+int channel_end_slice(struct channel_end *end, const struct channel_taken *taken, unsigned index, const void **data,
+                      size_t *length_bytes) {
+    struct grove_slice slice;
+    const uint8_t *segment;
+    int status = slice_check(end, taken, index, &slice, &segment);
+    if (status < 0)
+        return status;
+    *data = segment + end->layout.arena_offset_bytes + slice.offset_bytes;
+    *length_bytes = slice.length_bytes;
+    return 0;
+}
+
+/* Holds of the own memory are loans of it: numbers from here on are arena offsets. */
+#define HOLD_OWN 0x80000000u
+
+int channel_end_hold(struct channel_end *end, const struct channel_taken *taken, unsigned index, uint32_t *hold) {
+    struct grove_slice slice;
+    const uint8_t *segment;
+    int status = slice_check(end, taken, index, &slice, &segment);
+    if (status < 0)
+        return status;
+    if (slice.space == GROVE_SLICE_RECEIVER) {
+        status = arena_keep(end, slice.offset_bytes);
+        if (status == 0)
+            *hold = HOLD_OWN | (uint32_t)(slice.offset_bytes / GROVE_ARENA_GRANULE);
+        return status;
+    }
+    for (uint32_t i = 0; i < GROVE_HELD_MAX; i++)
+        if (end->held_in[i] == NULL) {
+            end->held_in[i] = segment;
+            /* Before the record is completed, so the owner never sees the block completed and not held. */
+            store_release(&end->control->held[i], GROVE_HELD(slice.offset_bytes, slice.length_bytes));
+            *hold = i;
+            return 0;
+        }
+    return GROVE_EXHAUSTED;
+}
+
+void channel_end_release(struct channel_end *end, uint32_t hold) {
+    if (hold & HOLD_OWN) {
+        channel_end_loan_return(end, (uint64_t)(hold & ~HOLD_OWN) * GROVE_ARENA_GRANULE);
+        return;
+    }
+    if (hold >= GROVE_HELD_MAX || end->held_in[hold] == NULL)
+        return;
+    end->held_in[hold] = NULL;
+    store_release(&end->control->held[hold], 0); /* pairs with the load in arena.c: reading is over */
+}
