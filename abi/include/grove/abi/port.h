@@ -448,6 +448,10 @@ struct grove_kernel_record {
     struct grove_pool_account containers, endpoints, channels, regions, projects, capabilities, text, pending;
     uint32_t cgroup_version; /* 0 none, 1, 2 */
     uint32_t landlock_version;
+    uint64_t audit_errors; /* failures to write the log on disk since the start */
+    uint64_t audit_lost;   /* records that are in memory only for good */
+    int32_t audit_error;   /* the machine's own number of the last failure, for people; 0 none */
+    uint32_t reserved;
 };
 
 /* SWAP: steps of a live update; all are GROVE_UNSUPPORTED until the kernel can do them. */
