@@ -84,6 +84,12 @@ bool channel_end_complete(struct channel_end *end, const struct channel_taken *t
 /* A slice of a taken record, checked against the arena it names. GROVE_CORRUPT. */
 int channel_end_slice(struct channel_end *end, const struct channel_taken *taken, unsigned index, const void **data,
                       size_t *length_bytes);
+/*
+ * The slice that hands back to the caller this part (offset within the slice) of what a taken CALL brought, for its
+ * reply. GROVE_INVALID: outside of it, or not a call. Publish the reply before completing the call.
+ */
+int channel_end_slice_back(struct channel_end *end, const struct channel_taken *taken, unsigned index,
+                           uint64_t offset_bytes, uint64_t length_bytes, struct grove_slice *slice);
 /* Keep a slice's blocks past completion. GROVE_EXHAUSTED after GROVE_HELD_MAX. */
 int channel_end_hold(struct channel_end *end, const struct channel_taken *taken, unsigned index, uint32_t *hold);
 void channel_end_release(struct channel_end *end, uint32_t hold);

@@ -74,6 +74,12 @@ struct channel_end {
     const uint8_t *held_in[GROVE_HELD_MAX]; /* the peer's mapping a held range lies in; NULL: free */
 };
 
+/* The peer broke the protocol: remember it, and say so. */
+static inline int channel_broken(struct channel_end *end) {
+    end->is_broken = true;
+    return GROVE_CORRUPT;
+}
+
 /* ring.c */
 int lane_out_refresh(struct channel_end *end, unsigned lane); /* load the peer's read position: GROVE_CORRUPT */
 int lane_in_refresh(struct channel_end *end, unsigned lane); /* load the peer's write position: GROVE_CORRUPT */
@@ -83,8 +89,14 @@ int lane_in_refresh(struct channel_end *end, unsigned lane); /* load the peer's 
  */
 int record_read(const uint8_t *base, uint64_t lane_bytes, uint64_t *position, uint64_t limit,
                 struct grove_record *header);
+/* The entry of a taken and uncompleted record, or NULL. */
+struct window_entry *window_find(struct lane_in *in, uint32_t ticket);
+
+/* slice.c */
 /* Copy slice `index` of a record at `record`, whose checked header says that it has it. */
 void slice_read(const uint8_t *record, unsigned index, struct grove_slice *slice);
+/* Is [offset, offset + length) not empty and inside [0, total)? */
+bool range_is_inside(uint64_t offset_bytes, uint64_t length_bytes, uint64_t total_bytes);
 
 /* reply_marks.c */
 void reply_marks_add(struct channel_end *end, unsigned lane, uint64_t number, uint64_t end_position);
@@ -103,6 +115,5 @@ void arena_carry(struct channel_end *end, unsigned lane, const uint8_t *record, 
 void arena_reclaim(struct channel_end *end, unsigned lane);
 bool arena_has(const struct channel_end *end, uint64_t offset_bytes, uint64_t length_bytes); /* all of it in use? */
 int arena_keep(struct channel_end *end, uint64_t offset_bytes); /* one more loan of the block around it */
-bool range_is_inside(uint64_t offset_bytes, uint64_t length_bytes, uint64_t total_bytes);
 
 #endif

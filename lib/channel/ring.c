@@ -20,11 +20,6 @@ static uint64_t align_record(uint64_t size_bytes) {
     return (size_bytes + GROVE_RECORD_ALIGN - 1u) & ~(uint64_t)(GROVE_RECORD_ALIGN - 1u);
 }
 
-static int broken(struct channel_end *end) {
-    end->is_broken = true;
-    return GROVE_CORRUPT;
-}
-
 int lane_out_refresh(struct channel_end *end, unsigned lane) {
     struct lane_out *out = &end->out[lane];
     if (end->peer_control == NULL)
@@ -34,7 +29,7 @@ int lane_out_refresh(struct channel_end *end, unsigned lane) {
     if (read == out->peer_read)
         return 0;
     if (read < out->peer_read || read > out->write || read % GROVE_RECORD_ALIGN != 0)
-        return broken(end);
+        return channel_broken(end);
     out->peer_read = read;
     if (out->sliced_count != 0)
         arena_reclaim(end, lane);
@@ -48,7 +43,7 @@ int lane_in_refresh(struct channel_end *end, unsigned lane) {
     /* Pairs with the ordered store in channel_end_publish: records below it are complete. */
     uint64_t write = load_acquire(&end->peer_control->out[lane].write_position);
     if (write < in->peer_write || write - in->read > in->lane_bytes || write % GROVE_RECORD_ALIGN != 0)
-        return broken(end);
+        return channel_broken(end);
     in->peer_write = write;
     return 0;
 }
@@ -219,7 +214,7 @@ int channel_end_take(struct channel_end *end, enum grove_lane lane, struct chann
     uint64_t position = in->taken;
     int status = record_read(in->base, in->lane_bytes, &position, in->peer_write, &taken->header);
     if (status < 0)
-        return broken(end); /* a PAD with nothing behind it is as wrong as the rest */
+        return channel_broken(end); /* a PAD with nothing behind it is as wrong as the rest */
     taken->record = (const struct grove_record *)(const void *)(in->base + (position & (in->lane_bytes - 1u)));
     taken->payload = taken->record + 1;
     taken->end_position = position + taken->header.size_bytes;
@@ -236,8 +231,7 @@ int channel_end_take(struct channel_end *end, enum grove_lane lane, struct chann
     return 0;
 }
 
-/* The entry of a taken and uncompleted record, or NULL. */
-static struct window_entry *window_find(struct lane_in *in, uint32_t ticket) {
+struct window_entry *window_find(struct lane_in *in, uint32_t ticket) {
     if (ticket - in->window_first >= in->window_next - in->window_first)
         return NULL;
     struct window_entry *entry = &in->window[ticket % GROVE_REPLY_MARKS];
@@ -264,87 +258,4 @@ bool channel_end_complete(struct channel_end *end, const struct channel_taken *t
     /* Pairs with the load in lane_out_refresh; and, with the load in must_wake, loses no wake-up. */
     store_ordered(&end->control->in[taken->lane].read_position, read);
     return must_wake(end, true, waiting);
-}
-
-/* ---- slices ---- */
-
-void slice_read(const uint8_t *record, unsigned index, struct grove_slice *slice) {
-    const struct grove_slice *place = (const struct grove_slice *)(const void *)(record + RECORD_HEADER_BYTES) + index;
-    slice->offset_bytes = load_plain(&place->offset_bytes);
-    slice->length_bytes = load_plain(&place->length_bytes);
-    slice->space = __atomic_load_n(&place->space, __ATOMIC_RELAXED);
-    slice->reserved = 0;
-}
-
-bool range_is_inside(uint64_t offset_bytes, uint64_t length_bytes, uint64_t total_bytes) {
-    return length_bytes != 0 && offset_bytes < total_bytes && length_bytes <= total_bytes - offset_bytes;
-}
-
-/* Read a slice of a taken record and check it against the arena it names. */
-static int slice_check(struct channel_end *end, const struct channel_taken *taken, unsigned index,
-                       struct grove_slice *slice, const uint8_t **segment) {
-    const struct window_entry *entry = window_find(&end->in[taken->lane], taken->ticket);
-    if (entry == NULL || index >= taken->header.slices)
-        return GROVE_INVALID;
-    slice_read((const uint8_t *)taken->record, index, slice);
-    if (!range_is_inside(slice->offset_bytes, slice->length_bytes, end->layout.arena_bytes))
-        return broken(end);
-    *segment = entry->segment;
-    if (slice->space == GROVE_SLICE_SENDER)
-        return 0;
-    /* The own memory, handed back: only by a reply, and only what has not been given to somebody else meanwhile. */
-    if (slice->space != GROVE_SLICE_RECEIVER || taken->header.kind != GROVE_RECORD_REPLY ||
-        !arena_has(end, slice->offset_bytes, slice->length_bytes))
-        return broken(end);
-    *segment = end->own;
-    return 0;
-}
-
-int channel_end_slice(struct channel_end *end, const struct channel_taken *taken, unsigned index, const void **data,
-                      size_t *length_bytes) {
-    struct grove_slice slice;
-    const uint8_t *segment;
-    int status = slice_check(end, taken, index, &slice, &segment);
-    if (status < 0)
-        return status;
-    *data = segment + end->layout.arena_offset_bytes + slice.offset_bytes;
-    *length_bytes = slice.length_bytes;
-    return 0;
-}
-
-/* Holds of the own memory are loans of it: numbers from here on are arena offsets. */
-#define HOLD_OWN 0x80000000u
-
-int channel_end_hold(struct channel_end *end, const struct channel_taken *taken, unsigned index, uint32_t *hold) {
-    struct grove_slice slice;
-    const uint8_t *segment;
-    int status = slice_check(end, taken, index, &slice, &segment);
-    if (status < 0)
-        return status;
-    if (slice.space == GROVE_SLICE_RECEIVER) {
-        status = arena_keep(end, slice.offset_bytes);
-        if (status == 0)
-            *hold = HOLD_OWN | (uint32_t)(slice.offset_bytes / GROVE_ARENA_GRANULE);
-        return status;
-    }
-    for (uint32_t i = 0; i < GROVE_HELD_MAX; i++)
-        if (end->held_in[i] == NULL) {
-            end->held_in[i] = segment;
-            /* Before the record is completed, so the owner never sees the block completed and not held. */
-            store_release(&end->control->held[i], GROVE_HELD(slice.offset_bytes, slice.length_bytes));
-            *hold = i;
-            return 0;
-        }
-    return GROVE_EXHAUSTED;
-}
-
-void channel_end_release(struct channel_end *end, uint32_t hold) {
-    if (hold & HOLD_OWN) {
-        channel_end_loan_return(end, (uint64_t)(hold & ~HOLD_OWN) * GROVE_ARENA_GRANULE);
-        return;
-    }
-    if (hold >= GROVE_HELD_MAX || end->held_in[hold] == NULL)
-        return;
-    end->held_in[hold] = NULL;
-    store_release(&end->control->held[hold], 0); /* pairs with the load in arena.c: reading is over */
 }
