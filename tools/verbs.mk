@@ -34,6 +34,7 @@ test: setup-test build $(SANITIZED)/build.ninja ## set up, build and pass every 
 
 bench: build ## measure against peers and the raw limits
 	@tools/install-packages bench
+	@ninja --quiet -C $(SYSTEM) bench-programs
 	@BUILD=$(SYSTEM) bench/run
 
 lint: ## clang-format, clang-tidy, cppcheck, both compilers
