@@ -1,0 +1,88 @@
+/*
+ * An attachment: one end of a channel as this process has it mapped.
+ *
+ * It joins the protocol (lib/channel/end.h) to the kernel: maps the own segment for writing and says so, takes over the
+ * peer's segment when the kernel shows it, keeps the mapping of an earlier instance of the peer while something in it is
+ * still read, and rings or wakes the peer. Client channels and the channels of a service both begin with one.
+ */
+#ifndef GROVE_SESSION_ATTACHMENT_H
+#define GROVE_SESSION_ATTACHMENT_H
+
+#include "lib/channel/end.h"
+#include "lib/session/session.h"
+#include "lib/session/spin.h"
+
+struct attachment;
+
+/* What the two kinds of owner do. */
+struct attachment_owner {
+    /* Does the program wait for what the peer of this one publishes, and for room? */
+    bool (*is_wanted)(const struct attachment *attachment);
+    bool (*wants_room)(const struct attachment *attachment);
+    /* Handle one record of a lane, from dispatch only. Returns whether there was one. May end the attachment. */
+    bool (*work)(struct attachment *attachment, enum grove_lane lane);
+    /* Give up what was due before `now_ns`, without running the program's code. Returns when to be asked again. */
+    uint64_t (*expire)(struct attachment *attachment, uint64_t now_ns);
+};
+
+struct old_segment;
+
+struct attachment {
+    struct attachment *next, **link;               /* all of the session */
+    struct attachment *next_active, **active_link; /* NULL link: not active */
+    struct grove_session *session;
+    const struct attachment_owner *owner;
+    grove_handle handle;
+    grove_object_id id;
+    struct grove_channel_layout layout;
+    uint32_t peer_epoch;
+    bool is_resumed;
+    bool is_peer_gone; /* no instance of the peer will come; what it published can be read */
+    int status;        /* 0, or why this end must not be used any more */
+    void *own;
+    const void *peer; /* NULL until it attached */
+    struct old_segment *older;
+    int bell;
+    bool is_bell_watched;
+    uint32_t signal;    /* the value of the peer's signal word that a sleep waits to change */
+    uint64_t room_seen; /* bytes not completed by the peer, when a wait for room last looked */
+    struct spin spin;   /* for calls */
+    struct channel_end *end;
+};
+
+/*
+ * Map and attach. Takes over both descriptors, also on failure. `attachment` is zeroed memory of the caller's, which
+ * has set nothing in it; owner functions are called from the session's wait and dispatch until attachment_deinit.
+ */
+int attachment_init(struct attachment *attachment, struct grove_session *session, const struct attachment_owner *owner,
+                    const struct grove_channel_reply *channel, int segment, int bell);
+/* Unmap and forget. With `tell_kernel` the handle is closed as well. */
+void attachment_deinit(struct attachment *attachment, bool tell_kernel);
+struct attachment *attachment_find(struct grove_session *session, grove_handle handle);
+/* The peer, or its next instance, has attached. Takes over both descriptors. A bell of -1 leaves the bell as it is. */
+int attachment_set_peer(struct attachment *attachment, uint32_t epoch, int segment, int bell);
+/* The peer broke the protocol or the channel cannot be used: close it at the kernel. Returns `status`. */
+int attachment_fail(struct attachment *attachment, int status);
+
+/* Make the reserved record visible and wake the peer if it sleeps. */
+void attachment_publish(struct attachment *attachment, enum grove_lane lane);
+void attachment_complete(struct attachment *attachment, const struct channel_taken *taken);
+void attachment_wake(struct attachment *attachment, enum grove_waiting waiting);
+/* Let the others have their turn first. */
+void attachment_took(struct attachment *attachment);
+/* Unmap segments of earlier peers that nothing reads any more. */
+void attachment_sweep(struct attachment *attachment);
+/* Give it a turn in the next walk; at the end of the order. */
+void attachment_activate(struct attachment *attachment);
+void attachment_deactivate(struct attachment *attachment);
+
+/* Report a step of a message while the kernel page says that someone traces. */
+void attachment_trace_slow(struct attachment *attachment, enum grove_trace_stage stage, uint64_t number,
+                           uint32_t method, uint8_t lane);
+static inline void attachment_trace(struct attachment *attachment, enum grove_trace_stage stage, uint64_t number,
+                                    uint32_t method, uint8_t lane) {
+    if (__atomic_load_n(&attachment->session->page->tracing, __ATOMIC_RELAXED) != 0)
+        attachment_trace_slow(attachment, stage, number, method, lane);
+}
+
+#endif

@@ -1,0 +1,66 @@
+#include "lib/session/spin.h"
+
+#include "grove/grove.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#define BUDGET_FIRST_NS 16000u
+#define BUDGET_MIN_NS 2000u
+#define BUDGET_MAX_NS 64000u
+#define RETRY_AFTER_WAITS 64u
+#define TURNS_BETWEEN_CLOCKS 32u
+
+static bool has_several_processors(void) {
+    static int count; /* several threads may find it out; they find the same */
+    int known = __atomic_load_n(&count, __ATOMIC_RELAXED);
+    if (known == 0) {
+        cpu_set_t allowed;
+        CPU_ZERO(&allowed);
+        known = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
+        if (known == 1)
+            known = (int)sysconf(_SC_NPROCESSORS_ONLN); /* pinned: the peer may still run elsewhere */
+        __atomic_store_n(&count, known > 0 ? known : 1, __ATOMIC_RELAXED);
+    }
+    return known > 1;
+}
+
+void spin_init(struct spin *spin) {
+    *spin = (struct spin){.budget_ns = BUDGET_FIRST_NS};
+}
+
+uint32_t spin_processor(void) {
+    int processor = sched_getcpu();
+    return processor >= 0 ? (uint32_t)processor + 1 : 0;
+}
+
+bool spin_begin(struct spin *spin, uint32_t own_processor, uint32_t peer_processor, struct spin_turn *turn) {
+    if (peer_processor == 0 || own_processor == 0 || peer_processor == own_processor || !has_several_processors())
+        return false;
+    if (spin->budget_ns < BUDGET_MIN_NS) {
+        if (++spin->skipped < RETRY_AFTER_WAITS)
+            return false;
+        spin->budget_ns = BUDGET_FIRST_NS;
+    }
+    spin->skipped = 0;
+    *turn = (struct spin_turn){.end_ns = grove_now_ns() + spin->budget_ns};
+    return true;
+}
+
+static inline void pause_processor(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+bool spin_goes_on(struct spin_turn *turn) {
+    pause_processor();
+    return ++turn->turns % TURNS_BETWEEN_CLOCKS != 0 || grove_now_ns() < turn->end_ns;
+}
+
+void spin_end(struct spin *spin, bool has_paid) {
+    uint32_t budget_ns = has_paid ? spin->budget_ns * 2 : spin->budget_ns / 2;
+    spin->budget_ns = budget_ns < BUDGET_MAX_NS ? budget_ns : BUDGET_MAX_NS;
+}

@@ -1,0 +1,435 @@
+/*
+ * The one place that sleeps.
+ *
+ * Three ways, from the cheapest:
+ *   - in a call, one word: the peer's signal. The kernel closes a dead peer's segment through that same word, and what
+ *     comes next (its next instance, or the end of the channel) changes the kernel page, on which we then sleep;
+ *   - in a run loop with few channels and no descriptors, futex_waitv over the kernel page and the peers' signals;
+ *   - otherwise epoll over the port, the doorbells and the watched descriptors.
+ *
+ * No wake-up is lost: an end says that it is about to sleep, looks once more, then sleeps on a value that it read before
+ * (channel_end_prepare_sleep); the kernel page's counter is compared in the same way. In epoll a channel that has said
+ * that it sleeps stays out of the active list until its bell rings, so that a turn costs what is active and not what is
+ * connected.
+ *
+ * What a peer writes decides only how often we look: each wake-up leads to checked reads of the lanes.
+ */
+#include "lib/session/attachment.h"
+#include "lib/session/session.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Words in one futex_waitv: the kernel page and as many channels. More are cheaper by epoll. */
+#define WAIT_WORDS_MAX 16u
+#define WAIT_EVENTS_MAX 32
+#define BELL_READS_MAX 16
+
+/* What an epoll event stands for: a tag in the low bits; attachments are pointers, aligned, with tag 0. */
+enum wait_tag { WAIT_ATTACHMENT = 0, WAIT_PORT = 1, WAIT_AGAIN = 2, WAIT_ALARM = 3, WAIT_DESCRIPTOR = 4 };
+#define WAIT_TAG_MASK UINT64_C(7)
+#define WAIT_TAG_BITS 3
+
+static const struct timespec *to_timespec(uint64_t time_ns, struct timespec *time) {
+    if (time_ns == GROVE_FOREVER)
+        return NULL;
+    *time = (struct timespec){.tv_sec = (time_t)(time_ns / GROVE_SECOND), .tv_nsec = (long)(time_ns % GROVE_SECOND)};
+    return time;
+}
+
+static int after_sleep(int result) {
+    if (result >= 0 || errno == EAGAIN || errno == EINTR)
+        return 0;
+    if (errno == ETIMEDOUT)
+        return GROVE_TIMED_OUT;
+    return error_set(GROVE_IO, "sleeping failed: %s", strerror(errno));
+}
+
+/* Sleep while *word is `value`, until an absolute deadline. */
+static int sleep_on_word(const uint32_t *word, uint32_t value, uint64_t deadline_ns) {
+    struct timespec limit;
+    return after_sleep((int)syscall(SYS_futex, word, FUTEX_WAIT_BITSET, value, to_timespec(deadline_ns, &limit), NULL,
+                                    FUTEX_BITSET_MATCH_ANY));
+}
+
+/* Is there a live instance of the peer whose signal word can be slept on? */
+static bool has_live_peer(const struct attachment *attachment) {
+    return attachment->peer != NULL && !attachment->is_peer_gone && attachment->status == 0 &&
+           !channel_end_peer_is_closed(attachment->end);
+}
+
+static int read_news(struct grove_session *session) {
+    if (session->is_closed)
+        return error_set(GROVE_CLOSED, "the kernel has closed this program's port");
+    return session_has_news(session) ? session_read(session) : 0;
+}
+
+/* ---- one channel, in a call ---- */
+
+/* Has the peer completed anything since the last look? Brings what this end knows of every lane up to date. */
+static bool has_new_room(struct attachment *attachment) {
+    uint64_t pending_bytes = 0;
+    for (unsigned lane = 0; lane < GROVE_LANES; lane++) {
+        uint64_t bytes = 0;
+        if (channel_end_pending(attachment->end, (enum grove_lane)lane, &bytes) < 0)
+            return true;
+        pending_bytes += bytes;
+    }
+    bool has_changed = pending_bytes != attachment->room_seen;
+    attachment->room_seen = pending_bytes;
+    return has_changed;
+}
+
+int session_wait_one(struct attachment *attachment, bool for_room, uint64_t deadline_ns) {
+    struct grove_session *session = attachment->session;
+    if (session->is_closed || session_has_news(session))
+        return read_news(session);
+    int status;
+    if (!has_live_peer(attachment)) {
+        status = sleep_on_word(&session->page->notices, session->notices_seen, deadline_ns);
+    } else {
+        if (for_room && has_new_room(attachment))
+            return 0;
+        if (!channel_end_prepare_sleep(attachment->end, GROVE_WAITING_FUTEX, for_room, &attachment->signal))
+            return 0;
+        status = (attachment->signal & GROVE_SIGNAL_CLOSED) != 0
+                     ? 0 /* it died just now: the next look finds that */
+                     : sleep_on_word(channel_end_peer_signal(attachment->end), attachment->signal, deadline_ns);
+        channel_end_awake(attachment->end);
+        attachment_activate(attachment); /* it may have been asleep with its bell */
+    }
+    if (status == GROVE_TIMED_OUT) {
+        int news = session_read(session); /* a kernel that is gone does not count its hanging up */
+        status = news < 0 ? news : status;
+    }
+    return status;
+}
+
+/* ---- all of them, by futex_waitv ---- */
+
+static bool is_waitv_missing; /* found out once; every thread finds the same */
+
+static bool wants_bells(const struct grove_session *session) {
+    return session->is_embedded || session->watch_count > 0 || session->attachment_count >= WAIT_WORDS_MAX ||
+           __atomic_load_n(&is_waitv_missing, __ATOMIC_RELAXED);
+}
+
+static void add_word(struct futex_waitv *words, unsigned *count, const uint32_t *word, uint32_t value) {
+    words[(*count)++] = (struct futex_waitv){.val = value, .uaddr = (uintptr_t)word, .flags = FUTEX_32};
+}
+
+/* Announce the sleep on every channel that is waited for. False: there is something to do after all. */
+static bool prepare_words(struct grove_session *session, struct futex_waitv *words, unsigned *count) {
+    bool may_sleep = true;
+    for (struct attachment *at = session->attachments; at != NULL && may_sleep; at = at->next) {
+        if (!has_live_peer(at) || !at->owner->is_wanted(at))
+            continue;
+        bool for_room = at->owner->wants_room(at);
+        may_sleep = !(for_room && has_new_room(at)) &&
+                    channel_end_prepare_sleep(at->end, GROVE_WAITING_FUTEX, for_room, &at->signal);
+        if (may_sleep && (at->signal & GROVE_SIGNAL_CLOSED) == 0)
+            add_word(words, count, channel_end_peer_signal(at->end), at->signal);
+    }
+    return may_sleep;
+}
+
+static int wait_on_words(struct grove_session *session, uint64_t deadline_ns) {
+    struct futex_waitv words[WAIT_WORDS_MAX];
+    unsigned count = 0;
+    int status = 0;
+    add_word(words, &count, &session->page->notices, session->notices_seen);
+    if (prepare_words(session, words, &count)) {
+        if (count == 1) {
+            status = sleep_on_word(&session->page->notices, session->notices_seen, deadline_ns);
+        } else {
+            struct timespec limit;
+            status = (int)syscall(SYS_futex_waitv, words, count, 0, to_timespec(deadline_ns, &limit), CLOCK_MONOTONIC);
+            if (status < 0 && (errno == ENOSYS || errno == EPERM)) {
+                __atomic_store_n(&is_waitv_missing, true, __ATOMIC_RELAXED);
+                status = 0;
+            } else {
+                status = after_sleep(status);
+            }
+        }
+    }
+    for (struct attachment *at = session->attachments; at != NULL; at = at->next) {
+        channel_end_awake(at->end);
+        attachment_activate(at);
+    }
+    return status;
+}
+
+/* ---- all of them, by epoll ---- */
+
+static int epoll_add(struct grove_session *session, int descriptor, uint64_t data) {
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = data};
+    if (epoll_ctl(session->epoll, EPOLL_CTL_ADD, descriptor, &event) < 0 && errno != EEXIST)
+        return error_set(GROVE_IO, "a descriptor could not be watched: %s", strerror(errno));
+    return 0;
+}
+
+static int open_epoll(struct grove_session *session) {
+    if (session->epoll >= 0)
+        return 0;
+    session->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (session->epoll < 0)
+        return error_set(GROVE_NO_DESCRIPTORS, "no descriptor is free to wait with: %s", strerror(errno));
+    return epoll_add(session, session->port, WAIT_PORT);
+}
+
+static int watch_bell(struct attachment *attachment) {
+    if (attachment->is_bell_watched || attachment->bell < 0)
+        return 0;
+    attachment->is_bell_watched = true;
+    return epoll_add(attachment->session, attachment->bell, (uint64_t)(uintptr_t)attachment);
+}
+
+/* Announce the sleep on every active channel; *may_sleep is false if one of them has something to do. */
+static int prepare_bells(struct grove_session *session, bool *may_sleep) {
+    struct attachment *next;
+    *may_sleep = true;
+    for (struct attachment *at = session->active; at != NULL; at = next) {
+        next = at->next_active;
+        if (has_live_peer(at) && at->owner->is_wanted(at)) {
+            int status = watch_bell(at);
+            if (status < 0)
+                return status;
+            bool for_room = at->owner->wants_room(at);
+            if ((for_room && has_new_room(at)) ||
+                !channel_end_prepare_sleep(at->end, GROVE_WAITING_BELL, for_room, &at->signal)) {
+                *may_sleep = false;
+                continue;
+            }
+        }
+        attachment_deactivate(at);
+    }
+    return 0;
+}
+
+static void drain(int descriptor, struct grove_session *session) {
+    char bytes[64];
+    ssize_t size = 1;
+    for (int i = 0; i < BELL_READS_MAX && size > 0; i++) /* what is left rings again */
+        size = read(descriptor, bytes, sizeof bytes);
+    if (size == 0) /* the peer's side is gone: it would stay readable for ever */
+        epoll_ctl(session->epoll, EPOLL_CTL_DEL, descriptor, NULL);
+}
+
+static void bell_rang(struct attachment *attachment) {
+    drain(attachment->bell, attachment->session);
+    channel_end_awake(attachment->end);
+    attachment_activate(attachment);
+}
+
+static int handle_event(struct grove_session *session, const struct epoll_event *event) {
+    switch ((enum wait_tag)(event->data.u64 & WAIT_TAG_MASK)) {
+    case WAIT_ATTACHMENT:
+        bell_rang((struct attachment *)(uintptr_t)event->data.u64);
+        return 0;
+    case WAIT_PORT:
+        return session_read(session);
+    case WAIT_AGAIN:
+    case WAIT_ALARM: {
+        uint64_t count;
+        int descriptor = event->data.u64 == WAIT_AGAIN ? session->again : session->alarm;
+        return read(descriptor, &count, sizeof count) < 0 && errno != EAGAIN && errno != EINTR ? GROVE_IO : 0;
+    }
+    case WAIT_DESCRIPTOR:
+        session->on_descriptor(session->host_context, (int)(event->data.u64 >> WAIT_TAG_BITS), event->events);
+        return 0;
+    }
+    return 0;
+}
+
+/* epoll_pwait2 where the kernel and the sandbox have it; otherwise whole milliseconds, rounded up. */
+static int wait_for_events(struct grove_session *session, struct epoll_event *events, uint64_t deadline_ns) {
+    static bool is_pwait2_missing;
+    uint64_t left_ns = GROVE_FOREVER;
+    if (deadline_ns != GROVE_FOREVER) {
+        uint64_t now_ns = deadline_ns == 0 ? 0 : grove_now_ns();
+        left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+    }
+    if (!is_pwait2_missing) {
+        struct timespec left;
+        int count = (int)syscall(SYS_epoll_pwait2, session->epoll, events, WAIT_EVENTS_MAX,
+                                 to_timespec(left_ns, &left), NULL, 0);
+        if (count >= 0 || (errno != ENOSYS && errno != EPERM))
+            return count;
+        is_pwait2_missing = true;
+    }
+    uint64_t left_ms = left_ns / GROVE_MILLISECOND + (left_ns % GROVE_MILLISECOND != 0);
+    int timeout_ms = left_ns == GROVE_FOREVER ? -1 : left_ms < 86400000 ? (int)left_ms : 86400000;
+    return epoll_wait(session->epoll, events, WAIT_EVENTS_MAX, timeout_ms);
+}
+
+static int wait_on_bells(struct grove_session *session, uint64_t deadline_ns) {
+    struct epoll_event events[WAIT_EVENTS_MAX];
+    bool may_sleep = true;
+    int status = open_epoll(session);
+    if (status == 0)
+        status = prepare_bells(session, &may_sleep);
+    if (status < 0)
+        return status;
+    int count = wait_for_events(session, events, may_sleep ? deadline_ns : 0);
+    for (int i = 0; i < count && status == 0; i++)
+        status = handle_event(session, &events[i]);
+    if (count < 0)
+        return after_sleep(count);
+    return count == 0 && may_sleep && status == 0 ? GROVE_TIMED_OUT : status;
+}
+
+int session_wait(struct grove_session *session, uint64_t deadline_ns) {
+    if (session->queue.count > 0)
+        return 0;
+    if (session->is_closed || session_has_news(session))
+        return read_news(session);
+    uint64_t end_ns = deadline_ns < session->expiry_ns ? deadline_ns : session->expiry_ns;
+    int status = wants_bells(session) ? wait_on_bells(session, end_ns) : wait_on_words(session, end_ns);
+    return status == GROVE_TIMED_OUT && end_ns != deadline_ns ? 0 : status;
+}
+
+/* ---- for other event loops ---- */
+
+static int open_counter(struct grove_session *session, int *descriptor, int opened, enum wait_tag tag) {
+    if (opened < 0)
+        return error_set(GROVE_NO_DESCRIPTORS, "no descriptor is free to wait with: %s", strerror(errno));
+    *descriptor = opened;
+    return epoll_add(session, opened, tag);
+}
+
+int session_embed(struct grove_session *session) {
+    int status = open_epoll(session);
+    if (status == 0 && session->again < 0)
+        status = open_counter(session, &session->again, eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC), WAIT_AGAIN);
+    if (status == 0 && session->alarm < 0)
+        status = open_counter(session, &session->alarm, timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC),
+                              WAIT_ALARM);
+    if (status < 0)
+        return status;
+    session->is_embedded = true;
+    return session->epoll;
+}
+
+int session_arm(struct grove_session *session, uint64_t deadline_ns, bool has_more) {
+    bool may_sleep = true;
+    int status = prepare_bells(session, &may_sleep);
+    if (status < 0)
+        return status;
+    struct itimerspec when = {0};
+    if (deadline_ns != GROVE_FOREVER)
+        to_timespec(deadline_ns > 0 ? deadline_ns : 1, &when.it_value);
+    timerfd_settime(session->alarm, TFD_TIMER_ABSTIME, &when, NULL);
+    uint64_t one = 1;
+    if ((has_more || !may_sleep || session->queue.count > 0) && write(session->again, &one, sizeof one) < 0 &&
+        errno != EAGAIN)
+        return error_set(GROVE_IO, "the event loop could not be told of more work: %s", strerror(errno));
+    return 0;
+}
+
+int session_watch(struct grove_session *session, int descriptor, uint32_t events, bool is_known) {
+    int status = open_epoll(session);
+    if (status < 0)
+        return status;
+    struct epoll_event event = {.events = events,
+                                .data.u64 = (uint64_t)(unsigned)descriptor << WAIT_TAG_BITS | WAIT_DESCRIPTOR};
+    if (epoll_ctl(session->epoll, is_known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, descriptor, &event) < 0)
+        return error_set(GROVE_INVALID, "descriptor %d cannot be watched: %s", descriptor, strerror(errno));
+    session->watch_count += is_known ? 0 : 1;
+    return 0;
+}
+
+void session_unwatch(struct grove_session *session, int descriptor) {
+    epoll_ctl(session->epoll, EPOLL_CTL_DEL, descriptor, NULL);
+    session->watch_count--;
+}
+
+/* ---- working ---- */
+
+static bool work_on_lane(struct grove_session *session, enum grove_lane lane) {
+    for (struct attachment *at = session->active; at != NULL; at = session->cursor) {
+        session->cursor = at->next_active;
+        if (at->owner->work(at, lane))
+            return true;
+    }
+    return false;
+}
+
+int session_work(struct grove_session *session) {
+    for (unsigned lane = 0; lane < GROVE_LANES; lane++)
+        if (work_on_lane(session, (enum grove_lane)lane))
+            return 1;
+    return 0;
+}
+
+bool session_spin(struct grove_session *session) {
+    struct attachment *peer = session->last_served;
+    if (peer == NULL || session->watch_count > 0)
+        return false; /* a watched descriptor is only seen by sleeping */
+    struct spin_turn turn;
+    uint32_t processor = spin_processor();
+    channel_end_set_processor(peer->end, processor);
+    if (!spin_begin(&session->spin, processor, channel_end_peer_processor(peer->end), &turn))
+        return false;
+    bool has_paid;
+    do
+        has_paid = session_has_news(session) || session_work(session) > 0;
+    while (!has_paid && spin_goes_on(&turn));
+    spin_end(&session->spin, has_paid);
+    return has_paid;
+}
+
+void session_expires_at(struct grove_session *session, uint64_t deadline_ns) {
+    if (deadline_ns < session->expiry_ns)
+        session->expiry_ns = deadline_ns;
+}
+
+void session_expire(struct grove_session *session) {
+    uint64_t now_ns = session->expiry_ns == GROVE_FOREVER ? 0 : grove_now_ns();
+    if (now_ns < session->expiry_ns)
+        return;
+    session->expiry_ns = GROVE_FOREVER;
+    for (struct attachment *at = session->attachments; at != NULL; at = at->next)
+        session_expires_at(session, at->owner->expire(at, now_ns));
+}
+
+static int dispatch_once(struct grove_session *session) {
+    int status = read_news(session);
+    if (status < 0)
+        return status;
+    int count = session_handle_queue(session);
+    session_expire(session);
+    while (count < 64 && session_work(session) > 0)
+        count++;
+    return count;
+}
+
+int grove_session_dispatch(struct grove_session *session, uint64_t timeout_ns) {
+    uint64_t deadline_ns = deadline_after(timeout_ns);
+    int count = dispatch_once(session);
+    while (count == 0) {
+        if (session_spin(session))
+            break;
+        int status = session_wait(session, timeout_ns == 0 ? 0 : deadline_ns);
+        count = status < 0 && status != GROVE_TIMED_OUT ? status : dispatch_once(session);
+        if (count == 0 && (status == GROVE_TIMED_OUT || grove_now_ns() >= deadline_ns)) {
+            error_set(GROVE_TIMED_OUT, "nothing happened in time");
+            count = GROVE_TIMED_OUT;
+        }
+    }
+    if (session->is_embedded && !session->is_closed) {
+        int status = session_arm(session, session->expiry_ns, count >= 64);
+        count = status < 0 ? status : count;
+    }
+    return count < 0 ? count : 0;
+}
+
+int grove_session_descriptor(struct grove_session *session) {
+    return session_embed(session);
+}
