@@ -257,6 +257,27 @@ void attachment_sweep(struct attachment *attachment) {
     }
 }
 
+static bool is_inside(const struct attachment *attachment, const void *segment, const void *place) {
+    uintptr_t start = (uintptr_t)segment, at = (uintptr_t)place;
+    return segment != NULL && at >= start && at - start < attachment->layout.total_bytes;
+}
+
+int attachment_peer_offset(const struct attachment *attachment, const void *record, const void *place,
+                           uint64_t *offset_bytes) {
+    const void *segment = attachment->peer;
+    for (const struct old_segment *old = attachment->older; old != NULL && !is_inside(attachment, segment, record);
+         old = old->next)
+        segment = old->segment;
+    if (!is_inside(attachment, segment, record) || !is_inside(attachment, segment, place))
+        return GROVE_INVALID;
+    uint64_t offset = (uintptr_t)place - (uintptr_t)segment;
+    if (offset < attachment->layout.arena_offset_bytes ||
+        offset - attachment->layout.arena_offset_bytes >= attachment->layout.arena_bytes)
+        return GROVE_INVALID;
+    *offset_bytes = offset - attachment->layout.arena_offset_bytes;
+    return 0;
+}
+
 int attachment_fail(struct attachment *attachment, int status) {
     if (attachment->status == 0) {
         attachment->status = status;

@@ -70,6 +70,9 @@ void attachment_complete(struct attachment *attachment, const struct channel_tak
 void attachment_wake(struct attachment *attachment, enum grove_waiting waiting);
 /* Let the others have their turn first. */
 void attachment_took(struct attachment *attachment);
+/* Where in the peer's arena `place` lies, given a record that lies in the same mapping. GROVE_INVALID: nowhere. */
+int attachment_peer_offset(const struct attachment *attachment, const void *record, const void *place,
+                           uint64_t *offset_bytes);
 /* Unmap segments of earlier peers that nothing reads any more. */
 void attachment_sweep(struct attachment *attachment);
 /* Give it a turn in the next walk; at the end of the order. */

@@ -119,6 +119,8 @@ void session_expires_at(struct grove_session *session, uint64_t deadline_ns);
 int session_wait(struct grove_session *session, uint64_t deadline_ns);
 /* The same for one channel only, inside a call. With `for_room` a completion of the peer ends it as well. */
 int session_wait_one(struct attachment *attachment, bool for_room, uint64_t deadline_ns);
+/* Sleep for a moment, or until the kernel sends something. */
+void session_nap(struct grove_session *session, uint64_t duration_ns);
 /* Let the descriptor of the session become readable when there is something to do; `deadline_ns`: the next timer. */
 int session_arm(struct grove_session *session, uint64_t deadline_ns, bool has_more);
 int session_embed(struct grove_session *session); /* from now on another event loop polls; returns the descriptor */

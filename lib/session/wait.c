@@ -295,6 +295,11 @@ int session_wait(struct grove_session *session, uint64_t deadline_ns) {
     return status == GROVE_TIMED_OUT && end_ns != deadline_ns ? 0 : status;
 }
 
+void session_nap(struct grove_session *session, uint64_t duration_ns) {
+    if (!session->is_closed && !session_has_news(session))
+        sleep_on_word(&session->page->notices, session->notices_seen, deadline_after(duration_ns));
+}
+
 /* ---- for other event loops ---- */
 
 static int open_counter(struct grove_session *session, int *descriptor, int opened, enum wait_tag tag) {
