@@ -1,0 +1,259 @@
+/*
+ * Tables of fixed entries and one text section, joined at the end: header, tables (8-aligned), text.
+ */
+#include "userspace/manifest/builder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum table {
+    TABLE_CAPABILITIES,
+    TABLE_ARGUMENTS,
+    TABLE_ENVIRONMENT,
+    TABLE_PROVIDES,
+    TABLE_REQUIRES,
+    TABLE_METHODS,
+    TABLE_COUNT,
+};
+
+static const struct {
+    size_t entry_bytes;
+    uint32_t maximum;
+    size_t header_offset; /* of the struct grove_table */
+    const char *too_many;
+} tables[TABLE_COUNT] = {
+    [TABLE_CAPABILITIES] = {sizeof(struct grove_spec_capability), GROVE_SPEC_CAPABILITIES_MAX,
+                            offsetof(struct grove_spec, capabilities), "there are more than 256 capabilities"},
+    [TABLE_ARGUMENTS] = {sizeof(struct grove_span), GROVE_SPEC_ARGUMENTS_MAX, offsetof(struct grove_spec, arguments),
+                         "there are more than 256 arguments"},
+    [TABLE_ENVIRONMENT] = {sizeof(struct grove_span), GROVE_SPEC_ENVIRONMENT_MAX,
+                           offsetof(struct grove_spec, environment), "there are more than 256 environment variables"},
+    [TABLE_PROVIDES] = {sizeof(struct grove_spec_interface), GROVE_SPEC_INTERFACES_MAX,
+                        offsetof(struct grove_spec, provides), "more than 64 interfaces are provided"},
+    [TABLE_REQUIRES] = {sizeof(struct grove_spec_interface), GROVE_SPEC_INTERFACES_MAX,
+                        offsetof(struct grove_spec, requires), "more than 64 interfaces are required"},
+    [TABLE_METHODS] = {sizeof(struct grove_spec_method), GROVE_SPEC_METHODS_MAX, offsetof(struct grove_spec, methods),
+                       "there are more than 128 methods"},
+};
+
+/* Entries of one table, grown by doubling up to its maximum. */
+struct rows {
+    char *bytes;
+    uint32_t count, room;
+};
+
+struct builder {
+    struct grove_spec header;
+    struct rows rows[TABLE_COUNT];
+    char *text;
+    uint32_t text_bytes, text_room;
+    int status;
+    const char *problem;
+};
+
+static void fail(struct builder *builder, int status, const char *problem) {
+    if (builder->status == 0) {
+        builder->status = status;
+        builder->problem = problem;
+    }
+}
+
+struct builder *builder_create(void) {
+    struct builder *builder = calloc(1, sizeof(*builder));
+    if (!builder)
+        return NULL;
+    builder->header.magic = GROVE_SPEC_MAGIC;
+    builder->header.version = GROVE_SPEC_VERSION;
+    builder->header.header_bytes = sizeof(struct grove_spec);
+    builder->header.ring = 2;
+    builder->header.phase = 7;
+    builder_text(builder, ""); /* spans that are never set are all zero: an empty text stands there */
+    return builder;
+}
+
+void builder_destroy(struct builder *builder) {
+    if (!builder)
+        return;
+    for (unsigned i = 0; i < TABLE_COUNT; i++)
+        free(builder->rows[i].bytes);
+    free(builder->text);
+    free(builder);
+}
+
+struct grove_spec *builder_header(struct builder *builder) {
+    return &builder->header;
+}
+
+/* Where a text of this length stands already with a zero byte behind it; UINT32_MAX if nowhere. */
+static uint32_t find_text(const struct builder *builder, const char *text, uint32_t length) {
+    for (uint32_t at = 0; at + length < builder->text_bytes; at++)
+        if (builder->text[at] == text[0] && !memcmp(builder->text + at, text, length + 1))
+            return at;
+    return UINT32_MAX;
+}
+
+static bool grow_text(struct builder *builder, uint32_t more) {
+    if (more > GROVE_SPEC_BYTES_MAX - builder->text_bytes) {
+        fail(builder, GROVE_TOO_LARGE, "its texts are longer than 64 KiB in all");
+        return false;
+    }
+    if (builder->text_bytes + more <= builder->text_room)
+        return true;
+    uint32_t room = builder->text_bytes + more + 4096;
+    char *grown = realloc(builder->text, room);
+    if (!grown) {
+        fail(builder, GROVE_NO_MEMORY, "memory is exhausted");
+        return false;
+    }
+    builder->text = grown;
+    builder->text_room = room;
+    return true;
+}
+
+struct grove_span builder_text(struct builder *builder, const char *text) {
+    size_t length = strlen(text);
+    if (length >= GROVE_SPEC_BYTES_MAX) {
+        fail(builder, GROVE_TOO_LARGE, "its texts are longer than 64 KiB in all");
+        return (struct grove_span){0, 0};
+    }
+    uint32_t length_bytes = (uint32_t)length, at = find_text(builder, text, length_bytes);
+    if (at == UINT32_MAX) {
+        if (!grow_text(builder, length_bytes + 1))
+            return (struct grove_span){0, 0};
+        at = builder->text_bytes;
+        memcpy(builder->text + at, text, length_bytes + 1);
+        builder->text_bytes += length_bytes + 1;
+    }
+    return (struct grove_span){at, length_bytes};
+}
+
+static void add_row(struct builder *builder, enum table table, const void *row) {
+    struct rows *rows = &builder->rows[table];
+    size_t entry_bytes = tables[table].entry_bytes;
+    if (rows->count == tables[table].maximum) {
+        fail(builder, GROVE_TOO_LARGE, tables[table].too_many);
+        return;
+    }
+    if (rows->count == rows->room) {
+        uint32_t room = rows->room ? 2 * rows->room : 16;
+        char *grown = realloc(rows->bytes, room * entry_bytes);
+        if (!grown) {
+            fail(builder, GROVE_NO_MEMORY, "memory is exhausted");
+            return;
+        }
+        rows->bytes = grown;
+        rows->room = room;
+    }
+    memcpy(rows->bytes + rows->count * entry_bytes, row, entry_bytes);
+    rows->count++;
+}
+
+void builder_argument(struct builder *builder, const char *text) {
+    struct grove_span span = builder_text(builder, text);
+    add_row(builder, TABLE_ARGUMENTS, &span);
+}
+
+void builder_environment(struct builder *builder, const char *name, const char *value) {
+    char *text;
+    if (asprintf(&text, "%s=%s", name, value) < 0) {
+        fail(builder, GROVE_NO_MEMORY, "memory is exhausted");
+        return;
+    }
+    struct grove_span span = builder_text(builder, text);
+    free(text);
+    add_row(builder, TABLE_ENVIRONMENT, &span);
+}
+
+void builder_capability(struct builder *builder, const struct grove_capability *capability, uint16_t flags) {
+    const struct grove_argument *argument = &capability->argument;
+    struct grove_spec_capability row = {
+        .kind = capability->kind, .rights = capability->rights, .argument_kind = argument->kind, .flags = flags};
+    if (argument->kind == GROVE_ARGUMENT_ADDRESS)
+        row.address = argument->value.address;
+    else if (argument->kind == GROVE_ARGUMENT_QUANTITY)
+        row.quantity = argument->value.quantity;
+    else if (argument->kind != GROVE_ARGUMENT_NONE) {
+        char text[GROVE_ARGUMENT_TEXT_MAX + 1];
+        memcpy(text, argument->value.text, argument->length_bytes);
+        text[argument->length_bytes] = '\0';
+        row.text = builder_text(builder, text);
+    }
+    add_row(builder, TABLE_CAPABILITIES, &row);
+}
+
+uint32_t builder_provides(struct builder *builder, const char *name, struct grove_version version) {
+    const struct grove_spec_interface row = {.name = builder_text(builder, name), .version = version};
+    add_row(builder, TABLE_PROVIDES, &row);
+    return builder->rows[TABLE_PROVIDES].count - 1;
+}
+
+void builder_requires(struct builder *builder, const char *name, struct grove_version from, struct grove_version below,
+                      uint32_t flags) {
+    const struct grove_spec_interface row = {
+        .name = builder_text(builder, name), .version = from, .below = below, .flags = flags};
+    add_row(builder, TABLE_REQUIRES, &row);
+}
+
+void builder_method(struct builder *builder, uint32_t interface, const char *name, uint32_t number, const char *request,
+                    const char *reply) {
+    const struct grove_spec_method row = {.name = builder_text(builder, name),
+                                          .request = builder_text(builder, request),
+                                          .reply = builder_text(builder, reply),
+                                          .method = number,
+                                          .interface = interface};
+    add_row(builder, TABLE_METHODS, &row);
+}
+
+/* Offsets of all parts; returns the size of the whole. */
+static size_t lay_out(struct builder *builder) {
+    size_t offset = sizeof(struct grove_spec);
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        struct grove_table *table = (struct grove_table *)(void *)((char *)&builder->header + tables[i].header_offset);
+        offset = (offset + 7) & ~(size_t)7;
+        table->offset_bytes = (uint32_t)offset;
+        table->count = builder->rows[i].count;
+        offset += tables[i].entry_bytes * builder->rows[i].count;
+    }
+    offset = (offset + 7) & ~(size_t)7;
+    builder->header.text_offset_bytes = (uint32_t)offset;
+    builder->header.text_bytes = builder->text_bytes;
+    offset = (offset + builder->text_bytes + 7) & ~(size_t)7;
+    builder->header.total_bytes = (uint32_t)offset;
+    return offset;
+}
+
+static void write_blob(const struct builder *builder, char *blob) {
+    memcpy(blob, &builder->header, sizeof(builder->header));
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        const struct grove_table *table =
+            (const struct grove_table *)(const void *)((const char *)&builder->header + tables[i].header_offset);
+        if (table->count)
+            memcpy(blob + table->offset_bytes, builder->rows[i].bytes, tables[i].entry_bytes * table->count);
+    }
+    memcpy(blob + builder->header.text_offset_bytes, builder->text, builder->text_bytes);
+}
+
+int builder_finish(struct builder *builder, void **spec, size_t *spec_bytes, const char **problem) {
+    const char *sentence = NULL;
+    char *blob = NULL;
+    size_t size_bytes = lay_out(builder);
+    if (size_bytes > GROVE_SPEC_BYTES_MAX)
+        fail(builder, GROVE_TOO_LARGE, "compiled it is larger than 64 KiB");
+    if (builder->status == 0 && !(blob = calloc(1, size_bytes)))
+        fail(builder, GROVE_NO_MEMORY, "memory is exhausted");
+    int status = builder->status;
+    if (status == 0) {
+        write_blob(builder, blob);
+        status = grove_spec_check(blob, size_bytes, &sentence);
+    }
+    if (status < 0) {
+        free(blob);
+        if (problem)
+            *problem = builder->problem ? builder->problem : sentence ? sentence : "it is no valid spec";
+        return status;
+    }
+    *spec = blob;
+    *spec_bytes = size_bytes;
+    return 0;
+}
