@@ -49,7 +49,6 @@ static void client_connected(struct modbus_client *client)
     client->state = MODBUS_IDLE;
     client->events = POLLIN;
     client->received_bytes = 0;
-    client->connects++;
 }
 
 static void client_connect(struct modbus_client *client, uint64_t now_ns)
@@ -61,6 +60,7 @@ static void client_connect(struct modbus_client *client, uint64_t now_ns)
         client_drop(client, GROVE_CLOSED, now_ns);
         return;
     }
+    client->opens++;
     client->state = MODBUS_CONNECTING;
     client->events = POLLOUT;
     client->due_ns = now_ns + CONNECT_TIMEOUT_NS;

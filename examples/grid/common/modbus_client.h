@@ -30,7 +30,7 @@ struct modbus_client {
     short events;       /* of poll.h, to watch the descriptor for */
     uint64_t due_ns;    /* ABSENT: next attempt; else: when to give up */
     uint64_t backoff_ns;
-    uint64_t connects;  /* connections made so far */
+    uint64_t opens;     /* sockets opened so far */
     struct modbus_request request;
     modbus_done *done;
     void *context;

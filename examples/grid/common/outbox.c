@@ -55,9 +55,16 @@ void outbox_attach(struct outbox *outbox, void *memory, uint32_t item_bytes, uin
     }
     *header = (struct outbox_header){.version = OUTBOX_VERSION, .item_bytes = item_bytes, .capacity = capacity,
                                      .epoch = epoch};
-    for (unsigned i = 0; i < OUTBOX_KEYS_MAX; i++)
-        header->next_sequence[i] = 1;
+    outbox_renumber(outbox, epoch);
     __atomic_store_n(&header->magic, OUTBOX_MAGIC, __ATOMIC_RELEASE);
+}
+
+void outbox_renumber(struct outbox *outbox, uint64_t epoch)
+{
+    for (unsigned i = 0; i < OUTBOX_KEYS_MAX; i++)
+        outbox->header->next_sequence[i] = 1;
+    /* Last: a kill before this store leaves an epoch whose numbers are given again, so the caller renumbers again. */
+    store_ordered(&outbox->header->epoch, epoch);
 }
 
 int outbox_put(struct outbox *outbox, unsigned key, const void *item)

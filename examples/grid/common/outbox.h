@@ -58,6 +58,8 @@ size_t outbox_bytes(uint32_t item_bytes, uint32_t capacity);
  */
 void outbox_attach(struct outbox *outbox, void *memory, uint32_t item_bytes, uint32_t capacity,
                    enum outbox_policy policy, uint64_t epoch);
+/* Begin a new numbering; what still waits keeps the stamps it has. For when the keys get another meaning. */
+void outbox_renumber(struct outbox *outbox, uint64_t epoch);
 /* Stamp a copy of the item and keep it. GROVE_EXHAUSTED: full, and the policy is to refuse. */
 int outbox_put(struct outbox *outbox, unsigned key, const void *item);
 /* The oldest item that is still to send, or NULL. */

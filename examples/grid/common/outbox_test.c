@@ -100,6 +100,21 @@ static void a_kill_inside_put(void **state)
     free(memory);
 }
 
+static void renumbering_keeps_what_waits(void **state)
+{
+    (void)state;
+    void *memory = calloc(1, outbox_bytes(sizeof(struct item), CAPACITY));
+    struct outbox box = open_box(memory, OUTBOX_REFUSE_NEWEST, 1);
+    put(&box, 0, 1, 0);
+    outbox_renumber(&box, 2);
+    put(&box, 0, 2, 0);
+    assert_int_equal(((const struct item *)outbox_next(&box))->stamp.epoch, 1);
+    outbox_accept(&box);
+    assert_int_equal(((const struct item *)outbox_next(&box))->stamp.epoch, 2);
+    assert_int_equal(((const struct item *)outbox_next(&box))->stamp.sequence, 1);
+    free(memory);
+}
+
 static void nonsense_begins_anew(void **state)
 {
     (void)state;
@@ -122,7 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_have_no_gap),       cmocka_unit_test(the_oldest_goes_when_told_so),
         cmocka_unit_test(the_next_instance_goes_on), cmocka_unit_test(a_kill_inside_put),
-        cmocka_unit_test(nonsense_begins_anew),
+        cmocka_unit_test(nonsense_begins_anew),      cmocka_unit_test(renumbering_keeps_what_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,214 @@
+/*
+ * Acquisition: polls every feeder in each cycle and passes the readings on.
+ *
+ *     acquire --config FILE [--device NAME=IPV4:PORT] [--probe]
+ *
+ * A reading goes to protect on the high lane and to the historian on the low one, each through an outbox in the state
+ * region (common/outbox.h), so that a kill at any instruction loses none that was numbered. Protection wants the newest:
+ * its outbox forgets the oldest when it is full. The historian wants all: its outbox refuses when it is full, and says so.
+ *
+ * Cycles follow an absolute schedule, multiples of the period on the monotonic clock; what was slept through, this
+ * instance's start included, is counted as missed.
+ */
+#include "examples/grid/acquire/poller.h"
+#include "examples/grid/acquire/probe.h"
+#include "examples/grid/common/client_watch.h"
+#include "examples/grid/common/link.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define HISTORIAN_OUTBOX 8192u
+#define PROTECT_OUTBOX 256u
+#define HISTORIAN_LANE_BYTES (1u << 20)
+#define STATE_MAGIC 0x51434147u /* "GACQ" */
+
+/* What outlives an instance; the two outboxes follow it in the state region. */
+struct acquire_state {
+    uint32_t magic, version;
+    uint64_t last_cycle; /* number since the epoch of the monotonic clock */
+    uint64_t cycles, missed_cycles, taken;
+    uint64_t feeders[GRID_FEEDERS_MAX]; /* the feeder that each key of the outboxes stands for */
+};
+
+struct acquire {
+    struct grove_service *service;
+    struct grid_config config;
+    struct poller poller;
+    struct client_watch watch[GRID_DEVICES_MAX];
+    struct acquire_state *state;
+    struct link historian, protect;
+};
+
+static void on_reading(unsigned feeder, const struct reading *reading, void *context)
+{
+    struct acquire *acquire = context;
+    acquire->state->taken++;
+    /* Both count for themselves what they cannot take (refused, dropped). */
+    (void)outbox_put(&acquire->protect.outbox, feeder, reading);
+    link_flush(&acquire->protect);
+    (void)outbox_put(&acquire->historian.outbox, feeder, reading);
+    link_flush(&acquire->historian);
+}
+
+static void on_cycle(struct grove_service *service, void *context)
+{
+    struct acquire *acquire = context;
+    struct acquire_state *state = acquire->state;
+    uint64_t period = acquire->config.period_ns, now = grove_now_ns(), cycle = now / period;
+    /* The timer of a period ahead of time is not possible; the same cycle twice is, after a restart inside it. */
+    if (cycle > state->last_cycle) {
+        if (state->last_cycle > 0)
+            state->missed_cycles += cycle - state->last_cycle - 1;
+        state->last_cycle = cycle;
+        state->cycles++;
+        for (unsigned i = 0; i < acquire->config.device_count; i++)
+            client_watch_tick(&acquire->watch[i]);
+        state->missed_cycles += poller_cycle(&acquire->poller, now) > 0;
+        for (unsigned i = 0; i < acquire->config.device_count; i++)
+            client_watch_update(&acquire->watch[i]);
+        link_flush(&acquire->protect);
+        link_flush(&acquire->historian);
+    }
+    uint32_t timer;
+    now = grove_now_ns();
+    if (grove_service_after(service, (now / period + 1) * period - now, on_cycle, acquire, &timer) < 0)
+        grove_service_stop(service);
+}
+
+static int on_status(struct grove_request *request, void *context)
+{
+    const struct acquire *acquire = context;
+    struct {
+        struct acquire_status head;
+        struct reading latest[GRID_FEEDERS_MAX];
+    } reply;
+    const struct outbox_header *kept = acquire->historian.outbox.header;
+    const struct outbox_header *high = acquire->protect.outbox.header;
+    unsigned feeders = acquire->config.feeder_count, connected = 0;
+    for (unsigned i = 0; i < acquire->config.device_count; i++)
+        connected += acquire->watch[i].client.state >= MODBUS_IDLE;
+    reply.head = (struct acquire_status){.epoch = kept->epoch,
+                                         .cycles = acquire->state->cycles,
+                                         .missed_cycles = acquire->state->missed_cycles,
+                                         .taken = acquire->state->taken,
+                                         .accepted = kept->accepted,
+                                         .waiting = kept->head - kept->accepted,
+                                         .refused = kept->refused,
+                                         .protect_accepted = high->accepted - high->dropped,
+                                         .protect_dropped = high->dropped,
+                                         .feeders = feeders,
+                                         .devices_connected = connected};
+    for (unsigned i = 0; i < feeders; i++) {
+        reply.latest[i] = acquire->poller.latest[i];
+        reply.latest[i].epoch = kept->epoch;
+        reply.latest[i].sequence = outbox_last_sequence(&acquire->historian.outbox, i);
+    }
+    return grove_reply(request, &reply, sizeof reply.head + feeders * sizeof(struct reading));
+}
+
+/* A number that no earlier numbering had: the kernel gives each instance fresh randomness. */
+static uint64_t fresh_epoch(const struct acquire *acquire)
+{
+    uint64_t epoch;
+    memcpy(&epoch, grove_session_identity(grove_service_session(acquire->service))->random, sizeof epoch);
+    return epoch | 1;
+}
+
+/* If the keys of the outboxes now mean other feeders, what they number must not be taken for the old ones. */
+static void check_keys(struct acquire *acquire)
+{
+    struct acquire_state *state = acquire->state;
+    bool is_same = true;
+    for (unsigned i = 0; i < acquire->config.feeder_count; i++)
+        is_same = is_same && state->feeders[i] == acquire->config.feeder[i].number;
+    if (is_same)
+        return;
+    outbox_renumber(&acquire->historian.outbox, fresh_epoch(acquire));
+    outbox_renumber(&acquire->protect.outbox, fresh_epoch(acquire));
+    for (unsigned i = 0; i < acquire->config.feeder_count; i++)
+        state->feeders[i] = acquire->config.feeder[i].number;
+}
+
+static int open_state(struct acquire *acquire)
+{
+    size_t kept_bytes = outbox_bytes(sizeof(struct reading), HISTORIAN_OUTBOX);
+    size_t high_bytes = outbox_bytes(sizeof(struct reading), PROTECT_OUTBOX);
+    struct grove_region *region;
+    bool is_fresh;
+    int status = grove_region_state(grove_service_session(acquire->service),
+                                    sizeof(struct acquire_state) + kept_bytes + high_bytes, &region, &is_fresh);
+    if (status < 0)
+        return status;
+    unsigned char *memory = grove_region_data(region, NULL);
+    acquire->state = (struct acquire_state *)(void *)memory;
+    if (acquire->state->magic != STATE_MAGIC)
+        *acquire->state = (struct acquire_state){.magic = STATE_MAGIC, .version = 1};
+    memory += sizeof(struct acquire_state);
+    outbox_attach(&acquire->historian.outbox, memory, sizeof(struct reading), HISTORIAN_OUTBOX, OUTBOX_REFUSE_NEWEST,
+                  fresh_epoch(acquire));
+    outbox_attach(&acquire->protect.outbox, memory + kept_bytes, sizeof(struct reading), PROTECT_OUTBOX,
+                  OUTBOX_DROP_OLDEST, fresh_epoch(acquire));
+    check_keys(acquire);
+    return 0;
+}
+
+static void open_devices(struct acquire *acquire)
+{
+    poller_init(&acquire->poller, &acquire->config, on_reading, acquire);
+    for (unsigned i = 0; i < acquire->config.device_count; i++) {
+        client_watch_init(&acquire->watch[i], acquire->service, &acquire->config.device[i]);
+        acquire->poller.device[i].client = &acquire->watch[i].client;
+    }
+}
+
+static int serve(struct acquire *acquire)
+{
+    uint32_t timer;
+    acquire->historian = (struct link){.endpoint = "historian",
+                                       .method = HISTORIAN_STORE,
+                                       .priority = GROVE_PRIORITY_LOW,
+                                       .lane_bytes = HISTORIAN_LANE_BYTES};
+    acquire->protect =
+        (struct link){.endpoint = "protect", .method = PROTECT_READING, .priority = GROVE_PRIORITY_HIGH};
+    if (grove_service_create(NULL, &acquire->service) < 0 || open_state(acquire) < 0)
+        return grove_report("acquire");
+    open_devices(acquire);
+    if (grove_service_on(acquire->service, "acquire", ACQUIRE_STATUS, on_status, acquire) < 0 ||
+        grove_service_after(acquire->service, 1, on_cycle, acquire, &timer) < 0 ||
+        grove_service_run(acquire->service) < 0)
+        return grove_report("acquire");
+    return 0;
+}
+
+static int usage(void)
+{
+    fputs("usage: acquire --config FILE [--device NAME=IPV4:PORT] [--probe]\n", stderr);
+    return 2;
+}
+
+static int refuse(const struct problem *problem)
+{
+    fprintf(stderr, "acquire: %s\n", problem->sentence);
+    return 1;
+}
+
+int main(int count, char **words)
+{
+    static struct acquire acquire;
+    struct problem problem = {""};
+    bool is_probe = false;
+    if (count < 3 || strcmp(words[1], "--config") != 0)
+        return usage();
+    if (config_load(words[2], &acquire.config, &problem) < 0)
+        return refuse(&problem);
+    for (int i = 3; i < count; i++) {
+        if (strcmp(words[i], "--probe") == 0)
+            is_probe = true;
+        else if (strcmp(words[i], "--device") != 0 || i + 1 == count)
+            return usage();
+        else if (config_move_device(&acquire.config, words[++i], &problem) < 0)
+            return refuse(&problem);
+    }
+    return is_probe ? probe_run(&acquire.config) : serve(&acquire);
+}

@@ -1,0 +1,57 @@
+/*
+ * The breakers: what protection has decided about each, and its way to the device.
+ *
+ *     normal --trip--> opening --confirmed--> tripped --reset--> closing --confirmed--> normal
+ *                         |                      ^                  |
+ *                         +--- kept until the device confirms ------+   a trip while closing opens again
+ *
+ * A decision is written into the state region before anything is sent. So a kill forgets none; and the next instance
+ * that finds one unconfirmed asks the device first and writes only what is not yet so, so it repeats none either.
+ */
+#ifndef GRID_PROTECT_BREAKERS_H
+#define GRID_PROTECT_BREAKERS_H
+
+#include "examples/grid/common/client_watch.h"
+#include "examples/grid/common/protocol.h"
+#include "examples/grid/common/statistics.h"
+
+/* In the state region. */
+struct breaker {
+    uint32_t phase; /* enum breaker_phase */
+    uint32_t cause; /* enum trip_cause; of the last trip */
+    uint64_t decided_ns;   /* time stamp of the reading that decided */
+    uint64_t confirmed_ns; /* when the device confirmed the present phase */
+    uint64_t trips;
+    double value; /* what tripped it: ampere or hertz */
+};
+
+struct breakers;
+struct breaker_line { /* the connection to one device, for writing */
+    struct breakers *breakers;
+    unsigned device;
+    int feeder;      /* the one a request is under way for; -1: none */
+    uint32_t phase;  /* the decision that the request is for */
+    bool is_reading; /* asking how the breaker stands, before writing */
+    bool is_paused;  /* the last request failed: no other before the next tick */
+    struct client_watch watch;
+};
+struct breakers {
+    const struct grid_config *config;
+    struct breaker *state;          /* config->feeder_count of them */
+    struct statistics *reactions;   /* in the state region too */
+    bool must_ask[GRID_FEEDERS_MAX]; /* whether the write was done is not known */
+    struct breaker_line line[GRID_DEVICES_MAX];
+};
+
+void breakers_init(struct breakers *breakers, struct grove_service *service, const struct grid_config *config,
+                   struct breaker *state, struct statistics *reactions);
+/* Open a feeder's breaker, unless it is open or opening already. `time_ns`: of the reading that decided. */
+void breakers_trip(struct breakers *breakers, unsigned feeder, enum trip_cause cause, double value, uint64_t time_ns);
+/* Close it again, if it is tripped. */
+void breakers_reset(struct breakers *breakers, unsigned feeder);
+/* A good reading shows how the breaker stands: one that somebody closed on the spot is tripped no longer. */
+void breakers_observe(struct breakers *breakers, unsigned feeder, bool is_closed, uint64_t time_ns);
+/* Reconnect, give up on late answers, try again: every 20 ms. */
+void breakers_tick(struct breakers *breakers);
+
+#endif

@@ -1,0 +1,270 @@
+/*
+ * Protection: trips breakers on faults, sheds load when the frequency falls.
+ *
+ *     protect --config FILE [--device NAME=IPV4:PORT]
+ *
+ * Readings come on the high lane and are judged at once; a decision is stored in the state region and then written to
+ * the device by Modbus, on a connection of protection's own (breakers.h). The reaction time runs from the time stamp of
+ * the reading that decided to the device's confirmation.
+ *
+ * Crash argument. A reading's number is noted only after it was judged: a kill in between delivers it again and it is
+ * judged again, with the same outcome, since relays and stages go by the time in the readings and a breaker that is
+ * opening or tripped is not tripped again. Everything that is judged by lies in the state region.
+ */
+#include "examples/grid/common/link.h"
+#include "examples/grid/common/numbering.h"
+#include "examples/grid/protect/conditions.h"
+#include "examples/grid/protect/relay.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define STATE_MAGIC 0x54525047u /* "GPRT" */
+#define ALARM_OUTBOX 256u
+#define TICK_NS (20 * GROVE_MILLISECOND)
+
+struct protect_state {
+    uint32_t magic, version;
+    uint64_t feeders[GRID_FEEDERS_MAX]; /* the numbers that the rest goes by */
+    struct breaker breaker[GRID_FEEDERS_MAX];
+    struct relay relay[GRID_FEEDERS_MAX];
+    struct numbering numbering[GRID_FEEDERS_MAX];
+    uint64_t redelivered[GRID_FEEDERS_MAX];
+    struct shedding shedding;
+    struct conditions conditions;
+    struct statistics reactions;
+};
+
+struct protect {
+    struct grove_service *service;
+    struct grid_config config;
+    struct protect_state *state;
+    struct breakers breakers;
+    struct link alarm;
+    uint64_t began_ns, good_ns[GRID_FEEDERS_MAX];
+};
+
+static void tell_alarms(struct protect *protect)
+{
+    struct protect_state *state = protect->state;
+    conditions_update(&state->conditions, &protect->alarm.outbox, &protect->config, state->breaker, &state->shedding,
+                      protect->good_ns, protect->began_ns);
+    link_flush(&protect->alarm);
+}
+
+static void shed(struct protect *protect, uint64_t feeders, uint64_t time_ns)
+{
+    for (unsigned i = 0; i < protect->config.feeder_count; i++)
+        if (feeders >> i & 1)
+            breakers_trip(&protect->breakers, i, CAUSE_SHEDDING, protect->state->shedding.frequency_hz, time_ns);
+}
+
+static void judge(struct protect *protect, unsigned feeder, const struct reading *reading)
+{
+    struct protect_state *state = protect->state;
+    protect->good_ns[feeder] = reading->time_ns;
+    breakers_observe(&protect->breakers, feeder, reading->breaker_closed != 0, reading->time_ns);
+    enum trip_cause cause = relay_check(&state->relay[feeder], &protect->config.feeder[feeder],
+                                        (double)reading->current_a, reading->time_ns);
+    if (cause != CAUSE_NONE)
+        breakers_trip(&protect->breakers, feeder, cause, (double)reading->current_a, reading->time_ns);
+    bool is_open[GRID_FEEDERS_MAX];
+    for (unsigned i = 0; i < protect->config.feeder_count; i++)
+        is_open[i] = state->breaker[i].phase == BREAKER_OPENING || state->breaker[i].phase == BREAKER_TRIPPED;
+    shed(protect,
+         shedding_measure(&state->shedding, &protect->config, feeder, (double)reading->frequency_hz, reading->time_ns,
+                          is_open),
+         reading->time_ns);
+}
+
+static int on_reading(struct grove_request *request, void *context)
+{
+    struct protect *protect = context;
+    struct reading reading;
+    if (grove_request_bytes(request) != sizeof reading)
+        return grove_fail(request, GROVE_INVALID, "a reading has %zu bytes", sizeof reading);
+    memcpy(&reading, grove_request_data(request), sizeof reading);
+    int feeder = config_feeder_index(&protect->config, reading.feeder);
+    if (feeder < 0 || reading.sequence == 0)
+        return grove_fail(request, GROVE_NOT_FOUND, "feeder %u is not in the configuration", reading.feeder);
+    struct numbering *numbering = &protect->state->numbering[feeder];
+    bool is_repeated = numbering_is_repeated(numbering, reading.epoch, reading.sequence);
+    if (is_repeated || grove_request_is_redelivered(request))
+        protect->state->redelivered[feeder]++;
+    if (!is_repeated && !(reading.quality & QUALITY_BAD)) {
+        judge(protect, (unsigned)feeder, &reading);
+        tell_alarms(protect);
+    }
+    numbering_take(numbering, reading.epoch, reading.sequence);
+    return 0;
+}
+
+static void on_tick(struct grove_service *service, void *context)
+{
+    (void)service;
+    breakers_tick(&((struct protect *)context)->breakers);
+    tell_alarms(context);
+}
+
+static struct protect_feeder feeder_status(const struct protect *protect, unsigned i)
+{
+    const struct protect_state *state = protect->state;
+    return (struct protect_feeder){.feeder = (uint16_t)protect->config.feeder[i].number,
+                                   .breaker = (uint8_t)state->breaker[i].phase,
+                                   .cause = (uint8_t)state->breaker[i].cause,
+                                   .trips = state->breaker[i].trips,
+                                   .received = state->numbering[i].taken,
+                                   .redelivered = state->redelivered[i],
+                                   .missing = state->numbering[i].missing};
+}
+
+static int on_status(struct grove_request *request, void *context)
+{
+    const struct protect *protect = context;
+    const struct protect_state *state = protect->state;
+    struct {
+        struct protect_status head;
+        struct protect_feeder feeder[GRID_FEEDERS_MAX];
+    } reply;
+    reply.head = (struct protect_status){.reactions = state->reactions.count,
+                                         .deadline_missed = state->reactions.missed,
+                                         .median_ns = statistics_median_ns(&state->reactions),
+                                         .worst_ns = state->reactions.worst_ns,
+                                         .deadline_ns = protect->config.deadline_ns,
+                                         .frequency_hz = (float)state->shedding.frequency_hz,
+                                         .stage = (uint32_t)state->shedding.stages_done,
+                                         .feeders = protect->config.feeder_count};
+    for (unsigned i = 0; i < protect->config.feeder_count; i++) {
+        reply.feeder[i] = feeder_status(protect, i);
+        reply.head.trips += reply.feeder[i].trips;
+        reply.head.received += reply.feeder[i].received;
+        reply.head.redelivered += reply.feeder[i].redelivered;
+        reply.head.missing += reply.feeder[i].missing;
+    }
+    return grove_reply(request, &reply, sizeof reply.head + protect->config.feeder_count * sizeof reply.feeder[0]);
+}
+
+/* The feeder that an operator names; *feeder is -1 for 0, "all". */
+static int read_feeder(const struct protect *protect, struct grove_request *request, int *feeder)
+{
+    struct feeder_request wanted;
+    if (grove_request_bytes(request) != sizeof wanted)
+        return grove_fail(request, GROVE_INVALID, "send the number of a feeder, as feeder:u32");
+    memcpy(&wanted, grove_request_data(request), sizeof wanted);
+    int index = config_feeder_index(&protect->config, wanted.feeder);
+    if (index < 0 && wanted.feeder != 0)
+        return grove_fail(request, GROVE_NOT_FOUND, "there is no feeder %u", wanted.feeder);
+    *feeder = index;
+    return 0;
+}
+
+static int on_trip(struct grove_request *request, void *context)
+{
+    struct protect *protect = context;
+    int feeder = -1;
+    int status = read_feeder(protect, request, &feeder);
+    if (status < 0)
+        return status;
+    if (feeder < 0)
+        return grove_fail(request, GROVE_INVALID, "name one feeder to trip; there is no tripping of all");
+    breakers_trip(&protect->breakers, (unsigned)feeder, CAUSE_OPERATOR, 0, grove_now_ns());
+    tell_alarms(protect);
+    return 0;
+}
+
+static int on_reset(struct grove_request *request, void *context)
+{
+    struct protect *protect = context;
+    int feeder = -1;
+    int status = read_feeder(protect, request, &feeder);
+    if (status < 0)
+        return status;
+    /* Stages first: a kill in between leaves feeders to reset, and not stages that would never act again. */
+    if (feeder < 0)
+        shedding_reset(&protect->state->shedding);
+    for (unsigned i = 0; i < protect->config.feeder_count; i++)
+        if (feeder < 0 || i == (unsigned)feeder)
+            breakers_reset(&protect->breakers, i);
+    tell_alarms(protect);
+    return 0;
+}
+
+/* State of other feeders than are configured now is of no use, and dangerous to act on. */
+static bool state_fits(const struct protect *protect, const struct protect_state *state)
+{
+    if (state->magic != STATE_MAGIC || state->version != 1)
+        return false;
+    for (unsigned i = 0; i < protect->config.feeder_count; i++)
+        if (state->feeders[i] != protect->config.feeder[i].number)
+            return false;
+    return true;
+}
+
+static int open_state(struct protect *protect)
+{
+    struct grove_region *region;
+    bool is_fresh;
+    uint64_t epoch;
+    struct grove_session *session = grove_service_session(protect->service);
+    size_t bytes = sizeof(struct protect_state) + outbox_bytes(sizeof(struct alarm_event), ALARM_OUTBOX);
+    int status = grove_region_state(session, bytes, &region, &is_fresh);
+    if (status < 0)
+        return status;
+    struct protect_state *state = grove_region_data(region, NULL);
+    if (!state_fits(protect, state)) {
+        *state = (struct protect_state){.version = 1};
+        for (unsigned i = 0; i < protect->config.feeder_count; i++)
+            state->feeders[i] = protect->config.feeder[i].number;
+        state->magic = STATE_MAGIC;
+    }
+    memcpy(&epoch, grove_session_identity(session)->random, sizeof epoch);
+    outbox_attach(&protect->alarm.outbox, state + 1, sizeof(struct alarm_event), ALARM_OUTBOX, OUTBOX_DROP_OLDEST,
+                  epoch | 1);
+    protect->state = state;
+    return 0;
+}
+
+static int serve(struct protect *protect)
+{
+    static const struct {
+        uint32_t method;
+        grove_handler *handler;
+    } methods[] = {{PROTECT_READING, on_reading}, {PROTECT_STATUS, on_status}, {PROTECT_TRIP, on_trip},
+                   {PROTECT_RESET, on_reset}};
+    uint32_t timer;
+    protect->alarm = (struct link){.endpoint = "alarm", .method = ALARM_EVENT, .priority = GROVE_PRIORITY_MEDIUM};
+    if (grove_service_create(NULL, &protect->service) < 0 || open_state(protect) < 0)
+        return grove_report("protect");
+    protect->began_ns = grove_now_ns();
+    breakers_init(&protect->breakers, protect->service, &protect->config, protect->state->breaker,
+                  &protect->state->reactions);
+    for (unsigned i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (grove_service_on(protect->service, "protect", methods[i].method, methods[i].handler, protect) < 0)
+            return grove_report("protect");
+    on_tick(protect->service, protect);
+    if (grove_service_every(protect->service, TICK_NS, on_tick, protect, &timer) < 0 ||
+        grove_service_run(protect->service) < 0)
+        return grove_report("protect");
+    return 0;
+}
+
+int main(int count, char **words)
+{
+    static struct protect protect;
+    struct problem problem = {""};
+    bool is_usage = count >= 3 && strcmp(words[1], "--config") == 0 && count % 2 == 1;
+    if (is_usage && config_load(words[2], &protect.config, &problem) < 0) {
+        fprintf(stderr, "protect: %s\n", problem.sentence);
+        return 1;
+    }
+    for (int i = 3; is_usage && i < count; i += 2)
+        if (strcmp(words[i], "--device") != 0 || config_move_device(&protect.config, words[i + 1], &problem) < 0) {
+            fprintf(stderr, "protect: %s\n", problem.sentence[0] ? problem.sentence : "unknown option");
+            return 2;
+        }
+    if (!is_usage) {
+        fputs("usage: protect --config FILE [--device NAME=IPV4:PORT]\n", stderr);
+        return 2;
+    }
+    return serve(&protect);
+}
