@@ -35,6 +35,7 @@
 #include <stdio.h>
 
 #include "grove/grove.h"
+#include "userspace/manifest/manifest.h"
 
 #define COMMAND_OK 0
 #define COMMAND_FAILED 1
@@ -120,6 +121,20 @@ int command_fail_library(const struct invocation *invocation, const char *senten
 /* A remark to the person, on standard error; nothing with --json. */
 void command_remark(const struct invocation *invocation, const char *sentence, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* ---- manifests ---------------------------------------------------------------------------------------------------------- */
+
+/* The options that every command takes that reads manifests; put them into its table. */
+#define COMMAND_MANIFEST_OPTIONS \
+    {"set", 's', "NAME=VALUE", "what ${NAME} stands for in manifests; may be given several times"}, \
+    {"project", 'p', "NAME", "the project that the names belong to, instead of that of grove.yaml"}
+/* The options for manifest.h, from --set, --project, --run and --state. They live as long as the process. */
+int command_manifest_options(const struct invocation *invocation, struct manifest_options *options);
+/* Print what the compiler found: lines "file:line: field: sentence", or with --json one object with the list. Returns
+ * COMMAND_FAILED. */
+int command_fail_manifest(const struct invocation *invocation, const struct manifest_errors *errors);
+/* The same list for results of one's own: [{"file", "line", "column", "field", "error"}]. */
+json_t *command_manifest_errors(const struct manifest_errors *errors);
 
 /* ---- the kernel ------------------------------------------------------------------------------------------------------- */
 

@@ -7,8 +7,8 @@
 #include "userspace/manifest/builder.h"
 #include "userspace/manifest/parts.h"
 
-static void write_budget(const struct resources *resources, struct grove_budget *budget) {
-    *budget = (struct grove_budget){
+struct grove_budget resources_budget(const struct resources *resources) {
+    return (struct grove_budget){
         .memory_bytes = resources->memory,
         .processor_ppm = resources->processor,
         .processes = (uint64_t)resources->processes,
@@ -91,7 +91,7 @@ static void write_header(const struct manifest *manifest, struct builder *builde
     header->manifest = builder_text(builder, manifest->path);
     header->description = builder_text(builder, values->description);
     header->stop_timeout_ns = values->stop_timeout;
-    write_budget(&values->resources, &header->budget);
+    header->budget = resources_budget(&values->resources);
     write_schedule(&values->schedule, &header->schedule);
     write_restart(&values->restart, &header->restart);
     write_probe(builder, &values->readiness, &header->readiness);

@@ -18,7 +18,7 @@ enum node_kind { NODE_TEXT, NODE_LIST, NODE_MAP };
 
 struct node {
     enum node_kind kind;
-    bool is_null;      /* an unquoted empty value, ~ or null */
+    bool is_null;      /* nothing stands there, or ~ */
     bool replaces;     /* tagged !replace: in a drop-in, takes the place of what it would be merged with */
     unsigned line, column;
     const char *file;
@@ -46,7 +46,7 @@ struct node *node_text(struct arena *arena, const struct node *place, const char
 
 /*
  * Lay `over` onto `base`, both maps: values replace values, maps are merged key by key, lists are appended to, `!replace`
- * takes the place of the whole, and a null takes the key away. Both trees are used up.
+ * takes the place of the whole, and ~ takes the key away. Both trees are used up.
  */
 void node_merge(struct arena *arena, struct node *base, struct node *over);
 

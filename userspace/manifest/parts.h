@@ -55,6 +55,10 @@ int path_find_program(struct arena *arena, const char *folder, const char *progr
 /* Fill in capabilities and capability_count: what is written down and what is implied. 0 or GROVE_INVALID. */
 int capabilities_resolve(struct manifest *manifest, struct manifest_errors *errors);
 
+/* ---- compile.c ---- */
+
+struct grove_budget resources_budget(const struct resources *resources);
+
 /* ---- checks.c ---- */
 
 /* What the format table cannot say: fields that belong together, unique names, signatures. 0 or GROVE_INVALID. */

@@ -101,10 +101,10 @@ static int place_node(struct reader *reader, const yaml_event_t *event, struct n
     return 0;
 }
 
+/* The word null is a text like any other: `streams: {out: null}` means it. */
 static bool is_null_text(const yaml_event_t *event) {
     const char *text = (const char *)event->data.scalar.value;
-    return event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
-           (!*text || !strcmp(text, "~") || !strcmp(text, "null") || !strcmp(text, "Null") || !strcmp(text, "NULL"));
+    return event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && (!*text || !strcmp(text, "~"));
 }
 
 static int read_scalar(struct reader *reader, const yaml_event_t *event) {
