@@ -78,9 +78,10 @@ int folders_make_private(const char *path, char *problem, size_t problem_bytes) 
         return failed(path, problem, problem_bytes);
     if (S_ISDIR(about.st_mode) && about.st_uid == geteuid() && (about.st_mode & 077) == 0)
         return 0;
-    snprintf(problem, problem_bytes,
-             "the run folder %s must be a folder of your own that nobody else can enter: `chmod 0700` it, or name another "
-             "with --run",
-             path);
+    snprintf(
+        problem, problem_bytes,
+        "the run folder %s must be a folder of your own that nobody else can enter: `chmod 0700` it, or name another "
+        "with --run",
+        path);
     return GROVE_DENIED;
 }

@@ -21,18 +21,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char usage[] =
-    "Usage: groved [OPTION]...\n"
-    "The Grove kernel: runs services in containers of their own.\n\n"
-    "  --run DIR            sockets and locks (root: /run/grove)\n"
-    "  --state DIR          audit log and services' state (root: /var/lib/grove)\n"
-    "  --boot SPEC          start this compiled spec as the first service and keep it running\n"
-    "  --optional LAYER,... start containers even where these sandbox layers cannot be set up\n"
-    "  --foreground         stay in the foreground\n"
-    "  --ready-fd N         write a line to descriptor N when shells can connect\n"
-    "  --json               say the outcome as JSON\n"
-    "  --help, --version\n\n"
-    "Signals: TERM and INT end it and all it runs; HUP opens its log files anew.\n";
+static const char usage[] = "Usage: groved [OPTION]...\n"
+                            "The Grove kernel: runs services in containers of their own.\n\n"
+                            "  --run DIR            sockets and locks (root: /run/grove)\n"
+                            "  --state DIR          audit log and services' state (root: /var/lib/grove)\n"
+                            "  --boot SPEC          start this compiled spec as the first service and keep it running\n"
+                            "  --optional LAYER,... start containers even where these sandbox layers cannot be set up\n"
+                            "  --foreground         stay in the foreground\n"
+                            "  --ready-fd N         write a line to descriptor N when shells can connect\n"
+                            "  --json               say the outcome as JSON\n"
+                            "  --help, --version\n\n"
+                            "Signals: TERM and INT end it and all it runs; HUP opens its log files anew.\n";
 
 struct settings {
     char run[PATH_MAX], state[PATH_MAX], boot[PATH_MAX];
@@ -323,8 +322,7 @@ int main(int count, char **arguments) {
         go_to_background(&outcome);
     (void)!chdir("/");
     (void)umask(022);
-    the_machine.options = (struct linux_options){.run_folder = settings.run,
-                                                 .state_folder = settings.state,
-                                                 .optional_layers = settings.optional_layers};
+    the_machine.options = (struct linux_options){
+        .run_folder = settings.run, .state_folder = settings.state, .optional_layers = settings.optional_layers};
     return serve(&the_machine, &settings, outcome);
 }

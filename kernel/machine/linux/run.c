@@ -52,8 +52,8 @@ static void raise_descriptor_limit(void) {
 
 /* The pools are laid out in memory that costs nothing before it is touched. */
 static int create_core(struct linux_machine *machine, uint64_t next_audit) {
-    void *memory = mmap(NULL, core_bytes(&limits), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory =
+        mmap(NULL, core_bytes(&limits), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return GROVE_NO_MEMORY;
     core_memory = memory;

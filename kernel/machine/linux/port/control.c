@@ -134,7 +134,8 @@ int control_lock(const char *run_folder, char *problem, size_t problem_bytes) {
 static int listen_on(const char *path, char *problem, size_t problem_bytes) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path) {
-        snprintf(problem, problem_bytes, "the path of the control socket %s is too long; name a shorter run folder", path);
+        snprintf(problem, problem_bytes, "the path of the control socket %s is too long; name a shorter run folder",
+                 path);
         return GROVE_TOO_LARGE;
     }
     strcpy(address.sun_path, path);

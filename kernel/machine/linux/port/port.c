@@ -33,10 +33,10 @@ struct port {
     int descriptor;
     machine_container container;
     uint32_t serial;
-    bool is_client;   /* a shell: its end is the container's end */
-    bool is_hung_up;  /* the instance closed its end; kept until port_close */
+    bool is_client; /* a shell: its end is the container's end */
+    bool is_hung_up; /* the instance closed its end; kept until port_close */
     bool wants_write; /* a send was refused with GROVE_AGAIN */
-    uint64_t retry;   /* timer, when the socket cannot tell when to try again */
+    uint64_t retry; /* timer, when the socket cannot tell when to try again */
 };
 
 static struct port **ports; /* by container index */
