@@ -55,6 +55,14 @@ static void join_variables(struct loader *loader, const struct manifest_options 
     loader->options.variable_count = count;
 }
 
+/* People know a file by the path that they began with. */
+static const char *shown_path(struct loader *loader, const char *path) {
+    if (!path_is_inside(path, loader->folder) || !strcmp(loader->folder, "/"))
+        return path;
+    const char *rest = path + strlen(loader->folder) + 1;
+    return *loader->given_folder ? arena_format(loader->arena, "%s/%s", loader->given_folder, rest) : rest;
+}
+
 static int read_project_file(struct loader *loader, const struct manifest_options *given) {
     int status = node_read(shown_path(loader, loader->path), loader->arena, &loader->root, loader->errors);
     if (status < 0)
@@ -87,14 +95,6 @@ static int keep_manifest(struct project *project, struct manifest *manifest) {
     project->manifests = grown;
     grown[project->count++] = manifest;
     return 0;
-}
-
-/* People know a file by the path that they began with. */
-static const char *shown_path(struct loader *loader, const char *path) {
-    if (!path_is_inside(path, loader->folder) || !strcmp(loader->folder, "/"))
-        return path;
-    const char *rest = path + strlen(loader->folder) + 1;
-    return *loader->given_folder ? arena_format(loader->arena, "%s/%s", loader->given_folder, rest) : rest;
 }
 
 /* `path` is absolute. */
