@@ -11,7 +11,7 @@
 #include "servers/common/name_table.h"
 
 #define NAMES 10000
-static char names[NAMES][24];
+static char names[NAMES][32];
 static int is_in[NAMES];
 
 static void finds_what_is_in_and_nothing_else(void **state) {

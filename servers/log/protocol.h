@@ -12,7 +12,6 @@
 enum log_method {
     LOG_ATTACH = 1, /* log_attach, one way, from init and registry: this container may have new streams */
     LOG_READ = 2,   /* log_read -> log_page, chunks */
-    LOG_FORGET = 3, /* log_attach, one way: the container is gone; what it wrote is kept */
 };
 
 struct log_attach {
@@ -20,9 +19,11 @@ struct log_attach {
     struct grove_name name;
 };
 
+#define LOG_WAIT_MS_MAX 30000u
+
 enum log_read_flags {
     LOG_READ_FROM_POSITION = 1u << 0, /* go on at `segment`, `offset_bytes`; else at the last `lines` lines */
-    LOG_READ_WAIT = 1u << 1,          /* nothing there: answer when there is, or at the deadline */
+    LOG_READ_WAIT = 1u << 1,          /* nothing there: answer when there is, or after wait_ms with nothing */
 };
 struct log_read {
     uint32_t version, flags;
@@ -31,6 +32,8 @@ struct log_read {
     uint32_t segment;
     uint64_t offset_bytes;
     uint64_t since_ns;      /* wall clock: nothing older */
+    uint32_t wait_ms;       /* at most LOG_WAIT_MS_MAX */
+    uint32_t reserved;
 };
 
 /*

@@ -82,10 +82,13 @@ struct registry_query {
     uint32_t reserved;
 };
 
-/* Records that changed after `sequence`. The reply comes at once if there are any, else with the next change or at the
- * call's deadline (then with none). */
+/*
+ * Records that changed after `sequence`. The reply comes at once if there are any, else with the next change, or after
+ * wait_ms (at most REGISTRY_WAIT_MS_MAX) with none.
+ */
+#define REGISTRY_WAIT_MS_MAX 30000u
 struct registry_watch {
-    uint32_t version, reserved;
+    uint32_t version, wait_ms;
     uint64_t sequence;
     struct grove_name service, project; /* as in registry_target */
 };

@@ -1,0 +1,54 @@
+/*
+ * What the parts of the log service share.
+ *
+ *   main.c     set-up; finding containers      streams.c   from the pipes into the segments
+ *   reads.c    READ                            segments.c  the files
+ */
+#ifndef SERVERS_LOG_LOG_H
+#define SERVERS_LOG_LOG_H
+
+#include <sys/types.h>
+
+#include "grove/grove.h"
+#include "servers/common/name_table.h"
+#include "servers/log/segments.h"
+
+#define LOG_STREAMS 2u
+
+struct logger;
+
+struct source {
+    char name[GROVE_NAME_MAX + 1];
+    struct logger *logger;
+    struct segments segments;
+    struct stream {
+        struct source *source;
+        int descriptor; /* -1 none */
+        ino_t pipe;     /* tells whether a descriptor given again is the same pipe */
+        uint32_t kind;  /* enum log_stream */
+    } streams[LOG_STREAMS];
+};
+
+struct reader; /* a READ that waits */
+
+struct logger {
+    struct grove_service *service;
+    struct grove_session *session;
+    int folder;
+    struct name_table sources;
+    struct reader *readers;
+    bool is_tell_due;
+    int scratch[2]; /* a pipe into which waiting bytes are duplicated, so that they are consumed only when written */
+    bool can_tee;
+};
+
+/* The source of a name, made when `is_wanted`; NULL if there is none or it cannot be made (said on standard error). */
+struct source *source_find(struct logger *logger, const char *name, bool is_wanted);
+/* streams.c: take over the read ends (-1: none). One already known is closed. */
+void streams_take(struct source *source, const int descriptors[LOG_STREAMS]);
+int streams_open_scratch(struct logger *logger);
+/* reads.c */
+int log_read(struct grove_request *request, void *logger);
+void reads_tell(struct source *source);
+
+#endif

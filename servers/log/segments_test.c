@@ -1,0 +1,162 @@
+/* Segments: what is kept, what is thrown away, and what damage does. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "grove/abi/status.h"
+#include "servers/log/segments.h"
+
+struct fixture {
+    char path[64];
+    int parent;
+    struct segments segments;
+};
+
+static int set_up(void **state) {
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    (void)snprintf(fixture->path, sizeof fixture->path, "/tmp/grove-segments-XXXXXX");
+    if (mkdtemp(fixture->path) == NULL)
+        return -1;
+    fixture->parent = open(fixture->path, O_RDONLY | O_DIRECTORY);
+    *state = fixture;
+    return segments_open(&fixture->segments, fixture->parent, "p.service");
+}
+
+static int tear_down(void **state) {
+    struct fixture *fixture = *state;
+    char command[128];
+    segments_close(&fixture->segments);
+    (void)close(fixture->parent);
+    (void)snprintf(command, sizeof command, "rm -r %s", fixture->path);
+    int status = system(command);
+    free(fixture);
+    return status;
+}
+
+static void say(struct fixture *fixture, uint64_t time_ns, const char *text) {
+    assert_int_equal(segments_append(&fixture->segments, time_ns, LOG_STREAM_OUT, text, (uint32_t)strlen(text)), 0);
+}
+
+/* All text from a position on, put together. */
+static void collect(struct fixture *fixture, struct segment_position position, uint64_t since_ns, char *text,
+                    size_t text_bytes) {
+    static _Alignas(8) char buffer[LOG_PAGE_BYTES];
+    size_t used_bytes, length = 0;
+    uint32_t count;
+    bool is_end = false;
+    while (!is_end) {
+        assert_int_equal(segments_read(&fixture->segments, &position, since_ns, buffer, sizeof buffer, &used_bytes,
+                                       &count, &is_end), 0);
+        size_t offset = 0;
+        for (uint32_t index = 0; index < count; index++) {
+            struct log_chunk chunk;
+            memcpy(&chunk, buffer + offset, sizeof chunk);
+            assert_true(length + chunk.length_bytes < text_bytes);
+            memcpy(text + length, buffer + offset + sizeof chunk, chunk.length_bytes);
+            length += chunk.length_bytes;
+            offset += sizeof chunk + ((chunk.length_bytes + 7u) & ~7u);
+        }
+        assert_int_equal(offset, used_bytes);
+    }
+    text[length] = '\0';
+}
+
+static void what_is_appended_is_read_also_after_opening_again(void **state) {
+    struct fixture *fixture = *state;
+    char text[256];
+    say(fixture, 1, "one\ntw");
+    say(fixture, 2, "o\nthree\n");
+    segments_close(&fixture->segments);
+    assert_int_equal(segments_open(&fixture->segments, fixture->parent, "p.service"), 0);
+    say(fixture, 3, "four\n");
+    collect(fixture, (struct segment_position){0}, 0, text, sizeof text);
+    assert_string_equal(text, "one\ntwo\nthree\nfour\n");
+    collect(fixture, (struct segment_position){0}, 2, text, sizeof text);
+    assert_string_equal(text, "o\nthree\nfour\n");
+}
+
+static void the_tail_has_the_lines_asked_for(void **state) {
+    struct fixture *fixture = *state;
+    struct segment_position position;
+    char text[256];
+    for (unsigned index = 0; index < 20; index++) {
+        (void)snprintf(text, sizeof text, "line %u\n", index);
+        say(fixture, index, text);
+    }
+    assert_int_equal(segments_tail(&fixture->segments, 2, &position), 0);
+    collect(fixture, position, 0, text, sizeof text);
+    assert_string_equal(text, "line 17\nline 18\nline 19\n");
+    assert_int_equal(segments_tail(&fixture->segments, 100, &position), 0);
+    assert_int_equal(position.offset_bytes, 0);
+}
+
+static void the_oldest_segments_go_and_reading_goes_on_behind_them(void **state) {
+    struct fixture *fixture = *state;
+    static char chunk[SEGMENT_CHUNK_MAX];
+    static char text[8u << 20];
+    memset(chunk, 'x', sizeof chunk);
+    chunk[sizeof chunk - 1] = '\n';
+    for (unsigned index = 0; index < 6 * SEGMENT_BYTES / SEGMENT_CHUNK_MAX; index++)
+        assert_int_equal(segments_append(&fixture->segments, 1, LOG_STREAM_ERROR, chunk, sizeof chunk), 0);
+    assert_int_equal(fixture->segments.last - fixture->segments.first, SEGMENTS_KEPT - 1);
+    assert_true(fixture->segments.first > 1);
+    collect(fixture, (struct segment_position){1, 77}, 0, text, sizeof text);
+    assert_true(strlen(text) > 3 * SEGMENT_BYTES - SEGMENT_CHUNK_MAX);
+    assert_true(strlen(text) <= SEGMENTS_KEPT * SEGMENT_BYTES);
+    struct segment_position position;
+    assert_int_equal(segments_tail(&fixture->segments, 100, &position), 0);
+    assert_true(position.segment >= fixture->segments.last - 2);
+}
+
+static void a_torn_tail_is_cut_off_and_a_flipped_bit_ends_the_segment(void **state) {
+    struct fixture *fixture = *state;
+    char path[128], text[256];
+    say(fixture, 1, "whole\n");
+    say(fixture, 2, "torn\n");
+    segments_close(&fixture->segments);
+    (void)snprintf(path, sizeof path, "%s/p.service/00000001.log", fixture->path);
+    assert_int_equal(truncate(path, 2 * (sizeof(struct segment_record) + 8) - 3), 0);
+    assert_int_equal(segments_open(&fixture->segments, fixture->parent, "p.service"), 0);
+    say(fixture, 3, "next\n");
+    collect(fixture, (struct segment_position){0}, 0, text, sizeof text);
+    assert_string_equal(text, "whole\nnext\n");
+    int descriptor = open(path, O_RDWR);
+    assert_int_equal(pwrite(descriptor, "W", 1, sizeof(struct segment_record)), 1);
+    (void)close(descriptor);
+    collect(fixture, (struct segment_position){0}, 0, text, sizeof text);
+    assert_string_equal(text, "");
+}
+
+static void what_could_not_be_written_is_counted_and_said_later(void **state) {
+    struct fixture *fixture = *state;
+    char text[256];
+    int folder = fixture->segments.folder;
+    fixture->segments.folder = open("/proc/self/fdinfo", O_RDONLY | O_DIRECTORY);
+    assert_true(segments_append(&fixture->segments, 1, LOG_STREAM_OUT, "lost\n", 5) < 0);
+    assert_int_equal(fixture->segments.dropped_bytes, 5);
+    (void)close(fixture->segments.folder);
+    fixture->segments.folder = folder;
+    say(fixture, 2, "kept\n");
+    collect(fixture, (struct segment_position){0}, 0, text, sizeof text);
+    assert_string_equal(text, "5 bytes were dropped here: the log could not be written\nkept\n");
+}
+
+int main(void) {
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_appended_is_read_also_after_opening_again),
+        TEST(the_tail_has_the_lines_asked_for),
+        TEST(the_oldest_segments_go_and_reading_goes_on_behind_them),
+        TEST(a_torn_tail_is_cut_off_and_a_flipped_bit_ends_the_segment),
+        TEST(what_could_not_be_written_is_counted_and_said_later),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,106 @@
+/*
+ * registry: knows every service, starts it when it is wanted, and starts it again when it fails.
+ *
+ *     requests -> methods.c, queries.c          notices of the kernel -> here
+ *                      |                                |
+ *                      +------> order.c <------> life.c +------> the kernel (start, stop, mark ready)
+ *                                                  |
+ *                                              readiness.c
+ *
+ * One thread in libgrove's run loop; everything is an event and nothing waits, the disk excepted. Killing this process
+ * at any point harms nobody who runs: recover.c.
+ */
+#include "servers/registry/registry.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "servers/log/protocol.h"
+
+#define LOG_PATIENCE_NS GROVE_MILLISECOND
+
+/* ---- the log service ---- */
+
+/* One way and best effort: the log service looks for streams itself when it starts. */
+void log_attach(struct registry *registry, const char *name) {
+    struct log_attach attach = {.version = LOG_PROTOCOL_VERSION};
+    (void)snprintf(attach.name.text, sizeof attach.name.text, "%s", name);
+    if (registry->log == NULL && grove_connect(LOG_ENDPOINT, &registry->log) < 0)
+        return;
+    int status = grove_send(registry->log, &(struct grove_call){.method = LOG_ATTACH,
+                                                                .priority = GROVE_PRIORITY_MEDIUM,
+                                                                .data = &attach,
+                                                                .length_bytes = sizeof attach,
+                                                                .timeout_ns = LOG_PATIENCE_NS});
+    if (status != GROVE_CLOSED)
+        return;
+    grove_channel_close(registry->log);
+    registry->log = NULL;
+}
+
+/* ---- notices ---- */
+
+static void container_changed(struct registry *registry, const struct grove_notice_container *notice) {
+    struct record *record = record_find(registry, notice->name.text);
+    if (record == NULL || record->container != notice->container) {
+        readiness_notice(registry, notice);
+        return;
+    }
+    if (notice->generation < record->generation)
+        return; /* of an instance before this one */
+    record->generation = notice->generation;
+    if (notice->state == GROVE_CONTAINER_READY && record->is_probed)
+        life_event(record, LIFE_READY);
+    if (notice->state != GROVE_CONTAINER_STOPPED)
+        return;
+    record->exit_cause = notice->exit_cause;
+    record->exit_detail = notice->exit_detail;
+    record->layer = notice->layer;
+    life_event(record, LIFE_ENDED);
+}
+
+static void endpoint_wanted(struct registry *registry, const struct grove_notice_endpoint *notice) {
+    struct record *record = name_table_find(&registry->by_endpoint, notice->name.text);
+    if (record != NULL)
+        order_activate(record, notice->client.text);
+}
+
+static void on_notice(const struct grove_message *notice, const int *objects, unsigned object_count, void *context) {
+    (void)objects;
+    (void)object_count;
+    if (notice->operation == GROVE_NOTICE_CONTAINER_STATE)
+        container_changed(context, &notice->body.container_state);
+    else if (notice->operation == GROVE_NOTICE_ENDPOINT_WANTED)
+        endpoint_wanted(context, &notice->body.endpoint_wanted);
+}
+
+/* ---- set-up ---- */
+
+static int on_init(struct grove_service *service, enum grove_start_reason reason, void *context) {
+    struct registry *registry = context;
+    (void)reason;
+    registry->service = service;
+    registry->session = grove_service_session(service);
+    grove_session_on_notice(registry->session, on_notice, registry);
+    history_open(registry);
+    return recover(registry);
+}
+
+int main(int argument_count, char **arguments) {
+    static struct registry registry;
+    struct grove_service *service;
+    if (argument_count != 2) {
+        (void)fprintf(stderr, "usage: registry STATE-FOLDER (started by init; see servers/registry/manifest.yaml)\n");
+        return 2;
+    }
+    if (store_open(&registry, arguments[1]) < 0)
+        return 1;
+    struct grove_service_options options = {.on_init = on_init, .context = &registry};
+    if (grove_service_create(&options, &service) < 0)
+        return grove_report("registry");
+    for (unsigned index = 0; index < registry_method_count; index++)
+        if (grove_service_on(service, REGISTRY_ENDPOINT, registry_methods[index].number,
+                             registry_methods[index].handler, &registry) < 0)
+            return grove_report("registry");
+    return grove_service_run(service) < 0 ? grove_report("registry") : 0;
+}

@@ -1,0 +1,321 @@
+/*
+ * Starting in the order of requirements, where required means ready, and stopping in the reverse order.
+ *
+ * Starting: everything in the order found by graph.c is wanted at once. Each goes to the waiting list and from there on
+ * by itself when what it requires is ready, so what is independent starts in parallel. What waits for something that
+ * failed for good says so (failed), stays on the list and goes on when that is mended.
+ *
+ * Stopping: a record that is to stop counts those in the same stop that require it; it is stopped when the last of them
+ * has ended. The deadlines of the single stops bound the whole.
+ */
+#include "servers/registry/registry.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- the waiting list ---- */
+
+void order_wait(struct record *record) {
+    struct registry *registry = record->registry;
+    if (record->is_waiting)
+        return;
+    record->is_waiting = true;
+    record->waiting_previous = NULL;
+    record->waiting_next = registry->waiting_first;
+    if (registry->waiting_first != NULL)
+        registry->waiting_first->waiting_previous = record;
+    registry->waiting_first = record;
+}
+
+void order_wait_no_more(struct record *record) {
+    if (!record->is_waiting)
+        return;
+    record->is_waiting = false;
+    if (record->waiting_previous != NULL)
+        record->waiting_previous->waiting_next = record->waiting_next;
+    else
+        record->registry->waiting_first = record->waiting_next;
+    if (record->waiting_next != NULL)
+        record->waiting_next->waiting_previous = record->waiting_previous;
+}
+
+/* ---- requirements ---- */
+
+struct graph_node *order_provider(const char *endpoint, struct grove_version *version, void *context) {
+    struct registry *registry = context;
+    struct record *record = name_table_find(&registry->by_endpoint, endpoint);
+    if (record == NULL)
+        return NULL;
+    for (uint32_t index = 0; index < record->node.spec->provides.count; index++) {
+        const struct grove_spec_interface *interface = grove_spec_provided(record->node.spec, index);
+        if (strcmp(grove_spec_text(record->node.spec, interface->name), endpoint) == 0)
+            *version = interface->version;
+    }
+    return &record->node;
+}
+
+/* System services are not in this table: init sees to them, and they are there before any user service starts. */
+static bool is_system(const char *endpoint) {
+    return strncmp(endpoint, "system.", 7) == 0;
+}
+
+static struct grove_spec system_spec;
+static struct graph_node system_node = {.spec = &system_spec, .colour = UINT32_MAX};
+
+/* For graph.c, which needs some node for each endpoint that exists. The colour says: nothing to walk into. */
+static struct graph_node *provider_or_system(const char *endpoint, struct grove_version *version, void *context) {
+    if (!is_system(endpoint))
+        return order_provider(endpoint, version, context);
+    *version = (struct grove_version){.major = 1};
+    return &system_node;
+}
+
+enum need { NEED_MET, NEED_OPEN, NEED_LACKING };
+
+static enum need need_of(struct record *record, uint32_t index, struct record **provider) {
+    struct grove_version version = {0};
+    const struct grove_spec_interface *requirement = grove_spec_required(record->node.spec, index);
+    const char *endpoint = grove_spec_text(record->node.spec, requirement->name);
+    bool is_optional = (requirement->flags & GROVE_INTERFACE_OPTIONAL) != 0;
+    *provider = NULL;
+    if (is_system(endpoint))
+        return NEED_MET;
+    struct graph_node *node = order_provider(endpoint, &version, record->registry);
+    if (node == NULL || !graph_version_fits(version, requirement))
+        return is_optional ? NEED_MET : NEED_LACKING;
+    *provider = record_of(node);
+    if (*provider == record || (*provider)->state == REGISTRY_STATE_READY)
+        return NEED_MET;
+    /* An optional one is waited for only while it starts: two that wish for each other must not wait for ever. */
+    if (is_optional)
+        return (*provider)->state == REGISTRY_STATE_STARTING ? NEED_OPEN : NEED_MET;
+    bool is_hopeless = (*provider)->state == REGISTRY_STATE_GIVEN_UP ||
+                       ((*provider)->state == REGISTRY_STATE_FAILED && (*provider)->restart_due_ns == 0);
+    return is_hopeless ? NEED_LACKING : NEED_OPEN;
+}
+
+static void say_lacking(struct record *record, uint32_t index, const struct record *provider) {
+    const struct grove_spec_interface *requirement = grove_spec_required(record->node.spec, index);
+    const char *endpoint = grove_spec_text(record->node.spec, requirement->name);
+    if (provider == NULL)
+        record_say(record, "requires %s, which no registered service provides in a fitting version", endpoint);
+    else
+        record_say(record, "requires %s, and %s %s", endpoint, provider->name,
+                   provider->reason == NULL ? "has failed" : provider->reason);
+}
+
+/* A provider that rests is asked to run; one on its way, or waiting out its delay, is left to it. */
+static void demand(struct record *provider) {
+    if (provider->state == REGISTRY_STATE_REGISTERED || provider->state == REGISTRY_STATE_STOPPED)
+        life_event(provider, LIFE_WANT);
+}
+
+/* False when something is open or lacking, which the record's reason then says. */
+static bool is_provided_for(struct record *record, bool *is_lacking) {
+    struct record *provider;
+    for (uint32_t index = 0; index < record->node.spec->requires.count; index++) {
+        enum need need = need_of(record, index, &provider);
+        if (need == NEED_OPEN) {
+            demand(provider);
+            need = need_of(record, index, &provider);
+        }
+        if (need == NEED_LACKING)
+            say_lacking(record, index, provider);
+        if (need == NEED_OPEN)
+            record_say(record, "waits for %s", provider->name);
+        *is_lacking = need == NEED_LACKING;
+        if (need != NEED_MET)
+            return false;
+    }
+    return true;
+}
+
+void order_check(struct record *record) {
+    bool is_lacking = false;
+    bool is_provided = is_provided_for(record, &is_lacking);
+    if (!record->is_waiting)
+        return; /* starting what it requires has already sent it on its way */
+    if (is_provided)
+        life_event(record, LIFE_PROVIDED);
+    else if (is_lacking)
+        life_event(record, LIFE_LACKING);
+    else if (record->state == REGISTRY_STATE_FAILED)
+        life_event(record, LIFE_WANT); /* what it lacked is on its way again: wait for it */
+}
+
+/* ---- start ---- */
+
+static int visit(struct graph_order *order, struct record *record, char *problem, size_t problem_bytes) {
+    return graph_visit(order, &record->node, provider_or_system, record->registry, problem, problem_bytes);
+}
+
+static bool is_started_with_project(const struct record *record, const struct grove_name *service) {
+    return service->text[0] != '\0' || (record->node.spec->flags & GROVE_SPEC_ON_DEMAND) == 0;
+}
+
+/* Those meant by name get another try even if they failed or wait out a delay; what they require only if it rests. */
+static void want_all(struct graph_order *order, const struct grove_name *service, const struct grove_name *project) {
+    for (struct graph_node *node = order->first; node != NULL; node = node->next) {
+        struct record *record = record_of(node);
+        bool is_meant = service != NULL && record_is_meant(record, service, project);
+        if (is_meant || record->state == REGISTRY_STATE_REGISTERED || record->state == REGISTRY_STATE_STOPPED ||
+            record->state == REGISTRY_STATE_STOPPING)
+            life_event(record, LIFE_WANT);
+    }
+}
+
+int order_start(struct registry *registry, const struct grove_name *service, const struct grove_name *project,
+                uint32_t *count, char *problem, size_t problem_bytes) {
+    struct graph_order order = {0};
+    struct record *only = service->text[0] == '\0' ? NULL : record_find(registry, service->text);
+    uint32_t meant = 0;
+    for (struct record *record = only == NULL ? registry->first : only; record != NULL; record = record->next) {
+        if (record_is_meant(record, service, project) && is_started_with_project(record, service)) {
+            int status = visit(&order, record, problem, problem_bytes);
+            if (status < 0) {
+                graph_release(&order);
+                return status;
+            }
+            meant++;
+        }
+        if (only != NULL)
+            break;
+    }
+    for (struct record *record = only == NULL ? registry->first : only; record != NULL; record = record->next) {
+        if (record_is_meant(record, service, project) && is_started_with_project(record, service) &&
+            !record->is_wanted) {
+            record->is_wanted = true;
+            store_later(record);
+        }
+        if (only != NULL)
+            break;
+    }
+    want_all(&order, service, project);
+    graph_release(&order);
+    *count = meant;
+    return 0;
+}
+
+void order_activate(struct record *record, const char *client) {
+    char problem[REGISTRY_REASON_BYTES];
+    struct graph_order order = {0};
+    bool is_on_demand = (record->node.spec->flags & GROVE_SPEC_ON_DEMAND) != 0;
+    if (record->registry->is_shutting_down ||
+        !(record->state == REGISTRY_STATE_REGISTERED || (is_on_demand && record->state == REGISTRY_STATE_STOPPED)))
+        return;
+    if (visit(&order, record, problem, sizeof problem) < 0) {
+        (void)fprintf(stderr, "registry: %s connected to %s, which cannot start: %s\n", client, record->name, problem);
+        record_say(record, "%s", problem);
+        record_changed(record);
+        return;
+    }
+    want_all(&order, NULL, NULL);
+    graph_release(&order);
+}
+
+/* ---- what others wait for ---- */
+
+static void let_providers_stop(struct record *record) {
+    struct record *provider;
+    for (uint32_t index = 0; index < record->node.spec->requires.count; index++) {
+        (void)need_of(record, index, &provider);
+        if (provider == NULL || provider == record || provider->stop_blockers == 0)
+            continue;
+        provider->stop_blockers--;
+        if (provider->stop_blockers == 0 && provider->is_stop_due)
+            life_event(provider, LIFE_UNWANT);
+    }
+}
+
+/* True when the whole list was walked; false when a check took the next one off it. */
+static bool check_list(struct registry *registry) {
+    struct record *record = registry->waiting_first;
+    while (record != NULL) {
+        struct record *next = record->waiting_next;
+        order_check(record);
+        if (next != NULL && !next->is_waiting)
+            return false;
+        record = next;
+    }
+    return true;
+}
+
+/* A check may change states, which asks for another check: that is remembered and not nested. */
+void order_recheck_all(struct registry *registry) {
+    registry->is_check_due = true;
+    if (registry->is_checking)
+        return;
+    registry->is_checking = true;
+    while (registry->is_check_due) {
+        registry->is_check_due = false;
+        if (!check_list(registry))
+            registry->is_check_due = true;
+    }
+    registry->is_checking = false;
+}
+
+void order_settled(struct record *record) {
+    if (record->is_stop_due && !record_is_running(record)) {
+        record->is_stop_due = false;
+        let_providers_stop(record);
+    }
+    method_stop_progressed(record->registry);
+    if (record->state == REGISTRY_STATE_READY || record->state == REGISTRY_STATE_GIVEN_UP ||
+        record->state == REGISTRY_STATE_FAILED)
+        order_recheck_all(record->registry);
+}
+
+/* ---- stop ---- */
+
+static void block_providers(struct record *record) {
+    struct record *provider;
+    for (uint32_t index = 0; index < record->node.spec->requires.count; index++) {
+        bool is_optional = (grove_spec_required(record->node.spec, index)->flags & GROVE_INTERFACE_OPTIONAL) != 0;
+        (void)need_of(record, index, &provider);
+        if (!is_optional && provider != NULL && provider != record && provider->is_stop_due)
+            provider->stop_blockers++;
+    }
+}
+
+static void mark_for_stop(struct record *record, bool is_named, bool is_final, bool is_restart) {
+    record->stop_blockers = 0;
+    record->is_stop_due = record_is_running(record);
+    record->is_start_due = is_restart && (is_named || record->state != REGISTRY_STATE_REGISTERED);
+    if (is_final || is_restart || !record->is_wanted)
+        return;
+    record->is_wanted = false;
+    store_later(record);
+}
+
+static void stop_unblocked(struct record *record) {
+    bool is_restart = record->is_start_due;
+    if (record->is_stop_due && record->stop_blockers > 0)
+        return;
+    if (record->state == REGISTRY_STATE_REGISTERED || record->state == REGISTRY_STATE_STOPPED) {
+        if (is_restart)
+            life_event(record, LIFE_WANT);
+        return;
+    }
+    life_event(record, LIFE_UNWANT);
+    record->is_start_due = is_restart;
+    if (is_restart && record->state == REGISTRY_STATE_STOPPED)
+        life_event(record, LIFE_WANT);
+}
+
+uint32_t order_stop(struct registry *registry, const struct grove_name *service, const struct grove_name *project,
+                    bool is_final, bool is_restart) {
+    uint32_t meant = 0;
+    for (struct record *record = registry->first; record != NULL; record = record->next) {
+        if (!record_is_meant(record, service, project))
+            continue;
+        mark_for_stop(record, service->text[0] != '\0', is_final, is_restart);
+        meant++;
+    }
+    for (struct record *record = registry->first; record != NULL; record = record->next)
+        if (record->is_stop_due && record_is_meant(record, service, project))
+            block_providers(record);
+    for (struct record *record = registry->first; record != NULL; record = record->next)
+        if (record_is_meant(record, service, project))
+            stop_unblocked(record);
+    return meant;
+}

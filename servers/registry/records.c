@@ -1,0 +1,254 @@
+/*
+ * Records: the services that are known, by name, by endpoint, in the order of registration and of change.
+ *
+ * Invariant: a record is in by_name under its own name, in by_endpoint under each endpoint it provides, and has a
+ * container in the kernel, whether or not it runs; so anybody can connect to it and be the reason that it starts.
+ */
+#include "servers/registry/registry.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "servers/common/names.h"
+
+#define ENDPOINT_PATIENCE_NS GROVE_SECOND
+
+static const char *provided_name(const struct record *record, uint32_t index) {
+    return grove_spec_text(record->node.spec, grove_spec_provided(record->node.spec, index)->name);
+}
+
+struct record *record_find(struct registry *registry, const char *name) {
+    return name_table_find(&registry->by_name, name);
+}
+
+bool record_is_running(const struct record *record) {
+    return record->state == REGISTRY_STATE_STARTING || record->state == REGISTRY_STATE_STOPPING ||
+           (record->state == REGISTRY_STATE_READY && !record->is_done);
+}
+
+bool record_is_meant(const struct record *record, const struct grove_name *service, const struct grove_name *project) {
+    if (service->text[0] != '\0')
+        return strcmp(record->name, service->text) == 0;
+    if (project->text[0] == '\0')
+        return true;
+    size_t length = strlen(project->text);
+    return strncmp(record->project, project->text, length) == 0 &&
+           (record->project[length] == '\0' || record->project[length] == '.');
+}
+
+void record_say(struct record *record, const char *format, ...) {
+    char text[REGISTRY_REASON_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    free(record->reason);
+    record->reason = text[0] == '\0' ? NULL : strdup(text);
+}
+
+/* ---- the order of change ---- */
+
+static void changed_remove(struct record *record) {
+    struct registry *registry = record->registry;
+    if (record->changed_previous != NULL)
+        record->changed_previous->changed_next = record->changed_next;
+    else if (registry->changed_first == record)
+        registry->changed_first = record->changed_next;
+    if (record->changed_next != NULL)
+        record->changed_next->changed_previous = record->changed_previous;
+    else if (registry->changed_last == record)
+        registry->changed_last = record->changed_previous;
+}
+
+static void changed_append(struct record *record) {
+    struct registry *registry = record->registry;
+    record->changed_previous = registry->changed_last;
+    record->changed_next = NULL;
+    if (registry->changed_last != NULL)
+        registry->changed_last->changed_next = record;
+    else
+        registry->changed_first = record;
+    registry->changed_last = record;
+}
+
+void record_changed(struct record *record) {
+    record->sequence = ++record->registry->sequence;
+    changed_remove(record);
+    changed_append(record);
+    query_changed(record->registry);
+}
+
+/* ---- the kernel's side ---- */
+
+static bool leads_here(const struct record *record, const char *endpoint) {
+    struct grove_message message = {.operation = GROVE_REQUEST_ENDPOINT_READ};
+    name_set(&message.body.endpoint_read.name, endpoint);
+    return grove_kernel_request(record->registry->session, &message, NULL, 0, NULL, NULL, REGISTRY_KERNEL_TIMEOUT_NS) ==
+               0 &&
+           message.body.endpoint_record.container == record->container_id;
+}
+
+/*
+ * An earlier instance may have made it (it leads here), or the container of an earlier version still holds it: the
+ * kernel takes that apart in steps, which do not depend on us and are soon done.
+ */
+static int create_endpoint(struct record *record, uint32_t index) {
+    const struct grove_spec_interface *interface = grove_spec_provided(record->node.spec, index);
+    const char *name = provided_name(record, index);
+    grove_handle endpoint;
+    uint64_t deadline_ns = grove_now_ns() + ENDPOINT_PATIENCE_NS;
+    for (;;) {
+        int status =
+            grove_endpoint_create(record->registry->session, name, interface->version, record->container, &endpoint);
+        if (status != GROVE_EXISTS)
+            return status;
+        if (leads_here(record, name))
+            return 0;
+        if (grove_now_ns() > deadline_ns)
+            return status;
+        (void)poll(NULL, 0, 1);
+    }
+}
+
+static int create_endpoints(struct record *record) {
+    int status = 0;
+    for (uint32_t index = 0; status == 0 && index < record->node.spec->provides.count; index++)
+        status = create_endpoint(record, index);
+    return status;
+}
+
+int record_contain(struct record *record) {
+    struct grove_session *session = record->registry->session;
+    struct grove_container_record found;
+    if (record->container != GROVE_HANDLE_NONE && grove_container_read(session, record->container, &found) == 0) {
+        record->container_id = found.id;
+        return create_endpoints(record);
+    }
+    struct grove_container_reply made;
+    int status = grove_container_create(session, record->node.spec, record->node.spec->total_bytes, &made);
+    if (status < 0)
+        return status;
+    record->container = made.container;
+    record->container_id = made.id;
+    record->generation = made.generation;
+    status = create_endpoints(record);
+    if (status < 0) {
+        (void)grove_container_control(session, record->container, GROVE_ACTION_DESTROY, 0, REGISTRY_KERNEL_TIMEOUT_NS);
+        record->container = GROVE_HANDLE_NONE;
+    }
+    return status;
+}
+
+/* ---- tables ---- */
+
+static void remove_names(struct record *record, uint32_t endpoints) {
+    for (uint32_t index = 0; index < endpoints; index++)
+        (void)name_table_remove(&record->registry->by_endpoint, provided_name(record, index));
+    (void)name_table_remove(&record->registry->by_name, record->name);
+}
+
+static int add_names(struct record *record, char *problem, size_t problem_bytes) {
+    int status = name_table_add(&record->registry->by_name, record->name, record);
+    if (status < 0) {
+        (void)snprintf(problem, problem_bytes, "a service named %s is registered already", record->name);
+        return status;
+    }
+    for (uint32_t index = 0; index < record->node.spec->provides.count; index++) {
+        const char *endpoint = provided_name(record, index);
+        status = name_table_add(&record->registry->by_endpoint, endpoint, record);
+        if (status == 0)
+            continue;
+        const struct record *other = name_table_find(&record->registry->by_endpoint, endpoint);
+        (void)snprintf(problem, problem_bytes,
+                       "%s provides the endpoint %s, which %s provides already; unregister that one first",
+                       record->name, endpoint, other == NULL ? "another service" : other->name);
+        remove_names(record, index);
+        return status;
+    }
+    return 0;
+}
+
+static void link_in(struct record *record) {
+    struct registry *registry = record->registry;
+    record->number = ++registry->next_number;
+    record->previous = registry->last;
+    if (registry->last != NULL)
+        registry->last->next = record;
+    else
+        registry->first = record;
+    registry->last = record;
+    registry->count++;
+    changed_append(record);
+}
+
+static void link_out(struct record *record) {
+    struct registry *registry = record->registry;
+    if (record->previous != NULL)
+        record->previous->next = record->next;
+    else
+        registry->first = record->next;
+    if (record->next != NULL)
+        record->next->previous = record->previous;
+    else
+        registry->last = record->previous;
+    registry->count--;
+    changed_remove(record);
+}
+
+int record_create(struct registry *registry, struct grove_spec *spec, grove_handle container, struct record **record,
+                  char *problem, size_t problem_bytes) {
+    if (registry->count == REGISTRY_SERVICES_MAX) {
+        (void)snprintf(problem, problem_bytes, "%u services are registered, which is the limit", registry->count);
+        return GROVE_EXHAUSTED;
+    }
+    struct record *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return GROVE_NO_MEMORY;
+    made->registry = registry;
+    made->node.spec = spec;
+    made->name = grove_spec_text(spec, spec->name);
+    made->project = grove_spec_text(spec, spec->project);
+    made->container = container;
+    made->since_ns = grove_now_ns();
+    made->probe.descriptor = -1;
+    int status = add_names(made, problem, problem_bytes);
+    if (status < 0) {
+        free(made);
+        return status;
+    }
+    status = record_contain(made);
+    if (status < 0) {
+        (void)snprintf(problem, problem_bytes, "the kernel does not take %s: %s", made->name, grove_last_error());
+        remove_names(made, spec->provides.count);
+        free(made);
+        return status;
+    }
+    link_in(made);
+    history_bind(made);
+    record_changed(made);
+    *record = made;
+    return 0;
+}
+
+void record_destroy(struct record *record) {
+    struct registry *registry = record->registry;
+    readiness_end(record);
+    if (record->timer != 0)
+        grove_service_cancel(registry->service, record->timer);
+    order_wait_no_more(record);
+    store_forget(record);
+    history_release(record);
+    if (record->container != GROVE_HANDLE_NONE)
+        (void)grove_container_control(registry->session, record->container, GROVE_ACTION_DESTROY, 0,
+                                      REGISTRY_KERNEL_TIMEOUT_NS);
+    remove_names(record, record->node.spec->provides.count);
+    link_out(record);
+    free((void *)(uintptr_t)record->node.spec);
+    free(record->reason);
+    free(record);
+    registry->sequence++;
+    query_changed(registry);
+}

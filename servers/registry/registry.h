@@ -1,0 +1,215 @@
+/*
+ * What the parts of the registry share. main.c says how they work together; life.c is the heart.
+ *
+ *   main.c      set-up, methods, notices          life.c       states by events
+ *   methods.c   what changes something            order.c      starting and stopping in order
+ *   queries.c   what only asks                    readiness.c  when is it ready
+ *   store.c     one durable file per service      history.c    failures, in the state region
+ *   recover.c   after a death of this process, or of the kernel
+ *
+ * One thread. All of it is rebuilt by recover.c from three sources that survive this process: the files (what is
+ * registered and wanted), the kernel's table (what runs), the state region (what failed, and how often).
+ */
+#ifndef SERVERS_REGISTRY_REGISTRY_H
+#define SERVERS_REGISTRY_REGISTRY_H
+
+#include <stdbool.h>
+
+#include "grove/grove.h"
+#include "servers/common/backoff.h"
+#include "servers/common/name_table.h"
+#include "servers/registry/graph.h"
+#include "servers/registry/protocol.h"
+
+#define REGISTRY_SERVICES_MAX 16384u
+#define REGISTRY_KERNEL_TIMEOUT_NS (5 * GROVE_SECOND)
+
+struct history_slot;
+struct registry;
+
+struct record {
+    struct graph_node node; /* first: a node is its record; node.spec is the spec, malloc'ed */
+    struct registry *registry;
+    const char *name, *project; /* in the spec */
+    uint64_t number;            /* grows with each registration: the cursor of QUERY */
+    enum registry_state state;
+    bool is_wanted;      /* durable: comes back with the system */
+    bool is_dirty;       /* the durable file lags behind */
+    bool is_done;        /* a task that has ended well */
+    bool is_stop_due;    /* to be stopped when nothing that requires it runs any more */
+    bool is_start_due;   /* to be started again when it has ended */
+    bool is_probed;      /* its probe succeeded, or it needs none */
+    bool is_waiting;     /* on the waiting list */
+    uint32_t stop_blockers;
+    grove_handle container;
+    grove_object_id container_id;
+    uint32_t generation, exit_cause, layer;
+    int32_t exit_detail;
+    uint64_t since_ns, asked_ns, started_ns, ready_ns, restart_due_ns;
+    uint64_t sequence;
+    char *reason; /* malloc'ed; NULL none */
+    struct history_slot *history;
+    uint32_t timer; /* of the state; 0 none */
+    struct {
+        uint32_t timer;
+        int descriptor; /* PORT: the connection being tried; -1 none */
+        grove_handle container; /* COMMAND */
+    } probe;
+    struct record *previous, *next;                 /* all, by number */
+    struct record *changed_previous, *changed_next; /* all, by sequence */
+    struct record *waiting_previous, *waiting_next;
+    struct record *dirty_next;
+};
+
+/* A request that is answered later: when its change is durable, when all of it has stopped, when something has changed. */
+struct later {
+    struct later *next;
+    struct grove_request *request;
+    struct registry *registry;
+    struct grove_name service, project;
+    uint64_t sequence; /* WATCH */
+    uint32_t count;    /* what to answer */
+    uint32_t timer;    /* WATCH; 0 none */
+};
+
+struct registry {
+    struct grove_service *service;
+    struct grove_session *session;
+    struct grove_channel *log;
+    struct name_table by_name, by_endpoint;
+    struct record *first, *last;
+    struct record *changed_first, *changed_last;
+    struct record *waiting_first;
+    struct record *dirty_first;
+    struct later *watches, *stops, *commits;
+    uint32_t count;
+    uint64_t next_number, sequence;
+    int folder; /* descriptor of the state folder */
+    bool is_commit_due, is_tell_due, is_shutting_down, is_checking, is_check_due;
+    bool is_folder_dirty; /* a file was removed and the folder not yet synchronised */
+};
+
+/* ---- records.c: being registered ---- */
+
+/* Take over a checked spec: container, endpoints, tables. `container` 0: make one. On failure the spec stays the
+ * caller's, and the last error of the library or `problem` says why. */
+int record_create(struct registry *registry, struct grove_spec *spec, grove_handle container, struct record **record,
+                  char *problem, size_t problem_bytes);
+/* Forget it, with its container, endpoints and channels. Its durable file is the caller's business. */
+void record_destroy(struct record *record);
+struct record *record_find(struct registry *registry, const char *name);
+/* Make its container again if the kernel no longer knows it. */
+int record_contain(struct record *record);
+/* A new state is known from here on: order of changes, watchers. */
+void record_changed(struct record *record);
+void record_say(struct record *record, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool record_is_running(const struct record *record);
+/* Does the service or the project of a target (or the empty one) mean this record? */
+bool record_is_meant(const struct record *record, const struct grove_name *service, const struct grove_name *project);
+static inline struct record *record_of(struct graph_node *node) {
+    return (struct record *)(void *)node;
+}
+
+/* ---- life.c ---- */
+
+enum life_event {
+    LIFE_WANT,     /* it shall run */
+    LIFE_UNWANT,   /* it shall not */
+    LIFE_PROVIDED, /* all it requires is ready */
+    LIFE_LACKING,  /* what it requires will not be ready; the record's reason says what */
+    LIFE_READY,
+    LIFE_ENDED, /* exit_cause, exit_detail and layer are set */
+    LIFE_LATE,  /* the timer of the state ran out */
+    LIFE_EVENTS,
+};
+void life_event(struct record *record, enum life_event event);
+/* A state found in the kernel by recover.c. */
+void life_adopt(struct record *record, const struct grove_container_record *found);
+
+/* ---- order.c ---- */
+
+struct graph_node *order_provider(const char *endpoint, struct grove_version *version, void *registry);
+/* Want these and all they require; the target's own become wanted durably. 0 or why not, with nothing changed. */
+int order_start(struct registry *registry, const struct grove_name *service, const struct grove_name *project,
+                uint32_t *count, char *problem, size_t problem_bytes);
+/* Want one for this run only: it was connected to. */
+void order_activate(struct record *record, const char *client);
+/* Stop in reverse order. `is_final`: keep what is wanted, for the next boot. `is_restart`: start each when it has ended. */
+uint32_t order_stop(struct registry *registry, const struct grove_name *service, const struct grove_name *project,
+                    bool is_final, bool is_restart);
+/* A record came into a state in which others may go on. */
+void order_settled(struct record *record);
+void order_check(struct record *record);
+void order_wait(struct record *record);
+void order_wait_no_more(struct record *record);
+void order_recheck_all(struct registry *registry);
+
+/* ---- readiness.c ---- */
+
+void readiness_begin(struct record *record);
+void readiness_end(struct record *record);
+/* A notice about a container that is no service: a probe, perhaps. */
+void readiness_notice(struct registry *registry, const struct grove_notice_container *notice);
+
+/* ---- store.c ---- */
+
+#define STORE_SUFFIX ".service"
+int store_open(struct registry *registry, const char *path);
+/* Write the file beside its place. What fails for want of room or rights fails here, before anything has changed. */
+int store_prepare(struct registry *registry, const struct grove_spec *spec, bool is_wanted);
+/* Make it durable and put it in its place. */
+int store_commit(struct registry *registry, const char *name);
+void store_discard(struct registry *registry, const char *name);
+int store_remove(struct registry *registry, const char *name);
+int store_synchronise(struct registry *registry);
+/* Each intact file, in no order; damaged ones are put aside. The handler takes the spec over. */
+typedef void store_handler(struct registry *registry, struct grove_spec *spec, bool is_wanted);
+int store_load(struct registry *registry, store_handler *handler);
+/* Mark the record's file as lagging behind; written with the next commit. */
+void store_later(struct record *record);
+void store_forget(struct record *record);
+
+/* ---- history.c ---- */
+
+void history_open(struct registry *registry);
+void history_bind(struct record *record);   /* find the slot of its container, or take a free one */
+void history_release(struct record *record);
+struct backoff *history_backoff(struct record *record);
+uint32_t history_restarts(const struct record *record);
+bool *history_is_active(struct record *record); /* somebody wants it to run */
+/* What a restart of this process must know of the record. */
+void history_note(struct record *record);
+void history_recall(struct record *record, bool *is_given_up, uint64_t *restart_due_ns);
+
+/* ---- methods.c, queries.c ---- */
+
+struct method {
+    uint32_t number;
+    grove_handler *handler;
+};
+extern const struct method registry_methods[];
+extern const unsigned registry_method_count;
+/* Read a request's structure into `copy`, checking size and version; answers with an error if it does not fit. */
+int method_read(struct grove_request *request, void *copy, size_t bytes);
+int method_target(struct grove_request *request, struct registry_target *target);
+/* Keep the request for later and link it into `list`. NULL (and the request is answered) without memory. */
+struct later *later_add(struct registry *registry, struct later **list, struct grove_request *request);
+/* The request was answered: let go of it. `link` points to it in its list. */
+void later_done(struct later **link);
+void method_stop_progressed(struct registry *registry);
+int query_records(struct grove_request *request, void *context);
+int query_status(struct grove_request *request, void *context);
+int query_watch(struct grove_request *request, void *context);
+int query_spec(struct grove_request *request, void *context);
+void query_changed(struct registry *registry);
+void query_fill(const struct record *record, struct registry_record *out);
+
+/* ---- recover.c ---- */
+
+int recover(struct registry *registry);
+
+/* ---- main.c ---- */
+
+void log_attach(struct registry *registry, const char *name);
+
+#endif
