@@ -1,98 +1,118 @@
 /*
- * The container operations of the linux machine.
+ * The table of containers: one record for each index that was ever started and not destroyed.
  */
-#include "kernel/machine/linux/linux.h"
+#include "kernel/machine/linux/container/container.h"
 
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-int container_probe(struct linux_machine *machine) {
-    machine->layers_enforced = 0;
+static struct container **table;
+static machine_container table_size;
+
+__attribute__((weak)) uint64_t container_left_out(void) {
+    return 0;
+}
+
+bool container_is_optional(enum grove_layer layer) {
+    return ((linux_machine->options.optional_layers | container_left_out()) >> layer & 1) != 0;
+}
+
+struct container *container_find(machine_container index) {
+    return index < table_size ? table[index] : NULL;
+}
+
+static int table_grow(machine_container index) {
+    machine_container size = table_size == 0 ? 64 : table_size;
+    while (size <= index)
+        size *= 2;
+    struct container **grown = realloc(table, size * sizeof(struct container *));
+    if (grown == NULL)
+        return GROVE_NO_MEMORY;
+    (void)memset(grown + table_size, 0, (size - table_size) * sizeof(struct container *));
+    table = grown;
+    table_size = size;
     return GROVE_OK;
 }
 
-const char *container_advice(enum grove_layer layer, char *buffer, size_t size_bytes) {
-    (void)snprintf(buffer, size_bytes, "layer %d is not available", (int)layer);
-    return buffer;
+int container_make(machine_container index, struct container **container) {
+    if (index >= table_size) {
+        int result = table_grow(index);
+        if (result < 0)
+            return result;
+    }
+    if (table[index] == NULL) {
+        struct container *made = calloc(1, sizeof *made);
+        if (made == NULL)
+            return GROVE_NO_MEMORY;
+        made->index = index;
+        made->report = made->process_descriptor = made->notify = -1;
+        made->stream_read[0] = made->stream_read[1] = made->stream_write[0] = made->stream_write[1] = -1;
+        table[index] = made;
+    }
+    *container = table[index];
+    return GROVE_OK;
 }
 
-int container_start_up(struct linux_machine *machine) {
-    (void)machine;
-    return GROVE_OK;
+void container_adopt(struct container *container, const struct machine_start *start) {
+    if (!container->has_budget)
+        container->budget = start->spec->budget;
+    if (!container->has_schedule)
+        container->schedule = start->spec->schedule;
+    container->has_budget = container->has_schedule = true;
+    container->spec = start->spec;
+    identity_choose(container, start);
+}
+
+static void close_if_open(int *descriptor) {
+    if (*descriptor >= 0)
+        (void)close(*descriptor);
+    *descriptor = -1;
+}
+
+void machine_container_destroy(machine_container index) {
+    struct container *container = container_find(index);
+    if (container == NULL)
+        return;
+    if (container->failure_timer != 0)
+        loop_cancel(linux_machine->loop, container->failure_timer);
+    if (container->phase != CONTAINER_IDLE && container->process != 0)
+        life_close(container);
+    for (unsigned i = 0; i < 2; i++) {
+        close_if_open(&container->stream_read[i]);
+        close_if_open(&container->stream_write[i]);
+    }
+    for (unsigned i = 0; i < container->mapping_count; i++)
+        (void)close(container->mappings[i].user_namespace);
+    if (container->cgroup != NULL)
+        cgroup_destroy(container->cgroup);
+    free(container);
+    table[index] = NULL;
 }
 
 void container_shut_down(struct linux_machine *machine) {
     (void)machine;
+    for (machine_container index = 0; index < table_size; index++) {
+        if (table[index] != NULL && table[index]->process != 0)
+            machine_container_kill(index);
+        machine_container_destroy(index);
+    }
+    free(table);
+    table = NULL;
+    table_size = 0;
+    namespaces_close();
+    cgroup_shut_down();
 }
 
-int container_process_descriptor(machine_container container, pid_t *process) {
-    (void)container;
-    (void)process;
-    return -1;
+const struct grove_spec *container_spec(machine_container index) {
+    const struct container *container = container_find(index);
+    return container == NULL ? NULL : container->spec;
 }
 
-const struct grove_spec *container_spec(machine_container container) {
-    (void)container;
-    return NULL;
-}
-
-int recovery_run(struct linux_machine *machine) {
-    (void)machine;
-    return GROVE_OK;
-}
-
-int machine_container_start(const struct machine_start *start) {
-    (void)start;
-    return GROVE_UNSUPPORTED;
-}
-
-void machine_container_kill(machine_container container) {
-    (void)container;
-}
-
-int machine_container_signal(machine_container container, uint32_t signal) {
-    (void)container;
-    (void)signal;
-    return GROVE_WRONG_STATE;
-}
-
-int machine_container_freeze(machine_container container) {
-    (void)container;
-    return GROVE_UNSUPPORTED;
-}
-
-int machine_container_thaw(machine_container container) {
-    (void)container;
-    return GROVE_UNSUPPORTED;
-}
-
-void machine_container_destroy(machine_container container) {
-    (void)container;
-}
-
-int machine_container_budget(machine_container container, const struct grove_budget *budget) {
-    (void)container;
-    (void)budget;
-    return GROVE_OK;
-}
-
-int machine_container_schedule(machine_container container, const struct grove_schedule *schedule) {
-    (void)container;
-    (void)schedule;
-    return GROVE_OK;
-}
-
-int machine_container_usage(machine_container container, struct grove_usage *usage) {
-    (void)container;
-    *usage = (struct grove_usage){0};
-    return GROVE_OK;
-}
-
-int32_t machine_container_process(machine_container container) {
-    (void)container;
-    return 0;
-}
-
-void machine_container_streams(machine_container container, machine_object streams[2]) {
-    (void)container;
-    streams[0] = streams[1] = MACHINE_OBJECT_NONE;
+int container_process_descriptor(machine_container index, pid_t *process) {
+    const struct container *container = container_find(index);
+    if (container == NULL || container->process == 0)
+        return -1;
+    *process = container->process;
+    return container->process_descriptor;
 }

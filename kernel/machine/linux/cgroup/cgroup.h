@@ -1,0 +1,52 @@
+/*
+ * Control groups: what limits and counts all processes of a container together.
+ *
+ * Two versions behind one table of operations (cgroup.c): version 2, a subtree below the cgroup that groved was started
+ * in or, for root, below the root; version 1, a folder in each hierarchy that groved needs (memory, pids, cpu, cpuacct,
+ * freezer). All groups of one kernel lie below one folder "grove-BOOTID", so recovery finds them by name.
+ *
+ * A group is made when its container is first started and removed when the container is destroyed. It outlives
+ * instances, so counters are cumulative. Nothing here blocks: a group that cannot be removed yet is removed later, by
+ * cgroup_sweep.
+ */
+#ifndef GROVE_LINUX_CGROUP_H
+#define GROVE_LINUX_CGROUP_H
+
+#include "kernel/machine/linux/linux.h"
+
+#define CGROUP_JOIN_MAX 6u
+
+struct cgroup;
+
+/* Can one be written here, and which? Leaves nothing behind. */
+bool cgroup_probe(uint32_t *version);
+/* Find out which version can be written here and make grove-BOOTID. Sets *version; 0 when neither can be. */
+int cgroup_start_up(uint64_t boot_id, uint32_t *version);
+void cgroup_shut_down(void);
+
+int cgroup_create(machine_container index, struct cgroup **group);
+void cgroup_destroy(struct cgroup *group);
+
+/* GROVE_OK, or GROVE_UNSUPPORTED with *error an errno when a wanted limit cannot be set here. */
+int cgroup_budget(struct cgroup *group, const struct grove_budget *budget, int *error);
+
+/* Version 2: a descriptor for CLONE_INTO_CGROUP, else -1. */
+int cgroup_clone_descriptor(const struct cgroup *group);
+/* Version 1: files to which the child writes "0"; ended by -1. */
+void cgroup_join_descriptors(const struct cgroup *group, int descriptors[CGROUP_JOIN_MAX]);
+
+int cgroup_freeze(struct cgroup *group, bool freeze);
+/* True when all of it stands still. */
+bool cgroup_is_frozen(const struct cgroup *group);
+/* Kill everything in it, frozen or not. Best effort: the end of the process namespace's first process does it too. */
+void cgroup_kill(struct cgroup *group);
+int cgroup_usage(const struct cgroup *group, struct grove_usage *usage);
+/* Its processes at this moment, at most `room` of them; returns how many. */
+unsigned cgroup_processes(const struct cgroup *group, pid_t *processes, unsigned room);
+/* How many processes the kernel has killed in it for lack of memory. */
+uint64_t cgroup_memory_kills(const struct cgroup *group);
+
+/* recovery: kill and remove the groups that the kernel with this number left. Returns how many held processes. */
+unsigned cgroup_recover(uint64_t boot_id);
+
+#endif

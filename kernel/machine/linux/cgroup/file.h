@@ -1,0 +1,52 @@
+/*
+ * The files of a cgroup: short texts in a folder. And what the two versions offer to cgroup.c.
+ */
+#ifndef GROVE_LINUX_CGROUP_FILE_H
+#define GROVE_LINUX_CGROUP_FILE_H
+
+#include "kernel/machine/linux/cgroup/cgroup.h"
+
+#define CGROUP_PATH_MAX 512u
+
+struct cgroup {
+    machine_container index;
+    bool is_frozen; /* asked for */
+    int folder;     /* version 2: for CLONE_INTO_CGROUP; else -1 */
+};
+
+/* One version: the operations of cgroup.h on a group, and its set-up. Paths are made from the index each time. */
+struct cgroup_version {
+    uint32_t number;
+    int (*start_up)(uint64_t boot_id);
+    void (*shut_down)(void);
+    int (*create)(struct cgroup *group);
+    /* 0, or -EBUSY while something is in it. */
+    int (*remove)(machine_container index);
+    int (*budget)(const struct cgroup *group, const struct grove_budget *budget); /* negative error number */
+    void (*join)(const struct cgroup *group, int descriptors[CGROUP_JOIN_MAX]);
+    int (*freeze)(const struct cgroup *group, bool freeze);
+    bool (*is_frozen)(const struct cgroup *group);
+    void (*kill)(const struct cgroup *group);
+    int (*usage)(const struct cgroup *group, struct grove_usage *usage);
+    uint64_t (*memory_kills)(const struct cgroup *group);
+    unsigned (*processes)(const struct cgroup *group, pid_t *processes, unsigned room);
+    /* End and remove what the kernel with this number left. Returns how many groups held processes. */
+    unsigned (*recover)(uint64_t boot_id);
+};
+extern const struct cgroup_version cgroup_version1, cgroup_version2;
+
+/* All paths are FOLDER/NAME; results are 0 or a negative error number. */
+int file_write(const char *folder, const char *name, const char *text);
+int file_write_number(const char *folder, const char *name, uint64_t number);
+int file_read(const char *folder, const char *name, char *text, size_t size_bytes);
+/* The number at the start of a file, or behind `key` and a space at the start of a line; 0 if there is none. */
+uint64_t file_number(const char *folder, const char *name, const char *key);
+/* Process numbers of a cgroup.procs file. */
+unsigned file_processes(const char *folder, pid_t *processes, unsigned room);
+/* Where a hierarchy is mounted and which of its groups this process is in; `controller` NULL is version 2. */
+int file_own_group(const char *controller, char *path, size_t size_bytes);
+int file_mount_point(const char *controller, char *path, size_t size_bytes);
+/* Kill what is in a group and those below it, and remove them. Returns how many held processes. */
+unsigned file_end_tree(const char *folder);
+
+#endif

@@ -1,0 +1,213 @@
+/*
+ * Cgroup version 1: a tree for each controller, and in each a folder for each container, BASE/grove-BOOTID/INDEX.
+ *
+ * A child joins by writing "0" to the `tasks` files itself. That is the one form of moving which does not take the
+ * kernel's lock over all forks and exits (it moves a single thread, the caller), so it costs microseconds where writing a
+ * process number to cgroup.procs costs milliseconds.
+ */
+#include "kernel/machine/linux/cgroup/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PERIOD_US 100000u
+
+enum controller { MEMORY, PIDS, FREEZER, CPU, CPUACCT, CONTROLLERS };
+static const char *const controller_names[CONTROLLERS] = {"memory", "pids", "freezer", "cpu", "cpuacct"};
+static const bool controller_is_needed[CONTROLLERS] = {true, true, false, false, false};
+
+/* Folder of this kernel in the hierarchy of each controller; empty where there is none. Two may be the same. */
+static char bases[CONTROLLERS][CGROUP_PATH_MAX / 2], folders[CONTROLLERS][CGROUP_PATH_MAX - 64];
+
+static bool is_repeated(unsigned controller) {
+    for (unsigned i = 0; i < controller; i++)
+        if (strcmp(folders[i], folders[controller]) == 0)
+            return true;
+    return false;
+}
+
+static void group_path(enum controller controller, machine_container index, char path[CGROUP_PATH_MAX]) {
+    if (snprintf(path, CGROUP_PATH_MAX, "%s/%u", folders[controller], index) >= (int)CGROUP_PATH_MAX)
+        path[0] = '\0'; /* what follows then fails with ENOENT */
+}
+
+static int find_base(unsigned controller) {
+    char point[CGROUP_PATH_MAX / 4], group[CGROUP_PATH_MAX / 4];
+    int error = file_mount_point(controller_names[controller], point, sizeof point);
+    if (error == 0)
+        error = file_own_group(controller_names[controller], group, sizeof group);
+    if (error == 0)
+        (void)snprintf(bases[controller], sizeof bases[controller], "%s%s", point, group);
+    return error;
+}
+
+static void version1_shut_down(void) {
+    for (unsigned i = 0; i < CONTROLLERS; i++)
+        if (folders[i][0] != '\0')
+            (void)rmdir(folders[i]);
+}
+
+static int kernel_path(unsigned controller, uint64_t boot_id, char *path, size_t size_bytes) {
+    int length = snprintf(path, size_bytes, "%s/grove-%016llx", bases[controller], (unsigned long long)boot_id);
+    return length < 0 || (size_t)length >= size_bytes ? -1 : 0;
+}
+
+static int version1_start_up(uint64_t boot_id) {
+    for (unsigned i = 0; i < CONTROLLERS; i++) {
+        int error = find_base(i);
+        if (error == 0) {
+            if (kernel_path(i, boot_id, folders[i], sizeof folders[i]) < 0)
+                error = -ENAMETOOLONG;
+            else if (!is_repeated(i) && mkdir(folders[i], 0755) < 0)
+                error = -errno;
+        }
+        if (error == 0)
+            continue;
+        folders[i][0] = '\0';
+        if (controller_is_needed[i]) {
+            version1_shut_down();
+            return error;
+        }
+    }
+    return 0;
+}
+
+static int version1_create(struct cgroup *group) {
+    char path[CGROUP_PATH_MAX];
+    for (unsigned i = 0; i < CONTROLLERS; i++) {
+        if (folders[i][0] == '\0' || is_repeated(i))
+            continue;
+        group_path((enum controller)i, group->index, path);
+        if (mkdir(path, 0755) < 0 && errno != EEXIST)
+            return -errno;
+    }
+    return 0;
+}
+
+static int version1_remove(machine_container index) {
+    char path[CGROUP_PATH_MAX];
+    int error = 0;
+    for (unsigned i = 0; i < CONTROLLERS; i++) {
+        if (folders[i][0] == '\0' || is_repeated(i))
+            continue;
+        group_path((enum controller)i, index, path);
+        if (rmdir(path) < 0 && errno != ENOENT)
+            error = -errno;
+    }
+    return error;
+}
+
+static int limit(enum controller controller, const struct cgroup *group, const char *name, uint64_t value,
+                 const char *none) {
+    char path[CGROUP_PATH_MAX];
+    if (folders[controller][0] == '\0')
+        return value == 0 ? 0 : -ENOTSUP;
+    group_path(controller, group->index, path);
+    return value != 0 ? file_write_number(path, name, value) : file_write(path, name, none);
+}
+
+static int version1_budget(const struct cgroup *group, const struct grove_budget *budget) {
+    uint64_t quota = budget->processor_ppm / (1000000 / PERIOD_US);
+    int error;
+    if ((error = limit(MEMORY, group, "memory.limit_in_bytes", budget->memory_bytes, "-1")) < 0 ||
+        (error = limit(PIDS, group, "pids.max", budget->processes, "max")) < 0)
+        return error;
+    error = limit(CPU, group, "cpu.cfs_quota_us", quota, "-1");
+    return budget->processor_ppm == 0 ? 0 : error;
+}
+
+static void version1_join(const struct cgroup *group, int descriptors[CGROUP_JOIN_MAX]) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < CONTROLLERS; i++) {
+        char path[CGROUP_PATH_MAX + 8];
+        if (folders[i][0] == '\0' || is_repeated(i))
+            continue;
+        if (snprintf(path, sizeof path, "%s/%u/tasks", folders[i], group->index) >= (int)sizeof path)
+            continue;
+        descriptors[count] = open(path, O_WRONLY | O_CLOEXEC);
+        count += descriptors[count] >= 0;
+    }
+    descriptors[count] = -1;
+}
+
+static int version1_freeze(const struct cgroup *group, bool freeze) {
+    char path[CGROUP_PATH_MAX];
+    if (folders[FREEZER][0] == '\0')
+        return -ENOTSUP;
+    group_path(FREEZER, group->index, path);
+    return file_write(path, "freezer.state", freeze ? "FROZEN" : "THAWED");
+}
+
+static bool version1_is_frozen(const struct cgroup *group) {
+    char path[CGROUP_PATH_MAX], text[32];
+    group_path(FREEZER, group->index, path);
+    return file_read(path, "freezer.state", text, sizeof text) == 0 && strncmp(text, "FROZEN", 6) == 0;
+}
+
+static unsigned version1_processes(const struct cgroup *group, pid_t *processes, unsigned room) {
+    char path[CGROUP_PATH_MAX];
+    group_path(PIDS, group->index, path);
+    return file_processes(path, processes, room);
+}
+
+static void version1_kill(const struct cgroup *group) {
+    pid_t processes[512];
+    unsigned count = version1_processes(group, processes, 512);
+    for (unsigned i = 0; i < count; i++)
+        if (processes[i] > 0)
+            (void)kill(processes[i], SIGKILL);
+}
+
+static int version1_usage(const struct cgroup *group, struct grove_usage *usage) {
+    char memory[CGROUP_PATH_MAX], pids[CGROUP_PATH_MAX], processor[CGROUP_PATH_MAX];
+    group_path(MEMORY, group->index, memory);
+    group_path(PIDS, group->index, pids);
+    group_path(CPUACCT, group->index, processor);
+    *usage = (struct grove_usage){.processor_ns = file_number(processor, "cpuacct.usage", NULL),
+                                  .memory_bytes = file_number(memory, "memory.usage_in_bytes", NULL),
+                                  .memory_peak_bytes = file_number(memory, "memory.max_usage_in_bytes", NULL),
+                                  .processes = file_number(pids, "pids.current", NULL)};
+    return 0;
+}
+
+static uint64_t version1_memory_kills(const struct cgroup *group) {
+    char path[CGROUP_PATH_MAX];
+    group_path(MEMORY, group->index, path);
+    return file_number(path, "memory.oom_control", "oom_kill");
+}
+
+static unsigned version1_recover(uint64_t boot_id) {
+    /* The freezer first: a frozen process must be thawed there before it can end anywhere. */
+    static const enum controller order[] = {FREEZER, MEMORY, PIDS, CPU, CPUACCT};
+    char path[CGROUP_PATH_MAX];
+    unsigned most = 0;
+    for (unsigned i = 0; i < CONTROLLERS; i++) {
+        if (folders[order[i]][0] == '\0' || kernel_path(order[i], boot_id, path, sizeof path) < 0)
+            continue;
+        unsigned count = file_end_tree(path);
+        most = count > most ? count : most;
+    }
+    return most;
+}
+
+const struct cgroup_version cgroup_version1 = {
+    .number = 1,
+    .start_up = version1_start_up,
+    .shut_down = version1_shut_down,
+    .create = version1_create,
+    .remove = version1_remove,
+    .budget = version1_budget,
+    .join = version1_join,
+    .freeze = version1_freeze,
+    .is_frozen = version1_is_frozen,
+    .kill = version1_kill,
+    .usage = version1_usage,
+    .memory_kills = version1_memory_kills,
+    .processes = version1_processes,
+    .recover = version1_recover,
+};

@@ -1,0 +1,233 @@
+/*
+ * The starting child: from the clone to the first instruction of the program, layer by layer.
+ *
+ * The table `steps` is the whole of it, in the order that the layers need: what wants privileges comes first, then they
+ * are given up, and the system call filter comes last because it forbids most of what stands above it. A step that fails
+ * stops the start (law 7): the child reports the layer and the error number, and exits.
+ *
+ * Runs in the child only. It allocates nothing, takes no lock and calls nothing of the C library, so a child cloned from
+ * a busy process is safe, whatever that process was doing. A kill at any point leaves nothing but what the parent
+ * made: the namespaces and mounts made here end with the last process in them.
+ */
+#include "kernel/machine/linux/container/calls.h"
+#include "kernel/machine/linux/container/plan.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/close_range.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
+static void child_report(const struct plan *plan, const struct report *report) {
+    (void)calls_write(plan->report, report, sizeof *report);
+}
+
+static size_t child_length(const char *text) {
+    size_t length = 0;
+    while (text[length] != '\0')
+        length++;
+    return length;
+}
+
+/* A program must not begin with signals ignored or blocked because its kernel happened to have them so. */
+static long child_signals(const struct plan *plan) {
+    uint64_t none = 0;
+    (void)plan;
+    return system_call(SYS_rt_sigprocmask, SIG_SETMASK, calls_pointer(&none), 0, sizeof none, 0);
+}
+
+static long child_cgroup(const struct plan *plan) {
+    for (unsigned i = 0; i < PLAN_CGROUPS_MAX && plan->cgroups[i] >= 0; i++) {
+        long result = calls_write(plan->cgroups[i], "0", 1);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static long child_network(const struct plan *plan) {
+    if (plan->namespaces_network < 0)
+        return calls_unshare(CLONE_NEWNET);
+    return calls_setns(plan->namespaces_network, CLONE_NEWNET);
+}
+
+/*
+ * The template namespace holds a handful of mounts where the host may have hundreds; taking a copy of that one is what
+ * makes a start cheap. The cgroup namespace is made here and not by clone, because only now its root is right.
+ */
+static long child_mount_namespace(const struct plan *plan) {
+    bool wants_cgroup = (plan->skip & 1u << GROVE_LAYER_CGROUP_NAMESPACE) == 0;
+    if (!plan->is_open) {
+        long result = calls_setns(plan->namespaces_mount, CLONE_NEWNS);
+        if (result < 0)
+            return result;
+    }
+    return calls_unshare(CLONE_NEWNS | (wants_cgroup ? CLONE_NEWCGROUP : 0));
+}
+
+static long child_host_name(const struct plan *plan) {
+    return system_call(SYS_sethostname, calls_pointer(plan->host_name), (long)child_length(plan->host_name), 0, 0, 0);
+}
+
+static long child_process_files(const struct plan *plan) {
+    if (!plan->has_process_files)
+        return 0;
+    return calls_mount("proc", "/proc", "proc", 0x2 | 0x4 | 0x8 /* no set-id, no devices, no execution */,
+                       plan->is_open ? NULL : "subset=pid,hidepid=invisible");
+}
+
+static long child_session(const struct plan *plan) {
+    long result = plan->has_terminal ? 0 : system_call(SYS_setsid, 0, 0, 0, 0, 0);
+    return result < 0 ? result : 0;
+}
+
+static long child_directory(const struct plan *plan) {
+    return plan->directory == NULL ? 0 : calls_chdir(plan->directory);
+}
+
+static long child_streams(const struct plan *plan) {
+    for (int i = 0; i < 3; i++) {
+        long result = calls_duplicate(plan->streams[i], i, 0);
+        if (result < 0)
+            return result;
+    }
+    for (unsigned i = 0; i < plan->descriptor_count; i++) {
+        long result = calls_duplicate(plan->descriptors[i], 3 + (int)i, 0);
+        if (result < 0)
+            return result;
+    }
+    /* Whatever else is open, in whatever place groved has it, ends with the execve; the small init keeps the report. */
+    long result = system_call(SYS_close_range, 3 + (long)plan->descriptor_count, ~0u, CLOSE_RANGE_CLOEXEC, 0, 0);
+    if (result == 0 && plan->init >= 0)
+        result = system_call(SYS_fcntl, plan->report, F_SETFD, 0, 0, 0);
+    return result;
+}
+
+static long child_limits(const struct plan *plan) {
+    for (unsigned i = 0; i < plan->limit_count; i++) {
+        long result = system_call(SYS_prlimit64, 0, plan->limits[i].resource, calls_pointer(&plan->limits[i].limit), 0, 0);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+/* Policy, priority and deadline are inherited by all that the program starts. */
+static long child_schedule(const struct plan *plan) {
+    return plan->has_schedule ? system_call(SYS_sched_setattr, 0, calls_pointer(&plan->schedule), 0, 0, 0) : 0;
+}
+
+static long child_user(const struct plan *plan) {
+    long result;
+    if (!plan->drops_user)
+        return 0;
+    if ((result = system_call(SYS_setgroups, 0, 0, 0, 0, 0)) < 0 ||
+        (result = system_call(SYS_setresgid, (long)plan->group, (long)plan->group, (long)plan->group, 0, 0)) < 0)
+        return result;
+    return system_call(SYS_setresuid, (long)plan->user, (long)plan->user, (long)plan->user, 0, 0);
+}
+
+/*
+ * The bounding set is empty and NOROOT is locked already: groved did that to itself at start-up (namespaces.c), and
+ * children inherit it. So an execve as user 0 gains nothing either.
+ */
+static long child_capabilities(const struct plan *plan) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[2] = {{0}};
+    (void)plan;
+    return system_call(SYS_capset, calls_pointer(&header), calls_pointer(none), 0, 0, 0);
+}
+
+static long child_no_new_privileges(const struct plan *plan) {
+    (void)plan;
+    return calls_prctl(PR_SET_NO_NEW_PRIVS, 1, 0);
+}
+
+/* Set after the user changed, which clears it. It is a courtesy: what groved's death leaves, recovery/ ends. */
+static long child_end_with_groved(const struct plan *plan) {
+    (void)plan;
+    return calls_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
+}
+
+static long child_landlock_step(const struct plan *plan) {
+    long ruleset;
+    if (plan->is_open || plan->landlock_rights == 0)
+        return 0;
+    ruleset = child_landlock(plan);
+    if (ruleset < 0)
+        return ruleset;
+    return system_call(SYS_landlock_restrict_self, ruleset, 0, 0, 0, 0);
+}
+
+/*
+ * With a listener, the parent fetches it by its number before the program runs: it could not be sent, because a filter
+ * that notifies sendmsg would stop this very message.
+ */
+static long child_filter(const struct plan *plan) {
+    struct report report = {.kind = REPORT_LISTENER, .layer = GROVE_LAYER_SECCOMP};
+    unsigned flags = plan->has_listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+    char go = 0;
+    long result = system_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, (long)flags, calls_pointer(&plan->filter), 0, 0);
+    if (result < 0 || !plan->has_listener)
+        return result;
+    report.value = (int32_t)result;
+    child_report(plan, &report);
+    result = calls_read(plan->report, &go, 1);
+    return result == 1 ? 0 : -ECANCELED;
+}
+
+static const struct {
+    long (*run)(const struct plan *plan);
+    enum grove_layer layer;
+    bool is_optional; /* left out when its layer is */
+} steps[] = {
+    {child_signals, GROVE_LAYER_NONE, false},
+    {child_cgroup, GROVE_LAYER_CGROUP, true},
+    {child_network, GROVE_LAYER_NETWORK_NAMESPACE, true},
+    {child_mount_namespace, GROVE_LAYER_MOUNT_NAMESPACE, true},
+    {child_view, GROVE_LAYER_FILE_VIEW, true},
+    {child_process_files, GROVE_LAYER_PROC, true},
+    {child_host_name, GROVE_LAYER_UTS_NAMESPACE, true},
+    {child_session, GROVE_LAYER_STREAMS, false},
+    {child_limits, GROVE_LAYER_RESOURCE_LIMITS, true},
+    {child_schedule, GROVE_LAYER_SCHEDULE, true},
+    {child_user, GROVE_LAYER_USER_ID, true},
+    {child_no_new_privileges, GROVE_LAYER_NO_NEW_PRIVILEGES, true},
+    {child_landlock_step, GROVE_LAYER_LANDLOCK, true},
+    {child_streams, GROVE_LAYER_STREAMS, false},
+    {child_directory, GROVE_LAYER_FILE_VIEW, false},
+    {child_capabilities, GROVE_LAYER_LINUX_CAPABILITIES, true},
+    {child_end_with_groved, GROVE_LAYER_NONE, false},
+    {child_filter, GROVE_LAYER_SECCOMP, true},
+};
+
+static _Noreturn void child_fail(const struct plan *plan, enum grove_layer layer, long error) {
+    struct report report = {.kind = REPORT_FAILED, .layer = (uint32_t)layer, .error = (int32_t)-error};
+    child_report(plan, &report);
+    for (;;)
+        (void)system_call(SYS_exit_group, 127, 0, 0, 0, 0);
+}
+
+static long child_execute(const struct plan *plan) {
+    if (plan->init >= 0)
+        return system_call(SYS_execveat, plan->init, calls_pointer(""), calls_pointer(plan->arguments),
+                           calls_pointer(plan->environment), AT_EMPTY_PATH);
+    return system_call(SYS_execve, calls_pointer(plan->executable), calls_pointer(plan->arguments),
+                       calls_pointer(plan->environment), 0, 0);
+}
+
+_Noreturn void child_run(const struct plan *plan) {
+    struct report executing = {.kind = REPORT_EXECUTING};
+    for (unsigned i = 0; i < sizeof steps / sizeof *steps; i++) {
+        long result;
+        if (steps[i].is_optional && (plan->skip >> steps[i].layer & 1) != 0)
+            continue;
+        result = steps[i].run(plan);
+        if (result < 0)
+            child_fail(plan, steps[i].layer, result);
+    }
+    child_report(plan, &executing);
+    child_fail(plan, GROVE_LAYER_EXECUTE, child_execute(plan));
+}

@@ -1,0 +1,133 @@
+/*
+ * What the files of container/ share: the record of one container and the steps of its life.
+ *
+ *     start.c        lays out a plan and clones          child*.c       carries the plan out
+ *     life.c         follows the instance to its end     operations.c   what the core asks meanwhile
+ *     view.c         granted paths                       filter.c       system calls
+ *     identity.c     user ids and owners                 streams.c      standard streams, sockets, readiness
+ *     namespaces.c   what is made once, at start-up      probe.c        which layers work here
+ *
+ * All of it runs on groved's loop thread. A record is made when a container is first started and freed by
+ * machine_container_destroy; the index is the core's.
+ */
+#ifndef GROVE_LINUX_CONTAINER_H
+#define GROVE_LINUX_CONTAINER_H
+
+#include "kernel/machine/linux/cgroup/cgroup.h"
+#include "kernel/machine/linux/container/plan.h"
+
+enum container_phase { CONTAINER_IDLE, CONTAINER_STARTING, CONTAINER_RUNNING };
+
+/* A user namespace that maps one owner of files to the container's user, for id-mapped mounts. */
+struct container_mapping {
+    uid_t owner_user;
+    gid_t owner_group;
+    int user_namespace;
+};
+#define CONTAINER_MAPPINGS_MAX 4u
+
+struct container {
+    machine_container index;
+    const struct grove_spec *spec;
+    enum container_phase phase;
+
+    pid_t process; /* 0: none */
+    int process_descriptor;
+    int report; /* groved's end of the set-up socket; stays open while a small init runs */
+
+    int stream_read[2], stream_write[2]; /* log pipes of output and error; they outlive instances */
+    int notify;                          /* readiness socket; -1 none */
+    char notify_path[108];
+
+    struct cgroup *cgroup;
+    uint64_t memory_kills; /* counted by the cgroup before this instance */
+
+    uid_t user;
+    gid_t group;
+    struct container_mapping mappings[CONTAINER_MAPPINGS_MAX];
+    unsigned mapping_count;
+
+    struct grove_budget budget; /* the one that holds now */
+    struct grove_schedule schedule;
+    bool has_budget, has_schedule; /* else those of the spec are taken at the first start */
+
+    bool is_executing;  /* the child reported that all layers stand */
+    bool was_announced; /* core_container_started was called for this instance */
+    bool is_killed;     /* groved killed it */
+    bool is_freezing;
+    bool has_failed, has_ended, has_listener;
+    enum grove_layer failed_layer;
+    int32_t failed_error;
+    int failed_status;      /* of a start that failed on groved's side, told by the timer */
+    uint64_t failure_timer, freeze_timer;
+    int32_t end_status; /* wait status of the program, as its small init told */
+};
+
+/* What is made once. */
+struct container_shared {
+    int network_namespace;        /* empty; -1: each container gets one of its own */
+    int bare_namespace;           /* mount namespace with /new and /dev */
+    int system_namespace;         /* the same with the system files; -1 until first used */
+    int null;                     /* /dev/null */
+    int init;                     /* the small init, as a sealed memory file */
+    uint64_t landlock_rights, landlock_scopes;
+    uint32_t landlock_attribute_bytes;
+};
+extern struct container_shared container_shared;
+
+/* The record of an index; NULL if it was never started. _make makes it. */
+struct container *container_find(machine_container index);
+int container_make(machine_container index, struct container **container);
+/* Take over what a start says; the first one also decides who the container is. */
+void container_adopt(struct container *container, const struct machine_start *start);
+/* Layers that the tests leave out to see that the attack then works: bit n is enum grove_layer n. Weak; 0. */
+uint64_t container_left_out(void);
+/* May this layer be missing, by the installation's choice? */
+bool container_is_optional(enum grove_layer layer);
+
+/* namespaces.c */
+int namespaces_system(int *descriptor);
+void namespaces_close(void);
+extern const char *const *namespaces_system_links;
+extern const char *const *namespaces_system_folders;
+/* True if the system files include this path. */
+bool namespaces_system_holds(const char *path);
+
+/* identity.c */
+void identity_choose(struct container *container, const struct machine_start *start);
+/*
+ * A user namespace in which `owner` stands for the container's user, made once per container and owner; for
+ * MOUNT_ATTR_IDMAP. Negative error number on failure.
+ */
+int identity_mapping(struct container *container, uid_t owner_user, gid_t owner_group, int *user_namespace);
+
+/* view.c: opens every granted path. On failure *error is an errno. The trees are closed by view_close. */
+int view_open(struct container *container, struct plan *plan, int *error);
+void view_close(struct plan *plan);
+
+/* filter.c: the cached program for what the spec needs. Valid as long as groved runs. */
+int filter_get(const struct grove_spec *spec, struct sock_fprog *program, bool *has_listener);
+
+/* streams.c, sockets.c: on failure GROVE status or, where it says so, a negative error number */
+struct streams_child { /* the child's ends, closed by the parent after the clone */
+    int own[PLAN_LISTEN_MAX + 16];
+    unsigned own_count;
+};
+void streams_keep(struct streams_child *child, int descriptor);
+void streams_close_child(struct streams_child *child);
+int streams_open(struct container *container, const struct machine_start *start, struct plan *plan);
+/* Readiness socket: opened before a start, watched until the instance ends. */
+int notify_open(struct container *container);
+void notify_close(struct container *container);
+/* Sockets for the spec's NET_BIND addresses, in its order. Returns a negative error number. */
+int listen_open(const struct grove_spec *spec, struct plan *plan, struct streams_child *child);
+
+/* limits.c */
+void limits_plan(const struct container *container, struct plan *plan);
+
+/* life.c: follow an instance that was cloned; on failure nothing is watched */
+int life_watch(struct container *container);
+/* Close what an instance used and forget it. */
+void life_close(struct container *container);
+
+#endif

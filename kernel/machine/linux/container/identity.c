@@ -1,0 +1,112 @@
+/*
+ * Whom a container is, to the host: user ids, and who owns what it may write.
+ *
+ * With root every container has a user id of its own, outside the ranges that people, services and other container
+ * managers use; so even a container that got out of its file view could read and write nothing of another one. Ids come
+ * from the container's index and are used again, so nothing on disk may belong to them: a folder that a container may
+ * write keeps its owner, and an id-mapped mount lets the container appear as that owner there and nowhere else.
+ *
+ * Without root there is one user only, the caller's own, and the other layers keep containers apart.
+ */
+#include "kernel/machine/linux/container/container.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define IDENTITY_BASE 1879048192u
+
+static uid_t choose_user(const struct container *container, const struct machine_start *start, gid_t *group) {
+    if (linux_machine->rootless) {
+        *group = linux_machine->group;
+        return linux_machine->user;
+    }
+    if ((start->spec->flags & (GROVE_SPEC_CALLER_IDENTITY | GROVE_SPEC_LEARN)) != 0) {
+        *group = start->caller_group;
+        return start->caller_user;
+    }
+    *group = IDENTITY_BASE + container->index;
+    return IDENTITY_BASE + container->index;
+}
+
+void identity_choose(struct container *container, const struct machine_start *start) {
+    gid_t group;
+    uid_t user = choose_user(container, start, &group);
+    if (user != container->user || group != container->group)
+        while (container->mapping_count > 0)
+            (void)close(container->mappings[--container->mapping_count].user_namespace);
+    container->user = user;
+    container->group = group;
+}
+
+static int mapping_write(pid_t child, const char *file, unsigned inside, unsigned outside) {
+    char path[64], text[64];
+    int descriptor, length;
+    ssize_t written;
+    (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)child, file);
+    length = snprintf(text, sizeof text, "%u %u 1", inside, outside);
+    descriptor = open(path, O_WRONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return -errno;
+    written = write(descriptor, text, (size_t)length);
+    (void)close(descriptor);
+    return written == length ? 0 : -EINVAL;
+}
+
+/* A user namespace exists through a process; this one lives just long enough to be taken hold of. */
+static int mapping_make(uid_t owner_user, gid_t owner_group, uid_t user, gid_t group, int *user_namespace) {
+    char path[64];
+    int error, opened = -1, ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -errno;
+    pid_t child = fork();
+    if (child == 0) {
+        char byte = unshare(CLONE_NEWUSER) == 0 ? 'y' : 'n';
+        (void)!write(ends[1], &byte, 1);
+        for (;;)
+            (void)pause();
+    }
+    char answer = 'n';
+    (void)close(ends[1]);
+    if (child < 0 || read(ends[0], &answer, 1) != 1 || answer != 'y') {
+        error = -EPERM;
+    } else if ((error = mapping_write(child, "uid_map", owner_user, user)) == 0 &&
+               (error = mapping_write(child, "gid_map", owner_group, group)) == 0) {
+        (void)snprintf(path, sizeof path, "/proc/%d/ns/user", (int)child);
+        opened = open(path, O_RDONLY | O_CLOEXEC);
+        error = opened < 0 ? -errno : 0;
+    }
+    (void)close(ends[0]);
+    if (child > 0) {
+        (void)kill(child, SIGKILL);
+        (void)waitpid(child, NULL, 0);
+    }
+    if (error == 0)
+        *user_namespace = opened;
+    return error;
+}
+
+int identity_mapping(struct container *container, uid_t owner_user, gid_t owner_group, int *user_namespace) {
+    struct container_mapping *mapping = container->mappings;
+    for (unsigned i = 0; i < container->mapping_count; i++, mapping++) {
+        if (mapping->owner_user == owner_user && mapping->owner_group == owner_group) {
+            *user_namespace = mapping->user_namespace;
+            return 0;
+        }
+    }
+    if (container->mapping_count == CONTAINER_MAPPINGS_MAX)
+        return -EUSERS;
+    int error = mapping_make(owner_user, owner_group, container->user, container->group, &mapping->user_namespace);
+    if (error < 0)
+        return error;
+    mapping->owner_user = owner_user;
+    mapping->owner_group = owner_group;
+    container->mapping_count++;
+    *user_namespace = mapping->user_namespace;
+    return 0;
+}

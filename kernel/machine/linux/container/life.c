@@ -1,0 +1,200 @@
+/*
+ * The life of an instance after its clone, as groved sees it.
+ *
+ *     set-up socket says          and then                                    the core hears
+ *     LISTENER                    the listener is fetched, the child goes on  -
+ *     FAILED                      the process ends                            started, with the layer
+ *     EXECUTING, then closed      (no small init) the program runs            started
+ *     RUNNING                     (small init) the program runs               started
+ *     ENDED                       (small init) the program's own status       -
+ *     the process ends            everything of the instance is closed        exited, or started with a failure
+ *
+ * The core hears of exactly one of "started with a failure" and "started, later exited". What the socket says is read
+ * to its end before an end of the process is acted upon, so the order in which the loop sees the two does not matter. A
+ * container that took over its small init can lie in ENDED about its own exit status, and in nothing else.
+ */
+#include "kernel/machine/linux/container/container.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- the set-up socket ---- */
+
+static void announce(struct container *container) {
+    if (container->was_announced || container->has_failed)
+        return;
+    container->was_announced = true;
+    container->phase = CONTAINER_RUNNING;
+    core_container_started(linux_machine->core, container->index, GROVE_OK, GROVE_LAYER_NONE, 0);
+}
+
+/* Without the go-ahead byte the child gives up, and says that its filter could not be set up. */
+static void fetch_listener(struct container *container, const struct report *report) {
+    long listener;
+    if (container->is_executing || container->has_failed)
+        return;
+    listener = syscall(SYS_pidfd_getfd, container->process_descriptor, report->value, 0);
+    if (listener >= 0 && broker_attach(container->index, (int)listener) == GROVE_OK) {
+        container->has_listener = true;
+        (void)send(container->report, "g", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        return;
+    }
+    container->has_failed = true;
+    container->failed_layer = GROVE_LAYER_SECCOMP;
+    container->failed_error = listener < 0 ? errno : ENOMEM;
+    (void)shutdown(container->report, SHUT_RDWR);
+}
+
+static void report_failed(struct container *container, const struct report *report) {
+    if (container->was_announced || container->has_failed)
+        return;
+    container->has_failed = true;
+    container->failed_layer = report->layer < GROVE_LAYER_COUNT ? (enum grove_layer)report->layer : GROVE_LAYER_NONE;
+    container->failed_error = report->error;
+}
+
+static void report_take(struct container *container, const struct report *report) {
+    switch (report->kind) {
+    case REPORT_FAILED:
+        report_failed(container, report);
+        break;
+    case REPORT_LISTENER:
+        fetch_listener(container, report);
+        break;
+    case REPORT_EXECUTING:
+        container->is_executing = true;
+        break;
+    case REPORT_RUNNING:
+        announce(container);
+        break;
+    case REPORT_ENDED:
+        container->has_ended = true;
+        container->end_status = report->value;
+        break;
+    default:
+        break;
+    }
+}
+
+static void report_close(struct container *container) {
+    if (container->report < 0)
+        return;
+    loop_forget(linux_machine->loop, container->report);
+    (void)close(container->report);
+    container->report = -1;
+}
+
+/* Bounded: a child has five things to say, and a hostile init that says more only delays its own end. */
+static void report_read(struct container *container) {
+    struct report report;
+    for (unsigned i = 0; i < 8 && container->report >= 0; i++) {
+        ssize_t length = recv(container->report, &report, sizeof report, MSG_DONTWAIT);
+        if (length == (ssize_t)sizeof report) {
+            report_take(container, &report);
+            continue;
+        }
+        if (length < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        report_close(container);
+        if (container->is_executing && (container->spec->flags & GROVE_SPEC_NATIVE) != 0)
+            announce(container);
+    }
+}
+
+static void report_readable(struct loop *loop, int descriptor, uint32_t events, void *context) {
+    (void)loop;
+    (void)descriptor;
+    (void)events;
+    report_read(context);
+}
+
+/* ---- the end ---- */
+
+struct ending {
+    enum grove_exit_cause cause;
+    int32_t detail;
+};
+
+static struct ending ending_of_status(const struct container *container, int status) {
+    bool is_signal = WIFSIGNALED(status);
+    if (is_signal && WTERMSIG(status) == SIGKILL && container->is_killed)
+        return (struct ending){GROVE_EXIT_KILLED, 0};
+    if (container->cgroup != NULL && cgroup_memory_kills(container->cgroup) > container->memory_kills &&
+        (is_signal ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) != 0))
+        return (struct ending){GROVE_EXIT_MEMORY, 0};
+    return is_signal ? (struct ending){GROVE_EXIT_SIGNAL, WTERMSIG(status)}
+                     : (struct ending){GROVE_EXIT_CODE, WEXITSTATUS(status)};
+}
+
+/* The small init's own death by a signal says more than what it told before. */
+static struct ending ending_of(const struct container *container, const siginfo_t *info) {
+    bool is_signal = info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED;
+    int status = is_signal ? info->si_status : (info->si_status & 0xff) << 8;
+    return ending_of_status(container, container->has_ended && !is_signal ? container->end_status : status);
+}
+
+void life_close(struct container *container) {
+    report_close(container);
+    if (container->process_descriptor >= 0) {
+        loop_forget(linux_machine->loop, container->process_descriptor);
+        (void)close(container->process_descriptor);
+        container->process_descriptor = -1;
+    }
+    if (container->freeze_timer != 0)
+        loop_cancel(linux_machine->loop, container->freeze_timer);
+    container->freeze_timer = 0;
+    if (container->has_listener)
+        broker_detach(container->index);
+    container->has_listener = false;
+    if ((container->spec->flags & GROVE_SPEC_NATIVE) != 0)
+        port_close(container->index);
+    notify_close(container);
+    container->process = 0;
+    container->phase = CONTAINER_IDLE;
+}
+
+static void tell_failed_start(struct container *container) {
+    int status = GROVE_LAYER_MISSING;
+    if (!container->has_failed) {
+        container->failed_layer = GROVE_LAYER_NONE;
+        container->failed_error = 0;
+        status = container->is_killed ? GROVE_CANCELLED : GROVE_IO;
+    } else if (container->failed_layer == GROVE_LAYER_EXECUTE) {
+        status = container->failed_error == ENOENT ? GROVE_NOT_FOUND : GROVE_IO;
+    }
+    core_container_started(linux_machine->core, container->index, status, container->failed_layer,
+                           container->failed_error);
+}
+
+static void process_ended(struct loop *loop, int descriptor, uint32_t events, void *context) {
+    struct container *container = context;
+    siginfo_t info = {0};
+    (void)loop;
+    (void)events;
+    if (waitid(P_PIDFD, (id_t)descriptor, &info, WEXITED | WNOHANG | __WALL) < 0 || info.si_pid == 0)
+        return;
+    report_read(container);
+    struct ending ending = ending_of(container, &info);
+    /* With the process namespace left out, children of the first process may still be there. */
+    if (container->cgroup != NULL)
+        cgroup_kill(container->cgroup);
+    bool had_started = container->was_announced;
+    life_close(container);
+    if (had_started)
+        core_container_exited(linux_machine->core, container->index, ending.cause, ending.detail);
+    else
+        tell_failed_start(container);
+}
+
+int life_watch(struct container *container) {
+    int result = loop_watch(linux_machine->loop, container->report, EPOLLIN, report_readable, container);
+    if (result < 0)
+        return result;
+    return loop_watch(linux_machine->loop, container->process_descriptor, EPOLLIN, process_ended, container);
+}

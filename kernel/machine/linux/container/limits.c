@@ -1,0 +1,28 @@
+/*
+ * Resource limits of a container's processes: what the kernel counts for each process, beside what the cgroup counts for
+ * all of them. They hold where no cgroup can be written, too.
+ *
+ * The number of processes is limited by user id, so it only makes sense for an id that nobody else has.
+ */
+#include "kernel/machine/linux/container/container.h"
+
+#define LIMITS_DESCRIPTORS 1024u
+
+static void limits_add(struct plan *plan, int resource, uint64_t value) {
+    plan->limits[plan->limit_count++] =
+        (struct plan_limit){.resource = resource, .limit = {.rlim_cur = value, .rlim_max = value}};
+}
+
+void limits_plan(const struct container *container, struct plan *plan) {
+    const struct grove_budget *budget = &container->budget;
+    bool has_own_user = !linux_machine->rootless && container->user != linux_machine->user &&
+                        (container->spec->flags & (GROVE_SPEC_CALLER_IDENTITY | GROVE_SPEC_LEARN)) == 0;
+    limits_add(plan, RLIMIT_CORE, 0);
+    limits_add(plan, RLIMIT_NOFILE, budget->descriptors != 0 ? budget->descriptors : LIMITS_DESCRIPTORS);
+    if (budget->file_bytes != 0)
+        limits_add(plan, RLIMIT_FSIZE, budget->file_bytes);
+    if (budget->processes != 0 && has_own_user)
+        limits_add(plan, RLIMIT_NPROC, budget->processes);
+    if (budget->memory_bytes != 0 && container->cgroup == NULL)
+        limits_add(plan, RLIMIT_DATA, budget->memory_bytes);
+}

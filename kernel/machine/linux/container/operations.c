@@ -1,0 +1,130 @@
+/*
+ * What the core asks of a running container: kill, signal, freeze, budget, schedule, usage.
+ */
+#include "kernel/machine/linux/container/container.h"
+#include "kernel/machine/linux/container/schedule.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define FREEZE_LOOK_NS UINT64_C(1000000)
+
+static struct container *find_running(machine_container index) {
+    struct container *container = container_find(index);
+    return container != NULL && container->process != 0 ? container : NULL;
+}
+
+void machine_container_kill(machine_container index) {
+    struct container *container = find_running(index);
+    if (container == NULL)
+        return;
+    container->is_killed = true;
+    /* The end of the namespace's first process is the end of all the others. */
+    (void)syscall(SYS_pidfd_send_signal, container->process_descriptor, SIGKILL, NULL, 0);
+    if (container->cgroup != NULL)
+        cgroup_kill(container->cgroup);
+}
+
+int machine_container_signal(machine_container index, uint32_t number) {
+    const struct container *container = find_running(index);
+    if (container == NULL)
+        return GROVE_WRONG_STATE;
+    if (number == 0 || number > 64)
+        return GROVE_INVALID;
+    if (syscall(SYS_pidfd_send_signal, container->process_descriptor, number, NULL, 0) < 0)
+        return errno == ESRCH ? GROVE_WRONG_STATE : GROVE_IO;
+    return GROVE_OK;
+}
+
+/* ---- freezing takes the kernel a moment; it is looked at until it is done or called off ---- */
+
+static void freeze_look(struct loop *loop, void *context) {
+    struct container *container = context;
+    container->freeze_timer = 0;
+    if (cgroup_is_frozen(container->cgroup))
+        core_container_frozen(linux_machine->core, container->index);
+    else
+        (void)loop_at(loop, machine_clock_ns() + FREEZE_LOOK_NS, freeze_look, container, &container->freeze_timer);
+}
+
+int machine_container_freeze(machine_container index) {
+    struct container *container = find_running(index);
+    if (container == NULL)
+        return GROVE_WRONG_STATE;
+    if (container->cgroup == NULL)
+        return GROVE_UNSUPPORTED;
+    int result = cgroup_freeze(container->cgroup, true);
+    if (result == GROVE_OK && container->freeze_timer == 0)
+        result = loop_at(linux_machine->loop, machine_clock_ns(), freeze_look, container, &container->freeze_timer);
+    return result;
+}
+
+int machine_container_thaw(machine_container index) {
+    struct container *container = find_running(index);
+    if (container == NULL)
+        return GROVE_WRONG_STATE;
+    if (container->cgroup == NULL)
+        return GROVE_UNSUPPORTED;
+    if (container->freeze_timer != 0)
+        loop_cancel(linux_machine->loop, container->freeze_timer);
+    container->freeze_timer = 0;
+    return cgroup_freeze(container->cgroup, false);
+}
+
+/* ---- budget and schedule hold for this instance and the next ones ---- */
+
+int machine_container_budget(machine_container index, const struct grove_budget *budget) {
+    struct container *container;
+    int result = container_make(index, &container), error = 0;
+    if (result < 0)
+        return result;
+    if (container->cgroup != NULL)
+        result = cgroup_budget(container->cgroup, budget, &error);
+    if (result == GROVE_OK) {
+        container->budget = *budget;
+        container->has_budget = true;
+    }
+    return result;
+}
+
+static int schedule_running(const struct container *container, const struct grove_schedule *schedule) {
+    pid_t processes[256];
+    unsigned count = container->cgroup == NULL ? 0 : cgroup_processes(container->cgroup, processes, 256);
+    int result = count == 0 ? schedule_apply(container->process, schedule) : GROVE_OK;
+    for (unsigned i = 0; i < count && result == GROVE_OK; i++)
+        result = schedule_apply(processes[i], schedule);
+    return result;
+}
+
+int machine_container_schedule(machine_container index, const struct grove_schedule *schedule) {
+    struct container *container;
+    int result = container_make(index, &container);
+    if (result == GROVE_OK && container->process != 0)
+        result = schedule_running(container, schedule);
+    if (result == GROVE_OK) {
+        container->schedule = *schedule;
+        container->has_schedule = true;
+    }
+    return result;
+}
+
+int machine_container_usage(machine_container index, struct grove_usage *usage) {
+    const struct container *container = container_find(index);
+    if (container == NULL || container->cgroup == NULL)
+        return GROVE_UNSUPPORTED;
+    return cgroup_usage(container->cgroup, usage);
+}
+
+int32_t machine_container_process(machine_container index) {
+    const struct container *container = find_running(index);
+    return container == NULL ? 0 : container->process;
+}
+
+void machine_container_streams(machine_container index, machine_object streams[2]) {
+    const struct container *container = container_find(index);
+    for (unsigned i = 0; i < 2; i++)
+        streams[i] = container == NULL ? MACHINE_OBJECT_NONE : container->stream_read[i];
+}

@@ -1,0 +1,69 @@
+/*
+ * Containers without a kernel core: the machine's container functions, driven by a test.
+ *
+ * The harness stands in for the core, the ports and the broker, records what the machine tells them, and runs the loop
+ * until what the test waits for has happened or a deadline has passed. It builds specs by a small recipe.
+ */
+#ifndef GROVE_TESTS_HARNESS_H
+#define GROVE_TESTS_HARNESS_H
+
+#include "kernel/machine/linux/linux.h"
+
+#define HARNESS_TEXTS 24u
+
+struct recipe_grant {
+    uint16_t kind, flags;
+    const char *path;
+};
+
+struct recipe {
+    uint32_t flags; /* enum grove_spec_flags */
+    const char *executable;
+    const char *arguments[HARNESS_TEXTS]; /* NULL-ended */
+    const char *environment[HARNESS_TEXTS];
+    struct recipe_grant grants[HARNESS_TEXTS]; /* kind 0 ends */
+    struct grove_budget budget;
+    struct grove_schedule schedule;
+    const char *directory;
+    uint8_t streams; /* one mode for all three */
+};
+
+/* What the machine told the core about one container. */
+struct record {
+    bool is_started, is_ready, is_exited, is_frozen;
+    int status;
+    enum grove_layer layer;
+    int32_t start_detail;
+    enum grove_exit_cause cause;
+    int32_t exit_detail;
+};
+
+/* 0, or a negative status with a sentence on standard error. optional_layers as in linux_options. */
+int harness_open(uint64_t optional_layers);
+void harness_close(void);
+/* Layers to take out of the next starts: bit n is enum grove_layer n. Before harness_open for what it sets up. */
+extern uint64_t harness_left_out;
+
+/* A spec from a recipe; it lives until harness_close. NULL and a sentence if it is not a valid one. */
+const struct grove_spec *harness_spec(const struct recipe *recipe);
+int harness_start(machine_container container, const struct grove_spec *spec);
+/* Start with these three streams (duplicated). */
+int harness_start_with(machine_container container, const struct grove_spec *spec, const int streams[3]);
+struct record *harness_record(machine_container container);
+/* Run the loop until one of the record's booleans is true. False at the deadline (30 s). */
+bool harness_wait(const bool *what);
+/* Start, wait for the end, and give what the program wrote to its log streams. Returns the record. */
+struct record *harness_run(machine_container container, const struct grove_spec *spec, char *output, size_t size_bytes);
+/* The kernel's end of the port of a native service; -1 none. */
+int harness_port(machine_container container);
+uint64_t harness_now_ns(void);
+
+/* What a test must leave as it found it. */
+struct accounts {
+    unsigned descriptors, mounts, cgroups, processes;
+};
+struct accounts accounts_take(void);
+/* True if equal; else prints what differs. */
+bool accounts_match(const struct accounts *before, const struct accounts *after);
+
+#endif
