@@ -171,6 +171,11 @@ int client_is_usable(const struct grove_channel *channel) {
     return channel->base.is_peer_gone ? GROVE_CLOSED : 0;
 }
 
+/* What the kernel has said meanwhile may be about this channel. */
+static int read_news(struct grove_session *session) {
+    return session_has_news(session) ? session_read(session) : 0;
+}
+
 static int usable_or_sentence(const struct grove_channel *channel) {
     int status = client_is_usable(channel);
     return status == 0 ? 0
@@ -265,7 +270,9 @@ static void fill(struct grove_record *record, const struct grove_call *call, con
 static int send_record(struct grove_channel *channel, const struct grove_call *call, enum grove_lane lane,
                        uint64_t deadline_ns, struct pending_call *pending) {
     struct grove_slice slice;
-    int status = usable_or_sentence(channel);
+    int status = read_news(channel->base.session);
+    if (status == 0)
+        status = usable_or_sentence(channel);
     if (status == 0 && call->loan != NULL)
         status = loan_to_slice(call->loan, &channel->base, &slice);
     if (status < 0)
