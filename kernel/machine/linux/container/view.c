@@ -59,7 +59,7 @@ static unsigned grants_collect(const struct grove_spec *spec, struct grant *gran
         const struct grove_spec_capability *entry =
             (const struct grove_spec_capability *)((const char *)spec + spec->capabilities.offset_bytes) + i;
         struct grove_capability capability = {.kind = entry->kind, .rights = entry->rights};
-        if (!grant_is_path(&capability))
+        if (!grant_is_path(&capability) || (entry->flags & GROVE_SPEC_CAPABILITY_HELD) != 0)
             continue;
         /* The text of a span is followed by a zero byte. Without an argument the whole tree is meant. */
         const char *path = entry->argument_kind == GROVE_ARGUMENT_PATH ? grove_spec_text(spec, entry->text) : "/";
