@@ -71,10 +71,14 @@ static long child_host_name(const struct plan *plan) {
     return system_call(SYS_sethostname, calls_pointer(plan->host_name), (long)child_length(plan->host_name), 0, 0, 0);
 }
 
+/*
+ * Between the two halves of the view: without root the kernel lets /proc be mounted only where another one is to be seen,
+ * which is so until the template falls off.
+ */
 static long child_process_files(const struct plan *plan) {
     if (!plan->has_process_files)
         return 0;
-    return calls_mount("proc", "/proc", "proc", 0x2 | 0x4 | 0x8 /* no set-id, no devices, no execution */,
+    return calls_mount("proc", plan->is_open ? "/proc" : "proc", "proc", 0x2 | 0x4 | 0x8 /* no set-id, no devices, no execution */,
                        plan->is_open ? NULL : "subset=pid,hidepid=invisible");
 }
 
@@ -187,8 +191,9 @@ static const struct {
     {child_cgroup, GROVE_LAYER_CGROUP, true},
     {child_network, GROVE_LAYER_NETWORK_NAMESPACE, true},
     {child_mount_namespace, GROVE_LAYER_MOUNT_NAMESPACE, true},
-    {child_view, GROVE_LAYER_FILE_VIEW, true},
+    {child_view_begin, GROVE_LAYER_FILE_VIEW, false},
     {child_process_files, GROVE_LAYER_PROC, true},
+    {child_view_finish, GROVE_LAYER_FILE_VIEW, true},
     {child_host_name, GROVE_LAYER_UTS_NAMESPACE, true},
     {child_session, GROVE_LAYER_STREAMS, false},
     {child_limits, GROVE_LAYER_RESOURCE_LIMITS, true},

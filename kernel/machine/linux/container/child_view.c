@@ -104,21 +104,28 @@ static long view_pivot(void) {
     return result < 0 ? result : calls_unmount(".", MNT_DETACH);
 }
 
-static long view_own_processes(const struct plan *plan) {
-    /* An open container sees the host's files; what must change is /proc, which else shows the host's processes. */
+/* An open container sees the host's files; its own /proc must not appear on the host. */
+static long view_keep(void) {
     struct mount_attr attributes = {.propagation = MS_PRIVATE};
-    (void)plan;
     return calls_mount_attributes("/", AT_RECURSIVE, &attributes);
 }
 
-long child_view(const struct plan *plan) {
+long child_view_begin(const struct plan *plan) {
+    long result;
+    if (plan->is_open)
+        return view_keep();
+    (void)system_call(SYS_umask, 0, 0, 0, 0, 0);
+    if ((result = view_scratch(plan)) < 0 || (result = view_devices(plan)) < 0)
+        return result;
+    return view_system(plan);
+}
+
+long child_view_finish(const struct plan *plan) {
     struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
     long result;
     if (plan->is_open)
-        return view_own_processes(plan);
-    (void)system_call(SYS_umask, 0, 0, 0, 0, 0);
-    if ((result = view_scratch(plan)) < 0 || (result = view_devices(plan)) < 0 || (result = view_system(plan)) < 0 ||
-        (result = view_pivot()) < 0)
+        return 0;
+    if ((result = view_pivot()) < 0)
         return result;
     for (unsigned i = 0; i < plan->mount_count; i++) {
         if (plan->mounts[i].tree == plan->root_tree)

@@ -123,12 +123,22 @@ static int template_system(void) {
     return 0;
 }
 
+/* See child_process_files: another /proc must be in sight of whoever mounts one without root. */
+static int template_process_files(int tree) {
+    if (!linux_machine->rootless)
+        return 0;
+    return mkdir("processes", 0555) < 0 || calls_attach(tree, "processes") < 0 ? -1 : 0;
+}
+
 /* The place that the template is mounted on, in the new namespace only, can be any folder of the host. */
 static int template_build(bool with_system) {
+    int processes;
     umask(0);
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount("grove", "/proc", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=64k") < 0 || chdir("/proc") < 0 ||
-        mkdir("new", 0755) < 0 || template_devices() < 0 || (with_system && template_system() < 0) ||
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return -1;
+    processes = (int)syscall(SYS_open_tree, AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    if (processes < 0 || mount("grove", "/proc", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=64k") < 0 || chdir("/proc") < 0 ||
+        mkdir("new", 0755) < 0 || template_process_files(processes) < 0 || template_devices() < 0 || (with_system && template_system() < 0) ||
         syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
         return -1;
     return 0;

@@ -88,8 +88,9 @@ struct plan {
 
 /* Never returns. */
 _Noreturn void child_run(const struct plan *plan);
-/* Build the file view. Returns 0 or a negative error number. */
-long child_view(const struct plan *plan);
+/* Build the file view: up to where /proc is mounted at "proc", and the rest. Return 0 or a negative error number. */
+long child_view_begin(const struct plan *plan);
+long child_view_finish(const struct plan *plan);
 /* The Landlock rules of the view; the caller restricts itself with the descriptor returned. */
 long child_landlock(const struct plan *plan);
 
