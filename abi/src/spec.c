@@ -14,6 +14,8 @@
 #define SPEC_ALIGN 8u
 #define SPEC_NAME_MAX GROVE_NAME_MAX
 #define SPEC_FLAGS_ALL 0x1ffu
+#define SPEC_CAPABILITY_FLAGS_ALL \
+    (GROVE_SPEC_CAPABILITY_OPTIONAL | GROVE_SPEC_CAPABILITY_CREATE | GROVE_SPEC_CAPABILITY_HELD)
 
 struct check {
     const struct grove_spec *spec;
@@ -141,7 +143,7 @@ static bool capability_is_valid(struct check *check, uint32_t index) {
         return fails(check, "a capability's rights are unknown");
     if (entry->argument_kind != GROVE_ARGUMENT_NONE && entry->argument_kind != grove_capability_argument_kind(entry->kind))
         return fails(check, "a capability's argument is not of the kind it takes");
-    if (entry->flags & ~(GROVE_SPEC_CAPABILITY_OPTIONAL | GROVE_SPEC_CAPABILITY_CREATE))
+    if ((entry->flags & ~SPEC_CAPABILITY_FLAGS_ALL) != 0)
         return fails(check, "a capability's flags are unknown");
     if (!span_is_valid(spec, entry->text) || entry->text.length_bytes > GROVE_ARGUMENT_TEXT_MAX)
         return fails(check, "a capability's text is too long or lies outside the text");

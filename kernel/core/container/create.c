@@ -1,0 +1,247 @@
+/* Making containers: from a spec for a service, without one for a shell. */
+#include "kernel/core/state.h"
+
+#include <string.h>
+
+static void init_lists(struct container *container) {
+    list_init(&container->table);
+    for (uint32_t kind = 0; kind < GROVE_CAP_KIND_COUNT; kind++)
+        list_init(&container->kinds[kind]);
+    list_init(&container->endpoints);
+    list_init(&container->client_sides);
+    list_init(&container->server_sides);
+    list_init(&container->unprepared);
+    list_init(&container->ended_sides);
+    list_init(&container->regions);
+    list_init(&container->queue);
+    list_init(&container->waiters);
+    list_init(&container->attention);
+}
+
+/* The copy of the spec, the name and the project's name; each failure gives back what was taken. */
+static int take_texts(struct core *core, const struct container_new *new, struct container *container) {
+    int status = text_from_name(&core->texts, &new->name, &container->name);
+    if (status < 0 || new->spec == NULL)
+        return status;
+    const struct grove_spec *spec = new->spec;
+    status = text_intern(&core->texts, grove_spec_text(spec, spec->project), spec->project.length_bytes,
+                         &container->project_name);
+    if (status < 0)
+        return status;
+    container->spec = heap_take(&core->specs, spec->total_bytes);
+    if (container->spec == NULL)
+        return GROVE_EXHAUSTED;
+    memcpy(container->spec, spec, spec->total_bytes);
+    return GROVE_OK;
+}
+
+void container_give_back(struct core *core, struct container *container) {
+    if (container->spec != NULL)
+        heap_give_back(&core->specs, container->spec);
+    text_unref(&core->texts, container->name);
+    text_unref(&core->texts, container->project_name);
+    pool_give_back(&core->containers, container);
+}
+
+static void take_over_spec(struct container *container) {
+    const struct grove_spec *spec = container->spec;
+    if (spec == NULL)
+        return;
+    container->is_native = (spec->flags & GROVE_SPEC_NATIVE) != 0;
+    container->budget = spec->budget;
+    container->schedule = spec->schedule;
+}
+
+int container_create(struct core *core, const struct container_new *new, struct container **out) {
+    struct container *container = pool_take(&core->containers);
+    if (container == NULL)
+        return GROVE_EXHAUSTED;
+    init_lists(container);
+    int status = take_texts(core, new, container);
+    if (status < 0) {
+        container_give_back(core, container);
+        return status;
+    }
+    take_over_spec(container);
+    container->is_client = new->spec == NULL;
+    container->ring = new->ring;
+    container->project = new->project;
+    container->owner = new->owner != NULL ? pool_identity(new->owner) : 0;
+    container->page_memory = MACHINE_OBJECT_NONE;
+    struct project *project = pool_at(&core->projects, new->project);
+    project->members++;
+    if (!container->is_client)
+        text_bind(&core->texts, container->name, TEXT_CONTAINER, pool_index(container));
+    *out = container;
+    return GROVE_OK;
+}
+
+/* ---- CONTAINER_CREATE ---- */
+
+static int read_spec(struct request *request) {
+    struct core *core = request->core;
+    uint64_t bytes = request->message->body.container_create.spec_bytes;
+    if (bytes > GROVE_SPEC_BYTES_MAX)
+        return GROVE_TOO_LARGE;
+    int status = machine_blob_read(request->objects[0], core->spec_buffer, bytes);
+    if (status < 0)
+        return status;
+    return grove_spec_check(core->spec_buffer, (size_t)bytes, NULL);
+}
+
+static const struct grove_spec *incoming(const struct core *core) {
+    return (const struct grove_spec *)core->spec_buffer;
+}
+
+static void name_of_spec(const struct grove_spec *spec, struct grove_name *name) {
+    memset(name, 0, sizeof(*name));
+    memcpy(name->text, grove_spec_text(spec, spec->name), spec->name.length_bytes);
+}
+
+/* A shell makes services of ring 2; nobody makes anything closer to the kernel than itself. */
+static bool ring_is_allowed(const struct container *caller, uint8_t ring) {
+    uint8_t floor = caller->ring < 2 ? caller->ring : 2;
+    return ring >= floor;
+}
+
+static int check_name(struct request *request) {
+    struct core *core = request->core;
+    struct grove_name name;
+    struct grove_capability wanted;
+    struct capability *entry = NULL;
+    name_of_spec(incoming(core), &name);
+    capability_for_name(GROVE_CAP_PROC_SPAWN, &name, &wanted);
+    int status = request_permit(request, &wanted, GROVE_RIGHT_USE, &entry);
+    if (status < 0)
+        return status;
+    if (!ring_is_allowed(request->caller, incoming(core)->ring))
+        return request_refuse(request, &wanted);
+    text_id text = text_find_name(&core->texts, &name);
+    return text_bound(&core->texts, text, TEXT_CONTAINER) != 0 ? GROVE_EXISTS : GROVE_OK;
+}
+
+static int check_project(struct request *request) {
+    grove_handle handle = request->message->body.container_create.project;
+    struct project *project = pool_at(&request->core->projects, request->caller->project);
+    if (handle != GROVE_HANDLE_NONE) {
+        struct capability *entry = NULL;
+        int status = capability_find_object(request->core, request->caller, handle, GROVE_CAP_PROJECT,
+                                            GROVE_RIGHT_USE, &entry);
+        if (status < 0)
+            return status;
+        project = pool_find(&request->core->projects, entry->as.object);
+    }
+    if (project == NULL || project->is_doomed)
+        return GROVE_STALE_HANDLE;
+    struct grove_budget limit;
+    budget_of_project(request->core, pool_index(project), &limit);
+    if (!budget_fits(&limit, &incoming(request->core)->budget))
+        return GROVE_EXHAUSTED;
+    request->project = project;
+    return GROVE_OK;
+}
+
+/* Every capability of the spec must be covered by one that the caller may grant. */
+static struct capability *source_of(const struct core *core, const struct container *giver,
+                                    const struct grove_capability *wanted) {
+    return capability_find(core, giver, wanted, wanted->rights | GROVE_RIGHT_GRANT);
+}
+
+static int check_capabilities(struct request *request) {
+    const struct grove_spec *spec = incoming(request->core);
+    for (uint32_t i = 0; i < spec->capabilities.count; i++) {
+        struct grove_capability wanted;
+        grove_spec_capability(spec, i, &wanted, NULL);
+        if (spec->ring == CONTAINER_RING_EXTERNAL)
+            wanted.rights |= GROVE_RIGHT_EXTERNAL;
+        if (source_of(request->core, request->caller, &wanted) == NULL)
+            return request_refuse(request, &wanted);
+    }
+    return GROVE_OK;
+}
+
+/* What the schedule needs must be among the spec's own capabilities. */
+static int check_schedule(struct request *request) {
+    const struct grove_spec *spec = incoming(request->core);
+    struct grove_capability needed;
+    if (!schedule_needs(&spec->schedule, &needed))
+        return GROVE_OK;
+    for (uint32_t i = 0; i < spec->capabilities.count; i++) {
+        struct grove_capability held;
+        grove_spec_capability(spec, i, &held, NULL);
+        if (held.kind == needed.kind && grove_argument_covers(&held.argument, &needed.argument))
+            return GROVE_OK;
+    }
+    return request_refuse(request, &needed);
+}
+
+int container_create_check(struct request *request) {
+    static int (*const checks[])(struct request *) = {read_spec, check_name, check_project, check_capabilities,
+                                                      check_schedule};
+    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+        int status = checks[i](request);
+        if (status < 0)
+            return status;
+    }
+    return GROVE_OK;
+}
+
+static int derive_capabilities(struct core *core, struct container *giver, struct container *container) {
+    const struct grove_spec *spec = container->spec;
+    for (uint32_t i = 0; i < spec->capabilities.count; i++) {
+        struct grove_capability wanted;
+        grove_spec_capability(spec, i, &wanted, NULL);
+        if (container->ring == CONTAINER_RING_EXTERNAL)
+            wanted.rights |= GROVE_RIGHT_EXTERNAL;
+        struct capability *entry = NULL;
+        struct capability_new new = {
+            .container = container, .parent = source_of(core, giver, &wanted), .capability = &wanted};
+        int status = capability_create(core, &new, &entry);
+        if (status < 0)
+            return status;
+        audit_write(core, &(struct audit_event){.event = GROVE_AUDIT_GRANT,
+                                                .who = giver,
+                                                .object = container->name,
+                                                .operation = GROVE_REQUEST_CONTAINER_CREATE,
+                                                .capability = &wanted});
+    }
+    return GROVE_OK;
+}
+
+/* Nothing knows of it yet, so it is taken apart at once. */
+static void unmake(struct core *core, struct container *container) {
+    while (!list_is_empty(&container->table))
+        capability_remove(core, list_item(container->table.next, struct capability, table));
+    text_bind(&core->texts, container->name, TEXT_CONTAINER, 0);
+    project_member_left(core, container->project);
+    container_give_back(core, container);
+}
+
+int container_create_invoke(struct request *request) {
+    struct core *core = request->core;
+    struct container_new new = {.spec = incoming(core),
+                                .owner = request->caller,
+                                .project = pool_index(request->project),
+                                .ring = incoming(core)->ring};
+    name_of_spec(new.spec, &new.name);
+    struct container *container = NULL;
+    struct capability *handle = NULL;
+    int status = container_create(core, &new, &container);
+    if (status < 0)
+        return status;
+    status = derive_capabilities(core, request->caller, container);
+    if (status == GROVE_OK)
+        status = capability_create_object(core, request->caller, NULL, GROVE_CAP_CONTAINER, GROVE_RIGHTS_ALL,
+                                          pool_identity(container), &handle);
+    if (status < 0) {
+        unmake(core, container);
+        return status;
+    }
+    container->owner_handle = capability_handle(handle);
+    audit_write(core, &(struct audit_event){.event = GROVE_AUDIT_CREATE,
+                                            .who = request->caller,
+                                            .object = container->name,
+                                            .operation = GROVE_REQUEST_CONTAINER_CREATE});
+    container_fill_reply(container, container->owner_handle, &request->reply.message.body.container);
+    return GROVE_OK;
+}

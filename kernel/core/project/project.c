@@ -1,0 +1,144 @@
+/* Projects and the requests about them: see project.h. */
+#include "kernel/core/state.h"
+
+#include <string.h>
+
+#define PROJECT_DEPTH_MAX 16u
+
+int project_create(struct core *core, const struct grove_name *name, uint32_t parent,
+                   const struct grove_budget *budget, struct project **out) {
+    struct project *project = pool_take(&core->projects);
+    if (project == NULL)
+        return GROVE_EXHAUSTED;
+    int status = text_from_name(&core->texts, name, &project->name);
+    if (status < 0) {
+        pool_give_back(&core->projects, project);
+        return status;
+    }
+    project->parent = parent;
+    project->budget = *budget;
+    struct project *above = pool_at(&core->projects, parent);
+    if (above != NULL)
+        above->members++;
+    text_bind(&core->texts, project->name, TEXT_PROJECT, pool_index(project));
+    *out = project;
+    return GROVE_OK;
+}
+
+static void free_project(struct core *core, struct project *project) {
+    uint32_t parent = project->parent;
+    text_bind(&core->texts, project->name, TEXT_PROJECT, 0);
+    text_unref(&core->texts, project->name);
+    pool_give_back(&core->projects, project);
+    if (parent != 0)
+        project_member_left(core, parent);
+}
+
+/* The tree is at most PROJECT_DEPTH_MAX deep, and so is this recursion. */
+void project_member_left(struct core *core, uint32_t index) {
+    struct project *project = pool_at(&core->projects, index);
+    project->members--;
+    if (project->members == 0 && project->is_doomed)
+        free_project(core, project);
+}
+
+void project_handle_lost(struct core *core, grove_object_id id) {
+    struct project *project = pool_find(&core->projects, id);
+    if (project == NULL)
+        return;
+    project->is_doomed = true;
+    if (project->members == 0)
+        free_project(core, project);
+}
+
+/* ---- PROJECT_CREATE ---- */
+
+/* Whoever may spawn every service of a project may make the project: PROC_SPAWN:name.> */
+static int check_may_spawn(struct request *request, const struct grove_name *name) {
+    struct grove_capability wanted;
+    capability_for_name(GROVE_CAP_PROC_SPAWN, name, &wanted);
+    memcpy(wanted.argument.value.text + wanted.argument.length_bytes, ".>", 2);
+    wanted.argument.length_bytes = (uint16_t)(wanted.argument.length_bytes + 2);
+    return request_permit(request, &wanted, GROVE_RIGHT_USE, &request->capability);
+}
+
+static uint32_t depth_of(const struct core *core, const struct project *project) {
+    uint32_t depth = 0;
+    for (; project != NULL; project = pool_at(&core->projects, project->parent))
+        depth++;
+    return depth;
+}
+
+static int find_parent(struct request *request, grove_handle handle) {
+    struct core *core = request->core;
+    request->project = pool_at(&core->projects, request->caller->project);
+    if (handle != GROVE_HANDLE_NONE) {
+        struct capability *entry = NULL;
+        int status = capability_find_object(core, request->caller, handle, GROVE_CAP_PROJECT, GROVE_RIGHT_CONTROL,
+                                            &entry);
+        if (status < 0)
+            return status;
+        request->project = pool_find(&core->projects, entry->as.object);
+    }
+    if (request->project == NULL || request->project->is_doomed)
+        return GROVE_STALE_HANDLE;
+    return depth_of(core, request->project) < PROJECT_DEPTH_MAX ? GROVE_OK : GROVE_EXHAUSTED;
+}
+
+int project_create_check(struct request *request) {
+    const struct grove_project_create *body = &request->message->body.project_create;
+    struct core *core = request->core;
+    if (!name_is_valid(&body->name))
+        return GROVE_INVALID;
+    int status = check_may_spawn(request, &body->name);
+    if (status == GROVE_OK)
+        status = find_parent(request, body->parent);
+    if (status < 0)
+        return status;
+    if (text_bound(&core->texts, text_find_name(&core->texts, &body->name), TEXT_PROJECT) != 0)
+        return GROVE_EXISTS;
+    struct grove_budget limit;
+    budget_of_project(core, pool_index(request->project), &limit);
+    return budget_fits(&limit, &body->budget) ? GROVE_OK : GROVE_EXHAUSTED;
+}
+
+int project_create_invoke(struct request *request) {
+    const struct grove_project_create *body = &request->message->body.project_create;
+    struct core *core = request->core;
+    struct project *project = NULL;
+    struct capability *handle = NULL;
+    int status = project_create(core, &body->name, pool_index(request->project), &body->budget, &project);
+    if (status < 0)
+        return status;
+    status = capability_create_object(core, request->caller, NULL, GROVE_CAP_PROJECT, GROVE_RIGHTS_ALL,
+                                      pool_identity(project), &handle);
+    if (status < 0) {
+        free_project(core, project);
+        return status;
+    }
+    request->reply.message.body.handle_reply.handle = capability_handle(handle);
+    request->reply.message.body.handle_reply.id = pool_identity(project);
+    return GROVE_OK;
+}
+
+/* ---- PROJECT_DESTROY ---- */
+
+int project_destroy_check(struct request *request) {
+    struct capability *entry = NULL;
+    int status = capability_find_object(request->core, request->caller, request->message->body.handle.handle,
+                                        GROVE_CAP_PROJECT, GROVE_RIGHT_CONTROL, &entry);
+    if (status < 0)
+        return status;
+    request->project = pool_find(&request->core->projects, entry->as.object);
+    request->capability = entry;
+    if (request->project == NULL)
+        return GROVE_STALE_HANDLE;
+    return request->project->members == 0 ? GROVE_OK : GROVE_WRONG_STATE;
+}
+
+int project_destroy_invoke(struct request *request) {
+    grove_object_id id = pool_identity(request->project);
+    capability_condemn(request->core, request->capability);
+    project_handle_lost(request->core, id);
+    return GROVE_OK;
+}

@@ -1,0 +1,30 @@
+/*
+ * Projects: the tree along which budgets are divided. A container's limits are the smallest of its own and those of the
+ * projects above it; shared memory and channels are also added up along the tree.
+ */
+#ifndef GROVE_CORE_PROJECT_H
+#define GROVE_CORE_PROJECT_H
+
+#include "grove/abi/port.h"
+#include "kernel/core/pool/pool.h"
+#include "kernel/core/text/text.h"
+
+struct core;
+
+struct project {
+    struct pool_item item;
+    text_id name;
+    uint32_t parent; /* pool index; 0: the root */
+    uint32_t members; /* containers and child projects */
+    bool is_doomed;   /* freed with its last member */
+    uint64_t shared_bytes;
+    uint64_t channels;
+    struct grove_budget budget;
+};
+
+int project_create(struct core *core, const struct grove_name *name, uint32_t parent,
+                   const struct grove_budget *budget, struct project **project);
+void project_member_left(struct core *core, uint32_t project);
+void project_handle_lost(struct core *core, grove_object_id id);
+
+#endif
