@@ -147,15 +147,13 @@ int channel_end_pending(struct channel_end *end, enum grove_lane lane, uint64_t 
 
 /* ---- consume ---- */
 
-static void header_copy(const uint8_t *place, struct grove_record *header) {
+/* Word by word into its place: a copy of a copy in wider words would wait for the first one's stores. */
+static inline void header_copy(const uint8_t *place, struct grove_record *header) {
     const uint64_t *from = (const uint64_t *)(const void *)place;
-    union {
-        uint64_t words[sizeof *header / 8u];
-        struct grove_record header;
-    } copy;
-    for (unsigned i = 0; i < sizeof *header / 8u; i++)
-        copy.words[i] = load_plain(&from[i]);
-    *header = copy.header;
+    for (unsigned i = 0; i < sizeof *header / sizeof *from; i++) {
+        uint64_t word = load_plain(&from[i]);
+        __builtin_memcpy((uint8_t *)header + i * sizeof word, &word, sizeof word);
+    }
 }
 
 static bool header_is_valid(const struct grove_record *header, uint64_t room_bytes) {
