@@ -109,11 +109,18 @@ struct historian_counts {
     uint32_t feeders;
     /* then `feeders` struct historian_feeder */
 };
-/* LATEST: feeder_request; reply: struct reading. RANGE: reply: up to HISTORIAN_RANGE_MAX struct reading, oldest first. */
+/*
+ * LATEST: feeder_request; reply: struct reading. RANGE: reply: struct historian_range_reply, then `count` struct reading,
+ * oldest first; a limit of 0 is the largest, HISTORIAN_RANGE_MAX.
+ */
 #define HISTORIAN_RANGE_MAX 64u
 struct historian_range {
     uint64_t from_wall_ns, to_wall_ns;
     uint32_t feeder, limit;
+};
+struct historian_range_reply {
+    uint64_t next_wall_ns; /* ask again from here; 0: that was all */
+    uint32_t count, reserved;
 };
 
 /* ---- endpoint alarm ---- */

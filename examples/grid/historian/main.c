@@ -1,0 +1,69 @@
+/*
+ * The historian: keeps every reading on disk and answers about them.
+ *
+ *     historian --config FILE --folder FOLDER
+ *
+ * What it holds in memory follows from the folder (store.h) and from the messages that are not completed yet
+ * (intake.h); only a counter of repetitions lives in the state region.
+ */
+#include "examples/grid/historian/queries.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct historian {
+    struct grid_config config;
+    struct intake intake;
+};
+
+static void on_stop(struct grove_service *service, void *context)
+{
+    (void)service;
+    intake_flush(&((struct historian *)context)->intake);
+}
+
+static int refuse(int status, const struct problem *problem)
+{
+    fprintf(stderr, "historian: %s\n", problem->sentence[0] ? problem->sentence : grove_status_text(status));
+    return 1;
+}
+
+static int serve(struct historian *historian, const char *folder)
+{
+    static const struct {
+        uint32_t method;
+        grove_handler *handler;
+    } methods[] = {{HISTORIAN_STORE, intake_take},
+                   {HISTORIAN_COUNTS, query_counts},
+                   {HISTORIAN_LATEST, query_latest},
+                   {HISTORIAN_RANGE, query_range}};
+    struct intake *intake = &historian->intake;
+    struct grove_service_options options = {.on_stop = on_stop, .context = historian};
+    struct grove_region *region;
+    struct problem problem = {""};
+    bool is_fresh;
+    int status = store_open(folder, historian->config.segment_bytes, &intake->store, &problem);
+    if (status < 0)
+        return refuse(status, &problem);
+    if (grove_service_create(&options, &intake->service) < 0 ||
+        grove_region_state(grove_service_session(intake->service), sizeof(uint64_t), &region, &is_fresh) < 0)
+        return grove_report("historian");
+    intake->redelivered = grove_region_data(region, NULL);
+    intake->commit_ns = historian->config.commit_ns;
+    for (unsigned i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (grove_service_on(intake->service, "historian", methods[i].method, methods[i].handler, intake) < 0)
+            return grove_report("historian");
+    return grove_service_run(intake->service) < 0 ? grove_report("historian") : 0;
+}
+
+int main(int count, char **words)
+{
+    static struct historian historian;
+    struct problem problem = {""};
+    if (count != 5 || strcmp(words[1], "--config") != 0 || strcmp(words[3], "--folder") != 0) {
+        fputs("usage: historian --config FILE --folder FOLDER\n", stderr);
+        return 2;
+    }
+    int status = config_load(words[2], &historian.config, &problem);
+    return status < 0 ? refuse(status, &problem) : serve(&historian, words[4]);
+}

@@ -1,0 +1,221 @@
+/* The store on a real folder: commit, reopen, cut off at every byte, repetitions, rotation, ranges, a full file. */
+#include "examples/grid/historian/store.h"
+#include "grove/abi/status.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[64];
+static const char first_segment[] = "readings-00000001.segment";
+
+static int make_folder(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/historian-XXXXXX");
+    return mkdtemp(folder) == NULL || chdir(folder) != 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[96];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return chdir("/") != 0 || system(command) != 0;
+}
+
+static struct store *open_store(uint64_t segment_bytes)
+{
+    struct store *store = NULL;
+    struct problem problem = {""};
+    int status = store_open(folder, segment_bytes, &store, &problem);
+    if (status < 0)
+        fail_msg("%d %s", status, problem.sentence);
+    return store;
+}
+
+static int add(struct store *store, uint16_t feeder, uint64_t sequence)
+{
+    struct reading reading = {.epoch = 1, .sequence = sequence, .feeder = feeder, .wall_ns = sequence * 1000};
+    return store_add(store, &reading);
+}
+
+static void commit(struct store *store)
+{
+    struct problem problem = {""};
+    assert_int_equal(store_commit(store, &problem), 0);
+}
+
+static void what_is_committed_is_found_again(void **state)
+{
+    (void)state;
+    struct store *store = open_store(1 << 20);
+    struct reading latest;
+    assert_int_equal(store_latest(store, 2, &latest), GROVE_NOT_FOUND);
+    for (uint64_t i = 1; i <= 10; i++) {
+        assert_int_equal(add(store, 2, i), 0);
+        assert_int_equal(add(store, 5, i), 0);
+    }
+    commit(store);
+    assert_int_equal(add(store, 2, 11), 0); /* not committed: gone */
+    store_close(store);
+    store = open_store(1 << 20);
+    assert_int_equal(store_counts(store).stored, 20);
+    assert_int_equal(add(store, 2, 10), GROVE_EXISTS);
+    assert_int_equal(add(store, 2, 11), 0);
+    assert_int_equal(add(store, 2, 11), GROVE_EXISTS);
+    commit(store);
+    assert_int_equal(store_latest(store, 2, &latest), 0);
+    assert_int_equal(latest.sequence, 11);
+    assert_int_equal(store_counts(store).stored, 21);
+    assert_int_equal(store_counts(store).missing, 0);
+    store_close(store);
+}
+
+/* A crash may leave any length of the file beyond what was synchronised. */
+static void cut_at_every_byte_of_the_last_batch(void **state)
+{
+    (void)state;
+    struct store *store = open_store(1 << 20);
+    add(store, 1, 1);
+    commit(store);
+    add(store, 1, 2);
+    add(store, 1, 3);
+    commit(store);
+    store_close(store);
+    struct stat stat_before;
+    assert_int_equal(stat(first_segment, &stat_before), 0);
+    off_t first_batch_end = (off_t)(SEGMENT_HEADER_BYTES + sizeof(struct segment_record));
+    for (off_t length = stat_before.st_size; length >= first_batch_end; length -= 7) {
+        assert_int_equal(truncate(first_segment, length), 0);
+        store = open_store(1 << 20);
+        uint64_t whole = (uint64_t)(length - (off_t)SEGMENT_HEADER_BYTES) / sizeof(struct segment_record);
+        assert_int_equal(store_counts(store).stored, whole);
+        assert_int_equal(store_counts(store).damaged, 0);
+        assert_int_equal(add(store, 1, whole), GROVE_EXISTS);
+        assert_int_equal(add(store, 1, whole + 1), 0);
+        store_close(store);
+    }
+}
+
+static void a_segment_that_was_being_made(void **state)
+{
+    (void)state;
+    for (off_t length = 0; length < (off_t)SEGMENT_HEADER_BYTES; length += 1000) {
+        int descriptor = open(first_segment, O_CREAT | O_WRONLY, 0600);
+        assert_true(descriptor >= 0);
+        assert_int_equal(ftruncate(descriptor, length), 0);
+        close(descriptor);
+        struct store *store = open_store(1 << 20);
+        assert_int_equal(add(store, 1, 1), 0);
+        commit(store);
+        store_close(store);
+        assert_int_equal(unlink(first_segment), 0);
+    }
+}
+
+static void segments_follow_each_other(void **state)
+{
+    (void)state;
+    struct store *store = open_store(16384);
+    for (uint64_t i = 1; i <= 400; i++) {
+        assert_int_equal(add(store, 1, i), 0);
+        commit(store);
+    }
+    assert_true(store_counts(store).segments > 3);
+    store_close(store);
+    /* The newest one is torn away in the middle of its header: its readings had not been acknowledged. */
+    store = open_store(16384);
+    uint64_t segments = store_counts(store).segments;
+    assert_int_equal(store_counts(store).stored, 400);
+    char name[64];
+    snprintf(name, sizeof name, "readings-%08u.segment", (unsigned)segments + 1);
+    int descriptor = open(name, O_CREAT | O_WRONLY, 0600);
+    assert_int_equal(write(descriptor, "GRVHIST1", 8), 8);
+    close(descriptor);
+    store_close(store);
+    store = open_store(16384);
+    assert_int_equal(store_counts(store).segments, segments);
+    struct reading readings[HISTORIAN_RANGE_MAX];
+    uint64_t next = 100 * 1000, seen = 0;
+    while (next != 0) {
+        unsigned count = HISTORIAN_RANGE_MAX;
+        assert_int_equal(store_range(store, 1, next, 300 * 1000, readings, &count, &next), 0);
+        for (unsigned i = 0; i < count; i++)
+            assert_int_equal(readings[i].sequence, 100 + seen++);
+    }
+    assert_int_equal(seen, 201);
+    store_close(store);
+}
+
+/* A file that may not grow any more: nothing is lost, and writing goes on when there is room. */
+static void no_room_and_room_again(void **state)
+{
+    (void)state;
+    struct rlimit before, tight;
+    struct problem problem = {""};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    struct store *store = open_store(1 << 20);
+    add(store, 1, 1);
+    commit(store);
+    tight = before;
+    tight.rlim_cur = SEGMENT_HEADER_BYTES + 2 * sizeof(struct segment_record) + 10;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    for (uint64_t i = 2; i <= 5; i++)
+        assert_int_equal(add(store, 1, i), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(store_commit(store, &problem), GROVE_FULL);
+        assert_int_equal(store_counts(store).stored, 1);
+        assert_int_equal(store_batch_count(store), 4);
+    }
+    assert_non_null(strstr(problem.sentence, first_segment));
+    struct stat stat_now;
+    assert_int_equal(stat(first_segment, &stat_now), 0);
+    assert_int_equal(stat_now.st_size, SEGMENT_HEADER_BYTES + sizeof(struct segment_record));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    commit(store);
+    assert_int_equal(store_counts(store).stored, 5);
+    store_close(store);
+    store = open_store(1 << 20);
+    assert_int_equal(store_counts(store).stored, 5);
+    store_close(store);
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    struct store *store = open_store(1 << 20);
+    assert_int_equal(add(store, 0, 1), GROVE_INVALID);
+    assert_int_equal(add(store, 1, 0), GROVE_INVALID);
+    for (uint16_t i = 1; i <= GRID_FEEDERS_MAX; i++)
+        assert_int_equal(add(store, i, 1), 0);
+    assert_int_equal(add(store, 999, 1), GROVE_EXHAUSTED);
+    store_close(store);
+    struct problem problem = {""};
+    assert_int_equal(store_open("/nowhere/at/all", 1 << 20, &store, &problem), GROVE_NOT_FOUND);
+    assert_non_null(strstr(problem.sentence, "/nowhere/at/all"));
+}
+
+int main(void)
+{
+#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(what_is_committed_is_found_again),
+        STORE_TEST(cut_at_every_byte_of_the_last_batch),
+        STORE_TEST(a_segment_that_was_being_made),
+        STORE_TEST(segments_follow_each_other),
+        STORE_TEST(no_room_and_room_again),
+        STORE_TEST(refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
