@@ -152,12 +152,14 @@ static int port_receive(struct grove_session *session, struct packet *packet) {
     return error_set(GROVE_CORRUPT, "the kernel sent a packet that this library does not understand");
 }
 
-static int port_deliver(struct grove_session *session, struct packet *packet) {
+/* *is_awaited: it was the reply being waited for. */
+static int port_deliver(struct grove_session *session, struct packet *packet, bool *is_awaited) {
     if (packet->message.sequence == 0)
         return session_notice(session, packet);
     if (session->awaited != NULL && packet->message.sequence == session->awaited_sequence) {
         *session->awaited = *packet;
         session->awaited = NULL;
+        *is_awaited = true;
         return 0;
     }
     packet_close_objects(packet);
@@ -165,7 +167,9 @@ static int port_deliver(struct grove_session *session, struct packet *packet) {
 }
 
 int session_read(struct grove_session *session) {
-    for (;;) {
+    bool is_awaited = false;
+    /* What follows a reply may be about what the reply brings (the peer of a new channel), so it is read after that. */
+    while (!is_awaited) {
         /* Pairs with the kernel's increment: it sends first, so what is counted here is found by the read below. */
         uint32_t seen = session->page != NULL ? __atomic_load_n(&session->page->notices, __ATOMIC_ACQUIRE) : 0;
         struct packet packet;
@@ -175,10 +179,11 @@ int session_read(struct grove_session *session) {
             return 0;
         }
         if (status == 0)
-            status = port_deliver(session, &packet);
+            status = port_deliver(session, &packet, &is_awaited);
         if (status < 0)
             return status;
     }
+    return 0;
 }
 
 static const char *operation_text(uint16_t operation) {

@@ -97,13 +97,13 @@ int session_wait_one(struct attachment *attachment, bool for_room, uint64_t dead
     } else {
         if (for_room && has_new_room(attachment))
             return 0;
+        attachment_activate(attachment); /* it may have been asleep with its bell, which this sleep takes back */
         if (!channel_end_prepare_sleep(attachment->end, GROVE_WAITING_FUTEX, for_room, &attachment->signal))
             return 0;
         status = (attachment->signal & GROVE_SIGNAL_CLOSED) != 0
                      ? 0 /* it died just now: the next look finds that */
                      : sleep_on_word(channel_end_peer_signal(attachment->end), attachment->signal, deadline_ns);
         channel_end_awake(attachment->end);
-        attachment_activate(attachment); /* it may have been asleep with its bell */
     }
     if (status == GROVE_TIMED_OUT) {
         int news = session_read(session); /* a kernel that is gone does not count its hanging up */
