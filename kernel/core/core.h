@@ -73,6 +73,9 @@ int core_check(struct core *core, machine_container container, const struct grov
 /* A GROVE_SPEC_LEARN container used this: tell its creator, once. */
 void core_learned(struct core *core, machine_container container, const struct grove_capability *used);
 
+/* The machine has ended `count` containers that an earlier kernel left behind: audited. */
+void core_recovered(struct core *core, uint32_t count);
+
 /* Do a bounded piece of waiting work (revocations, restarts due, deadlines). Returns true while more is ready now. */
 bool core_work(struct core *core);
 /* When core_work wants to be called again, monotonic; UINT64_MAX for not at all. */

@@ -100,3 +100,7 @@ int audit_read_invoke(struct request *request) {
     work_queue(request->core, &pending->work, WORK_SCAN);
     return REQUEST_LATER;
 }
+
+void core_recovered(struct core *core, uint32_t count) {
+    audit_write(core, &(struct audit_event){.event = GROVE_AUDIT_RECOVERED, .detail = (int32_t)count});
+}
