@@ -44,6 +44,9 @@ void harness_close(void);
 /* Layers to take out of the next starts: bit n is enum grove_layer n. Before harness_open for what it sets up. */
 extern uint64_t harness_left_out;
 
+/* What recovery_run ended. */
+extern unsigned harness_recovered;
+
 /* A spec from a recipe; it lives until harness_close. NULL and a sentence if it is not a valid one. */
 const struct grove_spec *harness_spec(const struct recipe *recipe);
 int harness_start(machine_container container, const struct grove_spec *spec);

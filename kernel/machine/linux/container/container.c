@@ -2,6 +2,7 @@
  * The table of containers: one record for each index that was ever started and not destroyed.
  */
 #include "kernel/machine/linux/container/container.h"
+#include "kernel/machine/linux/recovery/recovery.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,7 @@ void container_shut_down(struct linux_machine *machine) {
     table_size = 0;
     namespaces_close();
     cgroup_shut_down();
+    recovery_close();
 }
 
 const struct grove_spec *container_spec(machine_container index) {

@@ -14,6 +14,7 @@
  * container that took over its small init can lie in ENDED about its own exit status, and in nothing else.
  */
 #include "kernel/machine/linux/container/container.h"
+#include "kernel/machine/linux/recovery/recovery.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -155,6 +156,7 @@ void life_close(struct container *container) {
     if ((container->spec->flags & GROVE_SPEC_NATIVE) != 0)
         port_close(container->index);
     notify_close(container);
+    recovery_forget(container->index);
     container->process = 0;
     container->phase = CONTAINER_IDLE;
 }

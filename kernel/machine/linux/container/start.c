@@ -7,6 +7,7 @@
  */
 #include "kernel/machine/linux/container/container.h"
 #include "kernel/machine/linux/container/schedule.h"
+#include "kernel/machine/linux/recovery/recovery.h"
 
 #include <errno.h>
 #include <linux/sched.h>
@@ -241,6 +242,7 @@ static int part_clone(struct container *container, const struct machine_start *s
     }
     container->process = (pid_t)process;
     container->process_descriptor = descriptor;
+    recovery_note(container->index, container->process);
     return GROVE_OK;
 }
 
