@@ -165,6 +165,10 @@ void builder_environment(struct builder *builder, const char *name, const char *
     add_row(builder, TABLE_ENVIRONMENT, &span);
 }
 
+void builder_forget_environment(struct builder *builder) {
+    builder->rows[TABLE_ENVIRONMENT].count = 0;
+}
+
 void builder_capability(struct builder *builder, const struct grove_capability *capability, uint16_t flags) {
     const struct grove_argument *argument = &capability->argument;
     struct grove_spec_capability row = {
@@ -203,6 +207,61 @@ void builder_method(struct builder *builder, uint32_t interface, const char *nam
                                           .method = number,
                                           .interface = interface};
     add_row(builder, TABLE_METHODS, &row);
+}
+
+static void copy_capabilities(struct builder *builder, const struct grove_spec *spec,
+                              bool (*keeps)(const struct grove_capability *capability, void *context), void *context) {
+    for (uint32_t i = 0; i < spec->capabilities.count; i++) {
+        struct grove_capability capability;
+        uint16_t flags;
+        grove_spec_capability(spec, i, &capability, &flags);
+        if (!keeps || keeps(&capability, context))
+            builder_capability(builder, &capability, flags);
+    }
+}
+
+static void copy_program(struct builder *builder, const struct grove_spec *spec) {
+    for (uint32_t i = 0; i < spec->arguments.count; i++)
+        builder_argument(builder, grove_spec_argument(spec, i));
+    for (uint32_t i = 0; i < spec->environment.count; i++) {
+        struct grove_span span = builder_text(builder, grove_spec_environment(spec, i));
+        add_row(builder, TABLE_ENVIRONMENT, &span);
+    }
+}
+
+static void copy_interfaces(struct builder *builder, const struct grove_spec *spec) {
+    for (uint32_t i = 0; i < spec->provides.count; i++) {
+        const struct grove_spec_interface *provided = grove_spec_provided(spec, i);
+        builder_provides(builder, grove_spec_text(spec, provided->name), provided->version);
+    }
+    for (uint32_t i = 0; i < spec->requires.count; i++) {
+        const struct grove_spec_interface *required = grove_spec_required(spec, i);
+        builder_requires(builder, grove_spec_text(spec, required->name), required->version, required->below,
+                         required->flags);
+    }
+    for (uint32_t i = 0; i < spec->methods.count; i++) {
+        const struct grove_spec_method *method = grove_spec_method(spec, i);
+        builder_method(builder, method->interface, grove_spec_text(spec, method->name), method->method,
+                       grove_spec_text(spec, method->request), grove_spec_text(spec, method->reply));
+    }
+}
+
+struct builder *builder_copy(const struct grove_spec *spec,
+                             bool (*keeps)(const struct grove_capability *capability, void *context), void *context) {
+    struct builder *builder = builder_create();
+    if (!builder)
+        return NULL;
+    builder->header = *spec;
+    struct grove_span *const spans[] = {&builder->header.name,       &builder->header.project,
+                                        &builder->header.executable, &builder->header.directory,
+                                        &builder->header.manifest,   &builder->header.description,
+                                        &builder->header.readiness.argument, &builder->header.health.argument};
+    for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++)
+        *spans[i] = builder_text(builder, grove_spec_text(spec, *spans[i]));
+    copy_program(builder, spec);
+    copy_capabilities(builder, spec, keeps, context);
+    copy_interfaces(builder, spec);
+    return builder;
 }
 
 /* Offsets of all parts; returns the size of the whole. */

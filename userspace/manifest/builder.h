@@ -21,6 +21,12 @@ struct builder;
 
 struct builder *builder_create(void); /* NULL without memory */
 void builder_destroy(struct builder *builder);
+/*
+ * A builder that holds what a checked spec holds, to change it. `keeps` (NULL: all) decides about each capability. NULL
+ * without memory.
+ */
+struct builder *builder_copy(const struct grove_spec *spec,
+                             bool (*keeps)(const struct grove_capability *capability, void *context), void *context);
 /* Flags, ring, streams, versions, budget, schedule, restart and so on: set them in place. Tables and texts are the builder's. */
 struct grove_spec *builder_header(struct builder *builder);
 
@@ -28,6 +34,7 @@ struct grove_spec *builder_header(struct builder *builder);
 struct grove_span builder_text(struct builder *builder, const char *text);
 void builder_argument(struct builder *builder, const char *text);
 void builder_environment(struct builder *builder, const char *name, const char *value);
+void builder_forget_environment(struct builder *builder); /* what builder_copy brought */
 void builder_capability(struct builder *builder, const struct grove_capability *capability, uint16_t flags);
 /* Returns the index of the interface, for builder_method. */
 uint32_t builder_provides(struct builder *builder, const char *name, struct grove_version version);

@@ -113,6 +113,18 @@ static int merge_drop_ins(struct manifest *manifest, const struct manifest_optio
     return status;
 }
 
+static int merge_overlay(struct manifest *manifest, const struct manifest_options *options,
+                         struct manifest_errors *errors) {
+    struct node *over;
+    if (!options->overlay || !*options->overlay)
+        return 0;
+    int status = node_parse(options->overlay, strlen(options->overlay), options->overlay_name, manifest->arena, &over,
+                            errors);
+    if (status == 0)
+        node_merge(manifest->arena, manifest->root, over);
+    return status;
+}
+
 /* What is absent and depends on other fields. */
 static void complete_values(struct manifest *manifest) {
     struct manifest_values *values = &manifest->values;
@@ -163,6 +175,8 @@ static int load_root(struct manifest *manifest, const struct manifest_options *o
     int status = find_name(manifest, options, errors);
     if (status == 0 && has_file)
         status = merge_drop_ins(manifest, options, errors);
+    if (status == 0)
+        status = merge_overlay(manifest, options, errors);
     if (status == 0)
         status = complete(manifest, options, errors);
     if (arena_is_exhausted(manifest->arena)) {

@@ -58,6 +58,8 @@ struct manifest_options {
     const char *run_folder;   /* ${run}; NULL: an error where it is used */
     const struct manifest_variable *variables; /* --set NAME=VALUE and the project's own; the first match counts */
     unsigned variable_count;
+    const char *overlay;      /* YAML laid over everything else, as the last drop-in; NULL: none */
+    const char *overlay_name; /* what messages call it */
     bool no_drop_ins;
     bool no_resolve; /* host names in NET_* are an error instead of being looked up */
 };

@@ -5,6 +5,7 @@
 #define GROVE_MANIFEST_PARTS_H
 
 #include "userspace/manifest/format.h"
+#include "userspace/manifest/paths.h"
 
 /* A capability as the kernel will get it, and why it is there. */
 struct resolved_capability {
@@ -33,22 +34,6 @@ struct manifest {
 
 /* "historian" of project grid is "grid.historian"; a name with a dot is complete. In the arena. */
 const char *name_qualify(struct arena *arena, const char *project, const char *name);
-
-/* ---- paths.c ---- */
-
-/*
- * Absolute and without ".", ".." and "//": what is not absolute begins at `folder`. ".." is removed by its text, which
- * is what a person means who writes ../data beside a manifest. In the arena.
- */
-const char *path_resolve(struct arena *arena, const char *folder, const char *path);
-bool path_is_inside(const char *path, const char *folder);
-/* Is it among what GROVE_SPEC_SYSTEM_FILES shows? */
-bool path_is_system(const char *path);
-/*
- * The program that exec names. *executable in the arena, or an error: GROVE_NOT_FOUND. A name without a slash is looked
- * for in `folder` and then where the system keeps programs.
- */
-int path_find_program(struct arena *arena, const char *folder, const char *program, const char **executable);
 
 /* ---- capabilities.c ---- */
 

@@ -4,7 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "userspace/manifest/parts.h"
+#include "grove/abi/status.h"
+#include "userspace/manifest/paths.h"
 
 /* Append one part to an absolute path in `text`; ".." takes the last one away. */
 static size_t append_part(char *text, size_t length, const char *part, size_t part_bytes) {

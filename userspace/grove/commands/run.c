@@ -1,0 +1,102 @@
+/*
+ * grove run: any program, with exactly the rights that the options give.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "userspace/grove/run/launch.h"
+#include "userspace/grove/run/refusals.h"
+#include "userspace/grove/run/request.h"
+
+static const struct command_option options[] = {
+    REQUEST_OPTIONS,
+    {"deny", 'd', "CAPABILITY", "take away what --manifest gives and this covers; may be given several times"},
+    {"manifest", 'M', "FILE", "run the program of this manifest, with its rights; --allow adds to them"},
+    {"bare", 'b', NULL, "leave out the system's programs and libraries too"},
+    {"timeout", 't', "TIME", "stop it after this time, with exit status 124"},
+    {"own-kernel", 0, NULL, "use a kernel of its own for this command, even if one runs"},
+    COMMAND_MANIFEST_OPTIONS,
+    {0},
+};
+
+static bool has_failed(const struct launch *launch, int status) {
+    return status != 0 && !launch->was_interrupted && !launch->has_timed_out;
+}
+
+/* Say what was refused; and where nothing was but it failed all the same, what may have been missing. */
+static void explain(const struct launch *launch, uint64_t from, const char *folder, int status) {
+    unsigned count = refusals_print(launch, from);
+    if (!has_failed(launch, status))
+        return;
+    count += refusals_print_hidden(launch, folder);
+    if (!count && isatty(STDERR_FILENO))
+        command_remark(launch->invocation,
+                       "grove run: it ended with %d; if it misses a file, \"grove learn -- PROGRAM\" finds out which", status);
+}
+
+static int run_with_kernel(struct invocation *invocation, const struct request *request, uint64_t timeout_ns) {
+    struct run_kernel kernel;
+    struct launch launch = {.invocation = invocation,
+                            .kernel = &kernel,
+                            .spec = request->spec,
+                            .spec_bytes = request->spec_bytes,
+                            .timeout_ns = timeout_ns};
+    if (run_kernel_open(invocation, command_has(invocation, "own-kernel"), &kernel) != 0)
+        return LAUNCH_FAILED;
+    uint64_t from = run_kernel_audit_position(&kernel);
+    int status = launch_run(&launch);
+    explain(&launch, from, request->folder, status);
+    run_kernel_close(&kernel);
+    return status;
+}
+
+static int run(struct invocation *invocation) {
+    struct request request = {.invocation = invocation, .folder = getcwd(NULL, 0)};
+    uint64_t timeout_ns;
+    bool has_manifest = command_has(invocation, "manifest");
+    if (command_duration(invocation, "timeout", 0, &timeout_ns) != 0)
+        return LAUNCH_FAILED;
+    if (!request.folder)
+        request.folder = "/";
+    if (!has_manifest && !invocation->argument_count) {
+        command_misused(invocation, "the program is missing");
+        return LAUNCH_FAILED;
+    }
+    int status = has_manifest
+                     ? 0
+                     : request_find_program(invocation, request.folder, invocation->arguments[0], &request.program);
+    if (status == 0)
+        status = request_make(&request);
+    if (status == 0)
+        status = run_with_kernel(invocation, &request, timeout_ns);
+    free(request.spec);
+    return status;
+}
+
+const struct command command_run = {
+    .name = "run",
+    .summary = "run any program with exactly the rights given",
+    .usage = "PROGRAM [ARGUMENT...]",
+    .description =
+        "Runs a program confined: it sees the files, reaches the addresses and uses the memory that the options give, and "
+        "nothing else. Its streams, signals and exit status are passed through. Without --bare the system's programs and "
+        "libraries are there to read and execute; nothing of /etc, /home, /root and /var is, and /tmp is private and "
+        "empty. It works in the current folder if an allowed path covers that, and in / otherwise. Relative paths in "
+        "--allow begin at the current folder. It runs as the calling user. Of the environment it gets PATH, HOME, USER, "
+        "TERM, the language and the time zone, and what --env says.\n\n"
+        "The kernel that runs in the run folder is used; if there is none, one is started for the time of the "
+        "command.\n\n"
+        "What the program was refused is printed when it has ended, each once, with the option that would grant it. "
+        "\"grove learn\" finds out what a program needs.\n\n"
+        "The exit status is that of the program, 128 and the signal's number if a signal ended it, 124 after --timeout, "
+        "125 if grove itself failed, 126 if the program cannot be executed and 127 if there is none.",
+    .examples = "  grove run -- ls /                                              what does it see?\n"
+                "  grove run --allow FS_READ:. -- python3 app.py\n"
+                "  grove run --allow FS_READ:. --allow NET_CONNECT:127.0.0.1:5432 -- python3 app.py\n"
+                "  grove run --memory 64M --timeout 10s -- ./untrusted\n"
+                "  grove run --manifest nginx.yaml                                with the rights of a manifest",
+    .operands = COMMAND_OPERANDS_PROGRAM,
+    .stops_at_operand = true,
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,45 @@
+/*
+ * Choosing and opening the kernel. From here on both are the same: a session.
+ */
+#include "userspace/grove/run/kernel.h"
+
+#include <errno.h>
+#include <sys/wait.h>
+
+#include "kernel/machine/linux/linux.h"
+
+static int open_embedded(const struct invocation *invocation, struct run_kernel *kernel) {
+    const struct linux_options options = {.state_folder = NULL, .embedded = true};
+    int port;
+    int status = groved_embedded(&options, &port, &kernel->process);
+    if (status < 0)
+        return command_fail(invocation, "a kernel for this command cannot be started: %s", grove_status_text(status));
+    const struct grove_session_options session_options = {.descriptor = port};
+    status = grove_session_open(&session_options, &kernel->session);
+    if (status < 0)
+        return command_fail_library(invocation, "the kernel of this command does not answer");
+    return 0;
+}
+
+int run_kernel_open(const struct invocation *invocation, bool own, struct run_kernel *kernel) {
+    *kernel = (struct run_kernel){0};
+    if (own || !command_kernel_runs(invocation))
+        return open_embedded(invocation, kernel);
+    return command_connect(invocation, &kernel->session);
+}
+
+void run_kernel_close(struct run_kernel *kernel) {
+    if (kernel->session)
+        grove_session_close(kernel->session);
+    kernel->session = NULL;
+    if (kernel->process > 0)
+        while (waitpid(kernel->process, NULL, 0) < 0 && errno == EINTR)
+            continue;
+    kernel->process = 0;
+}
+
+uint64_t run_kernel_audit_position(const struct run_kernel *kernel) {
+    struct grove_message message = {.operation = GROVE_REQUEST_KERNEL_READ};
+    int status = grove_kernel_request(kernel->session, &message, NULL, 0, NULL, NULL, 5 * GROVE_SECOND);
+    return status < 0 ? 0 : message.body.kernel.audit_sequence;
+}

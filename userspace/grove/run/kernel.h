@@ -1,0 +1,27 @@
+/*
+ * The kernel that a command uses to run a program: the running one, or one of its own for the time of the command.
+ */
+#ifndef GROVE_RUN_KERNEL_H
+#define GROVE_RUN_KERNEL_H
+
+#include <sys/types.h>
+
+#include "userspace/grove/command.h"
+
+struct run_kernel {
+    struct grove_session *session;
+    pid_t process; /* of the embedded kernel; 0 if it is the running one */
+};
+
+/*
+ * Open a session with the kernel that runs in the run folder, or, when none does (or `own` asks for it), fork an embedded
+ * one. Returns 0, or COMMAND_FAILED after saying why. Call it before any thread or signal mask is made: the embedded
+ * kernel inherits them.
+ */
+int run_kernel_open(const struct invocation *invocation, bool own, struct run_kernel *kernel);
+/* Hang up: all that was started through the session ends. Waits for the embedded kernel to have cleaned up. */
+void run_kernel_close(struct run_kernel *kernel);
+/* Sequence number of the next audit record; 0 if it cannot be read. */
+uint64_t run_kernel_audit_position(const struct run_kernel *kernel);
+
+#endif
