@@ -108,8 +108,9 @@ static int parse_path(const char *text, struct grove_argument *argument, struct 
     return 0;
 }
 
+/* The two wildcards stand alone or not at all. */
 static bool is_token_byte(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    return (unsigned char)c > ' ' && c != 0x7f && c != '*' && c != '>';
 }
 
 static int check_token(const char *token, size_t length, bool is_last, struct problem problem) {
@@ -121,8 +122,7 @@ static int check_token(const char *token, size_t length, bool is_last, struct pr
         return fail(problem, "\">\" stands for all that follows and must come last; use * for one part of a name");
     for (size_t i = 0; i < length; i++)
         if (!is_token_byte(token[i]))
-            return fail(problem,
-                        "\"%.*s\" is no part of a name; use letters, digits, _ and -, or * alone for any one part",
+            return fail(problem, "\"%.*s\" is no part of a name; write it without blanks, or * alone for any one part",
                         (int)(length < 64 ? length : 64), token);
     return 0;
 }
