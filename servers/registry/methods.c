@@ -288,7 +288,7 @@ static int replace(struct registry *registry, struct record *old, struct grove_s
 
 static int register_service(struct grove_request *request, void *context) {
     struct registry *registry = context;
-    struct grove_spec *spec;
+    struct grove_spec *spec = NULL;
     char problem[2 * REGISTRY_REASON_BYTES] = "memory is exhausted";
     int status = copy_spec(request, &spec);
     if (status < 0)
