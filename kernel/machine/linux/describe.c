@@ -12,5 +12,5 @@ void machine_describe(struct grove_kernel_record *record) {
     record->layers_optional = machine->options.optional_layers;
     record->cgroup_version = machine->cgroup_version;
     record->landlock_version = machine->landlock_version;
-    audit_describe(record);
+    audit_file_describe(record);
 }

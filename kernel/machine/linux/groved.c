@@ -259,7 +259,7 @@ static void leave_terminal(const struct settings *settings) {
 }
 
 static void reopen_logs(void) {
-    audit_reopen();
+    audit_file_reopen();
     if (log_path[0] != '\0')
         send_output_to_log();
 }

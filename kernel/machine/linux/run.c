@@ -79,7 +79,7 @@ int run_create(struct linux_machine *machine, char *problem, size_t problem_byte
     if (status < 0)
         return say(problem, problem_bytes, "cannot find out which sandbox layers work here", status);
     uint64_t next_audit;
-    audit_open(machine->loop, machine->options.state_folder, &next_audit);
+    audit_file_open(machine->loop, machine->options.state_folder, &next_audit);
     status = create_core(machine, next_audit);
     if (status < 0)
         return say(problem, problem_bytes, "cannot lay out the kernel core", status);
@@ -134,7 +134,7 @@ int run_boot(struct linux_machine *machine, const char *spec_path, char *problem
 static uint64_t run_idle(void *context) {
     struct linux_machine *machine = context;
     bool is_more = core_work(machine->core);
-    audit_flush();
+    audit_file_flush();
     if (core_is_down(machine->core))
         loop_stop(machine->loop);
     return is_more ? 0 : core_next_deadline(machine->core);
@@ -214,7 +214,7 @@ void run_destroy(struct linux_machine *machine) {
     if (machine->core != NULL)
         container_shut_down(machine);
     port_shut_down();
-    audit_close();
+    audit_file_close();
     if (signal_event >= 0) {
         loop_forget(machine->loop, signal_event);
         close(signal_event);

@@ -49,7 +49,7 @@ static struct {
     struct grove_audit_record pending[PENDING_MAX];
 } log_file = {.descriptor = -1, .file_limit = FILE_BYTES_DEFAULT};
 
-void audit_limit_file(uint64_t bytes) {
+void audit_file_limit(uint64_t bytes) {
     log_file.file_limit = bytes == 0 ? FILE_BYTES_DEFAULT : bytes;
 }
 
@@ -77,7 +77,7 @@ static void say_works(void) {
 
 static bool read_record(int file, off_t index, struct grove_audit_record *record) {
     return pread(file, record, sizeof *record, index * RECORD_BYTES) == RECORD_BYTES &&
-           audit_check(record) == record->check;
+           audit_file_check(record) == record->check;
 }
 
 /* The file's size without its torn tail, and the number after its last record (0: it has none). */
@@ -143,7 +143,7 @@ static uint64_t next_after(const char *path) {
     return next;
 }
 
-void audit_open(struct loop *loop, const char *folder, uint64_t *next_sequence) {
+void audit_file_open(struct loop *loop, const char *folder, uint64_t *next_sequence) {
     log_file.loop = loop;
     log_file.is_on = folder != NULL;
     *next_sequence = 1;
@@ -265,7 +265,7 @@ static void try_again(struct loop *loop, void *context) {
     write_pending();
 }
 
-void audit_flush(void) {
+void audit_file_flush(void) {
     if (log_file.count > 0 && !log_file.is_failing)
         write_pending();
 }
@@ -274,25 +274,25 @@ void machine_audit_write(const struct grove_audit_record *record) {
     if (!log_file.is_on)
         return;
     if (log_file.count == PENDING_MAX)
-        audit_flush();
+        audit_file_flush();
     if (log_file.count == PENDING_MAX) {
         log_file.lost++;
         return;
     }
     struct grove_audit_record *kept = &log_file.pending[log_file.count++];
     *kept = *record;
-    kept->check = audit_check(kept);
+    kept->check = audit_file_check(kept);
 }
 
-void audit_reopen(void) {
-    audit_flush();
+void audit_file_reopen(void) {
+    audit_file_flush();
     close_file();
     log_file.is_failing = false;
     if (log_file.is_on)
         (void)ensure_open();
 }
 
-void audit_close(void) {
+void audit_file_close(void) {
     if (log_file.count > 0)
         write_pending();
     if (log_file.descriptor >= 0)
@@ -308,7 +308,7 @@ void audit_close(void) {
     log_file.loop = NULL;
 }
 
-void audit_describe(struct grove_kernel_record *record) {
+void audit_file_describe(struct grove_kernel_record *record) {
     record->audit_errors = log_file.errors;
     record->audit_lost = log_file.lost;
     record->audit_error = log_file.last_error;

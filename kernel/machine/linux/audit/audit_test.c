@@ -34,8 +34,8 @@ static int make_folder(void **state) {
 
 static int remove_folder(void **state) {
     (void)state;
-    audit_close();
-    audit_limit_file(0);
+    audit_file_close();
+    audit_file_limit(0);
     loop_destroy(loop);
     unlink(path);
     unlink(old_path);
@@ -45,7 +45,7 @@ static int remove_folder(void **state) {
 
 static uint64_t open_log(void) {
     uint64_t next;
-    audit_open(loop, folder, &next);
+    audit_file_open(loop, folder, &next);
     return next;
 }
 
@@ -69,7 +69,7 @@ static void expect_file(const char *name, uint64_t first, unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         assert_int_equal(read(file, &record, sizeof record), RECORD);
         assert_int_equal(record.sequence, first + i);
-        assert_true(record.check == audit_check(&record));
+        assert_true(record.check == audit_file_check(&record));
     }
     close(file);
 }
@@ -78,12 +78,12 @@ static void numbers_go_on_after_a_restart(void **state) {
     (void)state;
     assert_int_equal(open_log(), 1);
     write_records(1, 5);
-    audit_flush();
+    audit_file_flush();
     expect_file(path, 1, 5);
-    audit_close();
+    audit_file_close();
     assert_int_equal(open_log(), 6);
     write_records(6, 1);
-    audit_close();
+    audit_file_close();
     expect_file(path, 1, 6);
 }
 
@@ -97,7 +97,7 @@ static void torn_tail_is_cut(void **state) {
     (void)state;
     open_log();
     write_records(1, 3);
-    audit_close();
+    audit_file_close();
     char torn[700];
     memset(torn, 0xa5, sizeof torn);
     append(torn, sizeof torn);
@@ -109,9 +109,9 @@ static void record_out_of_order_ends_the_log(void **state) {
     (void)state;
     open_log();
     write_records(1, 3);
-    audit_close();
+    audit_file_close();
     struct grove_audit_record stray = {.sequence = 9};
-    stray.check = audit_check(&stray);
+    stray.check = audit_file_check(&stray);
     append(&stray, sizeof stray);
     assert_int_equal(open_log(), 4);
     expect_file(path, 1, 3);
@@ -121,7 +121,7 @@ static void changed_record_is_noticed(void **state) {
     (void)state;
     open_log();
     write_records(1, 3);
-    audit_close();
+    audit_file_close();
     int file = open(path, O_WRONLY | O_CLOEXEC);
     assert_int_equal(pwrite(file, "x", 1, 2 * RECORD + 100), 1);
     close(file);
@@ -131,17 +131,17 @@ static void changed_record_is_noticed(void **state) {
 
 static void file_rotates_at_its_limit(void **state) {
     (void)state;
-    audit_limit_file(4 * (uint64_t)RECORD);
+    audit_file_limit(4 * (uint64_t)RECORD);
     open_log();
     for (uint64_t i = 1; i <= 10; i++) {
         write_records(i, 1);
-        audit_flush();
+        audit_file_flush();
     }
     expect_file(old_path, 5, 4);
     expect_file(path, 9, 2);
-    audit_close();
+    audit_file_close();
     assert_int_equal(open_log(), 11);
-    audit_close();
+    audit_file_close();
     /* With the newer file gone the older one still tells where the numbers go on. */
     unlink(path);
     assert_int_equal(open_log(), 9);
@@ -152,7 +152,7 @@ static void gap_begins_a_new_file(void **state) {
     open_log();
     write_records(1, 2);
     write_records(7, 2);
-    audit_flush();
+    audit_file_flush();
     expect_file(old_path, 1, 2);
     expect_file(path, 7, 2);
 }
@@ -165,23 +165,23 @@ static void full_disk_loses_nothing_that_fits_in_memory(void **state) {
     signal(SIGXFSZ, SIG_IGN);
     open_log();
     write_records(1, 2);
-    audit_flush();
+    audit_file_flush();
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     small = before;
     small.rlim_cur = 2 * sizeof(struct grove_audit_record) + 100;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     write_records(3, 4);
-    audit_flush();
+    audit_file_flush();
     write_records(7, 2);
-    audit_flush();
+    audit_file_flush();
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     expect_file(path, 1, 2);
-    audit_describe(&accounts);
+    audit_file_describe(&accounts);
     assert_true(accounts.audit_errors > 0);
     uint64_t lost_before = accounts.audit_lost;
-    audit_close(); /* tries once more */
+    audit_file_close(); /* tries once more */
     expect_file(path, 1, 8);
-    audit_describe(&accounts);
+    audit_file_describe(&accounts);
     assert_int_equal(accounts.audit_lost, lost_before);
 }
 
@@ -189,24 +189,24 @@ static void what_does_not_fit_in_memory_is_counted(void **state) {
     (void)state;
     struct grove_kernel_record before, after;
     assert_int_equal(mkdir(path, 0700), 0); /* cannot be opened as a file */
-    audit_describe(&before);
+    audit_file_describe(&before);
     assert_int_equal(open_log(), 1);
     write_records(1, 1024 + 10);
-    audit_describe(&after);
+    audit_file_describe(&after);
     assert_int_equal(after.audit_lost - before.audit_lost, 10);
     assert_true(after.audit_error != 0);
     assert_int_equal(rmdir(path), 0);
-    audit_close();
+    audit_file_close();
     expect_file(path, 1, 1024);
 }
 
 static void without_a_folder_it_is_off(void **state) {
     (void)state;
     uint64_t next;
-    audit_open(loop, NULL, &next);
+    audit_file_open(loop, NULL, &next);
     assert_int_equal(next, 1);
     write_records(1, 3);
-    audit_flush();
+    audit_file_flush();
     assert_int_equal(size_of(path), -1);
 }
 

@@ -4,7 +4,7 @@
 #define FNV_OFFSET UINT64_C(0xcbf29ce484222325)
 #define FNV_PRIME UINT64_C(0x100000001b3)
 
-uint64_t audit_check(const struct grove_audit_record *record) {
+uint64_t audit_file_check(const struct grove_audit_record *record) {
     struct grove_audit_record copy = *record;
     copy.check = 0;
     const unsigned char *bytes = (const unsigned char *)&copy;

@@ -10,7 +10,7 @@
 #include "kernel/machine/linux/loop/loop.h"
 
 #include "grove/abi/status.h"
-#include "kernel/machine/linux/loop/heap.h"
+#include "kernel/machine/linux/loop/timers.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ struct loop {
     bool is_stopping;
     struct watch *watches; /* by descriptor number */
     uint32_t watch_capacity;
-    struct heap timers;
+    struct timers timers;
 };
 
 static uint64_t clock_ns(void) {
@@ -51,7 +51,7 @@ int loop_create(struct loop **loop) {
         free(made);
         return status;
     }
-    heap_init(&made->timers);
+    timers_init(&made->timers);
     *loop = made;
     return 0;
 }
@@ -60,7 +60,7 @@ void loop_destroy(struct loop *loop) {
     if (loop == NULL)
         return;
     close(loop->epoll);
-    heap_deinit(&loop->timers);
+    timers_deinit(&loop->timers);
     free(loop->watches);
     free(loop);
 }
@@ -128,11 +128,11 @@ void loop_forget(struct loop *loop, int descriptor) {
 }
 
 int loop_at(struct loop *loop, uint64_t when_ns, loop_timer *handler, void *context, uint64_t *timer) {
-    return heap_add(&loop->timers, when_ns, handler, context, timer);
+    return timers_add(&loop->timers, when_ns, handler, context, timer);
 }
 
 void loop_cancel(struct loop *loop, uint64_t timer) {
-    heap_cancel(&loop->timers, timer);
+    timers_cancel(&loop->timers, timer);
 }
 
 void loop_stop(struct loop *loop) {
@@ -152,8 +152,8 @@ static void run_timers(struct loop *loop) {
     if (loop->timers.count == 0)
         return;
     uint64_t now_ns = clock_ns(), order_limit = loop->timers.next_order;
-    struct heap_timer timer;
-    while (!loop->is_stopping && heap_take_due(&loop->timers, now_ns, order_limit, &timer))
+    struct timer_entry timer;
+    while (!loop->is_stopping && timers_take_due(&loop->timers, now_ns, order_limit, &timer))
         timer.handler(loop, timer.context);
 }
 
@@ -171,7 +171,7 @@ int loop_run(struct loop *loop, uint64_t (*idle)(void *context), void *context) 
         uint64_t next_ns = idle == NULL ? UINT64_MAX : idle(context);
         if (loop->is_stopping)
             return 0;
-        uint64_t timer_ns = heap_next(&loop->timers);
+        uint64_t timer_ns = timers_next(&loop->timers);
         int count = wait_until(loop, timer_ns < next_ns ? timer_ns : next_ns, events);
         if (count < 0 && errno != EINTR)
             return GROVE_IO;

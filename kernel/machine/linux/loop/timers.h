@@ -4,12 +4,12 @@
  * A timer's number is its slot in the low half and the slot's generation in the high half, so a number that has fired or
  * was cancelled names nothing, even when its slot is used again.
  */
-#ifndef GROVE_LINUX_LOOP_HEAP_H
-#define GROVE_LINUX_LOOP_HEAP_H
+#ifndef GROVE_LINUX_LOOP_TIMERS_H
+#define GROVE_LINUX_LOOP_TIMERS_H
 
 #include "kernel/machine/linux/loop/loop.h"
 
-struct heap_timer {
+struct timer_entry {
     uint64_t when_ns;
     uint64_t order; /* of creation: equal times fire in this order */
     uint64_t number;
@@ -17,29 +17,29 @@ struct heap_timer {
     void *context;
 };
 
-struct heap_slot {
+struct timer_slot {
     uint32_t generation;
-    uint32_t position; /* in timers; meaningless while free */
+    uint32_t position; /* in entries; meaningless while free */
     uint32_t next_free;
     bool is_used;
 };
 
-struct heap {
-    struct heap_timer *timers;
-    struct heap_slot *slots;
+struct timers {
+    struct timer_entry *entries;
+    struct timer_slot *slots;
     uint32_t count, capacity, slots_made, first_free;
     uint64_t next_order;
 };
 
-void heap_init(struct heap *heap);
-void heap_deinit(struct heap *heap);
+void timers_init(struct timers *timers);
+void timers_deinit(struct timers *timers);
 /* GROVE_NO_MEMORY. */
-int heap_add(struct heap *heap, uint64_t when_ns, loop_timer *handler, void *context, uint64_t *number);
+int timers_add(struct timers *timers, uint64_t when_ns, loop_timer *handler, void *context, uint64_t *number);
 /* Harmless for a number that names nothing. */
-void heap_cancel(struct heap *heap, uint64_t number);
+void timers_cancel(struct timers *timers, uint64_t number);
 /* When the first one is due; UINT64_MAX if there is none. */
-uint64_t heap_next(const struct heap *heap);
+uint64_t timers_next(const struct timers *timers);
 /* Take the first timer if it is due and was created before `order_limit`. */
-bool heap_take_due(struct heap *heap, uint64_t now_ns, uint64_t order_limit, struct heap_timer *timer);
+bool timers_take_due(struct timers *timers, uint64_t now_ns, uint64_t order_limit, struct timer_entry *timer);
 
 #endif
