@@ -62,11 +62,11 @@ static void attach_objects(struct msghdr *header, char *control, const int *obje
     if (count == 0)
         return;
     header->msg_control = control;
-    header->msg_controllen = CMSG_SPACE(count * sizeof(int));
+    header->msg_controllen = (socklen_t)CMSG_SPACE(count * sizeof(int)); /* size_t or socklen_t, by C library */
     struct cmsghdr *attached = CMSG_FIRSTHDR(header);
     attached->cmsg_level = SOL_SOCKET;
     attached->cmsg_type = SCM_RIGHTS;
-    attached->cmsg_len = CMSG_LEN(count * sizeof(int));
+    attached->cmsg_len = (socklen_t)CMSG_LEN(count * sizeof(int));
     memcpy(CMSG_DATA(attached), objects, count * sizeof(int));
 }
 

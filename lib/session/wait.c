@@ -27,6 +27,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449 /* the same on every processor; older C libraries do not name it */
+#endif
+
 /* Words in one futex_waitv: the kernel page and as many channels. More are cheaper by epoll. */
 #define WAIT_WORDS_MAX 16u
 #define WAIT_EVENTS_MAX 32
