@@ -100,7 +100,7 @@ static void number_of_a_fired_timer_names_nothing(void **state) {
     assert_true(timers_take_due(&heap, 1, UINT64_MAX, &timer));
     assert_int_equal(timers_add(&heap, 2, note_timer, NULL, &new), 0);
     timers_cancel(&heap, old);
-    assert_int_equal(timers.count, 1);
+    assert_int_equal(heap.count, 1);
     timers_deinit(&heap);
 }
 
