@@ -176,6 +176,16 @@ int attachment_init(struct attachment *attachment, struct grove_session *session
     return status;
 }
 
+/* The kernel holds the same open bell, so closing it here does not take it out of the epoll set. */
+static void close_bell(struct attachment *attachment) {
+    if (attachment->bell < 0)
+        return;
+    if (attachment->is_bell_watched)
+        session_forget(attachment->session, attachment->bell);
+    attachment->is_bell_watched = false;
+    close(attachment->bell);
+}
+
 void attachment_deinit(struct attachment *attachment, bool tell_kernel) {
     if (tell_kernel && attachment->status == 0)
         session_post_handle(attachment->session, GROVE_REQUEST_CHANNEL_CLOSE, attachment->handle);
@@ -193,8 +203,7 @@ void attachment_deinit(struct attachment *attachment, bool tell_kernel) {
     }
     segment_unmap(attachment, attachment->peer);
     segment_unmap(attachment, attachment->own);
-    if (attachment->bell >= 0)
-        close(attachment->bell); /* leaves the epoll set by itself: it has no other descriptor */
+    close_bell(attachment);
 }
 
 static int keep_old_segment(struct attachment *attachment) {
@@ -211,10 +220,8 @@ static int keep_old_segment(struct attachment *attachment) {
 static void replace_bell(struct attachment *attachment, int bell) {
     if (bell < 0)
         return;
-    if (attachment->bell >= 0)
-        close(attachment->bell);
+    close_bell(attachment);
     attachment->bell = bell;
-    attachment->is_bell_watched = false;
 }
 
 int attachment_set_peer(struct attachment *attachment, uint32_t epoch, int segment, int bell) {

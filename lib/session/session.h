@@ -125,6 +125,7 @@ void session_nap(struct grove_session *session, uint64_t duration_ns);
 int session_arm(struct grove_session *session, uint64_t deadline_ns, bool has_more);
 int session_embed(struct grove_session *session); /* from now on another event loop polls; returns the descriptor */
 int session_watch(struct grove_session *session, int descriptor, uint32_t events, bool is_known);
+void session_forget(struct grove_session *session, int descriptor); /* take a bell out of the epoll set */
 void session_unwatch(struct grove_session *session, int descriptor);
 
 /* ---- for all ---- */

@@ -223,7 +223,7 @@ static void drain(int descriptor, struct grove_session *session) {
     for (int i = 0; i < BELL_READS_MAX && size > 0; i++) /* what is left rings again */
         size = read(descriptor, bytes, sizeof bytes);
     if (size == 0) /* the peer's side is gone: it would stay readable for ever */
-        epoll_ctl(session->epoll, EPOLL_CTL_DEL, descriptor, NULL);
+        session_forget(session, descriptor);
 }
 
 static void bell_rang(struct attachment *attachment) {
@@ -354,8 +354,12 @@ int session_watch(struct grove_session *session, int descriptor, uint32_t events
     return 0;
 }
 
-void session_unwatch(struct grove_session *session, int descriptor) {
+void session_forget(struct grove_session *session, int descriptor) {
     epoll_ctl(session->epoll, EPOLL_CTL_DEL, descriptor, NULL);
+}
+
+void session_unwatch(struct grove_session *session, int descriptor) {
+    session_forget(session, descriptor);
     session->watch_count--;
 }
 
