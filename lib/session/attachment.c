@@ -248,6 +248,10 @@ int attachment_set_peer(struct attachment *attachment, uint32_t epoch, int segme
     attachment_sweep(attachment);
     channel_end_awake(attachment->end);
     attachment_activate(attachment);
+    /* What was published before could not wake a peer that was not here to be seen. */
+    enum grove_waiting waiting = GROVE_AWAKE;
+    if (channel_end_must_wake(attachment->end, &waiting))
+        attachment_wake(attachment, waiting);
     return 0;
 }
 
