@@ -32,7 +32,7 @@ struct loop {
     bool is_stopping;
     struct watch *watches; /* by descriptor number */
     uint32_t watch_capacity;
-    struct timers timers;
+    struct loop_timers timers;
 };
 
 static uint64_t clock_ns(void) {
@@ -51,7 +51,7 @@ int loop_create(struct loop **loop) {
         free(made);
         return status;
     }
-    timers_init(&made->timers);
+    loop_timers_init(&made->timers);
     *loop = made;
     return 0;
 }
@@ -60,7 +60,7 @@ void loop_destroy(struct loop *loop) {
     if (loop == NULL)
         return;
     close(loop->epoll);
-    timers_deinit(&loop->timers);
+    loop_timers_deinit(&loop->timers);
     free(loop->watches);
     free(loop);
 }
@@ -128,11 +128,11 @@ void loop_forget(struct loop *loop, int descriptor) {
 }
 
 int loop_at(struct loop *loop, uint64_t when_ns, loop_timer *handler, void *context, uint64_t *timer) {
-    return timers_add(&loop->timers, when_ns, handler, context, timer);
+    return loop_timers_add(&loop->timers, when_ns, handler, context, timer);
 }
 
 void loop_cancel(struct loop *loop, uint64_t timer) {
-    timers_cancel(&loop->timers, timer);
+    loop_timers_cancel(&loop->timers, timer);
 }
 
 void loop_stop(struct loop *loop) {
@@ -153,7 +153,7 @@ static void run_timers(struct loop *loop) {
         return;
     uint64_t now_ns = clock_ns(), order_limit = loop->timers.next_order;
     struct timer_entry timer;
-    while (!loop->is_stopping && timers_take_due(&loop->timers, now_ns, order_limit, &timer))
+    while (!loop->is_stopping && loop_timers_take_due(&loop->timers, now_ns, order_limit, &timer))
         timer.handler(loop, timer.context);
 }
 
@@ -171,7 +171,7 @@ int loop_run(struct loop *loop, uint64_t (*idle)(void *context), void *context) 
         uint64_t next_ns = idle == NULL ? UINT64_MAX : idle(context);
         if (loop->is_stopping)
             return 0;
-        uint64_t timer_ns = timers_next(&loop->timers);
+        uint64_t timer_ns = loop_timers_next(&loop->timers);
         int count = wait_until(loop, timer_ns < next_ns ? timer_ns : next_ns, events);
         if (count < 0 && errno != EINTR)
             return GROVE_IO;

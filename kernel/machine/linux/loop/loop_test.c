@@ -59,19 +59,19 @@ static void timers_fire_by_time_then_by_age(void **state) {
 static void heap_agrees_with_a_list(void **state) {
     (void)state;
     enum { COUNT = 500 };
-    struct timers heap;
+    struct loop_timers heap;
     uint64_t numbers[COUNT], times[COUNT];
     bool is_in[COUNT] = {false};
     uint32_t seed = 1;
-    timers_init(&heap);
+    loop_timers_init(&heap);
     for (int i = 0; i < COUNT; i++) {
         seed = seed * 1103515245u + 12345u;
         times[i] = seed >> 16 & 63;
-        assert_int_equal(timers_add(&heap, times[i], note_timer, &times[i], &numbers[i]), 0);
+        assert_int_equal(loop_timers_add(&heap, times[i], note_timer, &times[i], &numbers[i]), 0);
         is_in[i] = true;
         if (i % 3 == 0) {
             int gone = (int)((seed >> 8) % (uint32_t)(i + 1));
-            timers_cancel(&heap, numbers[gone]);
+            loop_timers_cancel(&heap, numbers[gone]);
             is_in[gone] = false;
         }
     }
@@ -81,27 +81,27 @@ static void heap_agrees_with_a_list(void **state) {
             if (is_in[i] && (first < 0 || times[i] < times[first]))
                 first = i;
         struct timer_entry timer;
-        assert_int_equal(timers_take_due(&heap, UINT64_MAX, UINT64_MAX, &timer), first >= 0);
+        assert_int_equal(loop_timers_take_due(&heap, UINT64_MAX, UINT64_MAX, &timer), first >= 0);
         if (first < 0)
             break;
         assert_ptr_equal(timer.context, &times[first]);
         is_in[first] = false;
     }
-    timers_deinit(&heap);
+    loop_timers_deinit(&heap);
 }
 
 static void number_of_a_fired_timer_names_nothing(void **state) {
     (void)state;
-    struct timers heap;
+    struct loop_timers heap;
     struct timer_entry timer;
     uint64_t old, new;
-    timers_init(&heap);
-    assert_int_equal(timers_add(&heap, 1, note_timer, NULL, &old), 0);
-    assert_true(timers_take_due(&heap, 1, UINT64_MAX, &timer));
-    assert_int_equal(timers_add(&heap, 2, note_timer, NULL, &new), 0);
-    timers_cancel(&heap, old);
+    loop_timers_init(&heap);
+    assert_int_equal(loop_timers_add(&heap, 1, note_timer, NULL, &old), 0);
+    assert_true(loop_timers_take_due(&heap, 1, UINT64_MAX, &timer));
+    assert_int_equal(loop_timers_add(&heap, 2, note_timer, NULL, &new), 0);
+    loop_timers_cancel(&heap, old);
     assert_int_equal(heap.count, 1);
-    timers_deinit(&heap);
+    loop_timers_deinit(&heap);
 }
 
 static int pair[2];

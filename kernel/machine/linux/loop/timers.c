@@ -13,22 +13,22 @@
 
 #define NO_SLOT UINT32_MAX
 
-void timers_init(struct timers *timers) {
+void loop_timers_init(struct loop_timers *timers) {
     memset(timers, 0, sizeof *timers);
     timers->first_free = NO_SLOT;
 }
 
-void timers_deinit(struct timers *timers) {
+void loop_timers_deinit(struct loop_timers *timers) {
     free(timers->entries);
     free(timers->slots);
-    timers_init(timers);
+    loop_timers_init(timers);
 }
 
 static bool is_before(const struct timer_entry *a, const struct timer_entry *b) {
     return a->when_ns != b->when_ns ? a->when_ns < b->when_ns : a->order < b->order;
 }
 
-static struct timer_slot *slot_of(struct timers *timers, uint64_t number) {
+static struct timer_slot *slot_of(struct loop_timers *timers, uint64_t number) {
     uint32_t index = (uint32_t)number;
     if (index >= timers->slots_made)
         return NULL;
@@ -36,12 +36,12 @@ static struct timer_slot *slot_of(struct timers *timers, uint64_t number) {
     return slot->is_used && slot->generation == number >> 32 ? slot : NULL;
 }
 
-static void put(struct timers *timers, uint32_t position, const struct timer_entry *timer) {
+static void put(struct loop_timers *timers, uint32_t position, const struct timer_entry *timer) {
     timers->entries[position] = *timer;
     timers->slots[(uint32_t)timer->number].position = position;
 }
 
-static void sift_up(struct timers *timers, uint32_t position) {
+static void sift_up(struct loop_timers *timers, uint32_t position) {
     struct timer_entry moving = timers->entries[position];
     while (position > 0) {
         uint32_t parent = (position - 1) / 2;
@@ -53,7 +53,7 @@ static void sift_up(struct timers *timers, uint32_t position) {
     put(timers, position, &moving);
 }
 
-static void sift_down(struct timers *timers, uint32_t position) {
+static void sift_down(struct loop_timers *timers, uint32_t position) {
     struct timer_entry moving = timers->entries[position];
     for (;;) {
         uint32_t child = 2 * position + 1;
@@ -69,7 +69,7 @@ static void sift_down(struct timers *timers, uint32_t position) {
     put(timers, position, &moving);
 }
 
-static int grow(struct timers *timers) {
+static int grow(struct loop_timers *timers) {
     uint32_t capacity = timers->capacity == 0 ? 32 : timers->capacity * 2;
     struct timer_entry *entries = realloc(timers->entries, capacity * sizeof *entries);
     if (entries == NULL)
@@ -83,7 +83,7 @@ static int grow(struct timers *timers) {
     return 0;
 }
 
-static uint32_t take_slot(struct timers *timers) {
+static uint32_t take_slot(struct loop_timers *timers) {
     uint32_t index = timers->first_free;
     if (index != NO_SLOT) {
         timers->first_free = timers->slots[index].next_free;
@@ -95,7 +95,7 @@ static uint32_t take_slot(struct timers *timers) {
     return index;
 }
 
-static void remove_at(struct timers *timers, uint32_t position) {
+static void remove_at(struct loop_timers *timers, uint32_t position) {
     uint32_t index = (uint32_t)timers->entries[position].number;
     struct timer_slot *slot = &timers->slots[index];
     slot->is_used = false;
@@ -110,7 +110,8 @@ static void remove_at(struct timers *timers, uint32_t position) {
     sift_up(timers, position);
 }
 
-int timers_add(struct timers *timers, uint64_t when_ns, loop_timer *handler, void *context, uint64_t *number) {
+int loop_timers_add(struct loop_timers *timers, uint64_t when_ns, loop_timer *handler, void *context,
+                    uint64_t *number) {
     if (timers->count == timers->capacity) {
         int status = grow(timers);
         if (status < 0)
@@ -130,17 +131,18 @@ int timers_add(struct timers *timers, uint64_t when_ns, loop_timer *handler, voi
     return 0;
 }
 
-void timers_cancel(struct timers *timers, uint64_t number) {
+void loop_timers_cancel(struct loop_timers *timers, uint64_t number) {
     const struct timer_slot *slot = slot_of(timers, number);
     if (slot != NULL)
         remove_at(timers, slot->position);
 }
 
-uint64_t timers_next(const struct timers *timers) {
+uint64_t loop_timers_next(const struct loop_timers *timers) {
     return timers->count == 0 ? UINT64_MAX : timers->entries[0].when_ns;
 }
 
-bool timers_take_due(struct timers *timers, uint64_t now_ns, uint64_t order_limit, struct timer_entry *timer) {
+bool loop_timers_take_due(struct loop_timers *timers, uint64_t now_ns, uint64_t order_limit,
+                          struct timer_entry *timer) {
     if (timers->count == 0 || timers->entries[0].when_ns > now_ns || timers->entries[0].order >= order_limit)
         return false;
     *timer = timers->entries[0];

@@ -24,22 +24,22 @@ struct timer_slot {
     bool is_used;
 };
 
-struct timers {
+struct loop_timers {
     struct timer_entry *entries;
     struct timer_slot *slots;
     uint32_t count, capacity, slots_made, first_free;
     uint64_t next_order;
 };
 
-void timers_init(struct timers *timers);
-void timers_deinit(struct timers *timers);
+void loop_timers_init(struct loop_timers *timers);
+void loop_timers_deinit(struct loop_timers *timers);
 /* GROVE_NO_MEMORY. */
-int timers_add(struct timers *timers, uint64_t when_ns, loop_timer *handler, void *context, uint64_t *number);
+int loop_timers_add(struct loop_timers *timers, uint64_t when_ns, loop_timer *handler, void *context, uint64_t *number);
 /* Harmless for a number that names nothing. */
-void timers_cancel(struct timers *timers, uint64_t number);
+void loop_timers_cancel(struct loop_timers *timers, uint64_t number);
 /* When the first one is due; UINT64_MAX if there is none. */
-uint64_t timers_next(const struct timers *timers);
+uint64_t loop_timers_next(const struct loop_timers *timers);
 /* Take the first timer if it is due and was created before `order_limit`. */
-bool timers_take_due(struct timers *timers, uint64_t now_ns, uint64_t order_limit, struct timer_entry *timer);
+bool loop_timers_take_due(struct loop_timers *timers, uint64_t now_ns, uint64_t order_limit, struct timer_entry *timer);
 
 #endif
