@@ -73,7 +73,7 @@ static long child_host_name(const struct plan *plan) {
 
 /*
  * Between the two halves of the view: without root the kernel lets /proc be mounted only where another one is to be seen,
- * which is so until the template falls off.
+ * which is so while the template still is the root.
  */
 static long child_process_files(const struct plan *plan) {
     if (!plan->has_process_files)

@@ -6,8 +6,8 @@
  *     /tmp         the folder "tmp" of the scratch tmpfs       granted paths  detached trees that the parent opened
  *
  * One tmpfs serves the root, /tmp and /dev/shm, so one limit on bytes and inodes holds for all three: the mounts differ,
- * the memory does not. Until the pivot every path below is relative to the folder that becomes the root and is made
- * by us in an empty tmpfs, so no symbolic link can be in the way. Granted paths are mounted after the pivot, shortest
+ * the memory does not. Until it is entered every path below is relative to the folder that becomes the root and is made
+ * by us in an empty tmpfs, so no symbolic link can be in the way. Granted paths are mounted after that, shortest
  * first: what they may traverse then lies inside the view.
  *
  * Runs in the child only; see child.c. Nothing here outlives the child's mount namespace.
@@ -98,10 +98,13 @@ static long view_devices(const struct plan *plan) {
     return calls_mount("shm", "dev/shm", NULL, MS_BIND, NULL);
 }
 
-/* The new root becomes the root, and the template's mounts that were not taken fall off. */
-static long view_pivot(void) {
-    long result = calls_pivot_root(".", ".");
-    return result < 0 ? result : calls_unmount(".", MNT_DETACH);
+/*
+ * The folder becomes the root by chroot, not by pivot_root, which looks at every process of the machine. What a pivot
+ * protects from is an escape to the old root: here that is the copy of the template, an empty folder but for system files
+ * that any container may read. And chroot and user namespaces (denied inside a chroot) are out of reach anyway.
+ */
+static long view_enter(void) {
+    return system_call(SYS_chroot, calls_pointer("."), 0, 0, 0, 0);
 }
 
 /* An open container sees the host's files; its own /proc must not appear on the host. */
@@ -125,7 +128,7 @@ long child_view_finish(const struct plan *plan) {
     long result;
     if (plan->is_open)
         return 0;
-    if ((result = view_pivot()) < 0)
+    if ((result = view_enter()) < 0)
         return result;
     for (unsigned i = 0; i < plan->mount_count; i++) {
         if (plan->mounts[i].tree == plan->root_tree)

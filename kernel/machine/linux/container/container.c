@@ -101,6 +101,7 @@ void container_shut_down(struct linux_machine *machine) {
     free(table);
     table = NULL;
     table_size = 0;
+    launch_free_all();
     namespaces_close();
     cgroup_shut_down();
     recovery_close();

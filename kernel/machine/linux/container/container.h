@@ -39,6 +39,7 @@ struct container {
     int notify;                          /* readiness socket; -1 none */
     char notify_path[108];
 
+    struct launch *launch; /* what a child that has not executed its program yet still reads */
     struct cgroup *cgroup;
     uint64_t memory_kills; /* counted by the cgroup before this instance */
 
@@ -103,7 +104,7 @@ int identity_mapping(struct container *container, uid_t owner_user, gid_t owner_
 
 /* view.c: opens every granted path. On failure *error is an errno. The trees are closed by view_close. */
 int view_open(struct container *container, struct plan *plan, int *error);
-void view_close(struct plan *plan);
+void view_close(const struct plan *plan);
 
 /* filter.c: the cached program for what the spec needs. Valid as long as groved runs. */
 int filter_get(const struct grove_spec *spec, struct sock_fprog *program, bool *has_listener);
@@ -124,6 +125,10 @@ int listen_open(const struct grove_spec *spec, struct plan *plan, struct streams
 
 /* limits.c */
 void limits_plan(const struct container *container, struct plan *plan);
+
+/* start.c: the child of this container has executed its program or is gone. */
+void launch_release(struct container *container);
+void launch_free_all(void);
 
 /* life.c: follow an instance that was cloned; on failure nothing is watched */
 int life_watch(struct container *container);

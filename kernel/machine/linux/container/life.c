@@ -31,6 +31,7 @@ static void announce(struct container *container) {
     if (container->was_announced || container->has_failed)
         return;
     container->was_announced = true;
+    launch_release(container);
     container->phase = CONTAINER_RUNNING;
     core_container_started(linux_machine->core, container->index, GROVE_OK, GROVE_LAYER_NONE, 0);
 }
@@ -157,6 +158,7 @@ void life_close(struct container *container) {
         port_close(container->index);
     notify_close(container);
     recovery_forget(container->index);
+    launch_release(container);
     container->process = 0;
     container->phase = CONTAINER_IDLE;
 }

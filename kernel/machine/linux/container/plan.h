@@ -2,7 +2,8 @@
  * What a starting child is told: everything that groved could look up, open and lay out for it beforehand.
  *
  * The parent (start.c) fills in a plan, the child (child.c) carries it out with plain system calls and allocates
- * nothing. A plan and what it points to live until the child has executed its program or is gone. Every descriptor in
+ * nothing. The child shares groved's memory: a plan and what it points to stay as they are until it has executed its
+ * program or is gone. Every descriptor in
  * it is numbered PLAN_DESCRIPTOR_FLOOR or higher, so that placing descriptors 0 to PLAN_DESCRIPTOR_FLOOR - 1 in the child
  * never overwrites one that is still needed.
  */

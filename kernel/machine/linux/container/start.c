@@ -2,7 +2,9 @@
  * Starting a container: lay out a plan, clone, and let the child carry it out.
  *
  * Everything that can be known is looked up here, in order, each part by one function of the table below; the child
- * then only makes system calls. groved does not wait for the child: what it says arrives in life.c. A failure on this
+ * then only makes system calls. It is cloned sharing groved's memory, with a stack of its own: copying the page tables of
+ * a kernel that holds thousands of containers would cost more than all layers together. Nothing of groved is exposed by
+ * that, because until the execve the child runs groved's code only. groved does not wait for the child: what it says arrives in life.c. A failure on this
  * side closes what was opened so far and reports the layer at once; a failure in the child is reported by the child.
  */
 #include "kernel/machine/linux/container/container.h"
@@ -23,8 +25,14 @@
 
 #define ENVIRONMENT_EXTRA 4u
 
-/* One start at a time is laid out, and none outlives its clone: the child has a copy. */
-static struct {
+/*
+ * One start. The child shares groved's memory until it executes its program, so what it reads, and its stack, stay
+ * untouched until then (launch_release). Blocks are kept for the next start; there are as many as starts ever were under
+ * way together.
+ */
+#define LAUNCH_STACK_BYTES 32768u
+struct launch {
+    _Alignas(64) char stack[LAUNCH_STACK_BYTES];
     struct plan plan;
     struct streams_child child;
     int report_ends[2], port_ends[2];
@@ -32,17 +40,46 @@ static struct {
     const char *environment[GROVE_SPEC_ENVIRONMENT_MAX + ENVIRONMENT_EXTRA + 1];
     char report_text[16], listen_text[32], host_name[GROVE_NAME_MAX + 1];
     int error; /* of the part that failed, an errno */
-} layout;
+    struct launch *next;
+};
+static struct launch *spare;
+/* The one being laid out. */
+static struct launch *layout;
+
+static int launch_take(void) {
+    layout = spare;
+    if (layout != NULL)
+        spare = layout->next;
+    else
+        layout = aligned_alloc(64, (sizeof *layout + 63) & ~(size_t)63);
+    return layout == NULL ? GROVE_NO_MEMORY : GROVE_OK;
+}
+
+void launch_release(struct container *container) {
+    if (container->launch == NULL)
+        return;
+    container->launch->next = spare;
+    spare = container->launch;
+    container->launch = NULL;
+}
+
+void launch_free_all(void) {
+    while (spare != NULL) {
+        struct launch *next = spare->next;
+        free(spare);
+        spare = next;
+    }
+}
 
 static bool is_left_out(enum grove_layer layer) {
-    return (layout.plan.skip >> layer & 1) != 0;
+    return (layout->plan.skip >> layer & 1) != 0;
 }
 
 /* ---- the parts ---- */
 
 /* Layers that do not work here and that the installation lists as optional are not even tried. */
 static int part_layers(struct container *container, const struct machine_start *start) {
-    struct plan *plan = &layout.plan;
+    struct plan *plan = &layout->plan;
     uint32_t flags = start->spec->flags;
     plan->skip = (linux_machine->options.optional_layers & ~linux_machine->layers_enforced) | container_left_out();
     plan->is_open = (flags & GROVE_SPEC_LEARN) != 0 || is_left_out(GROVE_LAYER_FILE_VIEW);
@@ -58,25 +95,25 @@ static int part_cgroup(struct container *container, const struct machine_start *
     int result = GROVE_OK;
     (void)start;
     for (unsigned i = 0; i < PLAN_CGROUPS_MAX; i++)
-        layout.plan.cgroups[i] = -1;
+        layout->plan.cgroups[i] = -1;
     if (is_left_out(GROVE_LAYER_CGROUP))
         return GROVE_OK;
     if (container->cgroup == NULL) {
         result = cgroup_create(container->index, &container->cgroup);
         if (result == GROVE_OK)
-            result = cgroup_budget(container->cgroup, &container->budget, &layout.error);
+            result = cgroup_budget(container->cgroup, &container->budget, &layout->error);
     }
     if (result == GROVE_OK) {
-        cgroup_join_descriptors(container->cgroup, layout.plan.cgroups);
-        for (unsigned i = 0; i < PLAN_CGROUPS_MAX && layout.plan.cgroups[i] >= 0; i++)
-            streams_keep(&layout.child, layout.plan.cgroups[i]);
+        cgroup_join_descriptors(container->cgroup, layout->plan.cgroups);
+        for (unsigned i = 0; i < PLAN_CGROUPS_MAX && layout->plan.cgroups[i] >= 0; i++)
+            streams_keep(&layout->child, layout->plan.cgroups[i]);
         container->memory_kills = cgroup_memory_kills(container->cgroup);
     }
     return result;
 }
 
 static int part_namespaces(struct container *container, const struct machine_start *start) {
-    struct plan *plan = &layout.plan;
+    struct plan *plan = &layout->plan;
     (void)container;
     plan->namespaces_network = container_shared.network_namespace;
     plan->namespaces_mount = container_shared.bare_namespace;
@@ -89,7 +126,7 @@ static int part_namespaces(struct container *container, const struct machine_sta
 }
 
 static int part_view(struct container *container, const struct machine_start *start) {
-    struct plan *plan = &layout.plan;
+    struct plan *plan = &layout->plan;
     const struct grove_budget *budget = &container->budget;
     uint64_t bytes = budget->scratch_bytes != 0 ? budget->scratch_bytes : UINT64_C(16) << 20;
     uint64_t files = budget->scratch_files != 0 ? budget->scratch_files : 4096;
@@ -99,7 +136,7 @@ static int part_view(struct container *container, const struct machine_start *st
     plan->directory = start->spec->directory.length_bytes != 0 ? grove_spec_text(start->spec, start->spec->directory) : NULL;
     if (plan->is_open)
         return GROVE_OK;
-    int result = view_open(container, plan, &layout.error);
+    int result = view_open(container, plan, &layout->error);
     if (result == GROVE_OK && plan->root_tree >= 0) {
         /* The whole host was granted: it brings its own system files. */
         plan->namespaces_mount = container_shared.bare_namespace;
@@ -109,14 +146,14 @@ static int part_view(struct container *container, const struct machine_start *st
 }
 
 static int part_landlock(struct container *container, const struct machine_start *start) {
-    struct plan *plan = &layout.plan;
+    struct plan *plan = &layout->plan;
     (void)container;
     if ((start->spec->flags & GROVE_SPEC_LEARN) != 0 || is_left_out(GROVE_LAYER_LANDLOCK))
         return GROVE_OK;
     plan->landlock_rights = container_shared.landlock_rights;
     plan->landlock_scopes = container_shared.landlock_scopes;
     plan->landlock_attribute_bytes = container_shared.landlock_attribute_bytes;
-    layout.error = ENOSYS;
+    layout->error = ENOSYS;
     return plan->landlock_rights == 0 ? GROVE_LAYER_MISSING : GROVE_OK;
 }
 
@@ -124,23 +161,23 @@ static int part_filter(struct container *container, const struct machine_start *
     (void)container;
     if (is_left_out(GROVE_LAYER_SECCOMP))
         return GROVE_OK;
-    return filter_get(start->spec, &layout.plan.filter, &layout.plan.has_listener);
+    return filter_get(start->spec, &layout->plan.filter, &layout->plan.has_listener);
 }
 
 static int part_limits(struct container *container, const struct machine_start *start) {
     (void)start;
-    limits_plan(container, &layout.plan);
+    limits_plan(container, &layout->plan);
     return GROVE_OK;
 }
 
 static int part_schedule(struct container *container, const struct machine_start *start) {
     (void)start;
-    layout.plan.has_schedule = schedule_plan(&container->schedule, &layout.plan.schedule);
+    layout->plan.has_schedule = schedule_plan(&container->schedule, &layout->plan.schedule);
     return GROVE_OK;
 }
 
 static int part_streams(struct container *container, const struct machine_start *start) {
-    return streams_open(container, start, &layout.plan);
+    return streams_open(container, start, &layout->plan);
 }
 
 static int part_sockets(struct container *container, const struct machine_start *start) {
@@ -148,61 +185,61 @@ static int part_sockets(struct container *container, const struct machine_start 
     if (result < 0)
         return result;
     if ((start->spec->flags & GROVE_SPEC_NATIVE) != 0) {
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, layout.port_ends) < 0)
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, layout->port_ends) < 0)
             return GROVE_NO_DESCRIPTORS;
-        layout.plan.descriptors[layout.plan.descriptor_count++] = layout.port_ends[1];
-        streams_keep(&layout.child, layout.port_ends[1]);
+        layout->plan.descriptors[layout->plan.descriptor_count++] = layout->port_ends[1];
+        streams_keep(&layout->child, layout->port_ends[1]);
     }
-    layout.error = -listen_open(start->spec, &layout.plan, &layout.child);
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, layout.report_ends) < 0)
+    layout->error = -listen_open(start->spec, &layout->plan, &layout->child);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, layout->report_ends) < 0)
         return GROVE_NO_DESCRIPTORS;
-    layout.plan.report = layout.report_ends[1];
-    streams_keep(&layout.child, layout.report_ends[1]);
-    return layout.error != 0 ? GROVE_LAYER_MISSING : GROVE_OK;
+    layout->plan.report = layout->report_ends[1];
+    streams_keep(&layout->child, layout->report_ends[1]);
+    return layout->error != 0 ? GROVE_LAYER_MISSING : GROVE_OK;
 }
 
 static unsigned program_environment(const struct container *container, const struct grove_spec *spec) {
     unsigned count = 0;
     for (uint32_t i = 0; i < spec->environment.count; i++)
-        layout.environment[count++] = grove_spec_environment(spec, i);
+        layout->environment[count++] = grove_spec_environment(spec, i);
     if (container->notify >= 0)
-        layout.environment[count++] = "NOTIFY_SOCKET=/run/notify";
+        layout->environment[count++] = "NOTIFY_SOCKET=/run/notify";
     if ((spec->flags & GROVE_SPEC_LISTEN_FDS) != 0) {
-        (void)snprintf(layout.listen_text, sizeof layout.listen_text, "LISTEN_FDS=%u", layout.plan.descriptor_count);
-        layout.environment[count++] = layout.listen_text;
+        (void)snprintf(layout->listen_text, sizeof layout->listen_text, "LISTEN_FDS=%u", layout->plan.descriptor_count);
+        layout->environment[count++] = layout->listen_text;
         /* In a new process namespace the small init is 1 and its first child 2. */
-        layout.environment[count++] = "LISTEN_PID=2";
+        layout->environment[count++] = "LISTEN_PID=2";
     }
-    layout.environment[count] = NULL;
+    layout->environment[count] = NULL;
     return count;
 }
 
 static void program_name(const struct grove_spec *spec) {
-    (void)snprintf(layout.host_name, sizeof layout.host_name, "%s", grove_spec_text(spec, spec->name));
-    layout.plan.host_name = layout.host_name;
+    (void)snprintf(layout->host_name, sizeof layout->host_name, "%s", grove_spec_text(spec, spec->name));
+    layout->plan.host_name = layout->host_name;
 }
 
 static int part_program(struct container *container, const struct machine_start *start) {
-    struct plan *plan = &layout.plan;
+    struct plan *plan = &layout->plan;
     unsigned count = 0;
     plan->executable = grove_spec_text(start->spec, start->spec->executable);
     plan->init = -1;
     if ((start->spec->flags & GROVE_SPEC_NATIVE) == 0) {
         plan->init = container_shared.init;
-        (void)snprintf(layout.report_text, sizeof layout.report_text, "%d", plan->report);
-        layout.arguments[count++] = "grove-init";
-        layout.arguments[count++] = layout.report_text;
-        layout.arguments[count++] = plan->executable;
+        (void)snprintf(layout->report_text, sizeof layout->report_text, "%d", plan->report);
+        layout->arguments[count++] = "grove-init";
+        layout->arguments[count++] = layout->report_text;
+        layout->arguments[count++] = plan->executable;
     }
     for (uint32_t i = 0; i < start->spec->arguments.count; i++)
-        layout.arguments[count++] = grove_spec_argument(start->spec, i);
+        layout->arguments[count++] = grove_spec_argument(start->spec, i);
     if (start->spec->arguments.count == 0)
-        layout.arguments[count++] = plan->executable;
-    layout.arguments[count] = NULL;
+        layout->arguments[count++] = plan->executable;
+    layout->arguments[count] = NULL;
     (void)program_environment(container, start->spec);
     program_name(start->spec);
-    plan->arguments = layout.arguments;
-    plan->environment = layout.environment;
+    plan->arguments = layout->arguments;
+    plan->environment = layout->environment;
     return GROVE_OK;
 }
 
@@ -215,17 +252,23 @@ static uint64_t clone_flags(void) {
     } table[] = {{GROVE_LAYER_PID_NAMESPACE, CLONE_NEWPID},
                  {GROVE_LAYER_IPC_NAMESPACE, CLONE_NEWIPC},
                  {GROVE_LAYER_UTS_NAMESPACE, CLONE_NEWUTS}};
-    uint64_t flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
+    uint64_t flags = CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
     for (unsigned i = 0; i < sizeof table / sizeof *table; i++)
         if (!is_left_out(table[i].layer))
             flags |= table[i].flag;
     return flags;
 }
 
+/* See raw/PROCESSOR/clone.S. */
+extern long raw_clone3(struct clone_args *arguments, size_t size_bytes, void (*run)(const struct plan *plan),
+                       const struct plan *plan);
+
 /* exit_signal stays 0: the descriptor tells of the end, and nobody's wait for other children takes it away. */
 static int part_clone(struct container *container, const struct machine_start *start) {
     int descriptor = -1, group = -1;
     struct clone_args arguments = {.flags = clone_flags(), .pidfd = (uintptr_t)&descriptor};
+    arguments.stack = (uintptr_t)layout->stack;
+    arguments.stack_size = sizeof layout->stack;
     (void)start;
     if (container->cgroup != NULL && !is_left_out(GROVE_LAYER_CGROUP))
         group = cgroup_clone_descriptor(container->cgroup);
@@ -233,13 +276,12 @@ static int part_clone(struct container *container, const struct machine_start *s
         arguments.flags |= CLONE_INTO_CGROUP;
         arguments.cgroup = (__u64)group;
     }
-    long process = syscall(SYS_clone3, &arguments, sizeof arguments);
-    if (process == 0)
-        child_run(&layout.plan);
+    long process = raw_clone3(&arguments, sizeof arguments, child_run, &layout->plan);
     if (process < 0) {
-        layout.error = errno;
-        return errno == EAGAIN || errno == ENOMEM ? GROVE_NO_MEMORY : GROVE_LAYER_MISSING;
+        layout->error = (int)-process;
+        return process == -EAGAIN || process == -ENOMEM ? GROVE_NO_MEMORY : GROVE_LAYER_MISSING;
     }
+    container->launch = layout;
     container->process = (pid_t)process;
     container->process_descriptor = descriptor;
     recovery_note(container->index, container->process);
@@ -259,23 +301,23 @@ static const struct {
 };
 
 static void layout_clear(void) {
-    (void)memset(&layout.plan, 0, offsetof(struct plan, mounts));
-    layout.plan.mount_count = layout.plan.limit_count = layout.plan.descriptor_count = 0;
-    layout.plan.landlock_rights = layout.plan.landlock_scopes = 0;
-    layout.plan.filter = (struct sock_fprog){0};
-    layout.plan.has_listener = layout.plan.has_schedule = false;
-    layout.child.own_count = 0;
-    layout.error = 0;
-    layout.report_ends[0] = layout.report_ends[1] = layout.port_ends[0] = layout.port_ends[1] = -1;
+    (void)memset(&layout->plan, 0, offsetof(struct plan, mounts));
+    layout->plan.mount_count = layout->plan.limit_count = layout->plan.descriptor_count = 0;
+    layout->plan.landlock_rights = layout->plan.landlock_scopes = 0;
+    layout->plan.filter = (struct sock_fprog){0};
+    layout->plan.has_listener = layout->plan.has_schedule = false;
+    layout->child.own_count = 0;
+    layout->error = 0;
+    layout->report_ends[0] = layout->report_ends[1] = layout->port_ends[0] = layout->port_ends[1] = -1;
 }
 
 /* The parent's side of what was opened, when nothing came of it. */
 static void layout_abandon(struct container *container) {
     notify_close(container);
-    if (layout.report_ends[0] >= 0)
-        (void)close(layout.report_ends[0]);
-    if (layout.port_ends[0] >= 0)
-        (void)close(layout.port_ends[0]);
+    if (layout->report_ends[0] >= 0)
+        (void)close(layout->report_ends[0]);
+    if (layout->port_ends[0] >= 0)
+        (void)close(layout->port_ends[0]);
     container->phase = CONTAINER_IDLE;
 }
 
@@ -302,18 +344,20 @@ static int start_failed(struct container *container, enum grove_layer layer, int
     layout_abandon(container);
     container->failed_layer = layer;
     container->failed_status = status;
-    container->failed_error = layout.error;
+    container->failed_error = layout->error;
+    container->launch = layout;
+    launch_release(container);
     container->phase = CONTAINER_STARTING;
     return loop_at(linux_machine->loop, machine_clock_ns(), fail_later, container, &container->failure_timer);
 }
 
 static int start_follow(struct container *container, const struct machine_start *start) {
     int result = GROVE_OK;
-    container->report = layout.report_ends[0];
-    layout.report_ends[0] = -1;
+    container->report = layout->report_ends[0];
+    layout->report_ends[0] = -1;
     if ((start->spec->flags & GROVE_SPEC_NATIVE) != 0) {
-        result = port_open(container->index, layout.port_ends[0]);
-        layout.port_ends[0] = -1;
+        result = port_open(container->index, layout->port_ends[0]);
+        layout->port_ends[0] = -1;
     }
     if (result == GROVE_OK)
         result = life_watch(container);
@@ -331,6 +375,8 @@ int machine_container_start(const struct machine_start *start) {
     enum grove_layer layer = GROVE_LAYER_NONE;
     if (result == GROVE_OK && container->phase != CONTAINER_IDLE)
         result = GROVE_WRONG_STATE;
+    if (result == GROVE_OK)
+        result = launch_take();
     if (result < 0) {
         for (unsigned i = 0; i < 3; i++)
             if (start->streams[i] != MACHINE_OBJECT_NONE)
@@ -342,13 +388,13 @@ int machine_container_start(const struct machine_start *start) {
     layout_clear();
     for (unsigned i = 0; i < 3; i++)
         if (start->streams[i] != MACHINE_OBJECT_NONE)
-            streams_keep(&layout.child, start->streams[i]);
+            streams_keep(&layout->child, start->streams[i]);
     for (unsigned i = 0; i < sizeof parts / sizeof *parts && result == GROVE_OK; i++) {
         layer = parts[i].layer;
         result = parts[i].run(container, start);
     }
-    view_close(&layout.plan);
-    streams_close_child(&layout.child);
+    view_close(&layout->plan);
+    streams_close_child(&layout->child);
     if (result == GROVE_OK)
         return start_follow(container, start);
     return start_failed(container, layer, result);

@@ -266,8 +266,8 @@ int view_open(struct container *container, struct plan *plan, int *error) {
     return GROVE_OK;
 }
 
-void view_close(struct plan *plan) {
+/* The child has descriptors of its own, and reads the plan at this moment: it stays as it is. */
+void view_close(const struct plan *plan) {
     for (unsigned i = 0; i < plan->mount_count; i++)
         (void)close(plan->mounts[i].tree);
-    plan->mount_count = 0;
 }
