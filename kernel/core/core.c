@@ -89,17 +89,20 @@ static void lay_out_logs(struct layout *layout, struct core *core, const struct 
     /* One place for each timer there is, position 0 unused: containers, waiting requests, boot and shut-down. */
     struct timer **heap = take_part(layout, ((size_t)limits->containers + limits->pending + 3) * sizeof(*heap));
     uint64_t *learned = take_part(layout, LEARNED_SLOTS * sizeof(*learned));
+    uint64_t *spec_buffer = take_part(layout, GROVE_SPEC_BYTES_MAX);
     if (layout->base == NULL)
         return;
     audit_init(&core->audit, records, limits->audit, audit);
     core->trace = (struct trace_log){.records = trace, .next = 1};
     core->timers.heap = heap;
     core->learned = learned;
+    core->spec_buffer = spec_buffer;
 }
 
-static size_t lay_out(struct core *core, const struct core_limits *given, uint64_t next_audit) {
+/* With `base` NULL the parts of `core` are not set: it only serves to add up. */
+static size_t lay_out(struct core *core, void *base, const struct core_limits *given, uint64_t next_audit) {
     struct core_limits limits = complete(given);
-    struct layout layout = {.base = (uint8_t *)core};
+    struct layout layout = {.base = base};
     take_part(&layout, sizeof(*core));
     lay_out_pools(&layout, core, &limits);
     lay_out_heaps(&layout, core, &limits);
@@ -108,7 +111,8 @@ static size_t lay_out(struct core *core, const struct core_limits *given, uint64
 }
 
 size_t core_bytes(const struct core_limits *limits) {
-    return lay_out(NULL, limits, 0);
+    struct core measured;
+    return lay_out(&measured, NULL, limits, 0);
 }
 
 static int make_root_project(struct core *core) {
@@ -127,7 +131,7 @@ int core_create(void *memory, const struct core_limits *limits, uint64_t boot_id
     core->boot_id = boot_id;
     core->boot_ns = machine_clock_ns();
     machine_random(core->key, sizeof(core->key));
-    lay_out(core, limits, next_audit);
+    lay_out(core, core, limits, next_audit);
     list_init(&core->work);
     list_init(&core->condemned);
     core->table_max = at_least(core->capabilities.capacity / 8, 64);

@@ -44,7 +44,7 @@ struct core {
     struct timer shut_down_timer;
 
     uint64_t *learned; /* LEARNED_SLOTS hashes of what was told already; 0: free */
-    uint64_t spec_buffer[GROVE_SPEC_BYTES_MAX / 8]; /* a spec on its way in, before it is checked */
+    uint64_t *spec_buffer; /* GROVE_SPEC_BYTES_MAX: a spec on its way in, before it is checked */
 };
 
 /* An instance is gone. If it was init's, the next one is started, sooner or later. */
