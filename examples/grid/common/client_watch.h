@@ -10,7 +10,6 @@ struct client_watch {
     struct modbus_client client;
     int descriptor; /* watched now, -1: none */
     short events;
-    uint64_t connect; /* the connection it belongs to: numbers of descriptors come again */
     void (*changed)(struct client_watch *watch); /* the client's state may have changed; may be NULL */
     void *context;
 };

@@ -25,6 +25,8 @@ void modbus_client_init(struct modbus_client *client, const struct config_device
 static void client_drop(struct modbus_client *client, int status, uint64_t now_ns)
 {
     bool was_waiting = client->state == MODBUS_WAITING;
+    if (client->descriptor >= 0 && client->on_close != NULL)
+        client->on_close(client);
     if (client->descriptor >= 0)
         close(client->descriptor);
     client->descriptor = -1;
@@ -60,7 +62,6 @@ static void client_connect(struct modbus_client *client, uint64_t now_ns)
         client_drop(client, GROVE_CLOSED, now_ns);
         return;
     }
-    client->opens++;
     client->state = MODBUS_CONNECTING;
     client->events = POLLOUT;
     client->due_ns = now_ns + CONNECT_TIMEOUT_NS;

@@ -1,7 +1,7 @@
 /*
  * A Modbus/TCP client that never blocks: one connection to one device, one request at a time.
  *
- * The owner watches `descriptor` for `events` in its own loop, calls modbus_client_ready when they come, and
+ * The owner watches `descriptor` for `events` in its own loop (and stops in on_close), calls modbus_client_ready when they come, and
  * modbus_client_tick now and then (each poll cycle) for what time brings: a missing answer, the next attempt to connect.
  * A device that is not there costs no more than those attempts, which back off from 10 ms to 2 s.
  *
@@ -30,7 +30,8 @@ struct modbus_client {
     short events;       /* of poll.h, to watch the descriptor for */
     uint64_t due_ns;    /* ABSENT: next attempt; else: when to give up */
     uint64_t backoff_ns;
-    uint64_t opens;     /* sockets opened so far */
+    void (*on_close)(struct modbus_client *client); /* before the descriptor is closed; may be NULL */
+    void *owner;        /* for on_close */
     struct modbus_request request;
     modbus_done *done;
     void *context;
