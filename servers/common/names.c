@@ -24,7 +24,7 @@ static bool is_token_character(char character) {
            (character >= '0' && character <= '9') || character == '_' || character == '-';
 }
 
-bool name_is_valid(const struct grove_name *name) {
+bool service_name_is_valid(const struct grove_name *name) {
     if (!text_is_terminated(name->text, sizeof name->text))
         return false;
     bool token_is_empty = true;

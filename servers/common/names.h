@@ -9,7 +9,7 @@
 #include "grove/abi/port.h"
 
 /* Is the field terminated, and a name of tokens of [A-Za-z0-9_-] between single dots? An empty one is not. */
-bool name_is_valid(const struct grove_name *name);
+bool service_name_is_valid(const struct grove_name *name);
 /* Copy a text into a field, cut to fit and zero-filled. */
 void name_set(struct grove_name *name, const char *text);
 /* Shell-like: "*" is any run of characters, "?" any one. Takes time proportional to pattern x text at most. */

@@ -12,7 +12,7 @@
 static bool valid(const char *text) {
     struct grove_name name;
     name_set(&name, text);
-    return name_is_valid(&name);
+    return service_name_is_valid(&name);
 }
 
 static void names_are_tokens_between_single_dots(void **state) {
@@ -29,7 +29,7 @@ static void names_are_tokens_between_single_dots(void **state) {
     assert_false(valid("a b"));
     struct grove_name unterminated;
     memset(&unterminated, 'a', sizeof unterminated);
-    assert_false(name_is_valid(&unterminated));
+    assert_false(service_name_is_valid(&unterminated));
 }
 
 static void long_texts_are_cut_and_terminated(void **state) {

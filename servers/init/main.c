@@ -85,7 +85,7 @@ static int on_restart(struct grove_request *request, void *context) {
         return status;
     if (grove_request_client_ring(request) == 2)
         return grove_fail(request, GROVE_DENIED, "only shells and system services restart system services");
-    struct unit *unit = name_is_valid(&asked.service) ? boot_find(init, asked.service.text) : NULL;
+    struct unit *unit = service_name_is_valid(&asked.service) ? boot_find(init, asked.service.text) : NULL;
     if (unit == NULL)
         return grove_fail(request, GROVE_NOT_FOUND, "init knows no system service of that name; `grove ps` lists them");
     unit_restart(unit);

@@ -71,7 +71,7 @@ static int on_attach(struct grove_request *request, void *context) {
     if (grove_request_bytes(request) < sizeof told)
         return grove_fail(request, GROVE_INVALID, "the message is too short");
     memcpy(&told, grove_request_data(request), sizeof told);
-    if (told.version != LOG_PROTOCOL_VERSION || !name_is_valid(&told.name))
+    if (told.version != LOG_PROTOCOL_VERSION || !service_name_is_valid(&told.name))
         return grove_fail(request, GROVE_INVALID, "the message is malformed");
     attach(context, told.name.text);
     return 0;

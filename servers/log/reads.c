@@ -117,7 +117,7 @@ static int check(struct grove_request *request, struct log_read *wanted) {
     if (wanted->version != LOG_PROTOCOL_VERSION)
         return grove_fail(request, GROVE_VERSION, "the log service speaks version %u of its protocol, not %u",
                           LOG_PROTOCOL_VERSION, wanted->version);
-    if (!name_is_valid(&wanted->name))
+    if (!service_name_is_valid(&wanted->name))
         return grove_fail(request, GROVE_INVALID, "that is no full name of a service: write project.service");
     if (grove_request_client_ring(request) == 2 && strcmp(grove_request_client(request), wanted->name.text) != 0)
         return grove_fail(request, GROVE_DENIED, "%s may read its own log only; shells may read all",

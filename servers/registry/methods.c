@@ -29,7 +29,7 @@ int method_read(struct grove_request *request, void *copy, size_t bytes) {
 }
 
 static bool is_name_or_empty(const struct grove_name *name) {
-    return name->text[0] == '\0' || name_is_valid(name);
+    return name->text[0] == '\0' || service_name_is_valid(name);
 }
 
 int method_target(struct grove_request *request, struct registry_target *target) {
@@ -218,7 +218,7 @@ static int check_place(struct grove_request *request, const struct grove_spec *s
     struct grove_name name;
     const char *text = grove_spec_text(spec, spec->name);
     name_set(&name, text);
-    if (!name_is_valid(&name) || strcmp(name.text, text) != 0 || strchr(text, '.') == NULL)
+    if (!service_name_is_valid(&name) || strcmp(name.text, text) != 0 || strchr(text, '.') == NULL)
         return grove_fail(request, GROVE_INVALID, "'%s' is no full name of a service: write project.service", text);
     if (strncmp(text, "system.", 7) == 0)
         return grove_fail(request, GROVE_DENIED, "%s is in the project of the system services, which init starts; "

@@ -9,7 +9,7 @@
 
 static const struct command_option options[] = {
     {"project", 'p', "NAME", "only services of this project"},
-    {"state", 's', "STATE", "only services in this state: registered, waiting, starting, ready, stopping, stopped, "
+    {"in", 'i', "STATE", "only services in this state: registered, waiting, starting, ready, stopping, stopped, "
                             "failed or given-up"},
     {0},
 };
@@ -28,7 +28,7 @@ static int add_row(const struct registry_record *record, void *context) {
 }
 
 static int read_state(const struct invocation *invocation, uint32_t *states) {
-    const char *wanted = command_value(invocation, "state");
+    const char *wanted = command_value(invocation, "in");
     *states = 0;
     if (wanted == NULL)
         return 0;
@@ -88,7 +88,7 @@ const struct command command_ps = {
                    "and, where something went wrong, the reason.",
     .examples = "  grove ps                     all services\n"
                 "  grove ps -p grid             those of one project\n"
-                "  grove ps -s failed --json    what failed, for a program",
+                "  grove ps --in failed --json   what failed, for a program",
     .options = options,
     .run = run,
 };

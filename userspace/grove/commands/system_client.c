@@ -222,7 +222,7 @@ int system_name(const struct invocation *invocation, const char *text, struct gr
     struct search search = {.count = 0};
     struct registry_query query = {.version = REGISTRY_PROTOCOL_VERSION};
     name_set(&typed, text);
-    if (!name_is_valid(&typed) || strlen(text) > GROVE_NAME_MAX)
+    if (!service_name_is_valid(&typed) || strlen(text) > GROVE_NAME_MAX)
         return command_misused(invocation, "\"%s\" is no name of a service; it is written project.service", text);
     if (strchr(text, '.') != NULL) {
         *name = typed;
