@@ -19,6 +19,6 @@ bool arena_is_exhausted(const struct arena *arena);
 #define ARENA_PIECE_MAX (4u << 20)
 void *arena_take(struct arena *arena, size_t size_bytes);
 char *arena_copy(struct arena *arena, const char *text, size_t length_bytes);
-char *arena_format(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *arena_format(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3), nonnull));
 
 #endif
