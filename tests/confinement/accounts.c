@@ -1,0 +1,83 @@
+/*
+ * What a system test must leave as it found it: descriptors of this process, mounts and processes of the machine that
+ * are Grove's, control groups of ours.
+ */
+#include "tests/confinement/harness.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static unsigned count_entries(const char *folder) {
+    unsigned count = 0;
+    DIR *entries = opendir(folder);
+    while (entries != NULL && readdir(entries) != NULL)
+        count++;
+    if (entries != NULL)
+        (void)closedir(entries);
+    return count;
+}
+
+static unsigned count_lines(const char *path) {
+    unsigned count = 0;
+    int byte;
+    FILE *file = fopen(path, "re");
+    while (file != NULL && (byte = fgetc(file)) != EOF)
+        count += byte == '\n';
+    if (file != NULL)
+        (void)fclose(file);
+    return count;
+}
+
+/* Children of this process, zombies included. */
+static unsigned count_children(void) {
+    char path[64];
+    unsigned count = 0;
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    FILE *file = fopen(path, "re");
+    int child;
+    while (file != NULL && fscanf(file, "%d", &child) == 1)
+        count++;
+    if (file != NULL)
+        (void)fclose(file);
+    return count;
+}
+
+/* Groups below grove-BOOTID of this machine record, in any hierarchy. */
+static unsigned count_groups(const char *folder, unsigned depth) {
+    char below[600], own[40];
+    unsigned count = 0;
+    struct dirent *entry;
+    struct stat status;
+    DIR *entries = depth > 8 ? NULL : opendir(folder);
+    (void)snprintf(own, sizeof own, "grove-%016llx", (unsigned long long)linux_machine->boot_id);
+    while (entries != NULL && (entry = readdir(entries)) != NULL) {
+        if (entry->d_name[0] == '.' || snprintf(below, sizeof below, "%s/%s", folder, entry->d_name) >= (int)sizeof below ||
+            lstat(below, &status) < 0 || !S_ISDIR(status.st_mode))
+            continue;
+        count += strcmp(entry->d_name, own) == 0;
+        count += count_groups(below, depth + 1);
+    }
+    if (entries != NULL)
+        (void)closedir(entries);
+    return count;
+}
+
+struct accounts accounts_take(void) {
+    return (struct accounts){.descriptors = count_entries("/proc/self/fd"),
+                             .mounts = count_lines("/proc/self/mountinfo"),
+                             .cgroups = count_groups("/sys/fs/cgroup", 0),
+                             .processes = count_children()};
+}
+
+bool accounts_match(const struct accounts *before, const struct accounts *after) {
+    if (memcmp(before, after, sizeof *before) == 0)
+        return true;
+    (void)fprintf(stderr, "left behind: descriptors %u -> %u, mounts %u -> %u, control groups %u -> %u, processes %u -> %u\n",
+                  before->descriptors, after->descriptors, before->mounts, after->mounts, before->cgroups, after->cgroups,
+                  before->processes, after->processes);
+    return false;
+}
