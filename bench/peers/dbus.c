@@ -76,6 +76,7 @@ static void call(void *client, const void *data, size_t bytes) {
 
 int main(int argc, char **argv) {
     /* No one-way figure: the bus drops or refuses floods by its own quota, which is no fair comparison. */
-    static const struct peer peer = {"dbus", serve, dial, call, NULL, 1 << 20};
+    static const struct peer peer = {
+        .name = "dbus", .serve = serve, .dial = dial, .call = call, .send = NULL, .largest_bytes = 1 << 20};
     return peer_main(&peer, argc, argv);
 }

@@ -128,6 +128,7 @@ static void call(void *client, const void *data, size_t bytes) {
 }
 
 int main(int argc, char **argv) {
-    static const struct peer peer = {"nats", serve, dial, call, send_one, 1 << 20};
+    static const struct peer peer = {
+        .name = "nats", .serve = serve, .dial = dial, .call = call, .send = send_one, .largest_bytes = 1 << 20};
     return peer_main(&peer, argc, argv);
 }

@@ -56,6 +56,7 @@ static void call(void *client, const void *data, size_t bytes) {
 }
 
 int main(int argc, char **argv) {
-    static const struct peer peer = {"nng", serve, dial, call, send_one, 1 << 20};
+    static const struct peer peer = {
+        .name = "nng", .serve = serve, .dial = dial, .call = call, .send = send_one, .largest_bytes = 1 << 20};
     return peer_main(&peer, argc, argv);
 }

@@ -68,7 +68,8 @@ static void send_one(void *client, const void *data, size_t bytes) {
 }
 
 int main(int argc, char **argv) {
-    static const struct peer peer = {"pipe", serve, dial, call, send_one, 1 << 20};
+    static const struct peer peer = {
+        .name = "pipe", .serve = serve, .dial = dial, .call = call, .send = send_one, .largest_bytes = 1 << 20};
     if (pipe(to_server) < 0 || pipe(to_client) < 0) {
         peer_fail("pipe");
     }
