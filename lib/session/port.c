@@ -108,20 +108,20 @@ int session_post_handle(struct grove_session *session, enum grove_operation oper
 
 /* ---- in ---- */
 
+/* Linux delivers all descriptors of a packet in one control message. */
 static void collect_objects(struct msghdr *header, struct packet *packet) {
     packet->object_count = 0;
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part != NULL; part = CMSG_NXTHDR(header, part)) {
-        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
-            continue;
-        size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count; i++) {
-            int object;
-            memcpy(&object, CMSG_DATA(part) + i * sizeof(int), sizeof object);
-            if (packet->object_count < GROVE_PORT_OBJECTS)
-                packet->objects[packet->object_count++] = object;
-            else
-                close(object);
-        }
+    struct cmsghdr *part = CMSG_FIRSTHDR(header);
+    if (part == NULL || part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
+        return;
+    size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; i++) {
+        int object;
+        memcpy(&object, CMSG_DATA(part) + i * sizeof(int), sizeof object);
+        if (packet->object_count < GROVE_PORT_OBJECTS)
+            packet->objects[packet->object_count++] = object;
+        else
+            close(object);
     }
 }
 
