@@ -1,0 +1,185 @@
+/*
+ * grove top: what each service uses, now.
+ */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "userspace/grove/commands/system_client.h"
+
+static const struct command_option options[] = {
+    {"once", '1', NULL, "one table, measured over one interval, and the end"},
+    {"interval", 'i', "TIME", "time between two tables (1s)"},
+    {"sort", 's', "COLUMN", "by processor, memory or name (processor)"},
+    {"number", 'n', "COUNT", "show only the first COUNT services"},
+    {0},
+};
+
+struct sample {
+    grove_object_id id;
+    uint64_t processor_ns;
+};
+struct samples {
+    struct sample *list;
+    unsigned count, size;
+    uint64_t time_ns;
+};
+
+static void remember(struct samples *samples, const struct grove_container_record *record) {
+    if (samples->count == samples->size) {
+        unsigned size = samples->size == 0 ? 256 : 2 * samples->size;
+        struct sample *grown = realloc(samples->list, size * sizeof *grown);
+        if (grown == NULL)
+            return;
+        samples->list = grown;
+        samples->size = size;
+    }
+    samples->list[samples->count++] = (struct sample){.id = record->id, .processor_ns = record->usage.processor_ns};
+}
+
+/* Containers come in the same order each time, so the search begins where the last one ended. */
+static uint64_t before(const struct samples *samples, const struct grove_container_record *record, unsigned *cursor) {
+    for (unsigned step = 0; step < samples->count; step++) {
+        unsigned index = (*cursor + step) % samples->count;
+        if (samples->list[index].id == record->id) {
+            *cursor = index + 1;
+            return samples->list[index].processor_ns;
+        }
+    }
+    return record->usage.processor_ns; /* new since then */
+}
+
+static json_t *row_of(const struct grove_container_record *record, uint64_t used_ns, uint64_t span_ns) {
+    uint64_t share_ppm = span_ns == 0 ? 0 : (uint64_t)((double)used_ns * 1e6 / (double)span_ns);
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:i}", "name", record->name.text, "processor_ppm",
+                     (json_int_t)share_ppm, "processor_ns", (json_int_t)record->usage.processor_ns, "memory_bytes",
+                     (json_int_t)record->usage.memory_bytes, "memory_peak_bytes",
+                     (json_int_t)record->usage.memory_peak_bytes, "shared_bytes", (json_int_t)record->usage.shared_bytes,
+                     "processes", (json_int_t)record->usage.processes, "process", (int)record->process);
+}
+
+static int measure(const struct invocation *invocation, struct samples *old, struct samples *new, json_t *rows) {
+    struct grove_session *session;
+    struct grove_container_record record;
+    uint32_t cursor = 0;
+    unsigned place = 0;
+    int result, status = command_connect(invocation, &session);
+    if (status != 0)
+        return status;
+    new->count = 0;
+    new->time_ns = grove_now_ns();
+    while ((result = grove_container_next(session, &cursor, &record)) == 0) {
+        if (record.ring == 3 || record.process == 0)
+            continue;
+        remember(new, &record);
+        (void)json_array_append_new(rows, row_of(&record, record.usage.processor_ns - before(old, &record, &place),
+                                                 new->time_ns - old->time_ns));
+    }
+    return result == GROVE_NOT_FOUND ? 0 : command_fail_library(invocation, "the kernel does not say what runs");
+}
+
+/* ---- order ---- */
+
+static const char *sort_member;
+
+static int compare(const void *a, const void *b) {
+    json_t *one = *(json_t *const *)a, *other = *(json_t *const *)b;
+    if (strcmp(sort_member, "name") != 0) {
+        json_int_t left = json_integer_value(json_object_get(one, sort_member));
+        json_int_t right = json_integer_value(json_object_get(other, sort_member));
+        if (left != right)
+            return left > right ? -1 : 1;
+    }
+    return strcmp(json_string_value(json_object_get(one, "name")), json_string_value(json_object_get(other, "name")));
+}
+
+static json_t *sorted(json_t *rows, uint64_t most) {
+    size_t count = json_array_size(rows);
+    json_t **list = calloc(count + 1, sizeof(json_t *));
+    json_t *result = json_array();
+    for (size_t index = 0; list != NULL && index < count; index++)
+        list[index] = json_array_get(rows, index);
+    if (list != NULL)
+        qsort(list, count, sizeof(json_t *), compare);
+    for (size_t index = 0; list != NULL && index < count && index < most; index++)
+        (void)json_array_append(result, list[index]);
+    free(list);
+    json_decref(rows);
+    return result;
+}
+
+static int read_sort(const struct invocation *invocation) {
+    const char *text = command_value(invocation, "sort");
+    sort_member = "processor_ppm";
+    if (text == NULL || strcmp(text, "processor") == 0)
+        return 0;
+    sort_member = strcmp(text, "memory") == 0 ? "memory_bytes" : "name";
+    if (strcmp(text, "memory") == 0 || strcmp(text, "name") == 0)
+        return 0;
+    return command_misused(invocation, "\"%s\" is no column to sort by: processor, memory or name", text);
+}
+
+/* ---- the command ---- */
+
+static void show(const struct invocation *invocation, json_t *rows, bool is_live) {
+    static const struct output_column columns[] = {
+        {"NAME", "name", OUTPUT_TEXT},
+        {"CPU", "processor_ppm", OUTPUT_PERCENT},
+        {"TIME", "processor_ns", OUTPUT_DURATION},
+        {"MEMORY", "memory_bytes", OUTPUT_BYTES},
+        {"PEAK", "memory_peak_bytes", OUTPUT_BYTES},
+        {"SHARED", "shared_bytes", OUTPUT_BYTES},
+        {"PROCESSES", "processes", OUTPUT_TEXT},
+        {"PID", "process", OUTPUT_TEXT},
+        {0},
+    };
+    if (invocation->json && is_live) {
+        output_json_line(rows);
+        return;
+    }
+    if (is_live && isatty(STDOUT_FILENO) == 1)
+        printf("\033[H\033[J"); /* home, clear to the end */
+    output_table(invocation, rows, columns, "nothing runs");
+    (void)fflush(stdout);
+}
+
+static int run(struct invocation *invocation) {
+    struct samples samples[2] = {0};
+    uint64_t interval_ns, most;
+    bool once = command_has(invocation, "once") || (invocation->json && !command_has(invocation, "interval"));
+    int status = command_duration(invocation, "interval", GROVE_SECOND, &interval_ns);
+    if (status == 0)
+        status = command_number(invocation, "number", 1, 100000, UINT32_MAX, &most);
+    if (status == 0)
+        status = read_sort(invocation);
+    for (unsigned turn = 0; status == 0; turn++) {
+        json_t *rows = json_array();
+        status = measure(invocation, &samples[turn % 2], &samples[(turn + 1) % 2], rows);
+        if (status == 0 && turn > 0)
+            show(invocation, sorted(rows, most), !once);
+        else
+            json_decref(rows);
+        if (once && turn > 0)
+            break;
+        if (status == 0)
+            (void)poll(NULL, 0, (int)((once && interval_ns > GROVE_SECOND / 5 ? GROVE_SECOND / 5 : interval_ns) /
+                                      GROVE_MILLISECOND));
+    }
+    free(samples[0].list);
+    free(samples[1].list);
+    return status;
+}
+
+const struct command command_top = {
+    .name = "top",
+    .summary = "show what services use, live",
+    .usage = "",
+    .description = "Shows processor, memory and processes of everything that runs, again and again until it is "
+                   "interrupted. With --once, or with --json, it is shown once; with --json and --interval, one line each "
+                   "time.",
+    .examples = "  grove top                 live\n"
+                "  grove top --once --json   for a program",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,219 @@
+/*
+ * grove why: what went wrong with a service, and what would mend it.
+ *
+ * From the kernel's audit log (refusals, ends, failed starts) and the registry (why it is in its state).
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "servers/common/exit_text.h"
+#include "userspace/grove/commands/system_client.h"
+
+static const struct command_option options[] = {
+    {"number", 'n', "COUNT", "show at most COUNT events of each kind, the latest (10)"},
+    {0},
+};
+
+#define EVENTS_MAX 1000u
+
+/* One thing that happened, with how often it happened in a row. */
+struct event {
+    struct grove_audit_record record;
+    unsigned times;
+};
+
+struct history {
+    struct event list[EVENTS_MAX];
+    unsigned count, first; /* a ring */
+};
+
+static struct history refusals, ends;
+
+static bool is_same(const struct grove_audit_record *a, const struct grove_audit_record *b) {
+    return a->event == b->event && a->kind == b->kind && a->length_bytes == b->length_bytes && a->cause == b->cause &&
+           a->detail == b->detail && a->argument_kind == b->argument_kind &&
+           memcmp(&a->argument, &b->argument, sizeof a->argument) == 0;
+}
+
+static void add(struct history *history, const struct grove_audit_record *record, unsigned keep) {
+    for (unsigned index = 0; index < history->count; index++) {
+        struct event *event = &history->list[(history->first + index) % EVENTS_MAX];
+        if (is_same(&event->record, record)) {
+            event->record = *record;
+            event->times++;
+            return;
+        }
+    }
+    if (history->count == keep) {
+        history->first = (history->first + 1) % EVENTS_MAX;
+        history->count--;
+    }
+    history->list[(history->first + history->count++) % EVENTS_MAX] = (struct event){.record = *record, .times = 1};
+}
+
+/* Ends that are no trouble: asked for, or a task that did its work. */
+static bool is_trouble(const struct grove_audit_record *record) {
+    if (record->event == GROVE_AUDIT_START_FAILED || record->event == GROVE_AUDIT_BUDGET)
+        return true;
+    return record->event == GROVE_AUDIT_EXIT && record->cause != GROVE_EXIT_STOPPED &&
+           !exit_is_clean(record->cause, record->detail);
+}
+
+static int read_audit(const struct invocation *invocation, const struct grove_name *name, unsigned keep) {
+    struct grove_session *session;
+    uint64_t sequence = 0;
+    int status = command_connect(invocation, &session);
+    while (status == 0) {
+        struct grove_message message = {.operation = GROVE_REQUEST_AUDIT_READ};
+        message.body.audit_read = (struct grove_audit_read){.sequence = sequence, .name = *name};
+        int result = grove_kernel_request(session, &message, NULL, 0, NULL, NULL, SYSTEM_TIMEOUT_NS);
+        if (result == GROVE_NOT_FOUND)
+            return 0;
+        if (result < 0)
+            return command_fail_library(invocation, "the audit log cannot be read");
+        struct grove_audit_record record;
+        memcpy(&record, message.body.bytes, sizeof record);
+        if (record.event == GROVE_AUDIT_REFUSE || record.event == GROVE_AUDIT_SYSCALL_REFUSED)
+            add(&refusals, &record, keep);
+        else if (is_trouble(&record))
+            add(&ends, &record, keep);
+        sequence = record.sequence + 1;
+    }
+    return status;
+}
+
+/* ---- words ---- */
+
+static void when(uint64_t time_ns, char *text, size_t text_bytes) {
+    time_t seconds = (time_t)(time_ns / GROVE_SECOND);
+    struct tm parts;
+    if (localtime_r(&seconds, &parts) == NULL || strftime(text, text_bytes, "%Y-%m-%d %H:%M:%S", &parts) == 0)
+        text[0] = '\0';
+}
+
+static void end_in_words(const struct grove_audit_record *record, char *text, size_t text_bytes) {
+    if (record->event == GROVE_AUDIT_BUDGET)
+        (void)snprintf(text, text_bytes, "went over its budget");
+    else if (record->event == GROVE_AUDIT_START_FAILED)
+        (void)exit_text(GROVE_EXIT_START_FAILED, record->detail, record->cause, text, text_bytes);
+    else
+        (void)exit_text(record->cause, record->detail, 0, text, text_bytes);
+}
+
+static json_t *events_json(const struct history *history, bool are_refusals) {
+    json_t *list = json_array();
+    for (unsigned index = 0; index < history->count; index++) {
+        const struct event *event = &history->list[(history->first + index) % EVENTS_MAX];
+        char sentence[640] = "", grant[400] = "";
+        if (are_refusals)
+            (void)refusal_explain(&event->record, sentence, sizeof sentence, grant, sizeof grant);
+        else
+            end_in_words(&event->record, sentence, sizeof sentence);
+        json_t *object = json_pack("{s:s, s:I, s:i, s:i}", "what", sentence, "time_ns",
+                                   (json_int_t)event->record.time_ns, "times", (int)event->times, "generation",
+                                   (int)event->record.generation);
+        if (grant[0] != '\0')
+            (void)json_object_set_new(object, "grant", json_string(grant));
+        (void)json_array_append_new(list, object);
+    }
+    return list;
+}
+
+static void print_events(const struct invocation *invocation, const char *heading, json_t *events) {
+    size_t index;
+    json_t *event;
+    if (json_array_size(events) == 0)
+        return;
+    printf("%s%s%s\n", output_on(invocation, OUTPUT_STRONG), heading, output_off(invocation));
+    json_array_foreach(events, index, event) {
+        char time_text[32];
+        const char *grant = json_string_value(json_object_get(event, "grant"));
+        json_int_t times = json_integer_value(json_object_get(event, "times"));
+        when((uint64_t)json_integer_value(json_object_get(event, "time_ns")), time_text, sizeof time_text);
+        printf("  %s  %s", time_text, json_string_value(json_object_get(event, "what")));
+        if (times > 1)
+            printf(" (%" JSON_INTEGER_FORMAT " times)", times);
+        printf("\n");
+        if (grant != NULL)
+            printf("    to allow it, add to capabilities: of its manifest\n      %s- %s%s\n",
+                   output_on(invocation, OUTPUT_GOOD), grant, output_off(invocation));
+    }
+}
+
+/* ---- the command ---- */
+
+static json_t *read_state(const struct invocation *invocation, const struct grove_name *name) {
+    struct registry_record record;
+    struct init_page page;
+    struct init_record records[INIT_SERVICES_MAX + 1];
+    if (!system_is_own(name))
+        return system_status(invocation, name, &record) == 0 ? system_record_json(&record, NULL) : NULL;
+    if (system_init(invocation, INIT_STATUS, "", &page, records) != 0)
+        return NULL;
+    for (uint32_t index = 0; index < page.count; index++) {
+        if (strcmp(records[index].name.text, name->text) != 0)
+            continue;
+        system_record_of(&records[index], &record);
+        return system_record_json(&record, NULL);
+    }
+    (void)command_fail(invocation, "there is no system service %s; \"grove ps -p system\" lists them", name->text);
+    return NULL;
+}
+
+static void print_state(const struct invocation *invocation, json_t *state) {
+    char span[32];
+    const char *reason = json_string_value(json_object_get(state, "reason"));
+    json_int_t due_ns = json_integer_value(json_object_get(state, "restart_in_ns"));
+    printf("%s%s%s is %s", output_on(invocation, OUTPUT_STRONG), json_string_value(json_object_get(state, "name")),
+           output_off(invocation), json_string_value(json_object_get(state, "state")));
+    if (reason != NULL)
+        printf(": %s", reason);
+    if (due_ns > 0)
+        printf("; the next try is in %s", output_duration((uint64_t)due_ns, span, sizeof span));
+    printf(", %" JSON_INTEGER_FORMAT " restarts so far\n", json_integer_value(json_object_get(state, "restarts")));
+}
+
+static int run(struct invocation *invocation) {
+    struct grove_name name;
+    uint64_t keep;
+    int status = command_number(invocation, "number", 1, EVENTS_MAX, 10, &keep);
+    if (status == 0)
+        status = system_name(invocation, invocation->arguments[0], &name);
+    json_t *state = status == 0 ? read_state(invocation, &name) : NULL;
+    if (state == NULL)
+        return status != 0 ? status : COMMAND_FAILED;
+    status = read_audit(invocation, &name, (unsigned)keep);
+    if (status != 0) {
+        json_decref(state);
+        return status;
+    }
+    json_t *document = json_pack("{s:o, s:o, s:o}", "state", state, "refusals", events_json(&refusals, true), "ends",
+                                 events_json(&ends, false));
+    if (invocation->json) {
+        output_json(document);
+        return COMMAND_OK;
+    }
+    print_state(invocation, state);
+    print_events(invocation, "refused", json_object_get(document, "refusals"));
+    print_events(invocation, "ended", json_object_get(document, "ends"));
+    if (refusals.count + ends.count == 0)
+        printf("nothing was refused to it, and it has not failed since the kernel started\n");
+    json_decref(document);
+    return COMMAND_OK;
+}
+
+const struct command command_why = {
+    .name = "why",
+    .summary = "explain refusals, failures and restarts of a service",
+    .usage = "NAME",
+    .description = "Says why a service is in its state, what was refused to it, with the line of its manifest that would "
+                   "allow it, and how its instances ended. What happened many times is shown once.",
+    .examples = "  grove why grid.historian    why is it not ready?",
+    .operands = COMMAND_OPERANDS_SERVICE,
+    .minimum = 1,
+    .maximum = 1,
+    .options = options,
+    .run = run,
+};
