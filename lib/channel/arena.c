@@ -142,6 +142,18 @@ static bool block_is_kept(const struct channel_end *end, const struct arena_bloc
     return false;
 }
 
+static bool block_is_read(const struct channel_end *end, uint32_t first) {
+    return block_is_kept(end, &end->arena.blocks[first]) || (end->peer_control != NULL && block_is_held(end, first));
+}
+
+bool arena_can_collect(const struct channel_end *end) {
+    const struct arena *arena = &end->arena;
+    for (uint32_t first = arena->retired_first; first != ARENA_NONE; first = arena->blocks[first].retired_next)
+        if (!block_is_counted(&arena->blocks[first]) && !block_is_read(end, first))
+            return true;
+    return false;
+}
+
 /* Free the retired blocks that nobody can read any more. */
 static void arena_collect(struct channel_end *end) {
     struct arena *arena = &end->arena;
@@ -154,7 +166,7 @@ static void arena_collect(struct channel_end *end) {
         block->is_retired = false;
         if (block_is_counted(block))
             continue; /* the application asked for it again */
-        if (block_is_kept(end, block) || (end->peer_control != NULL && block_is_held(end, first)))
+        if (block_is_read(end, first))
             block_retire(arena, first);
         else
             block_free(arena, first);
@@ -263,6 +275,14 @@ static int arena_refresh(struct channel_end *end) {
     return 0;
 }
 
+/* The caller may go to sleep now: a block comes back by a completion or by the end of a hold. */
+static void arena_refused(struct channel_end *end) {
+    end->arena.is_refused = true;
+    for (unsigned lane = 0; lane < GROVE_LANES; lane++)
+        if (end->out[lane].sliced_count != 0)
+            lane_out_refused(&end->out[lane]);
+}
+
 int channel_end_loan(struct channel_end *end, size_t length_bytes, void **data, uint64_t *offset_bytes) {
     struct arena *arena = &end->arena;
     if (length_bytes > end->layout.arena_bytes || arena->granules == 0)
@@ -275,8 +295,10 @@ int channel_end_loan(struct channel_end *end, size_t length_bytes, void **data, 
     if (status < 0)
         return status;
     uint32_t count = length_bytes == 0 ? 1u : granules_of_range(0, length_bytes), first;
-    if (!arena_find(arena, count, &first))
+    if (!arena_find(arena, count, &first)) {
+        arena_refused(end);
         return GROVE_AGAIN;
+    }
     bits_fill(arena->used, first, count, true);
     bits_fill(arena->joined, first + 1u, count - 1u, true);
     arena->blocks[first] = (struct arena_block){.loans = 1, .retired_next = ARENA_NONE};

@@ -156,19 +156,33 @@ bool channel_end_is_reading(const struct channel_end *end, const void *peer_segm
 
 /* ---- sleeping ---- */
 
-/* Anything to take, or, if room is what it sleeps for, anything completed since it last looked? */
+/* Has the peer completed or released anything since the caller was last refused? Then it is worth another try. */
+static bool has_room(struct channel_end *end) {
+    bool has_room = end->arena.is_refused && arena_can_collect(end);
+    end->arena.is_refused &= !has_room;
+    for (unsigned lane = 0; lane < GROVE_LANES; lane++) {
+        struct lane_out *out = &end->out[lane];
+        if (!out->is_refused || load_ordered(&end->peer_control->in[lane].read_position) == out->refused_at)
+            continue;
+        out->is_refused = false;
+        has_room = true;
+    }
+    return has_room;
+}
+
+/* Anything to take, or, if room is what it sleeps for, any room? */
 static bool has_work(struct channel_end *end, bool for_room) {
     if (end->is_broken)
         return true;
     if (end->peer_control == NULL)
         return false;
+    if (for_room && has_room(end))
+        return true;
     for (unsigned lane = 0; lane < GROVE_LANES; lane++) {
         struct lane_in *in = &end->in[lane];
-        /* After the ordered store of waiting; both loads pair with the ordered stores of positions in ring.c. */
+        /* After the ordered store of waiting; pairs with the ordered store in channel_end_publish. */
         if (in->window_next - in->window_first < GROVE_REPLY_MARKS &&
             load_ordered(&end->peer_control->out[lane].write_position) != in->taken)
-            return true;
-        if (for_room && load_ordered(&end->peer_control->in[lane].read_position) != end->out[lane].peer_read)
             return true;
     }
     return false;

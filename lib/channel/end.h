@@ -33,8 +33,8 @@ void channel_end_deinit(struct channel_end *end);
  */
 int channel_end_attach_peer(struct channel_end *end, const void *peer_segment);
 /*
- * Call it after each attach: the peer's next instance may have gone to sleep before this end looked at its segment, so
- * what was published or completed meanwhile did not wake it. Returns what channel_end_publish does.
+ * Must the peer be woken (as channel_end_publish says)? Call it after each attach and each release. The peer's next instance may have gone to sleep before this end looked at its segment, so
+ * what was published or completed meanwhile did not wake it.
  */
 bool channel_end_must_wake(struct channel_end *end, enum grove_waiting *waiting);
 bool channel_end_has_peer(const struct channel_end *end);
@@ -92,6 +92,7 @@ int channel_end_slice_back(struct channel_end *end, const struct channel_taken *
                            uint64_t offset_bytes, uint64_t length_bytes, struct grove_slice *slice);
 /* Keep a slice's blocks past completion. GROVE_EXHAUSTED after GROVE_HELD_MAX. */
 int channel_end_hold(struct channel_end *end, const struct channel_taken *taken, unsigned index, uint32_t *hold);
+/* End a hold. The peer may be waiting for the block: call channel_end_must_wake after it. */
 void channel_end_release(struct channel_end *end, uint32_t hold);
 
 /* ---- arena ---- */
@@ -113,7 +114,8 @@ void channel_end_loan_return(struct channel_end *end, uint64_t offset_bytes);
  * Say that this end is about to sleep, and how; returns false if there is something to do after all (then nothing was
  * said). *signal is the value of the peer's signal word to sleep on; if it has GROVE_SIGNAL_CLOSED, nobody will change
  * that word again: sleep on the kernel's notices. The same without a peer, where *signal is 0. After the sleep,
- * whatever ended it, channel_end_awake. `for_room`: a completion by the peer ends the sleep too.
+ * whatever ended it, channel_end_awake. `for_room`: what channel_end_reserve, channel_end_loan or channel_end_pending
+ * last answered no longer suits, so a completion or a release by the peer ends the sleep too; try that again then.
  */
 bool channel_end_prepare_sleep(struct channel_end *end, enum grove_waiting how, bool for_room, uint32_t *signal);
 void channel_end_awake(struct channel_end *end);

@@ -247,11 +247,59 @@ static void completion_wakes_only_who_waits_for_room(void **state) {
         assert_int_equal(channel_end_complete(server, &taken, &waiting), for_room);
         channel_end_awake(client);
         uint64_t bytes;
-        if (!for_room)
-            assert_int_equal(channel_end_pending(client, GROVE_LANE_HIGH, &bytes), 0);
+        assert_int_equal(channel_end_pending(client, GROVE_LANE_HIGH, &bytes), 0);
     }
-    /* Room that came before the sleep is seen: the second completion has not been looked at yet. */
+    pair_destroy(pair);
+}
+
+/* Whoever was refused does not sleep over room that came since, even if something else has looked at it meanwhile. */
+static void nobody_sleeps_over_room(void **state) {
+    (void)state;
+    struct pair *pair = pair_create();
+    struct channel_end *client = &pair->end[CLIENT], *server = &pair->end[SERVER];
+    struct channel_taken taken;
+    uint32_t signal;
+    uint64_t bytes, count = 0;
+    while (send_message(client, GROVE_LANE_HIGH, 1, 16) == 0)
+        count++;
+    assert_true(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, true, &signal));
+    channel_end_awake(client);
+    take_expect(server, GROVE_LANE_HIGH, 1, 16, &taken);
+    complete(server, &taken);
+    assert_int_equal(channel_end_pending(client, GROVE_LANE_HIGH, &bytes), 0);
+    assert_int_equal(bytes, (count - 1u) * 48u);
+    assert_int_equal(channel_end_attach_peer(client, pair->segment[SERVER]), 0);
     assert_false(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, true, &signal));
+    assert_int_equal(send_message(client, GROVE_LANE_HIGH, 1, 16), 0);
+    assert_true(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, true, &signal)); /* and it does not spin */
+    pair_destroy(pair);
+}
+
+static void nobody_sleeps_over_a_block(void **state) {
+    (void)state;
+    struct pair *pair = pair_create();
+    struct channel_end *client = &pair->end[CLIENT], *server = &pair->end[SERVER];
+    struct channel_taken taken;
+    enum grove_waiting waiting;
+    void *data;
+    uint64_t offset;
+    uint32_t signal, hold;
+    assert_int_equal(channel_end_loan(client, pair->layout.arena_bytes, &data, &offset), 0);
+    send_slice(client, GROVE_LANE_LOW, GROVE_RECORD_MESSAGE, 1, offset, 64, GROVE_SLICE_SENDER);
+    assert_int_equal(channel_end_loan(client, 1, &data, &offset), GROVE_AGAIN);
+    assert_true(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, true, &signal));
+    channel_end_awake(client);
+    assert_int_equal(channel_end_take(server, GROVE_LANE_LOW, &taken), 0);
+    assert_int_equal(channel_end_hold(server, &taken, 0, &hold), 0);
+    complete(server, &taken);
+    assert_false(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, true, &signal));
+    assert_int_equal(channel_end_loan(client, 1, &data, &offset), GROVE_AGAIN); /* held */
+    assert_true(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, true, &signal));
+    channel_end_release(server, hold);
+    assert_true(channel_end_must_wake(server, &waiting));
+    channel_end_awake(client);
+    assert_false(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, true, &signal));
+    assert_int_equal(channel_end_loan(client, 1, &data, &offset), 0);
     pair_destroy(pair);
 }
 
@@ -324,6 +372,8 @@ int main(void) {
         cmocka_unit_test(sleeper_is_woken_once),
         cmocka_unit_test(nobody_sleeps_over_work),
         cmocka_unit_test(completion_wakes_only_who_waits_for_room),
+        cmocka_unit_test(nobody_sleeps_over_room),
+        cmocka_unit_test(nobody_sleeps_over_a_block),
         cmocka_unit_test(successor_asleep_is_woken_after_the_attach),
         cmocka_unit_test(closed_segment_is_seen_and_opened_by_the_next),
         cmocka_unit_test(without_a_peer_everything_waits),

@@ -20,6 +20,9 @@ struct lane_out {
     uint64_t lane_bytes;
     uint64_t write; /* published up to here */
     uint64_t peer_read; /* completed by the peer up to here, as last seen */
+    /* The caller was told that there is no room, or what is pending, when the peer had completed up to refused_at. */
+    uint64_t refused_at;
+    bool is_refused;
     /* The reservation: a PAD record of pad_bytes, then a record of size_bytes (0: nothing is reserved). */
     uint32_t pad_bytes, size_bytes, length_bytes;
     /* Records with slices that the peer has not completed: how many, and a position not behind the first of them. */
@@ -53,6 +56,7 @@ struct arena {
     struct arena_block *blocks; /* entry n counts if granule n is the first of a block */
     uint32_t retired_first, retired_last; /* blocks nobody refers to that may still be read; ARENA_NONE */
     bool is_known; /* false from a take-over until the peer's segment tells what it still reads */
+    bool is_refused; /* the caller was told that no block is free */
     void *memory;
 };
 
@@ -98,6 +102,13 @@ void slice_read(const uint8_t *record, unsigned index, struct grove_slice *slice
 /* Is [offset, offset + length) not empty and inside [0, total)? */
 bool range_is_inside(uint64_t offset_bytes, uint64_t length_bytes, uint64_t total_bytes);
 
+/* Until channel_end_prepare_sleep has looked: the oldest refusal counts, whatever is loaded after it. */
+static inline void lane_out_refused(struct lane_out *out) {
+    if (!out->is_refused)
+        out->refused_at = out->peer_read;
+    out->is_refused = true;
+}
+
 /* reply_marks.c */
 void reply_marks_add(struct channel_end *end, unsigned lane, uint64_t number, uint64_t end_position);
 bool reply_marks_has(const struct channel_end *end, unsigned lane, uint64_t number);
@@ -113,6 +124,8 @@ int arena_take_over(struct channel_end *end);
 void arena_carry(struct channel_end *end, unsigned lane, const uint8_t *record, const struct grove_record *header);
 /* The peer has completed more of a lane: stop counting what its records carried. */
 void arena_reclaim(struct channel_end *end, unsigned lane);
+/* Would a collection free a block? */
+bool arena_can_collect(const struct channel_end *end);
 bool arena_has(const struct channel_end *end, uint64_t offset_bytes, uint64_t length_bytes); /* all of it in use? */
 int arena_keep(struct channel_end *end, uint64_t offset_bytes); /* one more loan of the block around it */
 

@@ -64,8 +64,10 @@ int channel_end_reserve(struct channel_end *end, enum grove_lane lane, size_t pa
         int status = lane_out_refresh(end, lane);
         if (status < 0)
             return status;
-        if (pad + size > out->lane_bytes - (out->write - out->peer_read))
+        if (pad + size > out->lane_bytes - (out->write - out->peer_read)) {
+            lane_out_refused(out);
             return GROVE_AGAIN;
+        }
     }
     struct grove_record *place =
         (struct grove_record *)(void *)(out->base + ((out->write + pad) & (out->lane_bytes - 1u)));
@@ -140,9 +142,11 @@ int channel_end_pending(struct channel_end *end, enum grove_lane lane, uint64_t 
     if (end->is_broken)
         return GROVE_CORRUPT;
     int status = lane_out_refresh(end, lane);
-    if (status == 0)
-        *bytes = end->out[lane].write - end->out[lane].peer_read;
-    return status;
+    if (status < 0)
+        return status;
+    lane_out_refused(&end->out[lane]);
+    *bytes = end->out[lane].write - end->out[lane].peer_read;
+    return 0;
 }
 
 /* ---- consume ---- */

@@ -101,5 +101,6 @@ void channel_end_release(struct channel_end *end, uint32_t hold) {
     if (hold >= GROVE_HELD_MAX || end->held_in[hold] == NULL)
         return;
     end->held_in[hold] = NULL;
-    store_release(&end->control->held[hold], 0); /* pairs with the load in arena.c: reading is over */
+    /* Pairs with the load in arena.c: reading is over; and, with channel_end_must_wake, loses no wake-up. */
+    store_ordered(&end->control->held[hold], 0);
 }
