@@ -43,7 +43,7 @@ static void drop_descriptors(struct packet *packet) {
     for (uint32_t i = 0; i < packet->count; i++)
         close(packet->objects[i]);
     packet->count = 0;
-    packet->message.objects = PACKET_OBJECTS_LOST;
+    packet->message_bytes = PACKET_SPOILT;
 }
 
 int packet_receive(int descriptor, struct packet *packet) {
@@ -57,9 +57,9 @@ int packet_receive(int descriptor, struct packet *packet) {
     if (got < 0)
         return errno == EAGAIN || errno == EINTR || errno == ENOMEM || errno == ENOBUFS ? GROVE_AGAIN : GROVE_CLOSED;
     take_descriptors(packet, &header);
+    packet->message_bytes = (uint32_t)got;
     if ((header.msg_flags & MSG_CTRUNC) != 0)
         drop_descriptors(packet);
-    packet->message_bytes = (uint32_t)got;
     /* Length 0 is the end of the connection; an empty packet looks the same and deserves the same. */
     if (got > 0)
         return 0;

@@ -4,8 +4,8 @@
 
 #include "kernel/core/machine.h"
 
-/* In the count of a packet whose descriptors did not all arrive; no packet can have so many. */
-#define PACKET_OBJECTS_LOST UINT16_MAX
+/* The length told of a packet whose descriptors did not all arrive: no packet has it, so the core refuses this one. */
+#define PACKET_SPOILT UINT32_MAX
 
 struct packet {
     struct grove_message message;

@@ -88,7 +88,7 @@ static void too_many_descriptors_are_closed_and_spoil_the_packet(void **state) {
     send_raw(&message, sizeof message, 40);
     assert_int_equal(packet_receive(ends[0], &packet), 0);
     assert_int_equal(packet.count, 0);
-    assert_int_equal(packet.message.objects, PACKET_OBJECTS_LOST);
+    assert_int_equal(packet.message_bytes, PACKET_SPOILT);
 }
 
 static void no_free_descriptor_spoils_the_packet(void **state) {
@@ -104,7 +104,7 @@ static void no_free_descriptor_spoils_the_packet(void **state) {
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_int_equal(status, 0);
     assert_int_equal(packet.count, 0);
-    assert_int_equal(packet.message.objects, PACKET_OBJECTS_LOST);
+    assert_int_equal(packet.message_bytes, PACKET_SPOILT);
 }
 
 static void true_length_is_told(void **state) {

@@ -6,7 +6,7 @@
  *
  * Everything received is hostile. A packet is handed to the core as it is, with its true length and with exactly the
  * descriptors that arrived; the core checks and takes over the descriptors. If the control data was cut (more
- * descriptors than a packet may have, or none free here), what did arrive is closed and the packet's count is made
+ * descriptors than a packet may have, or none free here), what did arrive is closed and the packet's length is made
  * impossible, so that the core refuses it as malformed instead of acting on half of it.
  *
  * Fairness: PACKETS_PER_TURN packets of one port, then the others. epoll is level-triggered, so the rest waits its turn.
