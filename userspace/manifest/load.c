@@ -43,22 +43,24 @@ static int merge_file(struct manifest *manifest, const char *path, struct manife
     return status;
 }
 
+/* A folder's own name may hold characters that mean something to glob: a backslash takes that away. */
+static const char *make_pattern(struct arena *arena, const char *folder) {
+    static const char all[] = "/*.yaml";
+    size_t length = 0;
+    char *pattern = arena_take(arena, 2 * strlen(folder) + sizeof(all));
+    for (const char *at = folder; *at; at++) {
+        if (strchr("*?[\\", *at))
+            pattern[length++] = '\\';
+        pattern[length++] = *at;
+    }
+    memcpy(pattern + length, all, sizeof(all));
+    return pattern;
+}
+
 static int merge_folder(struct manifest *manifest, const char *folder, struct manifest_errors *errors) {
     glob_t found = {0};
-    char *pattern = arena_format(manifest->arena, "%s/*.yaml", folder);
     int status = 0;
-    /* The folder's own name may hold characters that mean something to glob: a backslash takes that away. */
-    if (strpbrk(folder, "*?[\\")) {
-        size_t length = 0;
-        char *escaped = arena_take(manifest->arena, 2 * strlen(folder) + 8);
-        for (const char *at = folder; *at; at++) {
-            if (strchr("*?[\\", *at))
-                escaped[length++] = '\\';
-            escaped[length++] = *at;
-        }
-        pattern = arena_format(manifest->arena, "%s/*.yaml", escaped);
-    }
-    if (glob(pattern, 0, NULL, &found) != 0)
+    if (glob(make_pattern(manifest->arena, folder), 0, NULL, &found) != 0)
         return 0;
     if (found.gl_pathc > DROP_INS_MAX) {
         errors_add(errors, folder, 0, 0, "", "there are more than %u drop-ins", DROP_INS_MAX);
