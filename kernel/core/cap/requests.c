@@ -8,9 +8,9 @@
 int capability_read_check(struct request *request) {
     const struct grove_capability_read *body = &request->message->body.capability_read;
     request->container = request->caller;
-    if (body->container == GROVE_HANDLE_NONE)
+    if (body->container == GROVE_HANDLE_NONE && body->name.text[0] == '\0')
         return GROVE_OK;
-    return request_find_container(request, body->container, NULL);
+    return request_find_container(request, body->container, &body->name);
 }
 
 /* The cursor is the slot of the next entry; if that one went away meanwhile, the reader has to begin again. */

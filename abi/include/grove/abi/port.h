@@ -150,12 +150,14 @@ enum grove_layer {
 
 /*
  * CAPABILITY_READ: the first entry of the own table at or after slot `cursor`. Reply: grove_capability_entry; `cursor`
- * in it is where to go on, 0 at the end. With `container` set (and CONTROL on it) the table of that container is read.
+ * in it is where to go on, 0 at the end. With `container` set (and CONTROL on it), or `name` (and PROC_CONTROL covering it),
+ * the table of that container is read.
  */
 struct grove_capability_read {
     uint32_t cursor;
     uint32_t reserved;
     grove_handle container;
+    struct grove_name name; /* used when container is 0 */
 };
 struct grove_capability_entry {
     uint32_t cursor;
