@@ -22,9 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Which calls the broker wants is its part; without one (a kernel put together for a test) it wants none. */
-__attribute__((weak)) const struct broker_call broker_calls[1] = {{"", NULL, -1}};
-__attribute__((weak)) const unsigned broker_call_count = 0;
 
 #define FILTER_SETS_MAX 64u
 #define NUMBERS_MAX 1024u
