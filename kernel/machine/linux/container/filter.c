@@ -22,7 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 #define FILTER_SETS_MAX 64u
 #define NUMBERS_MAX 1024u
 #define COUNT(array) (sizeof(array) / sizeof *(array))
