@@ -1,0 +1,116 @@
+/*
+ * Laws about authority: capabilities, regions, the life cycle.
+ */
+#include "tests/conformance/laws.h"
+
+#include <string.h>
+
+void law_regions_have_one_writer(struct stage *stage) {
+    struct scene scene;
+    struct actor *client;
+    struct grove_channel *channel;
+    uint32_t value = 4711, seen[2] = {0};
+    CHECK(stage, scene_open(stage, &scene) == 0);
+    CHECK(stage, actor_create(stage, "client", "client", &client) == 0);
+    CHECK(stage, actor_start(stage, client) == 0);
+    CHECK(stage, actor_connect(stage, "conformance.client", 0, &channel) == 0);
+    const char *to = "conformance.client";
+    CHECK(stage, ask(scene.channel, METHOD_SHARE, to, strlen(to), NULL, 0) == 0);
+    CHECK(stage, ask(scene.channel, METHOD_WRITE, &value, sizeof value, NULL, 0) == 0);
+    int status;
+    do
+        status = ask(channel, METHOD_WRITE, NULL, 0, seen, sizeof seen);
+    while (status == GROVE_NOT_FOUND); /* the notice of the grant is on its way */
+    CHECK(stage, status == 0);
+    CHECK(stage, seen[0] == value);
+    CHECK(stage, seen[1] == 0);
+    grove_channel_close(channel);
+    actor_destroy(stage, client);
+    scene_close(stage, &scene);
+}
+
+void law_no_channel_without_capability(struct stage *stage) {
+    struct scene scene;
+    const char *to = "elsewhere.service";
+    CHECK(stage, scene_open(stage, &scene) == 0);
+    CHECK(stage, ask(scene.channel, METHOD_SHARE, to, strlen(to), NULL, 0) == GROVE_DENIED);
+    CHECK(stage, strstr(grove_last_error(), "conformance.server") != NULL);
+    CHECK(stage, strstr(grove_last_error(), "IPC_SEND:elsewhere.service") != NULL);
+    CHECK(stage, strstr(grove_last_error(), "capabilities:") != NULL);
+    scene_close(stage, &scene);
+}
+
+void law_unknown_endpoint(struct stage *stage) {
+    struct grove_channel *channel;
+    CHECK(stage, actor_connect(stage, "conformance.nobody", 0, &channel) == GROVE_NOT_FOUND);
+    CHECK(stage, strstr(grove_last_error(), "conformance.nobody") != NULL);
+}
+
+static grove_handle find_capability(struct stage *stage, uint16_t kind) {
+    struct grove_capability_entry entry;
+    uint32_t cursor = 0;
+    while (grove_capability_list(stage->session, &cursor, &entry) == 0)
+        if (entry.capability.kind == kind && entry.depth == 0)
+            return entry.handle;
+    return GROVE_HANDLE_NONE;
+}
+
+void law_grants_are_seen_and_revoked(struct stage *stage) {
+    struct scene scene;
+    struct grove_capability capability;
+    grove_handle source = find_capability(stage, GROVE_CAP_FS_READ), derived, granted;
+    uint32_t count = 0, before = 0;
+    uint64_t revoked = 0;
+    CHECK(stage, source != GROVE_HANDLE_NONE);
+    CHECK(stage, scene_open(stage, &scene) == 0);
+    CHECK(stage, ask(scene.channel, METHOD_CAPABILITIES, NULL, 0, &before, sizeof before) == 0);
+    CHECK(stage, grove_capability_parse("FS_READ:/usr/share", &capability) == 0);
+    capability.rights |= GROVE_RIGHT_EXTERNAL;
+    CHECK(stage, grove_capability_derive(stage->session, source, &capability, &derived) == 0);
+    capability.rights = GROVE_RIGHT_USE;
+    CHECK(stage, grove_capability_grant(stage->session, derived, scene.channel, &capability, &granted) == 0);
+    CHECK(stage, ask(scene.channel, METHOD_CAPABILITIES, NULL, 0, &count, sizeof count) == 0);
+    CHECK(stage, count == before + 1);
+    CHECK(stage, grove_capability_revoke(stage->session, derived, true, &revoked) == 0);
+    CHECK(stage, revoked == 2);
+    CHECK(stage, ask(scene.channel, METHOD_CAPABILITIES, NULL, 0, &count, sizeof count) == 0);
+    CHECK(stage, count == before);
+    CHECK(stage, grove_capability_derive(stage->session, derived, &capability, &granted) == GROVE_STALE_HANDLE);
+    scene_close(stage, &scene);
+}
+
+void law_derive_only_narrows(struct stage *stage) {
+    struct grove_capability narrow, wide;
+    grove_handle source = find_capability(stage, GROVE_CAP_FS_READ), derived, other;
+    CHECK(stage, source != GROVE_HANDLE_NONE);
+    CHECK(stage, grove_capability_parse("FS_READ:/usr/share", &narrow) == 0);
+    CHECK(stage, grove_capability_parse("FS_READ:/usr", &wide) == 0);
+    narrow.rights |= GROVE_RIGHT_EXTERNAL;
+    wide.rights |= GROVE_RIGHT_EXTERNAL;
+    CHECK(stage, grove_capability_derive(stage->session, source, &narrow, &derived) == 0);
+    CHECK(stage, grove_capability_derive(stage->session, derived, &wide, &other) == GROVE_DENIED);
+    CHECK(stage, grove_capability_derive(stage->session, derived, &narrow, &other) == 0);
+    CHECK(stage, grove_capability_revoke(stage->session, derived, true, NULL) == 0);
+    CHECK(stage, grove_capability_derive(stage->session, other, &narrow, &other) == GROVE_STALE_HANDLE);
+}
+
+void law_life_cycle(struct stage *stage) {
+    struct scene scene;
+    struct grove_container_record record;
+    CHECK(stage, scene_open(stage, &scene) == 0);
+    grove_handle container = scene.server->container;
+    CHECK(stage, actor_await(stage, scene.server, GROVE_CONTAINER_READY) == 0);
+    CHECK(stage, grove_container_control(stage->session, container, GROVE_ACTION_PING, 0, STAGE_WAIT_NS) == 0);
+    CHECK(stage, grove_container_control(stage->session, container, GROVE_ACTION_QUIESCE, 0, STAGE_WAIT_NS) == 0);
+    CHECK(stage, grove_container_read(stage->session, container, &record) == 0);
+    CHECK(stage, record.state == GROVE_CONTAINER_QUIESCED);
+    struct grove_call call = {.method = METHOD_ECHO, .timeout_ns = 10 * GROVE_MILLISECOND};
+    CHECK(stage, grove_call(scene.channel, &call, NULL) == GROVE_TIMED_OUT);
+    CHECK(stage, grove_container_control(stage->session, container, GROVE_ACTION_RESUME, 0, STAGE_WAIT_NS) == 0);
+    CHECK(stage, ask(scene.channel, METHOD_ECHO, NULL, 0, NULL, 0) == 0);
+    CHECK(stage, grove_container_control(stage->session, container, GROVE_ACTION_STOP, 0, STAGE_WAIT_NS) == 0);
+    CHECK(stage, actor_await(stage, scene.server, GROVE_CONTAINER_STOPPED) == 0);
+    CHECK(stage, grove_container_read(stage->session, container, &record) == 0);
+    CHECK(stage, record.exit_cause == GROVE_EXIT_STOPPED && record.exit_detail == 0);
+    scene_close(stage, &scene);
+}
