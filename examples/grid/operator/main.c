@@ -18,7 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define VIEW_EVERY_NS (250 * GROVE_MILLISECOND)
+#define ASK_EVERY_NS (250 * GROVE_MILLISECOND)
+#define ASKED_PER_LINE 4u
 
 struct operator_options {
     const char *config_path, *project, *grove;
@@ -70,9 +71,13 @@ static void catch_signals(void)
         sigaction(numbers[i], &action, NULL);
 }
 
-/* Sleep until something comes or the time is up. Returns whether standard input has something. */
+/*
+ * Sleep until something comes or the time is up. Returns whether standard input has something. The session arms its
+ * descriptor at the end of each dispatch, so that one comes right before the sleep.
+ */
 static bool wait_until(struct grove_session *session, bool has_console, uint64_t until_ns)
 {
+    (void)grove_session_dispatch(session, 0);
     uint64_t now = grove_now_ns();
     struct pollfd wait[2] = {{.fd = grove_session_descriptor(session), .events = POLLIN},
                              {.fd = has_console ? STDIN_FILENO : -1, .events = POLLIN}};
@@ -95,15 +100,17 @@ static void watch(struct snapshot *snapshot, struct console *console, const stru
                   const struct operator_options *options)
 {
     uint64_t began = grove_now_ns(), next = began;
+    unsigned asked = 0;
     uint64_t end = options->seconds == 0 ? UINT64_MAX : began + options->seconds * GROVE_SECOND;
     while (!was_interrupted && grove_now_ns() < end && (console == NULL || !console->must_end)) {
         if (grove_now_ns() >= next) {
             if (console != NULL)
                 console_draw(console, config);
-            else if (next > began)
+            else if (asked > 0 && asked % ASKED_PER_LINE == 0)
                 print_line(snapshot, began);
             snapshot_refresh(snapshot);
-            next += console != NULL ? VIEW_EVERY_NS : GROVE_SECOND;
+            asked++;
+            next += ASK_EVERY_NS;
         }
         if (was_resized && console != NULL)
             console_resize(console);
