@@ -73,6 +73,7 @@ static void close_if_open(int *descriptor) {
 
 void machine_container_destroy(machine_container index) {
     struct container *container = container_find(index);
+    port_close(index); /* a shell has nothing but a port */
     if (container == NULL)
         return;
     if (container->failure_timer != 0)

@@ -86,6 +86,11 @@ static void destroy(struct port *port) {
     free(port);
 }
 
+static void tell_gone(void) {
+    if (client_gone != NULL)
+        client_gone(client_gone_context);
+}
+
 static void hang_up(struct port *port) {
     if (!port->is_client) {
         /* The instance is about to end, or it closed descriptor 3; its process descriptor tells the rest. */
@@ -96,8 +101,7 @@ static void hang_up(struct port *port) {
     machine_container container = port->container;
     destroy(port);
     core_port_closed(linux_machine->core, container);
-    if (client_gone != NULL)
-        client_gone(client_gone_context);
+    tell_gone();
 }
 
 /* Receive and hand over one packet. False when there is no more now, or the port is gone. */
@@ -173,8 +177,12 @@ int port_open(machine_container container, int kernel_end) {
 
 void port_close(machine_container container) {
     struct port *port = find(container);
-    if (port != NULL)
-        destroy(port);
+    if (port == NULL)
+        return;
+    bool is_client = port->is_client;
+    destroy(port);
+    if (is_client) /* the core ended the shell: it read nothing for too long, or was told to go */
+        tell_gone();
 }
 
 static uint32_t shell_capabilities(struct grove_capability *capabilities) {
