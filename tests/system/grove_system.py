@@ -1,0 +1,220 @@
+"""What the system tests share: a Grove system of one's own, and accounts of what it left behind.
+
+Nothing here sleeps for a fixed time: `wait_for` asks again until a deadline, and the deadline is generous, so that a slow
+machine is slow and not wrong.
+"""
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+SOURCE = os.path.dirname(os.path.abspath(__file__))
+DEADLINE_SECONDS = 60
+
+
+def build_folder():
+    return os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
+
+
+def mounts():
+    with open("/proc/self/mountinfo", encoding="ascii", errors="replace") as lines:
+        return sum(1 for _ in lines)
+
+
+def cgroups(mark):
+    """Control groups whose path holds the mark of one kernel."""
+    found = set()
+    for root, folders, _ in os.walk("/sys/fs/cgroup"):
+        found |= {os.path.join(root, name) for name in folders if mark in name}
+        folders[:] = [name for name in folders if root.count("/") < 6]
+    return found
+
+
+def kernel_mark(process):
+    """How the control groups of the kernel are called to which this service belongs, or None where it has none."""
+    with open(f"/proc/{process}/cgroup", encoding="ascii") as file:
+        match = re.search("grove-[0-9a-f]{16}", file.read())
+    return match.group(0) if match else None
+
+
+def descendants(process):
+    """The process and all below it that are alive."""
+    children = {}
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            with open(path, encoding="ascii", errors="replace") as file:
+                text = file.read()
+        except OSError:
+            continue
+        number = int(text.split(" ", 1)[0])
+        state, parent = text.rsplit(")", 1)[1].split()[:2]
+        if state != "Z":
+            children.setdefault(int(parent), []).append(number)
+    result, todo = set(), [process]
+    while todo:
+        number = todo.pop()
+        result.add(number)
+        todo += children.get(number, [])
+    return result
+
+
+def descriptors(process):
+    return len(os.listdir(f"/proc/{process}/fd"))
+
+
+def wait_for(what, condition, seconds=DEADLINE_SECONDS):
+    """Ask until the condition returns something true, and return that."""
+    deadline = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {seconds} s")
+        time.sleep(0.005)
+
+
+class System:
+    """A kernel with run and state folders of its own. Ends, with everything, in `close`."""
+
+    def __init__(self):
+        self.build = build_folder()
+        self.folder = tempfile.mkdtemp(prefix="grove-test-")
+        self.run, self.state = os.path.join(self.folder, "run"), os.path.join(self.folder, "state")
+        # Programs and manifests must be visible to services under user ids of their own.
+        os.chmod(self.folder, 0o755)
+        self.program = os.path.join(self.build, "userspace", "grove", "grove")
+        self.actors = os.path.join(self.build, "musl", "tests", "system")
+
+    def grove(self, *arguments, check=True, timeout=DEADLINE_SECONDS):
+        result = subprocess.run([self.program, arguments[0], "--run", self.run, "--state", self.state, *arguments[1:]],
+                                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+        if check and result.returncode != 0:
+            raise AssertionError(f"grove {' '.join(arguments)} ended with {result.returncode}:\n{result.stdout}"
+                                 f"{result.stderr}\n{self.evidence()}")
+        return result
+
+    def json(self, *arguments, **options):
+        return json.loads(self.grove(arguments[0], "--json", *arguments[1:], **options).stdout)
+
+    def up(self, project="basic", *options, check=True):
+        return self.grove("up", "--set", f"bin={self.actors}", *options, self.project(project), check=check)
+
+    @staticmethod
+    def project(name):
+        return name if os.path.isabs(name) else os.path.join(SOURCE, "projects", name)
+
+    def write_project(self, name, services):
+        """A project made by a test: {service: manifest text}."""
+        folder = os.path.join(self.folder, name)
+        os.makedirs(os.path.join(folder, "services"), exist_ok=True)
+        for old in glob.glob(os.path.join(folder, "services", "*.yaml")):
+            os.unlink(old)
+        with open(os.path.join(folder, "grove.yaml"), "w", encoding="utf-8") as file:
+            file.write(f"name: {name}\nservices: ['services/*.yaml']\n")
+        for service, text in services.items():
+            with open(os.path.join(folder, "services", service + ".yaml"), "w", encoding="utf-8") as file:
+                file.write(f"name: {service}\nversion: 1.0.0\nnative: true\n{text}\n")
+        return folder
+
+    @property
+    def kernel(self):
+        with open(os.path.join(self.run, "kernel.pid"), encoding="ascii") as file:
+            return int(file.read().split()[0])
+
+    def services(self, *options):
+        return {service["name"]: service for service in self.json("ps", *options)}
+
+    def state_of(self, name):
+        return self.services().get(name, {}).get("state")
+
+    def wait_for_state(self, name, *states):
+        return wait_for(f"{name} is {' or '.join(states)}", lambda: self.state_of(name) in states and self.state_of(name))
+
+    def call(self, service, method, *arguments, **options):
+        return self.json("call", service, method, *arguments, **options)
+
+    def family(self):
+        """The kernel's process and all below it; nothing once the kernel has ended, which leaves an empty file."""
+        try:
+            return descendants(self.kernel)
+        except (OSError, IndexError):
+            return set()
+
+    def kill_kernel(self):
+        process = self.kernel
+        family = descendants(process)
+        os.kill(process, signal.SIGKILL)
+        wait_for("the kernel is gone", lambda: not os.path.exists(f"/proc/{process}") or
+                 open(f"/proc/{process}/stat", encoding="ascii").read().rsplit(")", 1)[1].split()[0] == "Z")
+        return family
+
+    def evidence(self):
+        text = []
+        for path in glob.glob(os.path.join(self.state, "groved.log")):
+            with open(path, encoding="utf-8", errors="replace") as file:
+                text.append(f"groved.log: {file.read()}")
+        for name in ("init", "registry", "log"):
+            result = subprocess.run([self.program, "logs", "--run", self.run, "--state", self.state, "-n", "20",
+                                     f"system.{name}"], capture_output=True, text=True, timeout=30, check=False)
+            text.append(f"{name}: {result.stdout}{result.stderr}")
+        return "\n".join(text)
+
+    def close(self):
+        try:
+            family = self.family()
+            self.grove("down", "--all", check=False)
+            for process in family:
+                if os.path.exists(f"/proc/{process}"):
+                    try:
+                        os.kill(process, signal.SIGKILL)
+                    except ProcessLookupError:
+                        pass
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class SystemTest(unittest.TestCase):
+    """A test with a system of its own, and with the accounts of the machine compared before and after."""
+
+    def setUp(self):
+        self.mounts = mounts()
+        self.system = System()
+        self.addCleanup(self.system.close)
+
+    def accounts(self):
+        """What must be gone after the end: to be taken while the system runs."""
+        services = [service["process"] for service in self.system.services().values() if service.get("process")]
+        return descendants(self.system.kernel), {kernel_mark(process) for process in services} - {None}
+
+    def assert_nothing_is_left(self, accounts):
+        """No process, no control group of theirs, no mount more than before."""
+        family, marks = accounts
+        wait_for("all processes have ended", lambda: not [process for process in family if self._is_alive(process)])
+        for mark in marks:
+            self.assertEqual(cgroups(mark), set(), "control groups are left over")
+        self.assertEqual(mounts(), self.mounts, "mounts are left over")
+
+    @staticmethod
+    def _is_alive(process):
+        try:
+            with open(f"/proc/{process}/stat", encoding="ascii", errors="replace") as file:
+                return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+        except OSError:
+            return False
+
+
+def main():
+    build = build_folder()
+    if not os.path.exists(os.path.join(build, "musl", "tests", "system", "actor")):
+        print(f"{build}/musl is not built: the services of the tests are missing")
+        sys.exit(1)
+    unittest.main(argv=[sys.argv[0], "-v"], verbosity=2)
