@@ -46,30 +46,34 @@ static unsigned count_children(void) {
     return count;
 }
 
-/* Groups below grove-BOOTID of this machine record, in any hierarchy. */
-static unsigned count_groups(const char *folder, unsigned depth) {
-    char below[600], own[40];
+static unsigned count_groups(const char *folder, const char *own, unsigned depth) {
+    char below[600];
     unsigned count = 0;
     struct dirent *entry;
     struct stat status;
     DIR *entries = depth > 8 ? NULL : opendir(folder);
-    (void)snprintf(own, sizeof own, "grove-%016llx", (unsigned long long)linux_machine->boot_id);
     while (entries != NULL && (entry = readdir(entries)) != NULL) {
         if (entry->d_name[0] == '.' || snprintf(below, sizeof below, "%s/%s", folder, entry->d_name) >= (int)sizeof below ||
             lstat(below, &status) < 0 || !S_ISDIR(status.st_mode))
             continue;
         count += strcmp(entry->d_name, own) == 0;
-        count += count_groups(below, depth + 1);
+        count += count_groups(below, own, depth + 1);
     }
     if (entries != NULL)
         (void)closedir(entries);
     return count;
 }
 
+unsigned accounts_groups(uint64_t boot_id) {
+    char own[40];
+    (void)snprintf(own, sizeof own, "grove-%016llx", (unsigned long long)boot_id);
+    return count_groups("/sys/fs/cgroup", own, 0);
+}
+
 struct accounts accounts_take(void) {
     return (struct accounts){.descriptors = count_entries("/proc/self/fd"),
                              .mounts = count_lines("/proc/self/mountinfo"),
-                             .cgroups = count_groups("/sys/fs/cgroup", 0),
+                             .cgroups = accounts_groups(linux_machine->boot_id),
                              .processes = count_children()};
 }
 

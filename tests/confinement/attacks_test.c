@@ -91,7 +91,7 @@ static const char *const outcome_names[] = {"stopped", "worked", "strange", "imp
 
 static const char *hostile;
 static bool is_rootless;
-static char base[64], folder[96], read_only[96], set_id[96], secret[96];
+static char base[64], folder[96], read_only[96], set_id[96], secret[96], program[96];
 
 /* ---- the outside ---- */
 
@@ -117,11 +117,15 @@ static void outside_make(void) {
     (void)snprintf(read_only, sizeof read_only, "%s/read-only", base);
     (void)snprintf(secret, sizeof secret, "%s/secret", base);
     (void)snprintf(set_id, sizeof set_id, "%s/set-id", base);
+    (void)snprintf(program, sizeof program, "%s/hostile", base);
     if (mkdir(folder, 0755) < 0)
         exit(99);
     write_file(read_only, 0666);
     write_file(secret, 0666);
     copy_program(set_id, 04755);
+    /* A copy that an ordinary user can reach, wherever the build lies. */
+    copy_program(program, 0755);
+    hostile = program;
 }
 
 static void outside_remove(void) {

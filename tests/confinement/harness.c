@@ -175,14 +175,22 @@ static struct grove_table place(uint32_t *end, unsigned count, size_t size_bytes
     return table;
 }
 
+/* A grant without a path is one of a port of the kernel's choice on the loopback address. */
+static void put_grant(struct writer *writer, struct grove_spec_capability *place, const struct recipe_grant *grant) {
+    *place = (struct grove_spec_capability){.kind = grant->kind, .rights = GROVE_RIGHT_USE, .flags = grant->flags};
+    if (grant->path != NULL) {
+        place->argument_kind = GROVE_ARGUMENT_PATH;
+        place->text = put(writer, grant->path);
+        return;
+    }
+    place->argument_kind = GROVE_ARGUMENT_ADDRESS;
+    place->address = (struct grove_address){.family = 4, .prefix_bits = 32, .transport = 6, .bytes = {127, 0, 0, 1}};
+}
+
 static void put_grants(struct writer *writer, struct grove_table table, const struct recipe *recipe) {
     struct grove_spec_capability *grants = (struct grove_spec_capability *)(void *)(writer->blob + table.offset_bytes);
     for (unsigned i = 0; i < table.count; i++)
-        grants[i] = (struct grove_spec_capability){.kind = recipe->grants[i].kind,
-                                                   .rights = GROVE_RIGHT_USE,
-                                                   .argument_kind = GROVE_ARGUMENT_PATH,
-                                                   .flags = recipe->grants[i].flags,
-                                                   .text = put(writer, recipe->grants[i].path)};
+        put_grant(writer, &grants[i], &recipe->grants[i]);
 }
 
 const struct grove_spec *harness_spec(const struct recipe *recipe) {

@@ -66,6 +66,8 @@ struct accounts {
     unsigned descriptors, mounts, cgroups, processes;
 };
 struct accounts accounts_take(void);
+/* Folders of a kernel's control groups, in all hierarchies. */
+unsigned accounts_groups(uint64_t boot_id);
 /* True if equal; else prints what differs. */
 bool accounts_match(const struct accounts *before, const struct accounts *after);
 

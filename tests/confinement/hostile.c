@@ -121,6 +121,11 @@ static int succeed(void) {
     return WORKED;
 }
 
+/* Not an attack: what a native service does first, for the tests of ordinary life. */
+static int say_on_port(void) {
+    return write(3, "hello", 5) == 5 ? STOPPED : STRANGE;
+}
+
 static int set_id_mode(void) {
     int file = open(in_folder("set-id"), O_RDWR | O_CREAT, 0755);
     return file < 0 ? STRANGE : judge(fchmod(file, 04755), EPERM, EPERM);
@@ -395,6 +400,7 @@ static const struct {
     {"reopen", reopen},
     {"execute-written", execute_written},
     {"succeed", succeed},
+    {"say-on-port", say_on_port},
     {"set-id-mode", set_id_mode},
     {"set-id-create", set_id_create},
     {"set-id-program", set_id_program},

@@ -130,13 +130,14 @@ static int part_view(struct container *container, const struct machine_start *st
     const struct grove_budget *budget = &container->budget;
     uint64_t bytes = budget->scratch_bytes != 0 ? budget->scratch_bytes : UINT64_C(16) << 20;
     uint64_t files = budget->scratch_files != 0 ? budget->scratch_files : 4096;
-    (void)snprintf(plan->scratch_options, sizeof plan->scratch_options, "mode=755,size=%llu,nr_inodes=%llu",
-                   (unsigned long long)bytes, (unsigned long long)files);
     plan->root_tree = -1;
     plan->directory = start->spec->directory.length_bytes != 0 ? grove_spec_text(start->spec, start->spec->directory) : NULL;
     if (plan->is_open)
         return GROVE_OK;
     int result = view_open(container, plan, &layout->error);
+    /* Where the root is the host's, the scratch space is /tmp itself. */
+    (void)snprintf(plan->scratch_options, sizeof plan->scratch_options, "mode=%s,size=%llu,nr_inodes=%llu",
+                   plan->root_tree >= 0 ? "1777" : "755", (unsigned long long)bytes, (unsigned long long)files);
     if (result == GROVE_OK && plan->root_tree >= 0) {
         /* The whole host was granted: it brings its own system files. */
         plan->namespaces_mount = container_shared.bare_namespace;
