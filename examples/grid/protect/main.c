@@ -219,7 +219,7 @@ static int open_state(struct protect *protect)
     }
     memcpy(&epoch, grove_session_identity(session)->random, sizeof epoch);
     outbox_attach(&protect->alarm.outbox, state + 1, sizeof(struct alarm_event), ALARM_OUTBOX, OUTBOX_DROP_OLDEST,
-                  epoch | 1);
+                  epoch >> 11 | 1);
     protect->state = state;
     return 0;
 }
