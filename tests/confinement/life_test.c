@@ -8,6 +8,7 @@
  */
 #include "tests/confinement/harness.h"
 
+#include "kernel/machine/linux/container/container.h"
 #include "kernel/machine/linux/recovery/recovery.h"
 
 #include <errno.h>
@@ -395,6 +396,7 @@ static _Noreturn void wait_for_ever(void) {
 
 static _Noreturn void kernel_to_be_killed(int words) {
     struct recipe recipe = shell("echo up; while :; do sleep 1000 & wait; done");
+    namespaces_close(); /* of the kernel that we were forked from */
     if (harness_open(is_rootless ? L(CGROUP) | L(USER_ID) : 0) < 0 || recovery_run(linux_machine) < 0 ||
         harness_start(0, harness_spec(&recipe)) < 0 || !harness_wait(&harness_record(0)->is_started) || !says(0, "up"))
         _exit(1);
@@ -420,6 +422,7 @@ static void test_recovery(void) {
     pid_t kernel = fork();
     if (kernel == 0)
         kernel_to_be_killed(words[1]);
+    (void)close(words[1]);
     CHECK(read(words[0], &left, sizeof left) == (ssize_t)sizeof left && left.container > 0 && left.stray > 0);
     int container = (int)syscall(SYS_pidfd_open, left.container, 0), stray = (int)syscall(SYS_pidfd_open, left.stray, 0);
     CHECK(kill(kernel, SIGKILL) == 0 && waitpid(kernel, &status, 0) == kernel);
@@ -430,7 +433,9 @@ static void test_recovery(void) {
     next.options.run_folder = left.folder;
     next.boot_id++;
     CHECK(recovery_run(&next) == GROVE_OK);
-    CHECK(has_ended(container) && has_ended(stray) && harness_recovered > before);
+    CHECK(has_ended(container));
+    CHECK(has_ended(stray));
+    CHECK(harness_recovered > before);
     CHECK(accounts_groups(left.boot_id) == 0);
     /* What it has ended once is not found again. */
     recovery_close();
@@ -440,7 +445,6 @@ static void test_recovery(void) {
     (void)close(container);
     (void)close(stray);
     (void)close(words[0]);
-    (void)close(words[1]);
     (void)rmdir(left.folder);
 }
 
