@@ -52,7 +52,8 @@ bool refusal_explain(const struct grove_audit_record *record, char *sentence, si
                      size_t grant_bytes) {
     struct grove_capability capability;
     char text[TEXT_CAPABILITY_MAX];
-    if (record->event != GROVE_AUDIT_REFUSE || !text_kind_name(record->kind))
+    bool is_refusal = record->event == GROVE_AUDIT_REFUSE || record->event == GROVE_AUDIT_SYSCALL_REFUSED;
+    if (!is_refusal || !text_kind_name(record->kind))
         return false;
     record_capability(record, &capability);
     text_capability_format(&capability, text, sizeof(text));

@@ -297,7 +297,7 @@ static void add_environment(const struct request *request, struct builder *build
     }
 }
 
-/* Is the current folder visible to the program, so that it can be its working folder? */
+/* Is the folder there for the program: granted, or on the way to something that is? */
 static bool is_visible(const struct grove_spec *spec, const char *path) {
     struct grove_argument argument = {.kind = GROVE_ARGUMENT_PATH};
     size_t length = strlen(path);
@@ -310,7 +310,8 @@ static bool is_visible(const struct grove_spec *spec, const char *path) {
         uint16_t flags;
         grove_spec_capability(spec, i, &capability, &flags);
         if (capability.kind <= GROVE_CAP_FS_EXEC && !(flags & GROVE_SPEC_CAPABILITY_HELD) &&
-            grove_argument_covers(&capability.argument, &argument))
+            (grove_argument_covers(&capability.argument, &argument) ||
+             grove_argument_covers(&argument, &capability.argument)))
             return true;
     }
     return false;
