@@ -26,14 +26,14 @@ CAPABILITY_READ, CHANNEL_CONNECT, CHANNEL_ATTACHED, CHANNEL_CLOSE = 1, 5, 6, 7
 ENDPOINT_CREATE, REGION_CREATE = 8, 11
 CONTAINER_CREATE, CONTAINER_START, CONTAINER_CONTROL, CONTAINER_READ = 15, 16, 17, 18
 CONTAINER_STREAMS, AUDIT_READ, KERNEL_READ = 19, 24, 28
-INIT, CHANNEL_NEW, CHANNEL_PEER, CHANNEL_CLOSED, CONTAINER_STATE = 129 - 1, 129, 130, 131, 134
+INIT, CHANNEL_NEW, CHANNEL_PEER, CHANNEL_CLOSED, CONTAINER_STATE, ENDPOINT_WANTED = 128, 129, 130, 131, 134, 135
 KILL, DESTROY, STOP = 2, 8, 1
 STOPPED = 6
 OK, INVALID, DENIED, NOT_FOUND, EXHAUSTED = 0, -1, -2, -3, -6
 CLOSED, UNSUPPORTED, VERSION_ERROR = -9, -11, -17
 SYSTEM_FILES = 1
 LEARN = 1 << 5
-NET_BIND, NET_CONNECT, FS_READ = 4, 5, 1
+FS_READ, NET_BIND, NET_CONNECT, IPC_RECV = 1, 4, 5, 7
 
 
 def name(text):
@@ -261,14 +261,14 @@ class Kernel:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
-    def settle(self, wanted):
-        """Wait until wanted() holds: what was asked for before is done when a new client has been served after it."""
+    @staticmethod
+    def settle(port, wanted):
+        """Wait until wanted() holds, one turn of the kernel's loop after the other, seen through a port that is open."""
         end = time.monotonic() + DEADLINE
         while not wanted():
             if time.monotonic() > end:
                 return False
-            with contextlib.closing(self.connect()) as port:
-                port.request(KERNEL_READ)
+            port.request(KERNEL_READ)
         return True
 
     def spec(self, service, command, flags=SYSTEM_FILES, ring=2, capabilities=()):
