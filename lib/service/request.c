@@ -120,7 +120,7 @@ static void handle(struct grove_request *request) {
 
 static bool is_expired(const struct channel_taken *taken) {
     return taken->header.kind == GROVE_RECORD_CALL && taken->header.deadline_ns != 0 &&
-           grove_now_ns() >= taken->header.deadline_ns;
+           deadline_has_passed(taken->header.deadline_ns);
 }
 
 /* The payload lies behind the slices. False: the header promises more than there is. */

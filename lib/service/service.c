@@ -109,11 +109,17 @@ struct grove_session *grove_service_session(struct grove_service *service) {
 
 /* ---- timers ---- */
 
+/* Exact, unlike deadlines: a timer keeps the grid that it starts. */
+static uint64_t due_after(uint64_t delay_ns) {
+    uint64_t now_ns = grove_now_ns();
+    return delay_ns < GROVE_FOREVER - 1 - now_ns ? now_ns + delay_ns : GROVE_FOREVER - 1;
+}
+
 static int add_timer(struct grove_service *service, uint64_t delay_ns, uint64_t period_ns, grove_timer_handler *handler,
                      void *context, uint32_t *timer) {
     if (handler == NULL)
         return error_set(GROVE_INVALID, "a timer was given no handler");
-    struct timer added = {.due_ns = deadline_after(delay_ns), .period_ns = period_ns, .handler = handler,
+    struct timer added = {.due_ns = due_after(delay_ns), .period_ns = period_ns, .handler = handler,
                           .context = context};
     return timer_add(&service->timers, &added, timer);
 }

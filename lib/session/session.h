@@ -136,7 +136,9 @@ int session_or_default(struct grove_session *given, struct grove_session **sessi
 int session_full_name(const struct grove_session *session, const char *name, struct grove_name *full);
 /* A request that carries one handle and is not waited for. */
 int session_post_handle(struct grove_session *session, enum grove_operation operation, grove_handle handle);
-/* Absolute deadline of a timeout; GROVE_FOREVER stays. */
+/* Absolute deadline of a timeout; GROVE_FOREVER stays. Late by up to a few milliseconds for timeouts from 1 s on. */
 uint64_t deadline_after(uint64_t timeout_ns);
+/* Has a deadline passed? Reads the exact clock only when it is near. */
+bool deadline_has_passed(uint64_t deadline_ns);
 
 #endif

@@ -9,7 +9,9 @@
 #define BUDGET_MIN_NS 2000u
 #define BUDGET_MAX_NS 64000u
 #define RETRY_AFTER_WAITS 64u
-#define TURNS_BETWEEN_CLOCKS 32u
+/* An answer that is on its way comes within the first turns, which pay for neither a pause nor a clock. */
+#define TURNS_WITHOUT_PAUSE 64u
+#define TURNS_BETWEEN_CLOCKS 16u
 
 static bool has_several_processors(void) {
     static int count; /* several threads may find it out; they find the same */
@@ -43,7 +45,7 @@ bool spin_begin(struct spin *spin, uint32_t own_processor, uint32_t peer_process
         spin->budget_ns = BUDGET_FIRST_NS;
     }
     spin->skipped = 0;
-    *turn = (struct spin_turn){.end_ns = grove_now_ns() + spin->budget_ns};
+    *turn = (struct spin_turn){.budget_ns = spin->budget_ns};
     return true;
 }
 
@@ -56,8 +58,15 @@ static inline void pause_processor(void) {
 }
 
 bool spin_goes_on(struct spin_turn *turn) {
+    if (++turn->turns <= TURNS_WITHOUT_PAUSE)
+        return true;
     pause_processor();
-    return ++turn->turns % TURNS_BETWEEN_CLOCKS != 0 || grove_now_ns() < turn->end_ns;
+    if (turn->turns % TURNS_BETWEEN_CLOCKS != 0)
+        return true;
+    uint64_t now_ns = grove_now_ns();
+    if (turn->end_ns == 0)
+        turn->end_ns = now_ns + turn->budget_ns;
+    return now_ns < turn->end_ns;
 }
 
 void spin_end(struct spin *spin, bool has_paid) {

@@ -18,7 +18,8 @@ struct spin {
 };
 
 struct spin_turn {
-    uint64_t end_ns;
+    uint64_t end_ns; /* known from the first look at the clock on */
+    uint32_t budget_ns;
     uint32_t turns;
 };
 
