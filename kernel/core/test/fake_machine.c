@@ -9,7 +9,7 @@ struct fake fake;
 
 /* ---- objects ---- */
 
-static machine_object open_object(int kind, uint64_t size_bytes) {
+static machine_object open_object(enum fake_kind kind, uint64_t size_bytes) {
     static machine_object next;
     for (uint32_t i = 0; i < FAKE_OBJECTS; i++) {
         next = (machine_object)(((uint32_t)next + 1) % FAKE_OBJECTS);

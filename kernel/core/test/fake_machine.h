@@ -8,8 +8,8 @@
 
 #include "kernel/core/core.h"
 
-#define FAKE_CONTAINERS 512u
-#define FAKE_OBJECTS 65536u
+#define FAKE_CONTAINERS 64u
+#define FAKE_OBJECTS 4096u
 
 struct fake_packet {
     struct grove_message message;
@@ -18,7 +18,7 @@ struct fake_packet {
 };
 
 struct fake_object {
-    enum { FAKE_FREE, FAKE_MEMORY, FAKE_BELL, FAKE_BLOB, FAKE_STREAM } kind;
+    enum fake_kind { FAKE_FREE, FAKE_MEMORY, FAKE_BELL, FAKE_BLOB, FAKE_STREAM } kind;
     uint8_t *bytes;
     uint64_t size_bytes;
     bool is_sealed;
