@@ -18,6 +18,8 @@ import port as p  # noqa: E402
 
 BUILD = os.environ.get("GROVE_BUILD", "build")
 IS_ROOT = os.geteuid() == 0
+# Without root there are cgroups only where they were delegated, which is not what is tried here.
+OPTIONS = () if IS_ROOT else ("--optional", "cgroup")
 
 
 def children_of(process):
@@ -26,10 +28,10 @@ def children_of(process):
 
 
 class KernelTest(unittest.TestCase):
-    options, state, before = (), None, None
+    before = None
 
     def setUp(self):
-        self.kernel = p.Kernel(BUILD, options=self.options, before=self.before)
+        self.kernel = p.Kernel(BUILD, options=OPTIONS, before=self.before)
         self.addCleanup(self.kernel.remove)
         self.kernel.start()
 
@@ -253,13 +255,13 @@ class Network(KernelTest):
 
 class Folders(unittest.TestCase):
     def kernel(self, **options):
-        kernel = p.Kernel(BUILD, **options)
+        kernel = p.Kernel(BUILD, options=OPTIONS, **options)
         self.addCleanup(kernel.remove)
         return kernel
 
     def test_two_kernels_never_share_a_run_folder(self):
         kernel = self.kernel().start()
-        second = subprocess.run(kernel.command()[:-1], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        second = subprocess.run([word for word in kernel.command() if word != "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         self.assertEqual(second.returncode, 1)
         self.assertIn(f"process {kernel.process.pid}".encode(), second.stderr)
         kernel.connect().close()
@@ -294,6 +296,32 @@ class Folders(unittest.TestCase):
         first, = struct.unpack_from("<Q", data)
         for index in range(len(data) // 512):
             self.assertEqual(struct.unpack_from("<Q", data, index * 512)[0], first + index)
+
+    def test_booted_service_is_started_again(self):
+        kernel = self.kernel()
+        spec = os.path.join(kernel.folder, "boot.spec")
+        with open(spec, "wb") as file:
+            file.write(kernel.spec("system.init", ["/bin/sleep", "1000"], ring=1))
+        kernel.options += ["--boot", spec]
+        port = kernel.start().connect()
+        self.addCleanup(port.close)
+        instances = []
+
+        def is_started_again():
+            body = port.request(p.CONTAINER_READ, struct.pack("<Q64sII", 0, p.name("system.init"), 0, 0)).body
+            generation, _, process = struct.unpack_from("<IIi", body, 144)
+            if process > 0 and generation not in instances:
+                instances.append(generation)
+                os.kill(process, signal.SIGKILL)
+            return len(instances) == 3
+        self.assertTrue(kernel.settle(port, is_started_again))
+        self.assertEqual(kernel.stop(), 0)
+
+    def test_boot_spec_that_is_none_is_explained(self):
+        kernel = self.kernel()
+        kernel.options += ["--boot", "/etc/passwd"]
+        with self.assertRaisesRegex(RuntimeError, "/etc/passwd is not a boot spec"):
+            kernel.start()
 
     def test_run_folder_of_others_is_refused(self):
         kernel = self.kernel()

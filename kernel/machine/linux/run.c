@@ -65,6 +65,27 @@ static int say(char *problem, size_t problem_bytes, const char *what, int status
     return status;
 }
 
+/* Name the first layer that does not work here and must, and how to get it. */
+static int say_layer(const struct linux_machine *machine, char *problem, size_t problem_bytes, int status) {
+    static const char *const names[] = {
+#define LAYER_NAME(name, number, text) [number] = (text),
+        GROVE_LAYER_TABLE(LAYER_NAME)
+#undef LAYER_NAME
+    };
+    uint64_t missing = ~(machine->layers_enforced | machine->options.optional_layers);
+    char advice[512] = "";
+    unsigned layer = GROVE_LAYER_NONE + 1;
+    while (layer < GROVE_LAYER_COUNT && (missing >> layer & 1) == 0)
+        layer++;
+    if (status != GROVE_LAYER_MISSING || layer == GROVE_LAYER_COUNT)
+        return say(problem, problem_bytes, "cannot prepare for containers", status);
+    snprintf(problem, problem_bytes,
+             "cannot prepare for containers: the sandbox layer %s could not be set up: %s; or do "
+             "without it: --optional %s",
+             names[layer], container_advice((enum grove_layer)layer, advice, sizeof advice), names[layer]);
+    return status;
+}
+
 int run_create(struct linux_machine *machine, char *problem, size_t problem_bytes) {
     linux_machine = machine;
     raise_descriptor_limit();
@@ -85,7 +106,7 @@ int run_create(struct linux_machine *machine, char *problem, size_t problem_byte
         return say(problem, problem_bytes, "cannot lay out the kernel core", status);
     status = container_start_up(machine);
     if (status < 0)
-        return say(problem, problem_bytes, "cannot prepare for containers", status);
+        return say_layer(machine, problem, problem_bytes, status);
     status = recovery_run(machine);
     return status < 0 ? say(problem, problem_bytes, "cannot end what an earlier kernel left", status) : 0;
 }
