@@ -20,6 +20,8 @@ struct linux_options {
     const char *state_folder; /* audit log, services' own folders */
     uint64_t optional_layers; /* bit n: enum grove_layer n may be missing */
     bool embedded;            /* for the time of one command: no control socket, no boot */
+    bool open_with_privileges; /* embedded, for `grove learn`: its open containers keep what root may do, because programs
+                                * that give up root by themselves do not even start without */
 };
 
 struct linux_machine {

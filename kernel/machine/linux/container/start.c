@@ -83,6 +83,8 @@ static int part_layers(struct container *container, const struct machine_start *
     uint32_t flags = start->spec->flags;
     plan->skip = (linux_machine->options.optional_layers & ~linux_machine->layers_enforced) | container_left_out();
     plan->is_open = (flags & GROVE_SPEC_LEARN) != 0 || is_left_out(GROVE_LAYER_FILE_VIEW);
+    if (plan->is_open && linux_machine->options.open_with_privileges)
+        plan->skip |= UINT64_C(1) << GROVE_LAYER_LINUX_CAPABILITIES;
     plan->has_terminal = (flags & GROVE_SPEC_TERMINAL) != 0;
     plan->has_process_files = (flags & GROVE_SPEC_NATIVE) == 0 && !is_left_out(GROVE_LAYER_PROC);
     plan->drops_user = !linux_machine->rootless;
