@@ -17,7 +17,6 @@ static const struct command_option options[] = {
     {"force", 'f', NULL, "overwrite the file"},
     {"timeout", 't', "TIME", "stop the program after this time"},
     {"bare", 'b', NULL, "write down the system's programs and libraries too"},
-    {"own-kernel", 0, NULL, "use a kernel of its own for this command, even if one runs"},
     REQUEST_OPTIONS,
     COMMAND_MANIFEST_OPTIONS,
     {0},
@@ -134,7 +133,7 @@ static int learn_with_kernel(const struct request *request, struct needs *needs,
                             .learned = remember,
                             .context = needs,
                             .interrupt_stops = true};
-    if (run_kernel_open(request->invocation, command_has(request->invocation, "own-kernel"), &kernel) != 0)
+    if (run_kernel_open(request->invocation, RUN_KERNEL_OPEN, &kernel) != 0)
         return -LAUNCH_FAILED;
     int status = launch_run(&launch);
     run_kernel_close(&kernel);

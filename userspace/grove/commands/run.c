@@ -41,7 +41,8 @@ static int run_with_kernel(struct invocation *invocation, const struct request *
                             .spec = request->spec,
                             .spec_bytes = request->spec_bytes,
                             .timeout_ns = timeout_ns};
-    if (run_kernel_open(invocation, command_has(invocation, "own-kernel"), &kernel) != 0)
+    bool own = command_has(invocation, "own-kernel");
+    if (run_kernel_open(invocation, own ? RUN_KERNEL_OWN : RUN_KERNEL_ANY, &kernel) != 0)
         return LAUNCH_FAILED;
     uint64_t from = run_kernel_audit_position(&kernel);
     int status = launch_run(&launch);

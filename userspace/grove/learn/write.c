@@ -79,6 +79,27 @@ static bool is_visible(const struct needs *needs, const char *folder) {
     return false;
 }
 
+static bool reads(const struct needs *needs, const char *path) {
+    for (unsigned i = 0; i < needs_count(needs); i++) {
+        const struct grove_capability *need = needs_at(needs, i);
+        if (need->kind == GROVE_CAP_FS_READ && need->argument.length_bytes == strlen(path) &&
+            !memcmp(need->argument.value.text, path, strlen(path)))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * A program that looks up users and groups is most likely a server that root starts and that gives up root by itself. It
+ * cannot do that confined, and need not: it gets a user id of its own. Any other program stays who it was.
+ */
+static void write_identity(const struct learned *learned, FILE *stream) {
+    if (reads(learned->needs, "/etc/passwd") && reads(learned->needs, "/etc/group"))
+        fputs("identity: own      # it looked up users, to change to one; it is not root to begin with\n", stream);
+    else
+        fputs("identity: caller\n", stream);
+}
+
 static void write_environment(const struct learned *learned, FILE *stream) {
     if (learned->environment[0])
         fputs("environment:\n", stream);
@@ -113,6 +134,7 @@ bool write_learned(const struct learned *learned, FILE *stream) {
         write_text(learned->folder, stream);
         fputc('\n', stream);
     }
+    write_identity(learned, stream);
     write_environment(learned, stream);
     write_needs(learned->needs, stream);
     return !ferror(stream);

@@ -8,8 +8,9 @@
 
 #include "kernel/machine/linux/linux.h"
 
-static int open_embedded(const struct invocation *invocation, struct run_kernel *kernel) {
-    const struct linux_options options = {.state_folder = NULL, .embedded = true};
+static int open_embedded(const struct invocation *invocation, enum run_kernel_choice choice,
+                         struct run_kernel *kernel) {
+    const struct linux_options options = {.embedded = true, .open_with_privileges = choice == RUN_KERNEL_OPEN};
     int port;
     int status = groved_embedded(&options, &port, &kernel->process);
     if (status < 0)
@@ -21,10 +22,10 @@ static int open_embedded(const struct invocation *invocation, struct run_kernel 
     return 0;
 }
 
-int run_kernel_open(const struct invocation *invocation, bool own, struct run_kernel *kernel) {
+int run_kernel_open(const struct invocation *invocation, enum run_kernel_choice choice, struct run_kernel *kernel) {
     *kernel = (struct run_kernel){0};
-    if (own || !command_kernel_runs(invocation))
-        return open_embedded(invocation, kernel);
+    if (choice != RUN_KERNEL_ANY || !command_kernel_runs(invocation))
+        return open_embedded(invocation, choice, kernel);
     return command_connect(invocation, &kernel->session);
 }
 
