@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #define VECTORS_MAX 1024 /* UIO_MAXIOV of Linux */
-#define MESSAGES_PER_CALL 64
+#define MESSAGES_PER_CALL 16
 #define KNOWN_FLAGS (MSG_OOB | MSG_DONTROUTE | MSG_DONTWAIT | MSG_EOR | MSG_CONFIRM | MSG_NOSIGNAL | MSG_MORE)
 
 /* One at a time, on the loop's thread; a job has its own copy. */
@@ -320,7 +320,7 @@ struct outcome message_sendto(const struct broker_request *request) {
 
 static int take_header(const struct broker_request *request, uint64_t address, uint64_t flags, int domain,
                        struct message *message) {
-    struct msghdr header;
+    struct msghdr header = {0};
     int error = target_read(request->thread, address, &header, sizeof header);
     if (error == 0)
         error = settle_flags(message, flags);

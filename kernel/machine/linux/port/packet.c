@@ -85,7 +85,7 @@ int packet_send(int descriptor, const struct grove_message *message, const machi
     struct msghdr header = {.msg_iov = &bytes, .msg_iovlen = 1};
     if (count > GROVE_PORT_OBJECTS)
         return GROVE_INVALID;
-    if (count > 0)
+    if (count > 0 && objects != NULL)
         attach(&header, &control, objects, count);
     if (sendmsg(descriptor, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
         return 0;
