@@ -61,7 +61,8 @@ async def commands(device):
 async def main():
     device = Device()
     context = ModbusServerContext(slaves={7: device}, single=False)
-    asyncio.ensure_future(StartAsyncTcpServer(context, address=("127.0.0.1", int(sys.argv[1]))))
+    asyncio.ensure_future(StartAsyncTcpServer(context, address=("127.0.0.1", int(sys.argv[1])),
+                                              allow_reuse_address=True))
     await commands(device)
 
 
