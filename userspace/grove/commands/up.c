@@ -14,6 +14,7 @@
 #include "userspace/grove/commands/system_boot.h"
 
 #define INLINE_BYTES 16384u
+#define WINDOW 64u /* registrations under way at a time; the library keeps track of twice as many calls */
 
 static const struct command_option options[] = {
     COMMAND_MANIFEST_OPTIONS,
@@ -123,18 +124,30 @@ static int register_one(const struct up *up, struct grove_channel *channel, cons
     return status;
 }
 
-/* Wait for the answers that are still out; print those that are errors. */
-static int collect(const struct up *up, struct registration *registrations, unsigned count) {
+static unsigned open_of(const struct registration *registrations, unsigned count) {
+    unsigned open = 0;
+    for (unsigned index = count > WINDOW ? count - WINDOW : 0; index < count; index++)
+        open += !registrations[index].is_answered;
+    return open;
+}
+
+/* Wait until at most `most` of the answers are still out. They come in the order of the calls. */
+static int wait_for_answers(const struct up *up, const struct registration *registrations, unsigned count, unsigned most) {
     struct grove_session *session;
-    int worst = command_connect(up->invocation, &session);
+    int status = command_connect(up->invocation, &session);
     uint64_t deadline_ns = grove_now_ns() + SYSTEM_TIMEOUT_NS;
-    for (unsigned index = 0; worst == 0 && index < count;) {
+    while (status == 0 && open_of(registrations, count) > most) {
         uint64_t now_ns = grove_now_ns();
-        if (registrations[index].is_answered)
-            index++;
-        else if (now_ns >= deadline_ns || (grove_session_dispatch(session, deadline_ns - now_ns) < 0 && now_ns >= deadline_ns))
-            worst = command_fail(up->invocation, "the registry does not answer; \"grove status registry\" may tell why");
+        if (now_ns >= deadline_ns)
+            return command_fail(up->invocation, "the registry does not answer; \"grove status registry\" may tell why");
+        (void)grove_session_dispatch(session, deadline_ns - now_ns);
     }
+    return status;
+}
+
+/* Wait for the answers that are still out; print those that are errors. */
+static int collect(const struct up *up, const struct registration *registrations, unsigned count) {
+    int worst = wait_for_answers(up, registrations, count, 0);
     for (unsigned index = 0; index < count; index++)
         if (registrations[index].is_answered && registrations[index].status < 0)
             worst = command_fail(up->invocation, "%s cannot be registered: %s", registrations[index].name,
@@ -211,8 +224,11 @@ static int bring_up(struct up *up, const struct project *project) {
     unsigned sent = 0;
     if (registrations == NULL)
         status = command_fail(up->invocation, "memory is exhausted");
-    for (; status == 0 && sent < project->count; sent++)
-        status = register_one(up, channel, project->manifests[sent], &registrations[sent]);
+    for (; status == 0 && sent < project->count; sent++) {
+        status = wait_for_answers(up, registrations, sent, WINDOW - 1);
+        if (status == 0)
+            status = register_one(up, channel, project->manifests[sent], &registrations[sent]);
+    }
     /* Behind the registrations in the same lane, so it is handled after them. */
     int start_status = status == 0 ? start_project(up, project) : 0;
     if (registrations != NULL && status == 0)
