@@ -147,7 +147,7 @@ static int install_filter(void) {
             EXPECT(seccomp_rule_add(filter, SCMP_ACT_NOTIFY, number, 0) == 0);
         else
             EXPECT(seccomp_rule_add(filter, SCMP_ACT_NOTIFY, number, 1,
-                                    SCMP_CMP((unsigned)call->skip_if_zero_argument, SCMP_CMP_NE, 0)) == 0);
+                                    SCMP_CMP((unsigned)call->skip_if_zero_argument, SCMP_CMP_NE, 0, 0)) == 0);
     }
     EXPECT(seccomp_load(filter) == 0);
     int listener = seccomp_notify_fd(filter);
