@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NEEDS_MAX 8192u
+#define NEEDS_MAX 2048u
 
 struct needs {
     struct grove_capability *list;

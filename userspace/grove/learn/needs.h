@@ -20,7 +20,7 @@ struct needs;
 
 struct needs *needs_create(void); /* NULL without memory */
 void needs_destroy(struct needs *needs);
-/* Remember a need; one seen already counts once. False without memory, or when 8,192 are left even after
+/* Remember a need; one seen already counts once. False without memory, or when 2,048 are left even after
  * reducing. */
 bool needs_add(struct needs *needs, const struct grove_capability *capability);
 void needs_reduce(struct needs *needs);
