@@ -53,14 +53,13 @@ int channel_prepare_side(struct core *core, struct channel *channel, struct chan
     return GROVE_OK;
 }
 
-void channel_instance_ended(struct core *core, struct channel_side *side) {
+void channel_instance_ended(struct channel_side *side) {
     if (side->is_given)
         machine_memory_signal(side->segment, offsetof(struct grove_control, signal), GROVE_SIGNAL_CLOSED);
     side->is_given = false;
     side->is_closed_told = false;
     side->shown_epoch = 0;
     attention_cancel(&side->attention);
-    (void)core;
 }
 
 /* ---- what a side is told ---- */

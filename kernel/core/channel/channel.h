@@ -68,7 +68,7 @@ struct channel_side *channel_other(struct channel *channel, const struct channel
 /* Give a side's next instance a segment: the first one, the unsealed one again, or a copy. */
 int channel_prepare_side(struct core *core, struct channel *channel, struct channel_side *side);
 /* The instance that held this side ended. The side stays for the next one. */
-void channel_instance_ended(struct core *core, struct channel_side *side);
+void channel_instance_ended(struct channel_side *side);
 /* This side will never be used again. `status` is for the other one. May free the channel. */
 void channel_close_side(struct core *core, struct channel *channel, struct channel_side *side, int status);
 /* See what the two sides have to be told now. */

@@ -35,19 +35,19 @@ void core_container_exited(struct core *core, machine_container index, enum grov
 }
 
 /* Mark the channels of the dead instance closed. Returns true when all are. */
-static bool end_channels(struct core *core, struct container *container, uint32_t *left) {
+static bool end_channels(struct container *container, uint32_t *left) {
     while (*left > 0 && !list_is_empty(&container->client_sides)) {
         struct channel_side *side = list_item(container->client_sides.next, struct channel_side, link);
         list_remove(&side->link);
         list_append(&container->ended_sides, &side->link);
-        channel_instance_ended(core, side);
+        channel_instance_ended(side);
         --*left;
     }
     while (*left > 0 && !list_is_empty(&container->server_sides)) {
         struct channel_side *side = list_item(container->server_sides.next, struct channel_side, link);
         list_remove(&side->link);
         list_append(&container->unprepared, &side->link);
-        channel_instance_ended(core, side);
+        channel_instance_ended(side);
         --*left;
     }
     if (!list_is_empty(&container->client_sides) || !list_is_empty(&container->server_sides))
@@ -170,7 +170,7 @@ bool container_work(struct core *core, struct work *work) {
     struct container *container = list_item(work, struct container, work);
     if (container->is_ending) {
         uint32_t left = WORK_STEP;
-        if (!end_channels(core, container, &left))
+        if (!end_channels(container, &left))
             return true;
         instance_ended(core, container);
     }

@@ -388,6 +388,56 @@ static void names_do_not_slow_a_lookup(void **state) {
     world_close(&world);
 }
 
+/* Ask until a pool is used up; the refusal leaves everything as it was before it. */
+static void exhaust(struct two *two, machine_container from, uint16_t operation, void *body, size_t bytes,
+                    struct grove_name *name) {
+    struct world_accounts before;
+    struct world_accounts after;
+    int status = 0;
+    for (uint32_t i = 0; i < 1000 && status == 0; i++) {
+        if (name != NULL)
+            snprintf(name->text, sizeof(name->text), "grid.n%u", i);
+        world_count(&two->world, &before);
+        status = world_ask(&two->world, from, operation, body, bytes, NULL);
+    }
+    world_count(&two->world, &after);
+    assert_int_equal(status, GROVE_EXHAUSTED);
+    assert_memory_equal(&before, &after, sizeof(before));
+}
+
+static void each_pool_ends_in_an_error(void **state) {
+    (void)state;
+    struct two two;
+    open_two(&two);
+    struct grove_endpoint_create endpoint = {.container = 0};
+    exhaust(&two, two.first, GROVE_REQUEST_ENDPOINT_CREATE, &endpoint, sizeof(endpoint), &endpoint.name);
+    struct grove_region_create region = {.size_bytes = 1};
+    exhaust(&two, two.first, GROVE_REQUEST_REGION_CREATE, &region, sizeof(region), NULL);
+    struct grove_project_create project = {.parent = 0};
+    exhaust(&two, two.world.init, GROVE_REQUEST_PROJECT_CREATE, &project, sizeof(project), &project.name);
+    world_close(&two.world);
+}
+
+static void the_pool_of_containers_ends_in_an_error(void **state) {
+    (void)state;
+    struct two two;
+    struct world_accounts before;
+    struct world_accounts after;
+    char name[32];
+    int status = 0;
+    open_two(&two);
+    for (uint32_t i = 0; i < 100 && status == 0; i++) {
+        snprintf(name, sizeof(name), "grid.n%u", i);
+        struct world_spec spec = {.name = name, .permissions = permissions, .count = 2};
+        world_count(&two.world, &before);
+        status = world_create(&two.world, two.first, &spec, NULL);
+    }
+    world_count(&two.world, &after);
+    assert_int_equal(status, GROVE_EXHAUSTED);
+    assert_memory_equal(&before, &after, sizeof(before));
+    world_close(&two.world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(malformed_packets_are_answered),
@@ -404,6 +454,8 @@ int main(void) {
         cmocka_unit_test(tracing_is_switched_in_every_page),
         cmocka_unit_test(a_need_is_learned_once),
         cmocka_unit_test(names_do_not_slow_a_lookup),
+        cmocka_unit_test(each_pool_ends_in_an_error),
+        cmocka_unit_test(the_pool_of_containers_ends_in_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
