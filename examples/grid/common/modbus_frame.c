@@ -14,9 +14,9 @@ static void put16(unsigned char *at, unsigned value)
     at[1] = (unsigned char)value;
 }
 
-static unsigned get16(const unsigned char *at)
+static uint16_t get16(const unsigned char *at)
 {
-    return (unsigned)at[0] << 8 | at[1];
+    return (uint16_t)((unsigned)at[0] << 8 | at[1]);
 }
 
 static unsigned function_of(const struct modbus_request *request)
@@ -57,8 +57,10 @@ static int read_words(const unsigned char *data, size_t data_bytes, const struct
     if (request->count > MODBUS_WORDS_MAX || data_bytes != expected + 1 || data[0] != expected)
         return GROVE_CORRUPT;
     answer->count = request->count;
-    for (unsigned i = 0; i < request->count; i++)
-        answer->words[i] = (uint16_t)(is_bits ? data[1 + i / 8] >> i % 8 & 1 : get16(data + 1 + 2 * (size_t)i));
+    for (size_t i = 0; i < request->count; i++) {
+        bool is_set = (data[1 + i / 8] >> (i % 8) & 1) != 0;
+        answer->words[i] = is_bits ? (uint16_t)is_set : get16(data + 1 + 2 * i);
+    }
     return 0;
 }
 
