@@ -47,7 +47,7 @@ bool needs_add(struct needs *needs, const struct grove_capability *capability) {
     if (!grove_argument_is_valid(&need.argument))
         return true; /* nothing that could be written down */
     for (unsigned i = 0; i < needs->count; i++)
-        if (includes(&needs->list[i], &need))
+        if (includes(&needs->list[i], &need) && !needs_is_wide(&needs->list[i]))
             return true;
     if (needs->count == NEEDS_MAX)
         needs_reduce(needs);
@@ -196,7 +196,32 @@ static void drop_included(struct needs *needs) {
     needs->count = kept;
 }
 
+static bool has_need_below(const struct needs *needs, unsigned index) {
+    for (unsigned i = 0; i < needs->count; i++)
+        if (is_file_kind(needs->list[i].kind) &&
+            grove_argument_covers(&needs->list[index].argument, &needs->list[i].argument) &&
+            !grove_argument_covers(&needs->list[i].argument, &needs->list[index].argument))
+            return true;
+    return false;
+}
+
+/*
+ * A look at a folder like /var, on the way to something below it, needs nothing: the way to what is granted is there.
+ * Before the folder's own need would include the others.
+ */
+static void drop_ways(struct needs *needs) {
+    unsigned kept = 0;
+    for (unsigned i = 0; i < needs->count; i++) {
+        bool is_way =
+            needs->list[i].kind == GROVE_CAP_FS_READ && needs_is_wide(&needs->list[i]) && has_need_below(needs, i);
+        if (!is_way)
+            needs->list[kept++] = needs->list[i];
+    }
+    needs->count = kept;
+}
+
 void needs_reduce(struct needs *needs) {
+    drop_ways(needs);
     drop_included(needs);
     for (bool is_changed = true; is_changed;) {
         is_changed = false;

@@ -3,6 +3,7 @@
  *
  * Pure code: capabilities go in one by one, a short list comes out. The rules:
  *   - a need that another one covers goes: FS_WRITE and FS_EXEC include reading, a folder includes what is below it;
+ *   - a look at a folder like /var goes when something below it is needed anyway;
  *   - NEEDS_CROWD or more needs of one kind directly below one folder become that folder, again and again upwards, but
  *     never so high that much else would be in it: /etc, /var/lib, somebody's home;
  *   - addresses that differ only in the host, or only in the port, NEEDS_CROWD or more of them, become one.

@@ -73,6 +73,14 @@ static void no_crowd_becomes_a_folder_of_many(void **state) {
            "FS_READ:/4");
 }
 
+static void the_way_to_something_needs_nothing(void **state) {
+    (void)state;
+    EXPECT("FS_READ:/var", "FS_READ:/var/lib", "FS_WRITE:/var/lib/x", "=>", "FS_WRITE:/var/lib/x");
+    EXPECT("FS_READ:/etc", "FS_READ:/etc", "=>", "FS_READ:/etc");
+    EXPECT("FS_WRITE:/run", "FS_READ:/run/x", "=>", "FS_WRITE:/run");
+    EXPECT("FS_READ:/srv/a", "FS_READ:/srv/a/b", "=>", "FS_READ:/srv/a");
+}
+
 static void addresses_are_merged(void **state) {
     (void)state;
     EXPECT("NET_CONNECT:1.0.0.1:443/tcp", "NET_CONNECT:1.0.0.2:443/tcp", "NET_CONNECT:1.0.0.3:443/tcp",
@@ -124,6 +132,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_another_includes_goes),        cmocka_unit_test(a_crowd_becomes_its_folder),
         cmocka_unit_test(no_crowd_becomes_a_folder_of_many), cmocka_unit_test(addresses_are_merged),
+        cmocka_unit_test(the_way_to_something_needs_nothing),
         cmocka_unit_test(wide_folders_are_known),            cmocka_unit_test(many_needs_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

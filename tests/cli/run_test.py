@@ -1,0 +1,190 @@
+"""grove run with a kernel of its own: streams, status, signals, rights, refusals explained, nothing left behind."""
+
+import glob
+import os
+import signal
+import socket
+import subprocess
+import threading
+
+import support
+
+PYTHON = "/usr/bin/python3"
+
+
+def descendants(process):
+    """Process numbers below one, at any depth."""
+    parents = {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/stat", encoding="utf-8") as stream:
+                parents[int(entry)] = int(stream.read().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            continue
+    found = {process}
+    while True:
+        more = {child for child, parent in parents.items() if parent in found} - found
+        if not more:
+            return found - {process}
+        found |= more
+
+
+def cgroups_of(process):
+    """The folders of the cgroups that grove made for a process."""
+    with open(f"/proc/{process}/cgroup", encoding="utf-8") as stream:
+        paths = {line.rstrip("\n").split(":", 2)[2] for line in stream}
+    folders = set()
+    for path in paths:
+        if "/grove" in path:
+            folders.update(root + path for root in ["/sys/fs/cgroup", *glob.glob("/sys/fs/cgroup/*")]
+                           if os.path.isdir(root + path))
+    return folders
+
+
+class Passing(support.CommandTest):
+    def run_grove(self, *arguments, **options):
+        return self.grove("run", "--own-kernel", *arguments, **options)
+
+    def test_streams_and_status(self):
+        result = self.run_grove("--", "sh", "-c", "cat; echo to-error >&2; exit 7", stdin=None, input="to-output\n")
+        self.assertEqual((result.returncode, result.stdout), (7, "to-output\n"))
+        self.assertIn("to-error\n", result.stderr)
+
+    def test_status_of_a_signal(self):
+        self.assertEqual(self.run_grove("--", "sh", "-c", "kill -SEGV $$").returncode, 128 + signal.SIGSEGV)
+
+    def test_timeout(self):
+        self.assertEqual(self.run_grove("--timeout", "200ms", "--", "sleep", "600").returncode, 124)
+
+    def test_own_errors(self):
+        self.assertEqual(self.run_grove("--", "no-such-program").returncode, 127)
+        self.write("plain", "text")
+        self.assertEqual(self.run_grove("--", "./plain").returncode, 126)
+        result = self.run_grove("--allow", "FS_RAED:/x", "--", "true")
+        self.assertEqual(result.returncode, 125)
+        self.assertIn("--allow: FS_RAED is no capability; did you mean FS_READ?", result.stderr)
+        result = self.run_grove("--memory", "much", "--", "true")
+        self.assertEqual(result.returncode, 125)
+        self.assertIn("--memory", result.stderr)
+        self.assertEqual(self.run_grove().returncode, 125)
+        result = self.run_grove("--bare", "--", "ls")
+        self.assertEqual(result.returncode, 127)
+        self.assertIn("not visible", result.stderr)
+
+    def test_signals_are_passed_on(self):
+        program = "trap 'echo got it; exit 3' TERM; echo ready; while :; do sleep 0.1; done"
+        process = subprocess.Popen([support.GROVE, "run", "--own-kernel", "--", "sh", "-c", program],
+                                   stdout=subprocess.PIPE, text=True, env=self.environment, cwd=self.folder)
+        self.assertEqual(process.stdout.readline(), "ready\n")
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=support.DEADLINE)
+        self.assertEqual((output, process.returncode), ("got it\n", 3))
+
+    def test_a_killed_grove_takes_its_program_along(self):
+        process = subprocess.Popen([support.GROVE, "run", "--own-kernel", "--", "sh", "-c", "echo ready; sleep 600"],
+                                   stdout=subprocess.PIPE, text=True, env=self.environment)
+        self.assertEqual(process.stdout.readline(), "ready\n")
+        process.kill()
+        # The program holds the other end of the pipe: its end is the end of the pipe.
+        self.assertEqual(process.stdout.read(), "")
+        process.stdout.close()
+        process.wait()
+
+    def test_arguments_of_any_bytes(self):
+        result = subprocess.run([support.GROVE, "run", "--own-kernel", "--", "printf", "%s", b"\xff\n${x} 'a' \"b\""],
+                                stdout=subprocess.PIPE, env=self.environment, timeout=support.DEADLINE, check=True)
+        self.assertEqual(result.stdout, b"\xff\n${x} 'a' \"b\"")
+
+    def test_nothing_is_left_behind(self):
+        with subprocess.Popen([support.GROVE, "run", "--own-kernel", "--", "sh", "-c", "echo ready; cat"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.environment) as process:
+            self.assertEqual(process.stdout.readline(), "ready\n")
+            below = descendants(process.pid)
+            folders = set().union(*(cgroups_of(number) for number in below))
+            self.assertTrue(len(below) >= 2 and folders, (below, folders))
+            process.stdin.close()
+            self.assertEqual(process.wait(timeout=support.DEADLINE), 0)
+        self.assertEqual([number for number in below if os.path.exists(f"/proc/{number}")], [])
+        self.assertEqual([folder for folder in folders if os.path.exists(folder)], [])
+
+
+class Rights(support.CommandTest):
+    def run_grove(self, *arguments, **options):
+        return self.grove("run", "--own-kernel", *arguments, **options)
+
+    def test_only_system_files_are_visible(self):
+        result = self.run_grove("--", "sh", "-c", "ls /home /root /var /etc/passwd; ls /tmp; test -x /usr/bin/env")
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual(result.stdout, "")
+
+    def test_relative_paths_and_working_folder(self):
+        self.write("data.txt", "hello\n")
+        self.assertEqual(self.run_grove("--allow", "FS_READ:.", "--", "sh", "-c", "pwd; cat data.txt").stdout,
+                         self.folder + "\nhello\n")
+        self.assertEqual(self.run_grove("--", "pwd").stdout, "/\n")
+
+    def test_reading_is_not_writing(self):
+        self.assertNotEqual(self.run_grove("--allow", "FS_READ:.", "--", "sh", "-c", "echo x > new").returncode, 0)
+        self.assertEqual(self.run_grove("--allow", "FS_WRITE:.", "--", "sh", "-c", "echo x > new").returncode, 0)
+        self.assertTrue(os.path.exists(self.path("new")))
+
+    def test_environment(self):
+        environment = dict(self.environment, SECRET="hidden", GIVEN="passed")
+        lines = self.run_grove("-e", "A=1 2", "-e", "GIVEN", "--", "env", env=environment).stdout.splitlines()
+        self.assertIn("A=1 2", lines)
+        self.assertIn("GIVEN=passed", lines)
+        self.assertFalse([line for line in lines if line.startswith("SECRET")])
+        self.assertEqual(len([line for line in lines if line.startswith("PATH=")]), 1)
+
+    def test_a_hidden_file_is_named(self):
+        path = self.write("data.txt", "hello\n")
+        result = self.run_grove("--", "cat", "data.txt")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(f"{path} exists, but the program cannot see it: FS_READ:{path} is missing", result.stderr)
+        self.assertIn(f"--allow FS_READ:{path}", result.stderr)
+
+    def connect(self, port):
+        return ["--", PYTHON, "-c", f"import socket; socket.create_connection(('127.0.0.1', {port})).close()"]
+
+    def test_network_is_refused_and_explained(self):
+        result = self.run_grove("-n", "demo.app", *self.connect(9))
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("grove run: demo.app may not connect to 127.0.0.1:9/tcp: NET_CONNECT:127.0.0.1:9/tcp is missing\n",
+                      result.stderr)
+        self.assertIn("--allow NET_CONNECT:127.0.0.1:9/tcp", result.stderr)
+
+    def test_network_is_allowed_to_one_address(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            thread = threading.Thread(target=lambda: server.accept()[0].close())
+            thread.start()
+            result = self.run_grove("--allow", f"NET_CONNECT:127.0.0.1:{port}", *self.connect(port))
+            self.assertEqual(result.returncode, 0, result.stderr)
+            thread.join()
+
+    def test_memory_is_limited(self):
+        result = self.run_grove("--memory", "48M", "--", PYTHON, "-c", "x = bytearray(400 << 20); x[::4096] = x[::4096]")
+        self.assertNotEqual(result.returncode, 0)
+
+    def test_a_manifest_and_denials(self):
+        self.write("data/file", "x\n")
+        self.write("a.yaml", "name: a\nexec: [cat, '${manifest}/data/file']\ncapabilities: ['FS_READ:data', 'NET_CONNECT:*:80']\n")
+        self.assertEqual(self.run_grove("--manifest", "a.yaml").stdout, "x\n")
+        self.assertNotEqual(self.run_grove("--manifest", "a.yaml", "--deny", "FS_READ").returncode, 0)
+        result = self.run_grove("--manifest", "a.yaml", "--deny", "NET_CONNECT:10.0.0.1:80")
+        self.assertEqual(result.returncode, 125)
+        self.assertIn("a part cannot be taken out", result.stderr)
+
+
+class Doctor(support.CommandTest):
+    def test_layers_are_listed(self):
+        result = self.grove("doctor", "--json")
+        document = support.json.loads(result.stdout)
+        self.assertEqual(result.returncode, 0 if document["all_enforced"] else 1)
+        self.assertIn("seccomp", [layer["layer"] for layer in document["layers"]])
+        for layer in document["layers"]:
+            self.assertTrue(layer["enforced"] or layer["advice"], layer)
+
+
+if __name__ == "__main__":
+    support.main()
