@@ -253,8 +253,11 @@ static void learn_existing(const struct broker_request *request, const char *pat
     mode_t mode;
     bool is_there = exists(request, path, &mode);
     if (use == USE_MAKE) {
+        /* A folder that was made in an earlier run must be there, so that the call fails as it does now. */
         if (!is_there)
             tell_folder(request, path, true);
+        else if (S_ISDIR(mode))
+            tell(request, GROVE_CAP_FS_READ, path);
     } else if (use == USE_REMOVE || use == USE_RENAME || use == USE_RENAMEAT) {
         tell_folder(request, path, !is_there);
     } else if (is_there && use == USE_EXECUTE && !S_ISDIR(mode)) {
