@@ -234,6 +234,7 @@ static void destroy_gives_everything_back(void **state) {
     struct world_accounts after;
     grove_handle handle = 0;
     machine_container maker = open_maker(&world);
+    uint32_t forgotten = fake.destroyed;
     world_count(&world, &before);
     struct world_spec spec = {.name = "grid.sub", .permissions = maker_permissions, .count = 6};
     machine_container sub = world_service(&world, maker, &spec, &handle);
@@ -247,6 +248,7 @@ static void destroy_gives_everything_back(void **state) {
     world_handle_request(&world, maker, GROVE_REQUEST_CHANNEL_CLOSE, closed.message.body.channel_closed.channel);
     world_count(&world, &after);
     assert_memory_equal(&before, &after, sizeof(before));
+    assert_int_equal(fake.destroyed, forgotten + 2); /* the machine was told of both */
     /* Its name is free, and what it made has gone with it. */
     world_service(&world, maker, &spec, NULL);
     world_service(&world, maker, &reader_spec, NULL);
@@ -415,6 +417,49 @@ static void shutting_down_ends_everything(void **state) {
     world_close(&world);
 }
 
+static void giving_needs_the_right_to_grant(void **state) {
+    (void)state;
+    static const struct world_permission held[] = {
+        {.kind = GROVE_CAP_PROC_SPAWN, .text = "grid.>"},
+        {.kind = GROVE_CAP_FS_READ, .text = "/data", .rights = GROVE_RIGHT_USE},
+        {.kind = GROVE_CAP_IPC_SEND, .text = "grid.>", .rights = GROVE_RIGHT_GRANT},
+    };
+    static const struct world_permission wanted[] = {{.kind = GROVE_CAP_FS_READ, .text = "/data", .rights = 1}};
+    static const struct world_permission used[] = {{.kind = GROVE_CAP_IPC_SEND, .text = "grid.a", .rights = 1}};
+    const struct world_spec keeper_spec = {.name = "grid.keeper", .permissions = held, .count = 3};
+    struct world world;
+    world_open(&world, NULL);
+    machine_container keeper = world_service(&world, world.init, &keeper_spec, NULL);
+    struct world_spec spec = {.name = "grid.a", .permissions = wanted, .count = 1};
+    assert_int_equal(world_create(&world, keeper, &spec, NULL), GROVE_DENIED); /* it may use, not grant */
+    spec.permissions = used;
+    assert_int_equal(world_create(&world, keeper, &spec, NULL), GROVE_DENIED); /* it may grant, not use */
+    assert_int_equal(world_connect(&world, keeper, "grid.nobody", NULL), GROVE_DENIED);
+    world_close(&world);
+}
+
+static void an_answer_for_an_earlier_instance_is_dropped(void **state) {
+    (void)state;
+    struct world world;
+    struct grove_container_reply made;
+    grove_handle handle = 0;
+    world_open(&world, NULL);
+    machine_container maker = world_service(&world, world.init, &maker_spec, &handle);
+    assert_int_equal(world_create(&world, maker, &reader_spec, &made), 0);
+    struct grove_container_start body = {.container = made.container};
+    uint64_t sequence = world_send(&world, maker, GROVE_REQUEST_CONTAINER_START, &body, sizeof(body), NULL, 0);
+    machine_container service = world_machine(&world, made.id);
+    fake.containers[service].is_start_asked = false; /* it takes longer than the maker lives */
+    world_exit(&world, maker, GROVE_EXIT_SIGNAL, 9);
+    assert_int_equal(world_start(&world, world.init, handle), 0);
+    fake.containers[service].is_running = true;
+    core_container_started(world.core, service, GROVE_OK, GROVE_LAYER_NONE, 0);
+    world_settle(&world);
+    assert_false(fake_take(maker, GROVE_REQUEST_CONTAINER_START, sequence, NULL));
+    assert_int_equal(world.core->pending.used, 0);
+    world_close(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_gives_more_than_it_has),
@@ -435,6 +480,8 @@ int main(void) {
         cmocka_unit_test(a_real_time_schedule_needs_its_share),
         cmocka_unit_test(streams_are_counted),
         cmocka_unit_test(shutting_down_ends_everything),
+        cmocka_unit_test(giving_needs_the_right_to_grant),
+        cmocka_unit_test(an_answer_for_an_earlier_instance_is_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -164,6 +164,26 @@ static void check_charges(const struct core *core) {
     }
 }
 
+/* The root project carries everything that is charged to anybody. */
+static void check_root(const struct core *core) {
+    const struct project *root = pool_at(&core->projects, core->root_project);
+    uint64_t shared = 0;
+    uint64_t channels = 0;
+    for (uint32_t index = 1; index < core->channels.touched; index++) {
+        const struct channel *channel = pool_at(&core->channels, index);
+        if (channel == NULL)
+            continue;
+        shared += 2 * channel->layout.total_bytes;
+        channels++;
+    }
+    for (uint32_t index = 1; index < core->regions.touched; index++) {
+        const struct region *region = pool_at(&core->regions, index);
+        shared += region != NULL ? region->size_bytes : 0;
+    }
+    expect(root->shared_bytes == shared, "the root project's shared memory is charged wrongly");
+    expect(root->channels == channels, "the root project's channels are charged wrongly");
+}
+
 static void check_timers(const struct core *core) {
     for (uint32_t position = 1; position <= core->timers.count; position++) {
         const struct timer *timer = core->timers.heap[position];
@@ -192,6 +212,7 @@ const char *core_find_fault(const struct core *core) {
     expect(instances == core->instances, "the count of instances is wrong");
     check_channels(core);
     check_charges(core);
+    check_root(core);
     check_timers(core);
     return fault;
 }

@@ -219,6 +219,7 @@ void machine_container_destroy(machine_container container) {
     struct fake_container *gone = &fake.containers[container];
     if (gone->is_running || gone->is_start_asked)
         machine_panic("the core destroyed a container whose instance runs");
+    fake.destroyed++;
     fake_drop_packets(container);
     memset(gone, 0, sizeof(*gone));
 }

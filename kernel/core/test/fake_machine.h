@@ -43,6 +43,7 @@ struct fake {
     uint32_t fail_memory;     /* n: the n-th memory operation from now fails; 0: none does */
     int fail_start;           /* a status that the next starts return at once */
     uint32_t objects_open, pages_open;
+    uint32_t destroyed; /* containers that the machine was told to forget */
     uint64_t audit_records;
     struct grove_audit_record last_audit;
     struct grove_audit_record last_refusal;
