@@ -13,6 +13,9 @@
 
 #include "servers/common/names.h"
 
+/* Long enough for requests that come in a row to share a commit, short beside the commit itself. */
+#define COMMIT_DELAY_NS (3 * GROVE_MILLISECOND)
+
 /* ---- requests ---- */
 
 int method_read(struct grove_request *request, void *copy, size_t bytes) {
@@ -73,19 +76,27 @@ static int answer_count(struct registry *registry, struct grove_request *request
 
 /* ---- commits ---- */
 
+static void note_failure(const struct record *record, int status, int *worst, char *failed, size_t failed_bytes) {
+    if (status == 0)
+        return;
+    *worst = status;
+    (void)snprintf(failed, failed_bytes, "%s", record->name);
+}
+
 static int write_dirty(struct registry *registry, const char **name) {
-    int worst = 0;
     static char failed[GROVE_NAME_MAX + 1];
+    int worst = 0;
+    for (struct record *record = registry->dirty_first, *next; record != NULL; record = next) {
+        next = record->dirty_next;
+        int status = record->is_prepared ? 0 : store_prepare(registry, record->node.spec, record->is_wanted);
+        note_failure(record, status, &worst, failed, sizeof failed);
+        if (status < 0)
+            store_forget(record);
+    }
     while (registry->dirty_first != NULL) {
         struct record *record = registry->dirty_first;
-        int status = store_prepare(registry, record->node.spec, record->is_wanted);
-        if (status == 0)
-            status = store_commit(registry, record->name);
+        note_failure(record, store_commit(registry, record->name), &worst, failed, sizeof failed);
         store_forget(record);
-        if (status < 0) {
-            worst = status;
-            (void)snprintf(failed, sizeof failed, "%s", record->name);
-        }
     }
     int status = store_synchronise(registry);
     *name = failed;
@@ -118,7 +129,7 @@ static void commit_soon(struct registry *registry) {
     uint32_t timer;
     if (registry->is_commit_due)
         return;
-    registry->is_commit_due = grove_service_after(registry->service, 0, commit, registry, &timer) == 0;
+    registry->is_commit_due = grove_service_after(registry->service, COMMIT_DELAY_NS, commit, registry, &timer) == 0;
     if (!registry->is_commit_due)
         commit(registry->service, registry);
 }
@@ -243,6 +254,7 @@ static bool is_same(const struct record *record, const struct grove_spec *spec) 
 struct inheritance {
     struct grove_spec *spec; /* a copy, to go back to */
     bool is_wanted, is_active;
+    bool is_prepared; /* what register_service wrote, to see whether there is room, is what is put in */
 };
 
 static int take_out(struct record *record, struct inheritance *inheritance) {
@@ -264,6 +276,7 @@ static int put_in(struct registry *registry, struct grove_spec *spec, const stru
         return status;
     record->is_wanted = inheritance->is_wanted;
     store_later(record);
+    record->is_prepared = inheritance->is_prepared;
     if (inheritance->is_active)
         life_event(record, LIFE_WANT);
     order_recheck_all(registry);
@@ -273,13 +286,14 @@ static int put_in(struct registry *registry, struct grove_spec *spec, const stru
 /* Takes the spec over. A new version that the kernel refuses leaves the old one as it was, but restarted. */
 static int replace(struct registry *registry, struct record *old, struct grove_spec *spec, char *problem,
                    size_t problem_bytes) {
-    struct inheritance inheritance = {0};
+    struct inheritance inheritance = {.is_prepared = true};
     char ignored[8];
     int status = old == NULL ? 0 : take_out(old, &inheritance);
     if (status == 0)
         status = put_in(registry, spec, &inheritance, problem, problem_bytes);
     if (status < 0)
         free(spec);
+    inheritance.is_prepared = false;
     if (status == 0 || inheritance.spec == NULL ||
         put_in(registry, inheritance.spec, &inheritance, ignored, sizeof ignored) < 0)
         free(inheritance.spec);

@@ -95,11 +95,13 @@ static bool leads_here(const struct record *record, const char *endpoint) {
  * An earlier instance may have made it (it leads here), or the container of an earlier version still holds it: the
  * kernel takes that apart in steps, which do not depend on us and are soon done.
  */
-static int create_endpoint(struct record *record, uint32_t index) {
+static int create_endpoint(struct record *record, uint32_t index, bool may_exist) {
     const struct grove_spec_interface *interface = grove_spec_provided(record->node.spec, index);
     const char *name = provided_name(record, index);
     grove_handle endpoint;
     uint64_t deadline_ns = grove_now_ns() + ENDPOINT_PATIENCE_NS;
+    if (may_exist && leads_here(record, name))
+        return 0;
     for (;;) {
         int status =
             grove_endpoint_create(record->registry->session, name, interface->version, record->container, &endpoint);
@@ -113,10 +115,10 @@ static int create_endpoint(struct record *record, uint32_t index) {
     }
 }
 
-static int create_endpoints(struct record *record) {
+static int create_endpoints(struct record *record, bool may_exist) {
     int status = 0;
     for (uint32_t index = 0; status == 0 && index < record->node.spec->provides.count; index++)
-        status = create_endpoint(record, index);
+        status = create_endpoint(record, index, may_exist);
     return status;
 }
 
@@ -125,7 +127,7 @@ int record_contain(struct record *record) {
     struct grove_container_record found;
     if (record->container != GROVE_HANDLE_NONE && grove_container_read(session, record->container, &found) == 0) {
         record->container_id = found.id;
-        return create_endpoints(record);
+        return create_endpoints(record, true);
     }
     struct grove_container_reply made;
     int status = grove_container_create(session, record->node.spec, record->node.spec->total_bytes, &made);
@@ -134,7 +136,7 @@ int record_contain(struct record *record) {
     record->container = made.container;
     record->container_id = made.id;
     record->generation = made.generation;
-    status = create_endpoints(record);
+    status = create_endpoints(record, false);
     if (status < 0) {
         (void)grove_container_control(session, record->container, GROVE_ACTION_DESTROY, 0, REGISTRY_KERNEL_TIMEOUT_NS);
         record->container = GROVE_HANDLE_NONE;

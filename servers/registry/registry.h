@@ -35,6 +35,7 @@ struct record {
     enum registry_state state;
     bool is_wanted;      /* durable: comes back with the system */
     bool is_dirty;       /* the durable file lags behind */
+    bool is_prepared;    /* what is to be written lies beside its place already */
     bool is_done;        /* a task that has ended well */
     bool is_stop_due;    /* to be stopped when nothing that requires it runs any more */
     bool is_start_due;   /* to be started again when it has ended */
