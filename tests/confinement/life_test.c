@@ -494,6 +494,18 @@ static void place_make(const char *hostile) {
         exit(99);
 }
 
+/* A kernel that ends takes its containers, and their control groups, with it. */
+static bool end_with_a_container_running(void) {
+    struct recipe recipe = shell("echo up; while :; do sleep 1000 & wait; done");
+    uint64_t boot_id = linux_machine->boot_id;
+    test_name = "an end with a container running";
+    CHECK(harness_start(9, harness_spec(&recipe)) == GROVE_OK && harness_wait(&harness_record(9)->is_started) && says(9, "up"));
+    int process = (int)syscall(SYS_pidfd_open, machine_container_process(9), 0);
+    harness_close();
+    CHECK(has_ended(process) && accounts_groups(boot_id) == 0);
+    return close(process) == 0;
+}
+
 /* The harness runs in a child, so that an ordinary user's tests leave nothing that root's clean-up must find. */
 static int run_all(const char *only) {
     if (is_rootless && (setresgid(65533, 65533, 65533) < 0 || setresuid(65533, 65533, 65533) < 0 ||
@@ -511,8 +523,7 @@ static int run_all(const char *only) {
         (void)printf("%-36s %s\n", test_name, failures == before ? "right" : "WRONG");
         (void)fflush(stdout);
     }
-    harness_close();
-    return failures == 0 ? 0 : 1;
+    return end_with_a_container_running() && failures == 0 ? 0 : 1;
 }
 
 int main(int count, char **arguments) {

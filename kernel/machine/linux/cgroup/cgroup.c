@@ -9,11 +9,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const struct cgroup_version *version;
 
 #define BUSY_MAX 256u
+#define SHUT_DOWN_TRIES 500u
 static machine_container busy[BUSY_MAX];
 static unsigned busy_count;
 
@@ -77,6 +79,11 @@ void cgroup_shut_down(void) {
     if (version == NULL)
         return;
     sweep();
+    /* At the end there is no next time: a group whose last process is just leaving is waited for. */
+    for (unsigned i = 0; i < SHUT_DOWN_TRIES && busy_count > 0; i++) {
+        (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        sweep();
+    }
     version->shut_down();
     version = NULL;
 }

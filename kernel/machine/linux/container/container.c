@@ -4,9 +4,13 @@
 #include "kernel/machine/linux/container/container.h"
 #include "kernel/machine/linux/recovery/recovery.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#define SHUT_DOWN_WAIT_MS 2000
 
 static struct container **table;
 static machine_container table_size;
@@ -92,11 +96,21 @@ void machine_container_destroy(machine_container index) {
     table[index] = NULL;
 }
 
+/* Killed already: its end is a matter of moments, and waiting for it lets its control group be removed. */
+static void wait_for_end(const struct container *container) {
+    struct pollfd end = {.fd = container->process_descriptor, .events = POLLIN};
+    siginfo_t info;
+    if (poll(&end, 1, SHUT_DOWN_WAIT_MS) == 1)
+        (void)waitid(P_PIDFD, (id_t)container->process_descriptor, &info, WEXITED | WNOHANG | __WALL);
+}
+
 void container_shut_down(struct linux_machine *machine) {
     (void)machine;
+    for (machine_container index = 0; index < table_size; index++)
+        machine_container_kill(index);
     for (machine_container index = 0; index < table_size; index++) {
         if (table[index] != NULL && table[index]->process != 0)
-            machine_container_kill(index);
+            wait_for_end(table[index]);
         machine_container_destroy(index);
     }
     free(table);

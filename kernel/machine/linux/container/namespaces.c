@@ -269,9 +269,8 @@ static void shared_landlock(uint32_t version) {
     container_shared.landlock_attribute_bytes = version >= 6 ? 24 : version >= 4 ? 16 : 8;
 }
 
-int container_start_up(struct linux_machine *machine) {
+static int set_up(struct linux_machine *machine) {
     int result;
-    system_look();
     if ((result = self_take_low_descriptors()) < 0 || (result = shared_init()) < 0)
         return result;
     result = cgroup_start_up(machine->boot_id, &machine->cgroup_version);
@@ -283,9 +282,20 @@ int container_start_up(struct linux_machine *machine) {
             return result;
     }
     shared_landlock(machine->landlock_version);
-    if ((container_left_out() >> GROVE_LAYER_LINUX_CAPABILITIES & 1) == 0 && !machine->options.open_with_privileges)
+    if ((container_left_out() >> GROVE_LAYER_LINUX_CAPABILITIES & 1) == 0)
         self_give_up_gaining();
     return shared_namespaces(machine);
+}
+
+int container_start_up(struct linux_machine *machine) {
+    int result;
+    system_look();
+    result = set_up(machine);
+    if (result < 0) {
+        namespaces_close();
+        cgroup_shut_down();
+    }
+    return result;
 }
 
 void namespaces_close(void) {
