@@ -75,8 +75,8 @@ static int on_add(struct grove_request *request, void *context) {
     if (state->added == state->sum_next && state->added != 0)
         state->sum = state->sum_after;
     if (numbered.number >= state->sum_next) {
-        state->sum_after = state->sum + numbered.value;
-        state->added = numbered.number + 1;
+        __atomic_store_n(&state->added, numbered.number + 1, __ATOMIC_SEQ_CST); /* first: sum_after is not to be used now */
+        __atomic_store_n(&state->sum_after, state->sum + numbered.value, __ATOMIC_SEQ_CST);
         __atomic_store_n(&state->sum_next, numbered.number + 1, __ATOMIC_SEQ_CST);
         state->sum = state->sum_after;
     }
