@@ -26,7 +26,7 @@ const struct command *command_find(const char *name) {
 }
 
 int main(int argument_count, char **arguments) {
-    struct invocation invocation;
+    static struct invocation invocation; /* its strings and arrays live as long as the process */
     int status = options_parse(argument_count, arguments, &invocation);
     if (status != OPTIONS_RUN)
         return status;

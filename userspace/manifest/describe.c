@@ -1,6 +1,6 @@
 /*
  * manifest-describe: the format table told to others: as a JSON schema for editors, as the reference of docs/manifest.md,
- * and as the fields section of the man page.
+ * and as the man page grove-manifest(5).
  *
  *     manifest-describe schema|project-schema|markdown|man
  *
@@ -260,6 +260,23 @@ static void put_man_group(const struct group *group, const char *prefix) {
     }
 }
 
+static void put_man_page(void) {
+    printf(".TH GROVE-MANIFEST 5 \"\" \"Grove\" \"Grove\"\n.SH NAME\ngrove\\-manifest \\- what a service is, needs and may "
+           "do\n.SH DESCRIPTION\nA manifest is a YAML file. It is compiled by the commands of grove and never read by the "
+           "kernel. \"grove check\" reports its faults, \"grove cat\" shows what counts in the end.\n.PP\n"
+           "Sizes have a unit of 1024: 512K, 64M, 2G. Times have a unit: 250ms, 5s, 2m. Shares are percentages of one "
+           "processor. ${NAME} in a value is replaced by a variable: manifest, project, state, run, env:NAME, or one given "
+           "with \\-\\-set or in grove.yaml.\n.PP\nFILE.d/*.yaml beside a manifest, and "
+           "STATE/manifests.d/PROJECT.SERVICE.d/*.yaml, override it: maps are merged, lists are appended to, \"!replace\" "
+           "takes the place of the whole, and \"~\" takes a field away.\n.SH FIELDS\n");
+    put_man_group(&format_manifest, "");
+    printf(".SH FIELDS OF GROVE.YAML\nA folder with a grove.yaml is a project.\n");
+    put_man_group(&format_project, "");
+    printf(".SH EXAMPLE\n.nf\nname: historian\nexec: [bin/historian, \\-\\-sync]\nnative: true\ncapabilities:\n"
+           "  \\- FS_WRITE:${state}\nprovides: [historian 1.2]\nrequires: [alarm >=1.2 <2]\n.fi\n"
+           ".SH SEE ALSO\n.BR grove (1),\n.BR grove\\-check (1),\n.BR grove\\-cat (1)\n");
+}
+
 int main(int argument_count, char **arguments) {
     const char *what = argument_count == 2 ? arguments[1] : "";
     if (!strcmp(what, "schema"))
@@ -271,7 +288,7 @@ int main(int argument_count, char **arguments) {
     else if (!strcmp(what, "project-markdown"))
         put_markdown_group(&format_project, "");
     else if (!strcmp(what, "man"))
-        put_man_group(&format_manifest, "");
+        put_man_page();
     else {
         fprintf(stderr, "usage: manifest-describe schema|project-schema|markdown|project-markdown|man\n");
         return 2;
