@@ -53,7 +53,8 @@ static unsigned count_groups(const char *folder, const char *own, unsigned depth
     struct stat status;
     DIR *entries = depth > 8 ? NULL : opendir(folder);
     while (entries != NULL && (entry = readdir(entries)) != NULL) {
-        if (entry->d_name[0] == '.' || snprintf(below, sizeof below, "%s/%s", folder, entry->d_name) >= (int)sizeof below ||
+        if (entry->d_name[0] == '.' ||
+            snprintf(below, sizeof below, "%s/%s", folder, entry->d_name) >= (int)sizeof below ||
             lstat(below, &status) < 0 || !S_ISDIR(status.st_mode))
             continue;
         count += strcmp(entry->d_name, own) == 0;
@@ -80,8 +81,9 @@ struct accounts accounts_take(void) {
 bool accounts_match(const struct accounts *before, const struct accounts *after) {
     if (memcmp(before, after, sizeof *before) == 0)
         return true;
-    (void)fprintf(stderr, "left behind: descriptors %u -> %u, mounts %u -> %u, control groups %u -> %u, processes %u -> %u\n",
-                  before->descriptors, after->descriptors, before->mounts, after->mounts, before->cgroups, after->cgroups,
-                  before->processes, after->processes);
+    (void)fprintf(stderr,
+                  "left behind: descriptors %u -> %u, mounts %u -> %u, control groups %u -> %u, processes %u -> %u\n",
+                  before->descriptors, after->descriptors, before->mounts, after->mounts, before->cgroups,
+                  after->cgroups, before->processes, after->processes);
     return false;
 }

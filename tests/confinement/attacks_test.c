@@ -32,8 +32,17 @@
 
 enum need { ANY = 0, ROOT = 1, LANDLOCK = 2, SCOPES = 4, GROUPS = 8 };
 /* What the attack is told about the outside. */
-enum parameter { NOTHING, READ_ONLY_FILE, SET_ID_PROGRAM, HOST_PROCESS, HOST_SOCKET, OTHER_CONTAINER, HOST_PORT, HOST_QUEUE,
-                 HOST_NAME };
+enum parameter {
+    NOTHING,
+    READ_ONLY_FILE,
+    SET_ID_PROGRAM,
+    HOST_PROCESS,
+    HOST_SOCKET,
+    OTHER_CONTAINER,
+    HOST_PORT,
+    HOST_QUEUE,
+    HOST_NAME
+};
 
 static const struct attack {
     const char *name;
@@ -215,14 +224,15 @@ static void parameter_forget(const struct attack *attack) {
 
 static enum outcome outcome_of(const struct record *record, const char *output) {
     if (!record->is_started || record->status < 0) {
-        (void)fprintf(stderr, "  did not start: status %d, layer %d, error %d (%s)\n", record->status, (int)record->layer,
-                      record->start_detail, strerror(record->start_detail));
+        (void)fprintf(stderr, "  did not start: status %d, layer %d, error %d (%s)\n", record->status,
+                      (int)record->layer, record->start_detail, strerror(record->start_detail));
         return STRANGE;
     }
     if (record->cause == GROVE_EXIT_MEMORY)
         return STOPPED;
     if (record->cause != GROVE_EXIT_CODE || record->exit_detail > IMPOSSIBLE || record->exit_detail == STRANGE) {
-        (void)fprintf(stderr, "  ended by cause %d, detail %d; it said: %s\n", (int)record->cause, record->exit_detail, output);
+        (void)fprintf(stderr, "  ended by cause %d, detail %d; it said: %s\n", (int)record->cause, record->exit_detail,
+                      output);
         return STRANGE;
     }
     return (enum outcome)record->exit_detail;
@@ -258,8 +268,8 @@ static enum outcome attack_try(const struct attack *attack, uint64_t left_out, c
     pid_t child = fork();
     if (child == 0) {
         enum outcome outcome = STRANGE;
-        if (is_rootless && (setresgid(65533, 65533, 65533) < 0 || setresuid(65533, 65533, 65533) < 0 ||
-                            prctl(PR_SET_DUMPABLE, 1) < 0))
+        if (is_rootless &&
+            (setresgid(65533, 65533, 65533) < 0 || setresuid(65533, 65533, 65533) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0))
             _exit(STRANGE);
         harness_left_out = left_out;
         /* Without root the machine may deny control groups and has no second user; that is not what is tried here. */
@@ -282,8 +292,8 @@ static bool needs_are_met(const struct attack *attack) {
         (void)container_probe(&machine);
         landlock = machine.landlock_version;
     }
-    return !((attack->needs & (ROOT | GROUPS)) != 0 && is_rootless) && !((attack->needs & LANDLOCK) != 0 && landlock == 0) &&
-           !((attack->needs & SCOPES) != 0 && landlock < 6);
+    return !((attack->needs & (ROOT | GROUPS)) != 0 && is_rootless) &&
+           !((attack->needs & LANDLOCK) != 0 && landlock == 0) && !((attack->needs & SCOPES) != 0 && landlock < 6);
 }
 
 static bool attack_check(const struct attack *attack) {
@@ -294,7 +304,8 @@ static bool attack_check(const struct attack *attack) {
     }
     enum outcome confined = attack_try(attack, 0, &attack->budget);
     enum outcome open_outcome = attack_try(attack, attack->layers, attack->layers == 0 ? &none : &attack->budget);
-    bool is_right = (confined == STOPPED && (open_outcome == WORKED || open_outcome == IMPOSSIBLE)) || confined == IMPOSSIBLE;
+    bool is_right =
+        (confined == STOPPED && (open_outcome == WORKED || open_outcome == IMPOSSIBLE)) || confined == IMPOSSIBLE;
     (void)printf("%-18s confined: %s, without its layers: %s%s\n", attack->name, outcome_names[confined],
                  outcome_names[open_outcome], is_right ? "" : "   <- WRONG");
     return is_right;
@@ -302,8 +313,8 @@ static bool attack_check(const struct attack *attack) {
 
 /* Everything is made before the user changes, so that a folder is the ordinary user's own. */
 static void outside_give(void) {
-    if (is_rootless && (chown(folder, 65533, 65533) < 0 || chown(base, 65533, 65533) < 0 || chown(secret, 65533, 65533) < 0 ||
-                        chown(read_only, 65533, 65533) < 0))
+    if (is_rootless && (chown(folder, 65533, 65533) < 0 || chown(base, 65533, 65533) < 0 ||
+                        chown(secret, 65533, 65533) < 0 || chown(read_only, 65533, 65533) < 0))
         exit(99);
 }
 

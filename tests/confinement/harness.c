@@ -49,7 +49,8 @@ void core_container_ready(struct core *core, machine_container container) {
     records[container].is_ready = true;
 }
 
-void core_container_exited(struct core *core, machine_container container, enum grove_exit_cause cause, int32_t detail) {
+void core_container_exited(struct core *core, machine_container container, enum grove_exit_cause cause,
+                           int32_t detail) {
     (void)core;
     records[container].cause = cause;
     records[container].exit_detail = detail;
@@ -111,13 +112,12 @@ int harness_open(uint64_t optional_layers) {
         return GROVE_IO;
     for (unsigned i = 0; i < CONTAINERS_MAX; i++)
         ports[i] = -1;
-    machine = (struct linux_machine){.options = {.run_folder = run_folder,
-                                                 .state_folder = run_folder,
-                                                 .optional_layers = optional_layers},
-                                     .rootless = geteuid() != 0,
-                                     .user = geteuid(),
-                                     .group = getegid(),
-                                     .boot_id = harness_now_ns()};
+    machine = (struct linux_machine){
+        .options = {.run_folder = run_folder, .state_folder = run_folder, .optional_layers = optional_layers},
+        .rootless = geteuid() != 0,
+        .user = geteuid(),
+        .group = getegid(),
+        .boot_id = harness_now_ns()};
     int result = loop_create(&machine.loop);
     if (result == GROVE_OK)
         result = container_probe(&machine);
@@ -277,7 +277,8 @@ bool harness_wait(const bool *what) {
     return *what;
 }
 
-struct record *harness_run(machine_container container, const struct grove_spec *spec, char *output, size_t size_bytes) {
+struct record *harness_run(machine_container container, const struct grove_spec *spec, char *output,
+                           size_t size_bytes) {
     struct record *record = &records[container];
     machine_object streams[2];
     size_t length = 0;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -26,7 +27,6 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
 enum { STOPPED = 0, WORKED = 1, STRANGE = 2, IMPOSSIBLE = 3 };
@@ -283,7 +283,8 @@ static int network_connect(void) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(parameter))};
     int out = socket(AF_INET, SOCK_STREAM, 0);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return out < 0 ? STRANGE : judge(connect(out, (struct sockaddr *)&address, sizeof address), ENETUNREACH, ENETUNREACH);
+    return out < 0 ? STRANGE
+                   : judge(connect(out, (struct sockaddr *)&address, sizeof address), ENETUNREACH, ENETUNREACH);
 }
 
 static int netlink(void) {

@@ -178,7 +178,8 @@ static void test_planted_link(void) {
     CHECK(lchown(path_of("planted"), 12345, 12345) == 0);
     recipe.grants[0] = (struct recipe_grant){GROVE_CAP_FS_READ, 0, path_of("planted")};
     struct record *record = run(&recipe);
-    CHECK(record->status == GROVE_LAYER_MISSING && record->layer == GROVE_LAYER_FILE_VIEW && record->start_detail == ELOOP);
+    CHECK(record->status == GROVE_LAYER_MISSING && record->layer == GROVE_LAYER_FILE_VIEW &&
+          record->start_detail == ELOOP);
     CHECK(lchown(path_of("planted"), 0, 0) == 0);
     CHECK(ended_with(run(&recipe), GROVE_EXIT_CODE, 1) || strstr(output, "root:") != NULL);
 }
@@ -186,7 +187,8 @@ static void test_planted_link(void) {
 /* ---- the file view ---- */
 
 static void test_granted_paths(void) {
-    struct recipe recipe = shell("cat $READ && echo more > $FOLDER/new && cat $FOLDER/new && ! echo x 2>/dev/null > $READ");
+    struct recipe recipe =
+        shell("cat $READ && echo more > $FOLDER/new && cat $FOLDER/new && ! echo x 2>/dev/null > $READ");
     char read_text[200], folder_text[200];
     make_file(path_of("readable"), "granted\n", 0644);
     CHECK(mkdir(path_of("folder"), 0755) == 0);
@@ -251,7 +253,8 @@ static void test_working_folder(void) {
 /* ---- identity ---- */
 
 static void test_own_user(void) {
-    CHECK(ended_with(run_shell("id -u; grep -c . /proc/self/uid_map; grep CapBnd /proc/self/status"), GROVE_EXIT_CODE, 0));
+    CHECK(ended_with(run_shell("id -u; grep -c . /proc/self/uid_map; grep CapBnd /proc/self/status"), GROVE_EXIT_CODE,
+                     0));
     CHECK((unsigned)atoi(output) == (is_rootless ? geteuid() : 1879048192u));
     CHECK(strstr(output, "CapBnd:\t0000000000000000") != NULL);
 }
@@ -424,7 +427,8 @@ static void test_recovery(void) {
         kernel_to_be_killed(words[1]);
     (void)close(words[1]);
     CHECK(read(words[0], &left, sizeof left) == (ssize_t)sizeof left && left.container > 0 && left.stray > 0);
-    int container = (int)syscall(SYS_pidfd_open, left.container, 0), stray = (int)syscall(SYS_pidfd_open, left.stray, 0);
+    int container = (int)syscall(SYS_pidfd_open, left.container, 0),
+        stray = (int)syscall(SYS_pidfd_open, left.stray, 0);
     CHECK(kill(kernel, SIGKILL) == 0 && waitpid(kernel, &status, 0) == kernel);
     CHECK(is_rootless || accounts_groups(left.boot_id) > 0);
 
@@ -499,7 +503,8 @@ static bool end_with_a_container_running(void) {
     struct recipe recipe = shell("echo up; while :; do sleep 1000 & wait; done");
     uint64_t boot_id = linux_machine->boot_id;
     test_name = "an end with a container running";
-    CHECK(harness_start(9, harness_spec(&recipe)) == GROVE_OK && harness_wait(&harness_record(9)->is_started) && says(9, "up"));
+    CHECK(harness_start(9, harness_spec(&recipe)) == GROVE_OK && harness_wait(&harness_record(9)->is_started) &&
+          says(9, "up"));
     int process = (int)syscall(SYS_pidfd_open, machine_container_process(9), 0);
     harness_close();
     CHECK(has_ended(process) && accounts_groups(boot_id) == 0);
@@ -508,8 +513,8 @@ static bool end_with_a_container_running(void) {
 
 /* The harness runs in a child, so that an ordinary user's tests leave nothing that root's clean-up must find. */
 static int run_all(const char *only) {
-    if (is_rootless && (setresgid(65533, 65533, 65533) < 0 || setresuid(65533, 65533, 65533) < 0 ||
-                        prctl(PR_SET_DUMPABLE, 1) < 0))
+    if (is_rootless &&
+        (setresgid(65533, 65533, 65533) < 0 || setresuid(65533, 65533, 65533) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0))
         return 99;
     if (harness_open(is_rootless ? L(CGROUP) | L(USER_ID) : 0) < 0)
         return 99;

@@ -101,7 +101,8 @@ int file_own_group(const char *controller, char *path, size_t size_bytes) {
         *group++ = '\0';
         group[strcspn(group, "\n")] = '\0';
         if (controller == NULL ? list[1] == '\0' : has_word(list + 1, controller))
-            error = snprintf(path, size_bytes, "%s", strcmp(group, "/") == 0 ? "" : group) < (int)size_bytes ? 0 : -ERANGE;
+            error =
+                snprintf(path, size_bytes, "%s", strcmp(group, "/") == 0 ? "" : group) < (int)size_bytes ? 0 : -ERANGE;
     }
     (void)fclose(file);
     return error;

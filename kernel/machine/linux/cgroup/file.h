@@ -11,7 +11,7 @@
 struct cgroup {
     machine_container index;
     bool is_frozen; /* asked for */
-    int folder;     /* version 2: for CLONE_INTO_CGROUP; else -1 */
+    int folder; /* version 2: for CLONE_INTO_CGROUP; else -1 */
 };
 
 /* One version: the operations of cgroup.h on a group, and its set-up. Paths are made from the index each time. */

@@ -126,8 +126,8 @@ static int version2_budget(const struct cgroup *group, const struct grove_budget
     if (budget->processor_ppm == 0)
         error = file_write(path, "cpu.max", "max");
     else {
-        (void)snprintf(text, sizeof text, "%llu %u", (unsigned long long)(budget->processor_ppm / (1000000 / PERIOD_US)),
-                       PERIOD_US);
+        (void)snprintf(text, sizeof text, "%llu %u",
+                       (unsigned long long)(budget->processor_ppm / (1000000 / PERIOD_US)), PERIOD_US);
         error = file_write(path, "cpu.max", text);
     }
     return budget->processor_ppm == 0 ? 0 : error;

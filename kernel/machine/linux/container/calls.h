@@ -67,8 +67,7 @@ static inline long calls_pivot_root(const char *root, const char *old) {
 
 /* Move a detached tree to a path. */
 static inline long calls_attach(int tree, const char *path) {
-    return system_call(SYS_move_mount, tree, calls_pointer(""), AT_FDCWD, calls_pointer(path),
-                       MOVE_MOUNT_F_EMPTY_PATH);
+    return system_call(SYS_move_mount, tree, calls_pointer(""), AT_FDCWD, calls_pointer(path), MOVE_MOUNT_F_EMPTY_PATH);
 }
 
 static inline long calls_move(const char *from, const char *path) {

@@ -78,7 +78,8 @@ static long child_host_name(const struct plan *plan) {
 static long child_process_files(const struct plan *plan) {
     if (!plan->has_process_files)
         return 0;
-    return calls_mount("proc", plan->is_open ? "/proc" : "proc", "proc", 0x2 | 0x4 | 0x8 /* no set-id, no devices, no execution */,
+    return calls_mount("proc", plan->is_open ? "/proc" : "proc", "proc",
+                       0x2 | 0x4 | 0x8 /* no set-id, no devices, no execution */,
                        plan->is_open ? NULL : "subset=pid,hidepid=invisible");
 }
 
@@ -111,7 +112,8 @@ static long child_streams(const struct plan *plan) {
 
 static long child_limits(const struct plan *plan) {
     for (unsigned i = 0; i < plan->limit_count; i++) {
-        long result = system_call(SYS_prlimit64, 0, plan->limits[i].resource, calls_pointer(&plan->limits[i].limit), 0, 0);
+        long result =
+            system_call(SYS_prlimit64, 0, plan->limits[i].resource, calls_pointer(&plan->limits[i].limit), 0, 0);
         if (result < 0)
             return result;
     }

@@ -73,7 +73,8 @@ static long view_system(const struct plan *plan) {
 static long view_scratch(const struct plan *plan) {
     long result;
     if (plan->root_tree < 0) {
-        if ((result = calls_mount("grove", "/new", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, plan->scratch_options)) < 0 ||
+        if ((result = calls_mount("grove", "/new", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, plan->scratch_options)) <
+                0 ||
             (result = calls_chdir("/new")) < 0 || (result = calls_mkdir("tmp", 01777)) < 0 ||
             (result = calls_mkdir("dev", 0755)) < 0 || (result = calls_mkdir("shm", 01777)) < 0 ||
             (result = calls_mount("tmp", "tmp", NULL, MS_BIND, NULL)) < 0 ||
@@ -170,7 +171,8 @@ static long landlock_own_folders(const struct plan *plan, long ruleset) {
 }
 
 long child_landlock(const struct plan *plan) {
-    struct landlock_attributes attributes = {.handled_access_fs = plan->landlock_rights, .scoped = plan->landlock_scopes};
+    struct landlock_attributes attributes = {.handled_access_fs = plan->landlock_rights,
+                                             .scoped = plan->landlock_scopes};
     long ruleset = system_call(SYS_landlock_create_ruleset, calls_pointer(&attributes),
                                (long)plan->landlock_attribute_bytes, 0, 0, 0);
     if (ruleset < 0)

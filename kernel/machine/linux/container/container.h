@@ -36,7 +36,7 @@ struct container {
     int report; /* groved's end of the set-up socket; stays open while a small init runs */
 
     int stream_read[2], stream_write[2]; /* log pipes of output and error; they outlive instances */
-    int notify;                          /* readiness socket; -1 none */
+    int notify; /* readiness socket; -1 none */
     char notify_path[108];
 
     struct launch *launch; /* what a child that has not executed its program yet still reads */
@@ -52,25 +52,25 @@ struct container {
     struct grove_schedule schedule;
     bool has_budget, has_schedule; /* else those of the spec are taken at the first start */
 
-    bool is_executing;  /* the child reported that all layers stand */
+    bool is_executing; /* the child reported that all layers stand */
     bool was_announced; /* core_container_started was called for this instance */
-    bool is_killed;     /* groved killed it */
+    bool is_killed; /* groved killed it */
     bool is_freezing;
     bool has_failed, has_ended, has_listener;
     enum grove_layer failed_layer;
     int32_t failed_error;
-    int failed_status;      /* of a start that failed on groved's side, told by the timer */
+    int failed_status; /* of a start that failed on groved's side, told by the timer */
     uint64_t failure_timer, freeze_timer;
     int32_t end_status; /* wait status of the program, as its small init told */
 };
 
 /* What is made once. */
 struct container_shared {
-    int network_namespace;        /* empty; -1: each container gets one of its own */
-    int bare_namespace;           /* mount namespace with /new and /dev */
-    int system_namespace;         /* the same with the system files; -1 until first used */
-    int null;                     /* /dev/null */
-    int init;                     /* the small init, as a sealed memory file */
+    int network_namespace; /* empty; -1: each container gets one of its own */
+    int bare_namespace; /* mount namespace with /new and /dev */
+    int system_namespace; /* the same with the system files; -1 until first used */
+    int null; /* /dev/null */
+    int init; /* the small init, as a sealed memory file */
     uint64_t landlock_rights, landlock_scopes;
     uint32_t landlock_attribute_bytes;
 };

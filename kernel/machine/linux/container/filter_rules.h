@@ -19,11 +19,11 @@
 
 enum rule_test {
     RULE_ALWAYS,
-    RULE_IS,         /* argument == value */
-    RULE_HAS,        /* argument & value != 0 */
-    RULE_TYPE_IS,    /* argument & S_IFMT == value */
+    RULE_IS, /* argument == value */
+    RULE_HAS, /* argument & value != 0 */
+    RULE_TYPE_IS, /* argument & S_IFMT == value */
     RULE_CREATE_HAS, /* argument & value != 0, and the argument before it has O_CREAT: without it a mode is not read */
-    RULE_ZERO,       /* all 64 bits are 0 */
+    RULE_ZERO, /* all 64 bits are 0 */
 };
 
 struct filter_rule {

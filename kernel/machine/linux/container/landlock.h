@@ -17,7 +17,7 @@
 struct landlock_attributes {
     uint64_t handled_access_fs;
     uint64_t handled_access_net; /* ABI 4 */
-    uint64_t scoped;             /* ABI 6 */
+    uint64_t scoped; /* ABI 6 */
 };
 
 #define LANDLOCK_READ_FILE LANDLOCK_ACCESS_FS_READ_FILE

@@ -137,9 +137,10 @@ static int template_build(bool with_system) {
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return -1;
     processes = (int)syscall(SYS_open_tree, AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-    if (processes < 0 || mount("grove", "/proc", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=64k") < 0 || chdir("/proc") < 0 ||
-        mkdir("new", 0755) < 0 || template_process_files(processes) < 0 || template_devices() < 0 || (with_system && template_system() < 0) ||
-        syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
+    if (processes < 0 || mount("grove", "/proc", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=64k") < 0 ||
+        chdir("/proc") < 0 || mkdir("new", 0755) < 0 || template_process_files(processes) < 0 ||
+        template_devices() < 0 || (with_system && template_system() < 0) || syscall(SYS_pivot_root, ".", ".") < 0 ||
+        umount2(".", MNT_DETACH) < 0)
         return -1;
     return 0;
 }

@@ -48,16 +48,16 @@ struct plan_schedule {
 
 struct plan {
     uint64_t skip; /* layers that are left out: bit n is enum grove_layer n */
-    bool is_open;           /* the host's file view */
-    bool has_terminal;      /* stays in the session of whoever passed it */
+    bool is_open; /* the host's file view */
+    bool has_terminal; /* stays in the session of whoever passed it */
     bool has_process_files; /* wants /proc */
     bool drops_user;
 
-    int report;       /* the child's end of the set-up socket */
+    int report; /* the child's end of the set-up socket */
     int namespaces_mount, namespaces_network;
     int cgroups[PLAN_CGROUPS_MAX]; /* version 1: files that take "0" for the caller; -1 ends the list */
 
-    const char *const *system_links;   /* pairs: name, what it points to; NULL ends the list */
+    const char *const *system_links; /* pairs: name, what it points to; NULL ends the list */
     const char *const *system_folders; /* in the template; NULL ends the list */
     char scratch_options[PLAN_SCRATCH_OPTIONS];
     int root_tree; /* "/" was granted: this is it; else -1 */

@@ -54,8 +54,8 @@ static bool try_file_view(void) {
         mount("grove", "/proc", "tmpfs", 0, "size=64k") < 0)
         return false;
     long tree = system_call(SYS_open_tree, AT_FDCWD, calls_pointer("/proc"), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, 0, 0);
-    return tree >= 0 && system_call(SYS_mount_setattr, tree, calls_pointer(""), AT_EMPTY_PATH, calls_pointer(&attributes),
-                                    sizeof attributes) == 0;
+    return tree >= 0 && system_call(SYS_mount_setattr, tree, calls_pointer(""), AT_EMPTY_PATH,
+                                    calls_pointer(&attributes), sizeof attributes) == 0;
 }
 
 /* The new process namespace begins with a child. */
@@ -65,8 +65,9 @@ static bool try_process_files(void) {
         return false;
     pid_t child = fork();
     if (child == 0) {
-        bool works = mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-                     mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "subset=pid,hidepid=invisible") == 0;
+        bool works =
+            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+            mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "subset=pid,hidepid=invisible") == 0;
         _exit(works ? 0 : 1);
     }
     return child > 0 && waitpid(child, &status, 0) == child && status == 0;

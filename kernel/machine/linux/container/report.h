@@ -7,11 +7,11 @@
 #include <stdint.h>
 
 enum report_kind {
-    REPORT_FAILED = 1,    /* layer and error say what */
-    REPORT_LISTENER = 2,  /* value: the listener's number in the child; it waits for one byte */
+    REPORT_FAILED = 1, /* layer and error say what */
+    REPORT_LISTENER = 2, /* value: the listener's number in the child; it waits for one byte */
     REPORT_EXECUTING = 3, /* all layers stand; the next thing is the program */
-    REPORT_RUNNING = 4,   /* from the small init: the program runs */
-    REPORT_ENDED = 5,     /* from the small init: value is the program's wait status */
+    REPORT_RUNNING = 4, /* from the small init: the program runs */
+    REPORT_ENDED = 5, /* from the small init: value is the program's wait status */
 };
 struct report {
     uint32_t kind;

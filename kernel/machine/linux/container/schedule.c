@@ -14,7 +14,7 @@
 
 /* Policies of linux/sched.h; that header and sched.h exclude each other. */
 static const uint32_t policies[] = {
-    [GROVE_SCHEDULE_FAIR] = 0, [GROVE_SCHEDULE_FIXED] = 1,    [GROVE_SCHEDULE_ROUND_ROBIN] = 2,
+    [GROVE_SCHEDULE_FAIR] = 0,     [GROVE_SCHEDULE_FIXED] = 1, [GROVE_SCHEDULE_ROUND_ROBIN] = 2,
     [GROVE_SCHEDULE_DEADLINE] = 6, [GROVE_SCHEDULE_IDLE] = 5,
 };
 

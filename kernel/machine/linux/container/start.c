@@ -133,7 +133,8 @@ static int part_view(struct container *container, const struct machine_start *st
     uint64_t bytes = budget->scratch_bytes != 0 ? budget->scratch_bytes : UINT64_C(16) << 20;
     uint64_t files = budget->scratch_files != 0 ? budget->scratch_files : 4096;
     plan->root_tree = -1;
-    plan->directory = start->spec->directory.length_bytes != 0 ? grove_spec_text(start->spec, start->spec->directory) : NULL;
+    plan->directory =
+        start->spec->directory.length_bytes != 0 ? grove_spec_text(start->spec, start->spec->directory) : NULL;
     if (plan->is_open)
         return GROVE_OK;
     int result = view_open(container, plan, &layout->error);
@@ -295,12 +296,18 @@ static const struct {
     int (*run)(struct container *container, const struct machine_start *start);
     enum grove_layer layer;
 } parts[] = {
-    {part_layers, GROVE_LAYER_NONE},        {part_cgroup, GROVE_LAYER_CGROUP},
-    {part_sockets, GROVE_LAYER_STREAMS},    {part_streams, GROVE_LAYER_STREAMS},
-    {part_namespaces, GROVE_LAYER_MOUNT_NAMESPACE}, {part_view, GROVE_LAYER_FILE_VIEW},
-    {part_landlock, GROVE_LAYER_LANDLOCK},  {part_filter, GROVE_LAYER_SECCOMP},
-    {part_limits, GROVE_LAYER_RESOURCE_LIMITS}, {part_schedule, GROVE_LAYER_SCHEDULE},
-    {part_program, GROVE_LAYER_EXECUTE},    {part_clone, GROVE_LAYER_PID_NAMESPACE},
+    {part_layers, GROVE_LAYER_NONE},
+    {part_cgroup, GROVE_LAYER_CGROUP},
+    {part_sockets, GROVE_LAYER_STREAMS},
+    {part_streams, GROVE_LAYER_STREAMS},
+    {part_namespaces, GROVE_LAYER_MOUNT_NAMESPACE},
+    {part_view, GROVE_LAYER_FILE_VIEW},
+    {part_landlock, GROVE_LAYER_LANDLOCK},
+    {part_filter, GROVE_LAYER_SECCOMP},
+    {part_limits, GROVE_LAYER_RESOURCE_LIMITS},
+    {part_schedule, GROVE_LAYER_SCHEDULE},
+    {part_program, GROVE_LAYER_EXECUTE},
+    {part_clone, GROVE_LAYER_PID_NAMESPACE},
 };
 
 static void layout_clear(void) {

@@ -165,7 +165,8 @@ static bool needs_mapping(const struct container *container, const struct grant 
     if (linux_machine->rootless || status->st_uid == container->user)
         return false;
     /* What is made in a folder would belong to an id that another container has tomorrow. */
-    return grant->can_write ? S_ISDIR(status->st_mode) || S_ISREG(status->st_mode) : (status->st_mode & wanted) != wanted;
+    return grant->can_write ? S_ISDIR(status->st_mode) || S_ISREG(status->st_mode)
+                            : (status->st_mode & wanted) != wanted;
 }
 
 static int restrict_tree(struct container *container, const struct grant *grant, const struct stat *status, int tree) {
@@ -182,8 +183,9 @@ static int restrict_tree(struct container *container, const struct grant *grant,
         attributes.attr_set |= MOUNT_ATTR_IDMAP;
         attributes.userns_fd = (__u64)user_namespace;
     }
-    return syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) < 0 ? -errno
-                                                                                                                : 0;
+    return syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) < 0
+               ? -errno
+               : 0;
 }
 
 static uint64_t grant_access(const struct grant *grant, bool is_folder) {
@@ -207,8 +209,8 @@ static int grant_open(struct container *container, const struct grant *grant, st
         return 1;
     if (source < 0)
         return source;
-    int tree = (int)syscall(SYS_open_tree, source, "",
-                            OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+    int tree =
+        (int)syscall(SYS_open_tree, source, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
     error = tree < 0 || fstat(source, &status) < 0 ? -errno : 0;
     (void)close(source);
     if (error == 0)

@@ -43,8 +43,8 @@
 
 struct head {
     uint64_t magic;
-    uint64_t kernel;           /* boot_id of the groved that wrote it */
-    char machine_boot[40];     /* the machine's own boot, by /proc/sys/kernel/random/boot_id */
+    uint64_t kernel; /* boot_id of the groved that wrote it */
+    char machine_boot[40]; /* the machine's own boot, by /proc/sys/kernel/random/boot_id */
 };
 struct entry {
     uint64_t started_ns; /* since the machine's boot */
@@ -113,7 +113,8 @@ static bool is_same(const struct entry *entry) {
     uint64_t started_ns, tick_ns = UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK);
     if (!read_start_ns((pid_t)entry->process, &started_ns))
         return false;
-    uint64_t distance = started_ns > entry->started_ns ? started_ns - entry->started_ns : entry->started_ns - started_ns;
+    uint64_t distance =
+        started_ns > entry->started_ns ? started_ns - entry->started_ns : entry->started_ns - started_ns;
     return distance <= 2 * tick_ns;
 }
 
