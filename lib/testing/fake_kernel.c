@@ -46,6 +46,7 @@ struct channel_side {
 
 struct channel {
     bool is_used;
+    uint32_t generation;
     uint64_t tag;
     struct grove_channel_layout layout;
     struct channel_side sides[2];
@@ -148,12 +149,14 @@ static void lay_out(const struct grove_channel_connect *connect, struct grove_ch
 }
 
 static grove_handle handle_of(const struct fake_kernel *kernel, const struct channel *channel) {
-    return (grove_handle)(channel - kernel->channels) + 1;
+    return ((grove_handle)channel->generation << 32) + (grove_handle)(channel - kernel->channels) + 1;
 }
 
 static struct channel *channel_of(struct fake_kernel *kernel, grove_handle handle) {
-    return handle >= 1 && handle <= CHANNELS_MAX && kernel->channels[handle - 1].is_used ? &kernel->channels[handle - 1]
-                                                                                         : NULL;
+    uint32_t index = (uint32_t)handle - 1;
+    bool is_known = index < CHANNELS_MAX && kernel->channels[index].is_used &&
+                    kernel->channels[index].generation == handle >> 32;
+    return is_known ? &kernel->channels[index] : NULL;
 }
 
 static void describe(const struct fake_kernel *kernel, const struct channel *channel, int side, bool is_resumed,
@@ -246,7 +249,7 @@ static struct channel *make_channel(struct fake_kernel *kernel, int client, int 
     struct channel *channel = kernel->channels;
     while (channel->is_used)
         must(++channel < kernel->channels + CHANNELS_MAX);
-    *channel = (struct channel){.is_used = true, .tag = connect->tag};
+    *channel = (struct channel){.is_used = true, .generation = channel->generation + 1, .tag = connect->tag};
     lay_out(connect, &channel->layout);
     for (int side = 0; side < 2; side++) {
         channel->sides[side] = (struct channel_side){.container = side == 0 ? client : server, .bell = -1, .epoch = 1};

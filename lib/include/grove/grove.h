@@ -24,7 +24,7 @@
  * Threads: a session, and every object opened through it, belongs to one thread at a time. A second thread opens a
  * session of its own only as an external client; a service has one session.
  *
- * Common mistakes: keeping request->data after the handler returned (copy it, or grove_request_hold); answering twice
+ * Common mistakes: keeping request->data after the handler returned (copy it, or grove_request_defer); answering twice
  * (GROVE_WRONG_STATE); calling back into the service that is waiting for you (it ends in your deadline).
  */
 #ifndef GROVE_GROVE_H
