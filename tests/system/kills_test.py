@@ -40,6 +40,20 @@ class Kills(gs.SystemTest):
         self.assertEqual(self.system.call("basic.echo", "say", "still here")["words"], "still here")
         self.assert_all_counted()
 
+    def test_a_project_that_goes_up_while_the_registry_is_killed_is_up_in_the_end(self):
+        self.system.grove("up")
+        for _ in range(3):
+            up = gs.subprocess.Popen([self.system.program, "up", "--run", self.system.run, "--state", self.system.state,
+                                      "--set", f"bin={self.system.actors}", self.system.project("basic")],
+                                     stdin=gs.subprocess.DEVNULL, stdout=gs.subprocess.PIPE, stderr=gs.subprocess.STDOUT,
+                                     text=True)
+            for _ in range(3):
+                self.system.grove("kill", "system.registry", check=False)
+            output, _ = up.communicate(timeout=gs.DEADLINE_SECONDS)
+            self.assertEqual(up.returncode, 0, output)
+            self.assertEqual(self.system.state_of("basic.teller"), "ready")
+            self.system.grove("down", "--project", "basic")
+
     def test_all_in_random_order_and_nothing_is_lost(self):
         self.system.up()
         accounts = gs.descriptors(self.system.kernel)
