@@ -14,8 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 
-static void try_profile(const char *text, size_t length)
-{
+static void try_profile(const char *text, size_t length) {
     static struct profile profile;
     struct problem problem = {""};
     if (profile_parse("profile", text, length, &profile, &problem) < 0) {
@@ -29,8 +28,7 @@ static void try_profile(const char *text, size_t length)
                                 i * (profile.loop_ns / 7 + 1), 0);
 }
 
-static void try_config(const char *text, size_t length)
-{
+static void try_config(const char *text, size_t length) {
     static struct grid_config config;
     struct problem problem = {""};
     int status = config_parse("config", text, length, &config, &problem);
@@ -41,8 +39,7 @@ static void try_config(const char *text, size_t length)
 }
 
 /* Frame after frame, as the client takes them from its buffer. */
-static void try_answers(const uint8_t *data, size_t size_bytes)
-{
+static void try_answers(const uint8_t *data, size_t size_bytes) {
     static const struct modbus_request requests[] = {
         {.unit = 1, .table = TABLE_INPUT, .count = 5},
         {.unit = 1, .table = TABLE_COIL, .count = 9},
@@ -65,8 +62,7 @@ static void try_answers(const uint8_t *data, size_t size_bytes)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     if (size_bytes == 0)
         return 0;
     if (data[0] == 'c')

@@ -40,8 +40,7 @@ struct acquire {
     struct link historian, protect;
 };
 
-static void on_reading(unsigned feeder, const struct reading *reading, void *context)
-{
+static void on_reading(unsigned feeder, const struct reading *reading, void *context) {
     struct acquire *acquire = context;
     acquire->state->taken++;
     /* Both count for themselves what they cannot take (refused, dropped). */
@@ -51,8 +50,7 @@ static void on_reading(unsigned feeder, const struct reading *reading, void *con
     link_flush(&acquire->historian);
 }
 
-static void on_cycle(struct grove_service *service, void *context)
-{
+static void on_cycle(struct grove_service *service, void *context) {
     struct acquire *acquire = context;
     struct acquire_state *state = acquire->state;
     uint64_t period = acquire->config.period_ns, now = grove_now_ns(), cycle = now / period;
@@ -76,8 +74,7 @@ static void on_cycle(struct grove_service *service, void *context)
         grove_service_stop(service);
 }
 
-static int on_status(struct grove_request *request, void *context)
-{
+static int on_status(struct grove_request *request, void *context) {
     const struct acquire *acquire = context;
     struct {
         struct acquire_status head;
@@ -108,16 +105,14 @@ static int on_status(struct grove_request *request, void *context)
 }
 
 /* A number that no earlier numbering had: the kernel gives each instance fresh randomness. */
-static uint64_t fresh_epoch(const struct acquire *acquire)
-{
+static uint64_t fresh_epoch(const struct acquire *acquire) {
     uint64_t epoch;
     memcpy(&epoch, grove_session_identity(grove_service_session(acquire->service))->random, sizeof epoch);
     return epoch >> 11 | 1; /* exact in every JSON reader */
 }
 
 /* If the keys of the outboxes now mean other feeders, what they number must not be taken for the old ones. */
-static void check_keys(struct acquire *acquire)
-{
+static void check_keys(struct acquire *acquire) {
     struct acquire_state *state = acquire->state;
     bool is_same = true;
     for (unsigned i = 0; i < acquire->config.feeder_count; i++)
@@ -130,8 +125,7 @@ static void check_keys(struct acquire *acquire)
         state->feeders[i] = acquire->config.feeder[i].number;
 }
 
-static int open_state(struct acquire *acquire)
-{
+static int open_state(struct acquire *acquire) {
     size_t kept_bytes = outbox_bytes(sizeof(struct reading), HISTORIAN_OUTBOX);
     size_t high_bytes = outbox_bytes(sizeof(struct reading), PROTECT_OUTBOX);
     struct grove_region *region;
@@ -153,8 +147,7 @@ static int open_state(struct acquire *acquire)
     return 0;
 }
 
-static void open_devices(struct acquire *acquire)
-{
+static void open_devices(struct acquire *acquire) {
     poller_init(&acquire->poller, &acquire->config, on_reading, acquire);
     for (unsigned i = 0; i < acquire->config.device_count; i++) {
         client_watch_init(&acquire->watch[i], acquire->service, &acquire->config.device[i]);
@@ -162,15 +155,13 @@ static void open_devices(struct acquire *acquire)
     }
 }
 
-static int serve(struct acquire *acquire)
-{
+static int serve(struct acquire *acquire) {
     uint32_t timer;
     acquire->historian = (struct link){.endpoint = "historian",
                                        .method = HISTORIAN_STORE,
                                        .priority = GROVE_PRIORITY_LOW,
                                        .lane_bytes = HISTORIAN_LANE_BYTES};
-    acquire->protect =
-        (struct link){.endpoint = "protect", .method = PROTECT_READING, .priority = GROVE_PRIORITY_HIGH};
+    acquire->protect = (struct link){.endpoint = "protect", .method = PROTECT_READING, .priority = GROVE_PRIORITY_HIGH};
     if (grove_service_create(NULL, &acquire->service) < 0 || open_state(acquire) < 0)
         return grove_report("acquire");
     open_devices(acquire);
@@ -181,20 +172,17 @@ static int serve(struct acquire *acquire)
     return 0;
 }
 
-static int usage(void)
-{
+static int usage(void) {
     fputs("usage: acquire --config FILE [--device NAME=IPV4:PORT] [--probe]\n", stderr);
     return 2;
 }
 
-static int refuse(const struct problem *problem)
-{
+static int refuse(const struct problem *problem) {
     fprintf(stderr, "acquire: %s\n", problem->sentence);
     return 1;
 }
 
-int main(int count, char **words)
-{
+int main(int count, char **words) {
     static struct acquire acquire;
     struct problem problem = {""};
     bool is_probe = false;

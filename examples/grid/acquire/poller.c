@@ -6,8 +6,7 @@
 
 static void device_next(struct poller_device *device, uint64_t now_ns);
 
-static float *reading_field(struct reading *reading, enum quantity quantity)
-{
+static float *reading_field(struct reading *reading, enum quantity quantity) {
     switch (quantity) {
     case QUANTITY_VOLTAGE:
         return &reading->voltage_v;
@@ -22,8 +21,7 @@ static float *reading_field(struct reading *reading, enum quantity quantity)
     }
 }
 
-void poller_init(struct poller *poller, const struct grid_config *config, poller_handler *handler, void *context)
-{
+void poller_init(struct poller *poller, const struct grid_config *config, poller_handler *handler, void *context) {
     *poller = (struct poller){.config = config, .handler = handler, .context = context};
     for (unsigned i = 0; i < config->device_count; i++)
         poller->device[i].poller = poller;
@@ -37,14 +35,12 @@ void poller_init(struct poller *poller, const struct grid_config *config, poller
     }
 }
 
-static unsigned feeder_at(const struct poller_device *device)
-{
+static unsigned feeder_at(const struct poller_device *device) {
     return device->feeders[device->at];
 }
 
 /* Hand the reading of the present feeder over and turn to the next one. */
-static void feeder_finish(struct poller_device *device, uint64_t now_ns)
-{
+static void feeder_finish(struct poller_device *device, uint64_t now_ns) {
     struct poller *poller = device->poller;
     unsigned feeder = feeder_at(device);
     struct reading *reading = &poller->latest[feeder];
@@ -58,8 +54,7 @@ static void feeder_finish(struct poller_device *device, uint64_t now_ns)
 }
 
 /* The device answers no more in this cycle: its remaining feeders get their last values and this quality. */
-static void device_give_up(struct poller_device *device, uint16_t quality, uint64_t now_ns)
-{
+static void device_give_up(struct poller_device *device, uint16_t quality, uint64_t now_ns) {
     while (device->at < device->feeder_count) {
         device->quality |= quality;
         feeder_finish(device, now_ns);
@@ -68,8 +63,7 @@ static void device_give_up(struct poller_device *device, uint16_t quality, uint6
 }
 
 /* Put what an answer carries into the reading. */
-static void answer_apply(struct poller_device *device, const struct modbus_answer *answer)
-{
+static void answer_apply(struct poller_device *device, const struct modbus_answer *answer) {
     struct poller *poller = device->poller;
     unsigned feeder = feeder_at(device);
     const struct register_request *request = &poller->plan[feeder].request[device->request];
@@ -87,8 +81,7 @@ static void answer_apply(struct poller_device *device, const struct modbus_answe
     }
 }
 
-static void on_answer(struct modbus_client *client, int status, const struct modbus_answer *answer, void *context)
-{
+static void on_answer(struct modbus_client *client, int status, const struct modbus_answer *answer, void *context) {
     struct poller_device *device = context;
     uint64_t now_ns = clock_now_ns();
     (void)client;
@@ -105,8 +98,7 @@ static void on_answer(struct modbus_client *client, int status, const struct mod
 }
 
 /* A feeder whose map lacks something is still worth reading, but says so. */
-static uint16_t map_quality(const struct register_map *map)
-{
+static uint16_t map_quality(const struct register_map *map) {
     for (unsigned i = 0; i < QUANTITY_READ_COUNT; i++)
         if (!map->point[i].is_mapped)
             return QUALITY_PARTIAL;
@@ -114,8 +106,7 @@ static uint16_t map_quality(const struct register_map *map)
 }
 
 /* Send the next request of the cycle, finishing feeders on the way. */
-static void device_next(struct poller_device *device, uint64_t now_ns)
-{
+static void device_next(struct poller_device *device, uint64_t now_ns) {
     struct poller *poller = device->poller;
     while (device->at < device->feeder_count && device->request == poller->plan[feeder_at(device)].count) {
         const struct config_feeder *feeder = &poller->config->feeder[feeder_at(device)];
@@ -135,8 +126,7 @@ static void device_next(struct poller_device *device, uint64_t now_ns)
         device_give_up(device, QUALITY_UNREACHABLE, now_ns);
 }
 
-unsigned poller_cycle(struct poller *poller, uint64_t now_ns)
-{
+unsigned poller_cycle(struct poller *poller, uint64_t now_ns) {
     unsigned left_out = 0;
     for (unsigned i = 0; i < poller->config->device_count; i++) {
         struct poller_device *device = &poller->device[i];

@@ -21,7 +21,7 @@ struct poller_device {
     unsigned feeder_count, feeders[GRID_FEEDERS_MAX]; /* indexes in the configuration */
     bool is_busy;
     unsigned at, request; /* the one under way: index into feeders, and into that feeder's plan */
-    uint16_t quality;     /* of the feeder so far */
+    uint16_t quality; /* of the feeder so far */
 };
 struct poller {
     const struct grid_config *config;

@@ -23,8 +23,7 @@ static const struct {
                      {QUALITY_EXCEPTION, "Modbus exception: an address or function is not there"},
                      {QUALITY_PARTIAL, "partial map"}};
 
-static void print_reading(unsigned feeder, const struct reading *reading, void *context)
-{
+static void print_reading(unsigned feeder, const struct reading *reading, void *context) {
     struct probe *probe = context;
     const struct config_feeder *configured = &probe->poller.config->feeder[feeder];
     probe->answered++;
@@ -39,8 +38,7 @@ static void print_reading(unsigned feeder, const struct reading *reading, void *
 }
 
 /* One turn: connect, wait, receive. */
-static void probe_turn(struct probe *probe)
-{
+static void probe_turn(struct probe *probe) {
     struct pollfd wait[GRID_DEVICES_MAX];
     unsigned count = probe->poller.config->device_count;
     for (unsigned i = 0; i < count; i++) {
@@ -54,16 +52,14 @@ static void probe_turn(struct probe *probe)
             modbus_client_ready(&probe->client[i], wait[i].revents, clock_now_ns());
 }
 
-static bool all_connected(const struct probe *probe)
-{
+static bool all_connected(const struct probe *probe) {
     for (unsigned i = 0; i < probe->poller.config->device_count; i++)
         if (probe->client[i].state != MODBUS_IDLE)
             return false;
     return true;
 }
 
-int probe_run(const struct grid_config *config)
-{
+int probe_run(const struct grid_config *config) {
     static struct probe probe;
     uint64_t end_ns = clock_now_ns() + PROBE_NS;
     poller_init(&probe.poller, config, print_reading, &probe);

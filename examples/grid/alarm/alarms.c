@@ -7,16 +7,14 @@
 
 #define ALARMS_MAGIC 0x4d4c4147u /* "GALM" */
 
-void alarms_start(struct alarms *alarms)
-{
+void alarms_start(struct alarms *alarms) {
     if (alarms->magic == ALARMS_MAGIC && alarms->version == 1)
         return;
     *alarms = (struct alarms){.version = 1, .next_number = 1};
     alarms->magic = ALARMS_MAGIC;
 }
 
-static struct alarm_record *find_active(struct alarms *alarms, unsigned kind, unsigned feeder)
-{
+static struct alarm_record *find_active(struct alarms *alarms, unsigned kind, unsigned feeder) {
     for (unsigned i = 0; i < ALARMS_ACTIVE_MAX; i++) {
         struct alarm_record *record = &alarms->active[i];
         if (record->number != 0 && record->ended_wall_ns == 0 && record->kind == kind && record->feeder == feeder)
@@ -26,8 +24,7 @@ static struct alarm_record *find_active(struct alarms *alarms, unsigned kind, un
 }
 
 /* A free place, or that of the oldest alarm that is over and that nobody acknowledged. */
-static struct alarm_record *find_place(struct alarms *alarms)
-{
+static struct alarm_record *find_place(struct alarms *alarms) {
     struct alarm_record *oldest = NULL;
     for (unsigned i = 0; i < ALARMS_ACTIVE_MAX; i++) {
         struct alarm_record *record = &alarms->active[i];
@@ -40,8 +37,7 @@ static struct alarm_record *find_place(struct alarms *alarms)
 }
 
 /* An alarm that is over and acknowledged goes into the history. A kill in between leaves it in both, not in neither. */
-static void retire(struct alarms *alarms, struct alarm_record *record)
-{
+static void retire(struct alarms *alarms, struct alarm_record *record) {
     if (record->ended_wall_ns == 0 || record->acknowledged_wall_ns == 0)
         return;
     alarms->history[alarms->history_count % ALARMS_HISTORY_MAX] = *record;
@@ -49,8 +45,7 @@ static void retire(struct alarms *alarms, struct alarm_record *record)
     __atomic_store_n(&record->number, 0, __ATOMIC_RELEASE);
 }
 
-static void alarm_raise(struct alarms *alarms, const struct alarm_event *event)
-{
+static void alarm_raise(struct alarms *alarms, const struct alarm_event *event) {
     if (find_active(alarms, event->kind, event->feeder) != NULL)
         return;
     struct alarm_record *record = find_place(alarms);
@@ -69,8 +64,7 @@ static void alarm_raise(struct alarms *alarms, const struct alarm_event *event)
     __atomic_store_n(&record->number, number, __ATOMIC_RELEASE);
 }
 
-static void alarm_end(struct alarms *alarms, const struct alarm_event *event)
-{
+static void alarm_end(struct alarms *alarms, const struct alarm_event *event) {
     struct alarm_record *record = find_active(alarms, event->kind, event->feeder);
     if (record == NULL)
         return;
@@ -78,8 +72,7 @@ static void alarm_end(struct alarms *alarms, const struct alarm_event *event)
     retire(alarms, record);
 }
 
-int alarms_event(struct alarms *alarms, const struct alarm_event *event)
-{
+int alarms_event(struct alarms *alarms, const struct alarm_event *event) {
     if (event->kind == 0 || event->kind >= ALARM_KIND_END || event->sequence == 0)
         return GROVE_INVALID;
     if (numbering_is_repeated(&alarms->numbering, event->epoch, event->sequence)) {
@@ -94,8 +87,7 @@ int alarms_event(struct alarms *alarms, const struct alarm_event *event)
     return 0;
 }
 
-int alarms_acknowledge(struct alarms *alarms, uint64_t number, uint64_t wall_ns)
-{
+int alarms_acknowledge(struct alarms *alarms, uint64_t number, uint64_t wall_ns) {
     bool found = number == 0;
     for (unsigned i = 0; i < ALARMS_ACTIVE_MAX; i++) {
         struct alarm_record *record = &alarms->active[i];
@@ -109,14 +101,12 @@ int alarms_acknowledge(struct alarms *alarms, uint64_t number, uint64_t wall_ns)
     return found ? 0 : GROVE_NOT_FOUND;
 }
 
-static int newest_first(const void *left, const void *right)
-{
+static int newest_first(const void *left, const void *right) {
     const struct alarm_record *a = left, *b = right;
     return a->number < b->number ? 1 : a->number > b->number ? -1 : 0;
 }
 
-unsigned alarms_list(const struct alarms *alarms, struct alarm_record *records, unsigned capacity)
-{
+unsigned alarms_list(const struct alarms *alarms, struct alarm_record *records, unsigned capacity) {
     struct alarm_record all[ALARMS_ACTIVE_MAX];
     unsigned count = 0;
     for (unsigned i = 0; i < ALARMS_ACTIVE_MAX; i++)
@@ -130,8 +120,7 @@ unsigned alarms_list(const struct alarms *alarms, struct alarm_record *records, 
     return count;
 }
 
-unsigned alarms_list_history(const struct alarms *alarms, struct alarm_record *records, unsigned capacity)
-{
+unsigned alarms_list_history(const struct alarms *alarms, struct alarm_record *records, unsigned capacity) {
     uint64_t kept = alarms->history_count < ALARMS_HISTORY_MAX ? alarms->history_count : ALARMS_HISTORY_MAX;
     unsigned count = kept < capacity ? (unsigned)kept : capacity;
     for (unsigned i = 0; i < count; i++)

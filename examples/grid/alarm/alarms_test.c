@@ -8,22 +8,23 @@
 
 #include <cmocka.h>
 
-static struct alarms *start(void)
-{
+static struct alarms *start(void) {
     struct alarms *alarms = calloc(1, sizeof *alarms);
     alarms_start(alarms);
     return alarms;
 }
 
-static int event(struct alarms *alarms, uint64_t sequence, uint16_t feeder, bool is_over)
-{
-    struct alarm_event made = {
-        .epoch = 1, .sequence = sequence, .wall_ns = 100 + sequence, .kind = ALARM_TRIP, .feeder = feeder, .is_over = is_over};
+static int event(struct alarms *alarms, uint64_t sequence, uint16_t feeder, bool is_over) {
+    struct alarm_event made = {.epoch = 1,
+                               .sequence = sequence,
+                               .wall_ns = 100 + sequence,
+                               .kind = ALARM_TRIP,
+                               .feeder = feeder,
+                               .is_over = is_over};
     return alarms_event(alarms, &made);
 }
 
-static void the_life_of_an_alarm(void **state)
-{
+static void the_life_of_an_alarm(void **state) {
     (void)state;
     struct alarms *alarms = start();
     struct alarm_record records[4];
@@ -42,8 +43,7 @@ static void the_life_of_an_alarm(void **state)
     free(alarms);
 }
 
-static void over_before_it_is_acknowledged(void **state)
-{
+static void over_before_it_is_acknowledged(void **state) {
     (void)state;
     struct alarms *alarms = start();
     struct alarm_record records[4];
@@ -58,8 +58,7 @@ static void over_before_it_is_acknowledged(void **state)
     free(alarms);
 }
 
-static void repetitions_and_nonsense(void **state)
-{
+static void repetitions_and_nonsense(void **state) {
     (void)state;
     struct alarms *alarms = start();
     struct alarm_event wrong = {.epoch = 1, .sequence = 1, .kind = ALARM_KIND_END};
@@ -75,8 +74,7 @@ static void repetitions_and_nonsense(void **state)
     free(alarms);
 }
 
-static void more_than_there_is_room_for(void **state)
-{
+static void more_than_there_is_room_for(void **state) {
     (void)state;
     struct alarms *alarms = start();
     static struct alarm_record records[ALARMS_ACTIVE_MAX + 8];
@@ -92,8 +90,7 @@ static void more_than_there_is_room_for(void **state)
     free(alarms);
 }
 
-static void the_history_is_a_ring(void **state)
-{
+static void the_history_is_a_ring(void **state) {
     (void)state;
     struct alarms *alarms = start();
     struct alarm_record records[ALARM_REPLY_MAX];
@@ -108,11 +105,10 @@ static void the_history_is_a_ring(void **state)
     free(alarms);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_life_of_an_alarm),      cmocka_unit_test(over_before_it_is_acknowledged),
-        cmocka_unit_test(repetitions_and_nonsense),  cmocka_unit_test(more_than_there_is_room_for),
+        cmocka_unit_test(the_life_of_an_alarm),     cmocka_unit_test(over_before_it_is_acknowledged),
+        cmocka_unit_test(repetitions_and_nonsense), cmocka_unit_test(more_than_there_is_room_for),
         cmocka_unit_test(the_history_is_a_ring),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,8 +9,7 @@
 
 #include <string.h>
 
-static int on_event(struct grove_request *request, void *context)
-{
+static int on_event(struct grove_request *request, void *context) {
     struct alarm_event event;
     if (grove_request_bytes(request) != sizeof event)
         return grove_fail(request, GROVE_INVALID, "an event has %zu bytes", sizeof event);
@@ -20,25 +19,21 @@ static int on_event(struct grove_request *request, void *context)
     return 0;
 }
 
-static int reply_records(struct grove_request *request, const struct alarm_record *records, unsigned count)
-{
+static int reply_records(struct grove_request *request, const struct alarm_record *records, unsigned count) {
     return grove_reply(request, records, count * sizeof records[0]);
 }
 
-static int on_list(struct grove_request *request, void *context)
-{
+static int on_list(struct grove_request *request, void *context) {
     struct alarm_record records[ALARM_REPLY_MAX];
     return reply_records(request, records, alarms_list(context, records, ALARM_REPLY_MAX));
 }
 
-static int on_history(struct grove_request *request, void *context)
-{
+static int on_history(struct grove_request *request, void *context) {
     struct alarm_record records[ALARM_REPLY_MAX];
     return reply_records(request, records, alarms_list_history(context, records, ALARM_REPLY_MAX));
 }
 
-static int on_acknowledge(struct grove_request *request, void *context)
-{
+static int on_acknowledge(struct grove_request *request, void *context) {
     uint32_t number;
     if (grove_request_bytes(request) != sizeof number)
         return grove_fail(request, GROVE_INVALID, "send the number of an alarm, or 0 for all, as number:u32");
@@ -48,8 +43,7 @@ static int on_acknowledge(struct grove_request *request, void *context)
     return 0;
 }
 
-int main(void)
-{
+int main(void) {
     static const struct {
         uint32_t method;
         grove_handler *handler;

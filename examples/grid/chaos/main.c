@@ -17,15 +17,13 @@
 
 #define SERVICES_MAX 256u
 
-static uint64_t random_next(uint64_t *state)
-{
+static uint64_t random_next(uint64_t *state) {
     *state = *state * 6364136223846793005u + 1442695040888963407u;
     return *state >> 33;
 }
 
 /* Names of the services that run now. */
-static unsigned list_running(struct grove_session *session, struct grove_name names[SERVICES_MAX])
-{
+static unsigned list_running(struct grove_session *session, struct grove_name names[SERVICES_MAX]) {
     struct grove_container_record record;
     uint32_t cursor = 0;
     unsigned count = 0;
@@ -39,8 +37,7 @@ static unsigned list_running(struct grove_session *session, struct grove_name na
     return count;
 }
 
-static void kill_one(struct grove_session *session, uint64_t *random)
-{
+static void kill_one(struct grove_session *session, uint64_t *random) {
     static struct grove_name names[SERVICES_MAX];
     unsigned count = list_running(session, names);
     if (count == 0)
@@ -56,8 +53,7 @@ static void kill_one(struct grove_session *session, uint64_t *random)
     fflush(stdout);
 }
 
-int main(int count, char **words)
-{
+int main(int count, char **words) {
     uint64_t every_ms = 300, seconds = 0, random = grove_now_ns();
     for (int i = 1; i + 1 < count; i += 2) {
         uint64_t value = strtoull(words[i + 1], NULL, 10);

@@ -10,8 +10,7 @@
 
 #define COUNT(array) ((unsigned)(sizeof(array) / sizeof((array)[0])))
 
-static int read_duration_line(const struct line *line, uint64_t least_ns, uint64_t *field, struct problem *problem)
-{
+static int read_duration_line(const struct line *line, uint64_t least_ns, uint64_t *field, struct problem *problem) {
     uint64_t value;
     int status = line_duration(line, 1, &value, problem);
     if (status < 0)
@@ -24,18 +23,15 @@ static int read_duration_line(const struct line *line, uint64_t least_ns, uint64
     return 0;
 }
 
-static int read_period(const struct line *line, struct grid_config *config, struct problem *problem)
-{
+static int read_period(const struct line *line, struct grid_config *config, struct problem *problem) {
     return read_duration_line(line, 1000000, &config->period_ns, problem);
 }
 
-static int read_deadline(const struct line *line, struct grid_config *config, struct problem *problem)
-{
+static int read_deadline(const struct line *line, struct grid_config *config, struct problem *problem) {
     return read_duration_line(line, 1000, &config->deadline_ns, problem);
 }
 
-static int read_historian(const struct line *line, struct grid_config *config, struct problem *problem)
-{
+static int read_historian(const struct line *line, struct grid_config *config, struct problem *problem) {
     static const struct option_rule rules[] = {
         {"commit", OPTION_DURATION, false, 0, 0, offsetof(struct grid_config, commit_ns)},
         {"segment", OPTION_WHOLE, false, 16384, 1u << 30, offsetof(struct grid_config, segment_bytes)},
@@ -43,16 +39,14 @@ static int read_historian(const struct line *line, struct grid_config *config, s
     return line_options(line, 1, rules, COUNT(rules), config, problem);
 }
 
-static int check_host(const struct line *line, const char *host, struct problem *problem)
-{
+static int check_host(const struct line *line, const char *host, struct problem *problem) {
     struct in_addr address;
     if (inet_pton(AF_INET, host, &address) == 1)
         return 0;
     return line_fail(line, problem, "'%s' is not an IPv4 address, as in 127.0.0.1", host);
 }
 
-static int read_device(const struct line *line, struct grid_config *config, struct problem *problem)
-{
+static int read_device(const struct line *line, struct grid_config *config, struct problem *problem) {
     static const struct option_rule rules[] = {
         {"host", OPTION_TEXT, true, 0, 0, offsetof(struct config_device, host)},
         {"port", OPTION_WHOLE, false, 1, 65535, offsetof(struct config_device, port)},
@@ -87,8 +81,7 @@ static const struct {
 } type_words[] = {{"bit", TYPE_BIT}, {"u16", TYPE_U16}, {"s16", TYPE_S16},
                   {"u32", TYPE_U32}, {"s32", TYPE_S32}, {"f32", TYPE_F32}};
 
-static int read_table(const struct line *line, unsigned index, enum register_table *table, struct problem *problem)
-{
+static int read_table(const struct line *line, unsigned index, enum register_table *table, struct problem *problem) {
     for (unsigned i = 0; i < COUNT(table_words); i++)
         if (strcmp(table_words[i].text, line->word[index]) == 0) {
             *table = table_words[i].table;
@@ -106,8 +99,7 @@ struct point_options {
 };
 
 static int read_type(const struct line *line, const struct point_options *options, struct register_point *point,
-                     struct problem *problem)
-{
+                     struct problem *problem) {
     bool table_of_bits = point->table == TABLE_COIL || point->table == TABLE_DISCRETE;
     for (unsigned i = 0; i < COUNT(type_words); i++) {
         if (strcmp(type_words[i].text, options->type) != 0)
@@ -121,8 +113,7 @@ static int read_type(const struct line *line, const struct point_options *option
 }
 
 static int read_point(const struct line *line, enum quantity quantity, struct register_map *map,
-                      struct problem *problem)
-{
+                      struct problem *problem) {
     static const struct option_rule rules[] = {
         {"type", OPTION_TEXT, false, 0, 0, offsetof(struct point_options, type)},
         {"scale", OPTION_NUMBER, false, -1e9, 1e9, offsetof(struct point_options, scale)},
@@ -156,8 +147,7 @@ static int read_point(const struct line *line, enum quantity quantity, struct re
 
 /* The map of this name, made if it is new. */
 static int map_open(const struct line *line, struct grid_config *config, struct register_map **map,
-                    struct problem *problem)
-{
+                    struct problem *problem) {
     for (unsigned i = 0; i < config->map_count; i++)
         if (strcmp(config->map[i].name, line->word[1]) == 0) {
             *map = &config->map[i].registers;
@@ -171,11 +161,11 @@ static int map_open(const struct line *line, struct grid_config *config, struct 
     return 0;
 }
 
-static int read_map(const struct line *line, struct grid_config *config, struct problem *problem)
-{
+static int read_map(const struct line *line, struct grid_config *config, struct problem *problem) {
     if (line->count < 5)
-        return line_fail(line, problem, "write: map NAME QUANTITY TABLE ADDRESS [type T] [scale N] [low-first] "
-                                        "[inverted]");
+        return line_fail(line, problem,
+                         "write: map NAME QUANTITY TABLE ADDRESS [type T] [scale N] [low-first] "
+                         "[inverted]");
     struct register_map *map = NULL;
     int status = map_open(line, config, &map, problem);
     if (status < 0)
@@ -187,12 +177,11 @@ static int read_map(const struct line *line, struct grid_config *config, struct 
             return line_fail(line, problem, "%s of map %s is given twice", line->word[2], line->word[1]);
         return read_point(line, (enum quantity)i, map, problem);
     }
-    return line_fail(line, problem,
-                     "'%s' is no quantity; write voltage, current, frequency, power, breaker or trip", line->word[2]);
+    return line_fail(line, problem, "'%s' is no quantity; write voltage, current, frequency, power, breaker or trip",
+                     line->word[2]);
 }
 
-static int read_feeder(const struct line *line, struct grid_config *config, struct problem *problem)
-{
+static int read_feeder(const struct line *line, struct grid_config *config, struct problem *problem) {
     static const struct option_rule rules[] = {
         {"name", OPTION_TEXT, true, 0, 0, offsetof(struct config_feeder, name)},
         {"device", OPTION_TEXT, true, 0, 0, offsetof(struct config_feeder, device_name)},
@@ -220,8 +209,7 @@ static int read_feeder(const struct line *line, struct grid_config *config, stru
     return status;
 }
 
-static int read_stage(const struct line *line, struct grid_config *config, struct problem *problem)
-{
+static int read_stage(const struct line *line, struct grid_config *config, struct problem *problem) {
     static const struct option_rule rules[] = {
         {"below", OPTION_NUMBER, true, 10, 100, offsetof(struct config_stage, below_hz)},
         {"delay", OPTION_DURATION, false, 0, 0, offsetof(struct config_stage, delay_ns)},
@@ -245,12 +233,11 @@ static const struct {
     const char *word;
     int (*read)(const struct line *line, struct grid_config *config, struct problem *problem);
 } statements[] = {
-    {"period", read_period},       {"deadline", read_deadline}, {"historian", read_historian}, {"device", read_device},
-    {"map", read_map},             {"feeder", read_feeder},     {"stage", read_stage},
+    {"period", read_period}, {"deadline", read_deadline}, {"historian", read_historian}, {"device", read_device},
+    {"map", read_map},       {"feeder", read_feeder},     {"stage", read_stage},
 };
 
-static int read_statement(const struct line *line, void *context, struct problem *problem)
-{
+static int read_statement(const struct line *line, void *context, struct problem *problem) {
     for (unsigned i = 0; i < COUNT(statements); i++)
         if (strcmp(statements[i].word, line->word[0]) == 0)
             return statements[i].read(line, context, problem);
@@ -260,16 +247,14 @@ static int read_statement(const struct line *line, void *context, struct problem
 }
 
 static int config_fail(struct problem *problem, const char *source, unsigned long long feeder, const char *what,
-                       const char *name)
-{
+                       const char *name) {
     snprintf(problem->sentence, sizeof problem->sentence, "%s: feeder %llu: %s %s", source, feeder, what, name);
     return GROVE_INVALID;
 }
 
 /* Find the device and the map that a feeder names, and try its addresses. */
 static int resolve_feeder(const char *source, const struct grid_config *config, struct config_feeder *feeder,
-                          struct problem *problem)
-{
+                          struct problem *problem) {
     for (feeder->device = 0; feeder->device < config->device_count; feeder->device++)
         if (strcmp(config->device[feeder->device].name, feeder->device_name) == 0)
             break;
@@ -291,8 +276,7 @@ static int resolve_feeder(const char *source, const struct grid_config *config, 
     return 0;
 }
 
-int config_feeder_index(const struct grid_config *config, uint64_t number)
-{
+int config_feeder_index(const struct grid_config *config, uint64_t number) {
     for (unsigned i = 0; i < config->feeder_count; i++)
         if (config->feeder[i].number == number)
             return (int)i;
@@ -307,10 +291,10 @@ static const struct grid_config config_defaults = {
 };
 
 /* What can only be seen when the last line is read. */
-static int config_finish(const char *source, struct grid_config *config, struct problem *problem)
-{
+static int config_finish(const char *source, struct grid_config *config, struct problem *problem) {
     if (config->feeder_count == 0) {
-        snprintf(problem->sentence, sizeof problem->sentence, "%s: no feeder is described; write a line for each", source);
+        snprintf(problem->sentence, sizeof problem->sentence, "%s: no feeder is described; write a line for each",
+                 source);
         return GROVE_INVALID;
     }
     for (unsigned i = 0; i < config->feeder_count; i++) {
@@ -322,29 +306,26 @@ static int config_finish(const char *source, struct grid_config *config, struct 
 }
 
 int config_parse(const char *source, const char *text, size_t length_bytes, struct grid_config *config,
-                 struct problem *problem)
-{
+                 struct problem *problem) {
     *config = config_defaults;
     int status = lines_parse(source, text, length_bytes, read_statement, config, problem);
     return status < 0 ? status : config_finish(source, config, problem);
 }
 
-int config_load(const char *path, struct grid_config *config, struct problem *problem)
-{
+int config_load(const char *path, struct grid_config *config, struct problem *problem) {
     *config = config_defaults;
     int status = lines_parse_file(path, read_statement, config, problem);
     return status < 0 ? status : config_finish(path, config, problem);
 }
 
-int config_move_device(struct grid_config *config, const char *argument, struct problem *problem)
-{
+int config_move_device(struct grid_config *config, const char *argument, struct problem *problem) {
     char name[64], host[64];
     unsigned port;
     struct in_addr address;
     if (sscanf(argument, "%63[^=]=%63[^:]:%u", name, host, &port) != 3 || port == 0 || port > 65535 ||
         inet_pton(AF_INET, host, &address) != 1) {
-        snprintf(problem->sentence, sizeof problem->sentence, "'%s': write NAME=IPV4:PORT, as in substation=127.0.0.1:1502",
-                 argument);
+        snprintf(problem->sentence, sizeof problem->sentence,
+                 "'%s': write NAME=IPV4:PORT, as in substation=127.0.0.1:1502", argument);
         return GROVE_INVALID;
     }
     for (unsigned i = 0; i < config->device_count; i++) {

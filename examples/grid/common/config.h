@@ -34,9 +34,9 @@ struct config_feeder {
     char map_name[LINES_WORD_BYTES_MAX + 1];
     unsigned device, map; /* indexes */
     uint64_t unit, base;
-    uint64_t priority;         /* the highest is shed first; 0 is never shed */
-    double instantaneous_a;    /* trip at once above this; 0: off */
-    double overcurrent_a;      /* trip when above this for overcurrent_ns; 0: off */
+    uint64_t priority; /* the highest is shed first; 0 is never shed */
+    double instantaneous_a; /* trip at once above this; 0: off */
+    double overcurrent_a; /* trip when above this for overcurrent_ns; 0: off */
     uint64_t overcurrent_ns;
 };
 
@@ -47,10 +47,10 @@ struct config_stage {
 };
 
 struct grid_config {
-    uint64_t period_ns;        /* of the poll */
-    uint64_t deadline_ns;      /* from a reading's time stamp to the confirmed trip */
-    uint64_t commit_ns;        /* the historian's group commit, at most this late */
-    uint64_t segment_bytes;    /* of one historian segment */
+    uint64_t period_ns; /* of the poll */
+    uint64_t deadline_ns; /* from a reading's time stamp to the confirmed trip */
+    uint64_t commit_ns; /* the historian's group commit, at most this late */
+    uint64_t segment_bytes; /* of one historian segment */
     unsigned device_count, map_count, feeder_count, stage_count;
     struct config_device device[GRID_DEVICES_MAX];
     struct config_map map[GRID_MAPS_MAX];

@@ -16,17 +16,16 @@
     "map m trip coil 0 inverted\n" \
     "feeder 4 name x device rtu map m unit 3 base 10 overcurrent 400 delay 200ms priority 2\n"
 
-static int parse(const char *text, struct grid_config *config, struct problem *problem)
-{
+static int parse(const char *text, struct grid_config *config, struct problem *problem) {
     return config_parse("g", text, strlen(text), config, problem);
 }
 
-static void a_good_one(void **state)
-{
+static void a_good_one(void **state) {
     (void)state;
     struct grid_config *config = malloc(sizeof *config);
     struct problem problem = {""};
-    int status = parse("period 10ms\nstage below 49 feeders 1\nstage below 48.5 feeders 2 delay 1s\n" GOOD, config, &problem);
+    int status =
+        parse("period 10ms\nstage below 49 feeders 1\nstage below 48.5 feeders 2 delay 1s\n" GOOD, config, &problem);
     assert_string_equal(problem.sentence, "");
     assert_int_equal(status, 0);
     assert_int_equal(config->period_ns, 10000000);
@@ -41,8 +40,7 @@ static void a_good_one(void **state)
     free(config);
 }
 
-static void complaints(void **state)
-{
+static void complaints(void **state) {
     (void)state;
     static const struct {
         const char *text, *complaint;
@@ -75,8 +73,7 @@ static void complaints(void **state)
     free(config);
 }
 
-static void devices_move(void **state)
-{
+static void devices_move(void **state) {
     (void)state;
     struct grid_config *config = malloc(sizeof *config);
     struct problem problem = {""};
@@ -90,8 +87,7 @@ static void devices_move(void **state)
     free(config);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_good_one), cmocka_unit_test(complaints),
                                        cmocka_unit_test(devices_move)};
     return cmocka_run_group_tests(tests, NULL, NULL);

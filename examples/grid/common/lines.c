@@ -12,8 +12,7 @@
 
 #define OPTIONS_MAX 32u
 
-int line_fail(const struct line *line, struct problem *problem, const char *sentence, ...)
-{
+int line_fail(const struct line *line, struct problem *problem, const char *sentence, ...) {
     int length = snprintf(problem->sentence, sizeof problem->sentence, "%s:%u: ", line->source, line->number);
     if (length < 0 || (size_t)length >= sizeof problem->sentence)
         return GROVE_INVALID;
@@ -24,21 +23,18 @@ int line_fail(const struct line *line, struct problem *problem, const char *sent
     return GROVE_INVALID;
 }
 
-static bool is_blank(char byte)
-{
+static bool is_blank(char byte) {
     return byte == ' ' || byte == '\t' || byte == '\r';
 }
 
 /* Bytes that no format of ours has a use for: they would garble messages and terminals. */
-static bool is_printable(char byte)
-{
+static bool is_printable(char byte) {
     return byte > 0x20 && byte < 0x7f;
 }
 
 /* Copy one word that starts at `text`; *taken_bytes is its length. */
 static int word_cut(struct line *line, const char *text, size_t length_bytes, size_t *taken_bytes,
-                    struct problem *problem)
-{
+                    struct problem *problem) {
     size_t length = 0;
     while (length < length_bytes && !is_blank(text[length])) {
         if (!is_printable(text[length]))
@@ -58,8 +54,7 @@ static int word_cut(struct line *line, const char *text, size_t length_bytes, si
 }
 
 /* Cut one line, without its end, into words. */
-static int line_cut(struct line *line, const char *text, size_t length_bytes, struct problem *problem)
-{
+static int line_cut(struct line *line, const char *text, size_t length_bytes, struct problem *problem) {
     line->count = 0;
     const char *comment = memchr(text, '#', length_bytes);
     if (comment != NULL)
@@ -79,8 +74,7 @@ static int line_cut(struct line *line, const char *text, size_t length_bytes, st
 }
 
 int lines_parse(const char *source, const char *text, size_t length_bytes, line_handler *handler, void *context,
-                struct problem *problem)
-{
+                struct problem *problem) {
     struct line line = {.source = source};
     for (size_t at = 0; at < length_bytes;) {
         const char *end = memchr(text + at, '\n', length_bytes - at);
@@ -96,14 +90,12 @@ int lines_parse(const char *source, const char *text, size_t length_bytes, line_
     return 0;
 }
 
-static int file_problem(const char *path, struct problem *problem, int status)
-{
+static int file_problem(const char *path, struct problem *problem, int status) {
     snprintf(problem->sentence, sizeof problem->sentence, "%s: %s", path, strerror(errno));
     return status;
 }
 
-int lines_parse_file(const char *path, line_handler *handler, void *context, struct problem *problem)
-{
+int lines_parse_file(const char *path, line_handler *handler, void *context, struct problem *problem) {
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return file_problem(path, problem, errno == ENOENT ? GROVE_NOT_FOUND : GROVE_IO);
@@ -124,8 +116,7 @@ int lines_parse_file(const char *path, line_handler *handler, void *context, str
 }
 
 /* Parse the number at the start of a word; *rest is what follows it. Hexadecimal, "inf" and "nan" are no numbers. */
-static bool number_read(const char *word, double *value, const char **rest)
-{
+static bool number_read(const char *word, double *value, const char **rest) {
     if (strspn(word, "+-.0123456789") == 0 || strpbrk(word, "xXnNiI") != NULL)
         return false;
     char *end;
@@ -138,8 +129,7 @@ static bool number_read(const char *word, double *value, const char **rest)
 }
 
 int line_number(const struct line *line, unsigned index, double least, double most, double *value,
-                struct problem *problem)
-{
+                struct problem *problem) {
     if (index >= line->count)
         return line_fail(line, problem, "a number is missing at the end of the line");
     const char *rest;
@@ -157,8 +147,7 @@ static const struct {
     double scale_ns;
 } duration_units[] = {{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
 
-int line_duration(const struct line *line, unsigned index, uint64_t *value_ns, struct problem *problem)
-{
+int line_duration(const struct line *line, unsigned index, uint64_t *value_ns, struct problem *problem) {
     if (index >= line->count)
         return line_fail(line, problem, "a duration is missing at the end of the line");
     const char *word = line->word[index];
@@ -184,8 +173,7 @@ int line_duration(const struct line *line, unsigned index, uint64_t *value_ns, s
 
 /* Store the value at word `index` as the rule says. */
 static int option_store(const struct line *line, unsigned index, const struct option_rule *rule, void *field,
-                        struct problem *problem)
-{
+                        struct problem *problem) {
     double number = 0;
     int status;
     switch (rule->kind) {
@@ -212,8 +200,7 @@ static int option_store(const struct line *line, unsigned index, const struct op
 }
 
 static int option_find(const struct line *line, unsigned index, const struct option_rule *rules, unsigned rule_count,
-                       unsigned *rule, struct problem *problem)
-{
+                       unsigned *rule, struct problem *problem) {
     for (unsigned i = 0; i < rule_count; i++)
         if (strcmp(rules[i].key, line->word[index]) == 0) {
             *rule = i;
@@ -228,8 +215,7 @@ static int option_find(const struct line *line, unsigned index, const struct opt
 }
 
 int line_options(const struct line *line, unsigned first, const struct option_rule *rules, unsigned rule_count,
-                 void *structure, struct problem *problem)
-{
+                 void *structure, struct problem *problem) {
     bool seen[OPTIONS_MAX] = {false};
     for (unsigned at = first; at < line->count;) {
         unsigned rule = 0;

@@ -22,7 +22,7 @@ struct problem {
 
 struct line {
     const char *source; /* file name, for messages */
-    unsigned number;    /* from 1 */
+    unsigned number; /* from 1 */
     unsigned count;
     char word[LINES_WORDS_MAX][LINES_WORD_BYTES_MAX + 1];
 };
@@ -49,11 +49,11 @@ int line_duration(const struct line *line, unsigned index, uint64_t *value_ns, s
 /* ---- options: KEY VALUE pairs, described by a table ---- */
 
 enum option_kind {
-    OPTION_TEXT,     /* char[LINES_WORD_BYTES_MAX + 1] */
-    OPTION_NUMBER,   /* double in [least, most] */
-    OPTION_WHOLE,    /* uint64_t in [least, most] */
+    OPTION_TEXT, /* char[LINES_WORD_BYTES_MAX + 1] */
+    OPTION_NUMBER, /* double in [least, most] */
+    OPTION_WHOLE, /* uint64_t in [least, most] */
     OPTION_DURATION, /* uint64_t, nanoseconds */
-    OPTION_FLAG,     /* bool; the key alone */
+    OPTION_FLAG, /* bool; the key alone */
 };
 struct option_rule {
     const char *key;

@@ -9,8 +9,7 @@
 
 #include <cmocka.h>
 
-static int collect(const struct line *line, void *context, struct problem *problem)
-{
+static int collect(const struct line *line, void *context, struct problem *problem) {
     (void)problem;
     char *all = context;
     for (unsigned i = 0; i < line->count; i++)
@@ -18,8 +17,7 @@ static int collect(const struct line *line, void *context, struct problem *probl
     return 0;
 }
 
-static void words_and_comments(void **state)
-{
+static void words_and_comments(void **state) {
     (void)state;
     static const char text[] = "a  b\t c\r\n# only a comment\n\n d # e\nf";
     char all[256] = "";
@@ -28,8 +26,7 @@ static void words_and_comments(void **state)
     assert_string_equal(all, "1:a 1:b 1:c 4:d 5:f ");
 }
 
-static void what_is_no_text_is_refused(void **state)
-{
+static void what_is_no_text_is_refused(void **state) {
     (void)state;
     char all[256] = "";
     struct problem problem = {""};
@@ -45,22 +42,26 @@ static void what_is_no_text_is_refused(void **state)
     assert_int_equal(lines_parse("file", many, sizeof many, collect, all, &problem), GROVE_INVALID);
 }
 
-static struct line line_of(const char *word)
-{
+static struct line line_of(const char *word) {
     struct line line = {.source = "f", .number = 7, .count = 1};
     snprintf(line.word[0], sizeof line.word[0], "%s", word);
     return line;
 }
 
-static void numbers(void **state)
-{
+static void numbers(void **state) {
     (void)state;
     static const struct {
         const char *word;
         int status;
         double value;
-    } cases[] = {{"12", 0, 12},  {"-1.5", 0, -1.5},       {"1e3", 0, 1000},        {"nan", GROVE_INVALID, 0},
-                 {"inf", GROVE_INVALID, 0}, {"0x10", GROVE_INVALID, 0}, {"12a", GROVE_INVALID, 0}, {"5001", GROVE_INVALID, 0}};
+    } cases[] = {{"12", 0, 12},
+                 {"-1.5", 0, -1.5},
+                 {"1e3", 0, 1000},
+                 {"nan", GROVE_INVALID, 0},
+                 {"inf", GROVE_INVALID, 0},
+                 {"0x10", GROVE_INVALID, 0},
+                 {"12a", GROVE_INVALID, 0},
+                 {"5001", GROVE_INVALID, 0}};
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct line line = line_of(cases[i].word);
         struct problem problem = {""};
@@ -71,16 +72,15 @@ static void numbers(void **state)
     }
 }
 
-static void durations(void **state)
-{
+static void durations(void **state) {
     (void)state;
     static const struct {
         const char *word;
         int status;
         uint64_t value;
-    } cases[] = {{"20ms", 0, 20000000}, {"1.5s", 0, 1500000000}, {"250us", 0, 250000}, {"20", GROVE_INVALID, 0},
-                 {"ms", GROVE_INVALID, 0}, {"20m", GROVE_INVALID, 0}, {"-1s", GROVE_INVALID, 0},
-                 {"90000s", GROVE_INVALID, 0}};
+    } cases[] = {{"20ms", 0, 20000000},     {"1.5s", 0, 1500000000},     {"250us", 0, 250000},
+                 {"20", GROVE_INVALID, 0},  {"ms", GROVE_INVALID, 0},    {"20m", GROVE_INVALID, 0},
+                 {"-1s", GROVE_INVALID, 0}, {"90000s", GROVE_INVALID, 0}};
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct line line = line_of(cases[i].word);
         struct problem problem = {""};
@@ -96,8 +96,7 @@ struct thing {
     bool flag;
 };
 
-static int read_thing(const struct line *line, void *context, struct problem *problem)
-{
+static int read_thing(const struct line *line, void *context, struct problem *problem) {
     static const struct option_rule rules[] = {
         {"name", OPTION_TEXT, true, 0, 0, offsetof(struct thing, name)},
         {"whole", OPTION_WHOLE, false, 1, 9, offsetof(struct thing, whole)},
@@ -106,14 +105,13 @@ static int read_thing(const struct line *line, void *context, struct problem *pr
     return line_options(line, 0, rules, 3, context, problem);
 }
 
-static void options(void **state)
-{
+static void options(void **state) {
     (void)state;
     static const struct {
         const char *text, *complaint;
-    } wrong[] = {{"whole 3", "name is missing"},          {"name a name b", "given twice"},
-                 {"name", "needs a value"},               {"name a whole 1.5", "whole number"},
-                 {"name a whole 10", "1 to 9"},           {"name a colour red", "known are: name, whole, flag"}};
+    } wrong[] = {{"whole 3", "name is missing"}, {"name a name b", "given twice"},
+                 {"name", "needs a value"},      {"name a whole 1.5", "whole number"},
+                 {"name a whole 10", "1 to 9"},  {"name a colour red", "known are: name, whole, flag"}};
     struct thing thing = {.whole = 4};
     struct problem problem = {""};
     assert_int_equal(lines_parse("f", "flag name x", 11, read_thing, &thing, &problem), 0);
@@ -126,11 +124,13 @@ static void options(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_and_comments), cmocka_unit_test(what_is_no_text_is_refused), cmocka_unit_test(numbers),
-        cmocka_unit_test(durations),          cmocka_unit_test(options),
+        cmocka_unit_test(words_and_comments),
+        cmocka_unit_test(what_is_no_text_is_refused),
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(durations),
+        cmocka_unit_test(options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,8 +7,7 @@
 #define SEND_TIMEOUT_NS (1 * GROVE_MICROSECOND)
 
 /* Say once what is wrong; the next attempts are silent until one succeeds. */
-static void link_fail(struct link *link)
-{
+static void link_fail(struct link *link) {
     if (!link->has_complained)
         fprintf(stderr, "%s: %s; trying again\n", link->endpoint, grove_last_error());
     link->has_complained = true;
@@ -18,8 +17,7 @@ static void link_fail(struct link *link)
     link->channel = NULL;
 }
 
-static bool link_connect(struct link *link)
-{
+static bool link_connect(struct link *link) {
     if (link->channel != NULL)
         return true;
     if (grove_now_ns() < link->retry_ns)
@@ -35,8 +33,7 @@ static bool link_connect(struct link *link)
     return true;
 }
 
-void link_flush(struct link *link)
-{
+void link_flush(struct link *link) {
     const void *item;
     if (!link_connect(link))
         return;

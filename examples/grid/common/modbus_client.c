@@ -16,14 +16,12 @@
 #define BACKOFF_LAST_NS 2000000000u
 #define CONNECT_TIMEOUT_NS 1000000000u
 
-void modbus_client_init(struct modbus_client *client, const struct config_device *device)
-{
+void modbus_client_init(struct modbus_client *client, const struct config_device *device) {
     *client = (struct modbus_client){.device = device, .descriptor = -1, .backoff_ns = BACKOFF_FIRST_NS};
 }
 
 /* End the connection and, if a request is under way, the request. */
-static void client_drop(struct modbus_client *client, int status, uint64_t now_ns)
-{
+static void client_drop(struct modbus_client *client, int status, uint64_t now_ns) {
     bool was_waiting = client->state == MODBUS_WAITING;
     if (client->descriptor >= 0 && client->on_close != NULL)
         client->on_close(client);
@@ -38,13 +36,11 @@ static void client_drop(struct modbus_client *client, int status, uint64_t now_n
         client->done(client, status, NULL, client->context);
 }
 
-void modbus_client_close(struct modbus_client *client, uint64_t now_ns)
-{
+void modbus_client_close(struct modbus_client *client, uint64_t now_ns) {
     client_drop(client, GROVE_CLOSED, now_ns);
 }
 
-static void client_connected(struct modbus_client *client)
-{
+static void client_connected(struct modbus_client *client) {
     int on = 1;
     /* A request is one small packet: waiting to fill it up would cost the reaction time. Failing only costs time. */
     (void)setsockopt(client->descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -53,8 +49,7 @@ static void client_connected(struct modbus_client *client)
     client->received_bytes = 0;
 }
 
-static void client_connect(struct modbus_client *client, uint64_t now_ns)
-{
+static void client_connect(struct modbus_client *client, uint64_t now_ns) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)client->device->port)};
     inet_pton(AF_INET, client->device->host, &address.sin_addr);
     client->descriptor = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -71,8 +66,7 @@ static void client_connect(struct modbus_client *client, uint64_t now_ns)
         client_drop(client, GROVE_CLOSED, now_ns);
 }
 
-void modbus_client_tick(struct modbus_client *client, uint64_t now_ns)
-{
+void modbus_client_tick(struct modbus_client *client, uint64_t now_ns) {
     if (now_ns < client->due_ns || client->state == MODBUS_IDLE)
         return;
     if (client->state == MODBUS_ABSENT)
@@ -82,8 +76,7 @@ void modbus_client_tick(struct modbus_client *client, uint64_t now_ns)
 }
 
 int modbus_client_request(struct modbus_client *client, const struct modbus_request *request, uint64_t now_ns,
-                          modbus_done *done, void *context)
-{
+                          modbus_done *done, void *context) {
     if (client->state == MODBUS_WAITING)
         return GROVE_AGAIN;
     if (client->state != MODBUS_IDLE)
@@ -106,8 +99,7 @@ int modbus_client_request(struct modbus_client *client, const struct modbus_requ
 }
 
 /* Take the frames that have arrived; the one that answers the request ends it. */
-static void client_take(struct modbus_client *client, uint64_t now_ns)
-{
+static void client_take(struct modbus_client *client, uint64_t now_ns) {
     size_t length;
     int status;
     while ((status = modbus_frame_length(client->received, client->received_bytes, &length)) == 0) {
@@ -133,8 +125,7 @@ static void client_take(struct modbus_client *client, uint64_t now_ns)
         client_drop(client, GROVE_CORRUPT, now_ns);
 }
 
-static void client_receive(struct modbus_client *client, uint64_t now_ns)
-{
+static void client_receive(struct modbus_client *client, uint64_t now_ns) {
     ssize_t got = recv(client->descriptor, client->received + client->received_bytes,
                        sizeof client->received - client->received_bytes, 0);
     if (got > 0) {
@@ -145,8 +136,7 @@ static void client_receive(struct modbus_client *client, uint64_t now_ns)
     }
 }
 
-void modbus_client_ready(struct modbus_client *client, short events, uint64_t now_ns)
-{
+void modbus_client_ready(struct modbus_client *client, short events, uint64_t now_ns) {
     if (client->state == MODBUS_CONNECTING) {
         int error = 0;
         socklen_t length = sizeof error;

@@ -26,12 +26,12 @@ typedef void modbus_done(struct modbus_client *client, int status, const struct 
 struct modbus_client {
     const struct config_device *device;
     enum modbus_state state;
-    int descriptor;     /* -1: none */
-    short events;       /* of poll.h, to watch the descriptor for */
-    uint64_t due_ns;    /* ABSENT: next attempt; else: when to give up */
+    int descriptor; /* -1: none */
+    short events; /* of poll.h, to watch the descriptor for */
+    uint64_t due_ns; /* ABSENT: next attempt; else: when to give up */
     uint64_t backoff_ns;
     void (*on_close)(struct modbus_client *client); /* before the descriptor is closed; may be NULL */
-    void *owner;        /* for on_close */
+    void *owner; /* for on_close */
     struct modbus_request request;
     modbus_done *done;
     void *context;

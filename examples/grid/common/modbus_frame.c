@@ -8,24 +8,20 @@
 #define FUNCTION_EXCEPTION 0x80u
 #define COIL_ON 0xff00u
 
-static void put16(unsigned char *at, unsigned value)
-{
+static void put16(unsigned char *at, unsigned value) {
     at[0] = (unsigned char)(value >> 8);
     at[1] = (unsigned char)value;
 }
 
-static uint16_t get16(const unsigned char *at)
-{
+static uint16_t get16(const unsigned char *at) {
     return (uint16_t)((unsigned)at[0] << 8 | at[1]);
 }
 
-static unsigned function_of(const struct modbus_request *request)
-{
+static unsigned function_of(const struct modbus_request *request) {
     return request->is_write ? FUNCTION_WRITE_COIL : (unsigned)request->table;
 }
 
-size_t modbus_frame_write(const struct modbus_request *request, unsigned char frame[MODBUS_FRAME_BYTES_MAX])
-{
+size_t modbus_frame_write(const struct modbus_request *request, unsigned char frame[MODBUS_FRAME_BYTES_MAX]) {
     put16(frame, request->transaction);
     put16(frame + 2, 0);
     put16(frame + 4, 6); /* unit, function and two words follow */
@@ -36,8 +32,7 @@ size_t modbus_frame_write(const struct modbus_request *request, unsigned char fr
     return 12;
 }
 
-int modbus_frame_length(const unsigned char *received, size_t received_bytes, size_t *length_bytes)
-{
+int modbus_frame_length(const unsigned char *received, size_t received_bytes, size_t *length_bytes) {
     if (received_bytes < HEADER_BYTES)
         return GROVE_AGAIN;
     size_t length = 6 + get16(received + 4);
@@ -50,8 +45,7 @@ int modbus_frame_length(const unsigned char *received, size_t received_bytes, si
 }
 
 static int read_words(const unsigned char *data, size_t data_bytes, const struct modbus_request *request,
-                      struct modbus_answer *answer)
-{
+                      struct modbus_answer *answer) {
     bool is_bits = request->table == TABLE_COIL || request->table == TABLE_DISCRETE;
     size_t expected = is_bits ? ((size_t)request->count + 7) / 8 : (size_t)request->count * 2;
     if (request->count > MODBUS_WORDS_MAX || data_bytes != expected + 1 || data[0] != expected)
@@ -65,15 +59,13 @@ static int read_words(const unsigned char *data, size_t data_bytes, const struct
 }
 
 /* The device repeats what it was told to write. */
-static int read_echo(const unsigned char *data, size_t data_bytes, const struct modbus_request *request)
-{
+static int read_echo(const unsigned char *data, size_t data_bytes, const struct modbus_request *request) {
     unsigned written = request->value ? COIL_ON : 0;
     return data_bytes == 4 && get16(data) == request->address && get16(data + 2) == written ? 0 : GROVE_CORRUPT;
 }
 
 int modbus_frame_read(const unsigned char *frame, size_t length_bytes, const struct modbus_request *request,
-                      struct modbus_answer *answer)
-{
+                      struct modbus_answer *answer) {
     if (length_bytes < HEADER_BYTES + 2)
         return GROVE_CORRUPT;
     if (get16(frame) != request->transaction)

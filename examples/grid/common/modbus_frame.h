@@ -19,7 +19,7 @@
 struct modbus_request {
     uint16_t transaction;
     uint8_t unit;
-    bool is_write;  /* of the coil at `address`: `value` */
+    bool is_write; /* of the coil at `address`: `value` */
     bool value;
     enum register_table table; /* of a read */
     uint16_t address, count;

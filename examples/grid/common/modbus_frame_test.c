@@ -12,8 +12,7 @@ static const struct modbus_request read_two = {
     .transaction = 0x0102, .unit = 9, .table = TABLE_INPUT, .address = 8, .count = 2};
 static const unsigned char answer_two[] = {1, 2, 0, 0, 0, 7, 9, 4, 4, 0x12, 0x34, 0xff, 0xfe};
 
-static void requests(void **state)
-{
+static void requests(void **state) {
     (void)state;
     static const unsigned char expected[] = {1, 2, 0, 0, 0, 6, 9, 4, 0, 8, 0, 2};
     static const unsigned char trip[] = {0, 1, 0, 0, 0, 6, 1, 5, 0, 3, 0xff, 0};
@@ -25,8 +24,7 @@ static void requests(void **state)
     assert_memory_equal(frame, trip, sizeof trip);
 }
 
-static void answers(void **state)
-{
+static void answers(void **state) {
     (void)state;
     struct modbus_answer answer;
     assert_int_equal(modbus_frame_read(answer_two, sizeof answer_two, &read_two, &answer), 0);
@@ -43,8 +41,7 @@ static void answers(void **state)
 }
 
 /* Each byte of the answer turned wrong: what decides (header, function, length) must be noticed, data is data. */
-static void lies_are_noticed(void **state)
-{
+static void lies_are_noticed(void **state) {
     (void)state;
     struct modbus_answer answer;
     for (size_t at = 0; at < sizeof answer_two; at++) {
@@ -64,8 +61,7 @@ static void lies_are_noticed(void **state)
     assert_int_equal(modbus_frame_read(other, sizeof other, &write, &answer), GROVE_CORRUPT);
 }
 
-static void lengths(void **state)
-{
+static void lengths(void **state) {
     (void)state;
     size_t length = 0;
     for (size_t got = 0; got < sizeof answer_two; got++)
@@ -79,8 +75,7 @@ static void lengths(void **state)
     assert_int_equal(modbus_frame_length(too_short, 7, &length), GROVE_CORRUPT);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(requests), cmocka_unit_test(answers),
                                        cmocka_unit_test(lies_are_noticed), cmocka_unit_test(lengths)};
     return cmocka_run_group_tests(tests, NULL, NULL);

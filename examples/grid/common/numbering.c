@@ -1,15 +1,13 @@
 /* Numbered messages at the receiver; see numbering.h. Pure. */
 #include "examples/grid/common/numbering.h"
 
-bool numbering_is_repeated(const struct numbering *numbering, uint64_t epoch, uint64_t sequence)
-{
+bool numbering_is_repeated(const struct numbering *numbering, uint64_t epoch, uint64_t sequence) {
     if (epoch == numbering->epoch)
         return sequence <= numbering->sequence;
     return epoch == numbering->previous_epoch && sequence <= numbering->previous_sequence;
 }
 
-bool numbering_take(struct numbering *numbering, uint64_t epoch, uint64_t sequence)
-{
+bool numbering_take(struct numbering *numbering, uint64_t epoch, uint64_t sequence) {
     if (numbering_is_repeated(numbering, epoch, sequence)) {
         numbering->repeated++;
         return false;

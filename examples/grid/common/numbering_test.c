@@ -7,8 +7,7 @@
 
 #include <cmocka.h>
 
-static void gaps_and_repetitions(void **state)
-{
+static void gaps_and_repetitions(void **state) {
     (void)state;
     struct numbering numbering = {0};
     for (uint64_t i = 1; i <= 3; i++)
@@ -20,8 +19,7 @@ static void gaps_and_repetitions(void **state)
     assert_int_equal(numbering.missing, 2);
 }
 
-static void a_new_epoch(void **state)
-{
+static void a_new_epoch(void **state) {
     (void)state;
     struct numbering numbering = {0};
     assert_true(numbering_take(&numbering, 9, 1));
@@ -36,16 +34,14 @@ static void a_new_epoch(void **state)
     assert_int_equal(numbering.repeated, 2);
 }
 
-static void a_first_number_above_one(void **state)
-{
+static void a_first_number_above_one(void **state) {
     (void)state;
     struct numbering numbering = {0};
     assert_true(numbering_take(&numbering, 1, 4));
     assert_int_equal(numbering.missing, 3);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(gaps_and_repetitions), cmocka_unit_test(a_new_epoch),
                                        cmocka_unit_test(a_first_number_above_one)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,7 @@ struct outbox_stamp {
 
 enum outbox_policy {
     OUTBOX_REFUSE_NEWEST, /* a full outbox takes nothing: the receiver sees no gap */
-    OUTBOX_DROP_OLDEST,   /* a full outbox forgets the oldest: the receiver sees a gap, `dropped` counts it */
+    OUTBOX_DROP_OLDEST, /* a full outbox forgets the oldest: the receiver sees a gap, `dropped` counts it */
 };
 
 struct outbox_header {

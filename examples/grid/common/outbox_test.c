@@ -15,21 +15,18 @@ struct item {
 };
 #define CAPACITY 4u
 
-static struct outbox open_box(void *memory, enum outbox_policy policy, uint64_t epoch)
-{
+static struct outbox open_box(void *memory, enum outbox_policy policy, uint64_t epoch) {
     struct outbox box;
     outbox_attach(&box, memory, sizeof(struct item), CAPACITY, policy, epoch);
     return box;
 }
 
-static void put(struct outbox *box, unsigned key, uint64_t value, int status)
-{
+static void put(struct outbox *box, unsigned key, uint64_t value, int status) {
     struct item item = {.value = value};
     assert_int_equal(outbox_put(box, key, &item), status);
 }
 
-static void numbers_have_no_gap(void **state)
-{
+static void numbers_have_no_gap(void **state) {
     (void)state;
     void *memory = calloc(1, outbox_bytes(sizeof(struct item), CAPACITY));
     struct outbox box = open_box(memory, OUTBOX_REFUSE_NEWEST, 7);
@@ -50,8 +47,7 @@ static void numbers_have_no_gap(void **state)
     free(memory);
 }
 
-static void the_oldest_goes_when_told_so(void **state)
-{
+static void the_oldest_goes_when_told_so(void **state) {
     (void)state;
     void *memory = calloc(1, outbox_bytes(sizeof(struct item), CAPACITY));
     struct outbox box = open_box(memory, OUTBOX_DROP_OLDEST, 1);
@@ -63,8 +59,7 @@ static void the_oldest_goes_when_told_so(void **state)
     free(memory);
 }
 
-static void the_next_instance_goes_on(void **state)
-{
+static void the_next_instance_goes_on(void **state) {
     (void)state;
     void *memory = calloc(1, outbox_bytes(sizeof(struct item), CAPACITY));
     struct outbox box = open_box(memory, OUTBOX_REFUSE_NEWEST, 1);
@@ -81,8 +76,7 @@ static void the_next_instance_goes_on(void **state)
 }
 
 /* A kill after head moved and before the numbering did: the number must not be given twice. */
-static void a_kill_inside_put(void **state)
-{
+static void a_kill_inside_put(void **state) {
     (void)state;
     void *memory = calloc(1, outbox_bytes(sizeof(struct item), CAPACITY));
     struct outbox box = open_box(memory, OUTBOX_REFUSE_NEWEST, 1);
@@ -100,8 +94,7 @@ static void a_kill_inside_put(void **state)
     free(memory);
 }
 
-static void renumbering_keeps_what_waits(void **state)
-{
+static void renumbering_keeps_what_waits(void **state) {
     (void)state;
     void *memory = calloc(1, outbox_bytes(sizeof(struct item), CAPACITY));
     struct outbox box = open_box(memory, OUTBOX_REFUSE_NEWEST, 1);
@@ -115,8 +108,7 @@ static void renumbering_keeps_what_waits(void **state)
     free(memory);
 }
 
-static void nonsense_begins_anew(void **state)
-{
+static void nonsense_begins_anew(void **state) {
     (void)state;
     size_t bytes = outbox_bytes(sizeof(struct item), CAPACITY);
     void *memory = malloc(bytes);
@@ -132,8 +124,7 @@ static void nonsense_begins_anew(void **state)
     free(memory);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_have_no_gap),       cmocka_unit_test(the_oldest_goes_when_told_so),
         cmocka_unit_test(the_next_instance_goes_on), cmocka_unit_test(a_kill_inside_put),

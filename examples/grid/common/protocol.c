@@ -1,8 +1,7 @@
 /* Words for the numbers of protocol.h. */
 #include "examples/grid/common/protocol.h"
 
-const char *trip_cause_text(unsigned cause)
-{
+const char *trip_cause_text(unsigned cause) {
     static const char *const text[] = {
 #define TRIP_CAUSE_TEXT(name, number, word) [number] = (word),
         TRIP_CAUSE_TABLE(TRIP_CAUSE_TEXT)
@@ -11,12 +10,10 @@ const char *trip_cause_text(unsigned cause)
     return cause < CAUSE_COUNT ? text[cause] : "unknown";
 }
 
-const char *alarm_kind_text(unsigned kind)
-{
-    static const char *const text[] = {
-        [0] = "unknown",
+const char *alarm_kind_text(unsigned kind) {
+    static const char *const text[] = {[0] = "unknown",
 #define ALARM_KIND_TEXT(name, number, word) [number] = (word),
-        ALARM_KIND_TABLE(ALARM_KIND_TEXT)
+                                       ALARM_KIND_TABLE(ALARM_KIND_TEXT)
 #undef ALARM_KIND_TEXT
     };
     return kind < ALARM_KIND_END ? text[kind] : "unknown";

@@ -11,19 +11,19 @@
 #include "examples/grid/common/config.h"
 
 enum reading_quality {
-    QUALITY_NO_ANSWER = 1u << 0,   /* the device did not answer in this cycle: values are the last known */
+    QUALITY_NO_ANSWER = 1u << 0, /* the device did not answer in this cycle: values are the last known */
     QUALITY_UNREACHABLE = 1u << 1, /* there is no connection to the device */
-    QUALITY_EXCEPTION = 1u << 2,   /* the device answered with a Modbus exception */
-    QUALITY_PARTIAL = 1u << 3,     /* some quantities of the feeder are not in its register map */
+    QUALITY_EXCEPTION = 1u << 2, /* the device answered with a Modbus exception */
+    QUALITY_PARTIAL = 1u << 3, /* some quantities of the feeder are not in its register map */
 };
 /* Values may be acted upon. */
 #define QUALITY_BAD ((unsigned)(QUALITY_NO_ANSWER | QUALITY_UNREACHABLE | QUALITY_EXCEPTION))
 
 struct reading {
-    uint64_t epoch;    /* of the numbering: changes when the sender had to start anew */
+    uint64_t epoch; /* of the numbering: changes when the sender had to start anew */
     uint64_t sequence; /* per feeder, from 1 */
-    uint64_t time_ns;  /* monotonic: when the answer arrived */
-    uint64_t wall_ns;  /* since 1970 */
+    uint64_t time_ns; /* monotonic: when the answer arrived */
+    uint64_t wall_ns; /* since 1970 */
     float voltage_v, current_a, frequency_hz, power_w;
     uint16_t feeder;
     uint16_t quality;
@@ -38,10 +38,10 @@ enum { ACQUIRE_STATUS = 1 };
 struct acquire_status {
     uint64_t epoch;
     uint64_t cycles, missed_cycles;
-    uint64_t taken;            /* readings made */
-    uint64_t accepted;         /* of them handed to the historian's channel */
-    uint64_t waiting;          /* kept here because the historian's lane is full */
-    uint64_t refused;          /* not taken into the outbox, because it was full too */
+    uint64_t taken; /* readings made */
+    uint64_t accepted; /* of them handed to the historian's channel */
+    uint64_t waiting; /* kept here because the historian's lane is full */
+    uint64_t refused; /* not taken into the outbox, because it was full too */
     uint64_t protect_accepted, protect_dropped;
     uint32_t feeders, devices_connected;
     /* then `feeders` struct reading: the latest of each, its sequence being the last one numbered */
@@ -53,7 +53,7 @@ enum { PROTECT_READING = 1, PROTECT_STATUS = 2, PROTECT_TRIP = 3, PROTECT_RESET 
 struct protect_feeder {
     uint16_t feeder;
     uint8_t breaker; /* enum breaker_phase */
-    uint8_t cause;   /* enum trip_cause */
+    uint8_t cause; /* enum trip_cause */
     uint32_t reserved;
     uint64_t trips;
     uint64_t received, redelivered, missing;
@@ -63,7 +63,7 @@ struct protect_status {
     uint64_t median_ns, worst_ns, deadline_ns;
     uint64_t received, redelivered, missing;
     float frequency_hz; /* as protection sees it */
-    uint32_t stage;     /* stages that have shed */
+    uint32_t stage; /* stages that have shed */
     uint32_t feeders, reserved;
     /* then `feeders` struct protect_feeder */
 };
@@ -98,8 +98,8 @@ enum { HISTORIAN_STORE = 1, HISTORIAN_COUNTS = 2, HISTORIAN_LATEST = 3, HISTORIA
 struct historian_feeder {
     uint64_t feeder;
     uint64_t epoch, sequence; /* the last one on disk */
-    uint64_t stored;          /* in all epochs */
-    uint64_t missing;         /* numbers that were skipped */
+    uint64_t stored; /* in all epochs */
+    uint64_t missing; /* numbers that were skipped */
 };
 struct historian_counts {
     uint64_t stored, redelivered, missing;
@@ -142,11 +142,11 @@ enum alarm_kind {
 struct alarm_event {
     uint64_t epoch, sequence; /* as with readings: an event that comes twice counts once */
     uint64_t wall_ns;
-    uint16_t kind;   /* enum alarm_kind */
+    uint16_t kind; /* enum alarm_kind */
     uint16_t feeder; /* 0: the whole grid */
-    uint16_t cause;  /* enum trip_cause */
+    uint16_t cause; /* enum trip_cause */
     uint16_t is_over; /* 1: the condition has ended */
-    double value;    /* ampere or hertz, by kind */
+    double value; /* ampere or hertz, by kind */
 };
 struct alarm_record {
     uint64_t number;

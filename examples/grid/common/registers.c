@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-const char *quantity_text(enum quantity quantity)
-{
+const char *quantity_text(enum quantity quantity) {
     static const char *const text[] = {
 #define QUANTITY_TEXT(name, word, unit) word,
         QUANTITY_TABLE(QUANTITY_TEXT)
@@ -15,20 +14,17 @@ const char *quantity_text(enum quantity quantity)
     return text[quantity];
 }
 
-unsigned register_type_words(enum register_type type)
-{
+unsigned register_type_words(enum register_type type) {
     return type == TYPE_U32 || type == TYPE_S32 || type == TYPE_F32 ? 2 : 1;
 }
 
-static uint32_t word_pair(const struct register_point *point, const uint16_t *words)
-{
+static uint32_t word_pair(const struct register_point *point, const uint16_t *words) {
     uint32_t high = point->is_low_first ? words[1] : words[0];
     uint32_t low = point->is_low_first ? words[0] : words[1];
     return high << 16 | low;
 }
 
-double register_value(const struct register_point *point, const uint16_t *words)
-{
+double register_value(const struct register_point *point, const uint16_t *words) {
     float number;
     uint32_t pair;
     switch (point->type) {
@@ -52,8 +48,7 @@ double register_value(const struct register_point *point, const uint16_t *words)
 
 /* Add a quantity to a request that ends where it begins. */
 static bool request_extend(struct register_request *request, const struct register_point *point, unsigned quantity,
-                           uint32_t address)
-{
+                           uint32_t address) {
     if (request->table != point->table || (uint32_t)request->address + request->count != address)
         return false;
     request->offset[quantity] = request->count;
@@ -63,8 +58,7 @@ static bool request_extend(struct register_request *request, const struct regist
 }
 
 /* The mapped quantity with the lowest (table, address) that is not planned yet; QUANTITY_COUNT if none is left. */
-static unsigned lowest_left(const struct register_map *map, uint32_t planned)
-{
+static unsigned lowest_left(const struct register_map *map, uint32_t planned) {
     unsigned lowest = QUANTITY_COUNT;
     for (unsigned i = 0; i < QUANTITY_READ_COUNT; i++) {
         const struct register_point *point = &map->point[i];
@@ -78,8 +72,7 @@ static unsigned lowest_left(const struct register_map *map, uint32_t planned)
     return lowest;
 }
 
-int register_plan(const struct register_map *map, uint16_t base, struct register_plan *plan)
-{
+int register_plan(const struct register_map *map, uint16_t base, struct register_plan *plan) {
     struct register_plan made = {0};
     uint32_t planned = 0;
     for (unsigned next; (next = lowest_left(map, planned)) != QUANTITY_COUNT;) {
@@ -92,10 +85,8 @@ int register_plan(const struct register_map *map, uint16_t base, struct register
         if (made.count > 0 && request_extend(&made.request[made.count - 1], point, next, address))
             continue;
         struct register_request *request = &made.request[made.count++];
-        *request = (struct register_request){.table = point->table,
-                                             .address = (uint16_t)address,
-                                             .count = (uint16_t)words,
-                                             .quantities = 1u << next};
+        *request = (struct register_request){
+            .table = point->table, .address = (uint16_t)address, .count = (uint16_t)words, .quantities = 1u << next};
     }
     *plan = made;
     return 0;

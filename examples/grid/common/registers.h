@@ -34,11 +34,11 @@ enum quantity {
 struct register_point {
     bool is_mapped;
     bool is_low_first; /* the low word comes first */
-    bool is_inverted;  /* bits: 0 means true (closed, or trip) */
+    bool is_inverted; /* bits: 0 means true (closed, or trip) */
     enum register_table table;
     enum register_type type;
     uint16_t address; /* added to the feeder's base */
-    double scale;     /* value = word * scale */
+    double scale; /* value = word * scale */
 };
 struct register_map {
     struct register_point point[QUANTITY_COUNT];
@@ -48,7 +48,7 @@ struct register_map {
 struct register_request {
     enum register_table table;
     uint16_t address, count;
-    uint32_t quantities;            /* bit n: enum quantity n */
+    uint32_t quantities; /* bit n: enum quantity n */
     uint16_t offset[QUANTITY_COUNT]; /* of its first word or bit in the answer */
 };
 struct register_plan {

@@ -8,8 +8,7 @@
 
 #include <cmocka.h>
 
-static void values(void **state)
-{
+static void values(void **state) {
     (void)state;
     static const struct {
         struct register_point point;
@@ -32,8 +31,7 @@ static void values(void **state)
     }
 }
 
-static struct register_map bay(void)
-{
+static struct register_map bay(void) {
     struct register_map map = {0};
     map.point[QUANTITY_VOLTAGE] = (struct register_point){.is_mapped = true, .table = TABLE_INPUT, .type = TYPE_U16};
     map.point[QUANTITY_CURRENT] =
@@ -47,8 +45,7 @@ static struct register_map bay(void)
     return map;
 }
 
-static void neighbours_are_read_together(void **state)
-{
+static void neighbours_are_read_together(void **state) {
     (void)state;
     struct register_map map = bay();
     struct register_plan plan;
@@ -61,8 +58,7 @@ static void neighbours_are_read_together(void **state)
     assert_int_equal(plan.request[1].quantities, 0xf);
 }
 
-static void gaps_are_not_read(void **state)
-{
+static void gaps_are_not_read(void **state) {
     (void)state;
     struct register_map map = bay();
     map.point[QUANTITY_FREQUENCY].address = 5;
@@ -72,8 +68,7 @@ static void gaps_are_not_read(void **state)
     assert_int_equal(plan.request[2].address, 5);
 }
 
-static void the_end_of_the_table(void **state)
-{
+static void the_end_of_the_table(void **state) {
     (void)state;
     struct register_map map = bay();
     struct register_plan plan = {.count = 99};
@@ -82,8 +77,7 @@ static void the_end_of_the_table(void **state)
     assert_int_equal(plan.count, 2);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values),
         cmocka_unit_test(neighbours_are_read_together),

@@ -8,14 +8,12 @@
 
 #include <cmocka.h>
 
-static int by_value(const void *a, const void *b)
-{
+static int by_value(const void *a, const void *b) {
     uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
     return left < right ? -1 : left > right;
 }
 
-static void median_of_many(void **state)
-{
+static void median_of_many(void **state) {
     (void)state;
     enum { COUNT = 999 };
     struct statistics statistics = {0};
@@ -36,8 +34,7 @@ static void median_of_many(void **state)
     assert_int_equal(statistics.count, COUNT);
 }
 
-static void edges(void **state)
-{
+static void edges(void **state) {
     (void)state;
     struct statistics none = {0}, one = {0}, huge = {0};
     assert_int_equal(statistics_median_ns(&none), 0);
@@ -50,8 +47,7 @@ static void edges(void **state)
     assert_true(statistics_median_ns(&huge) > 0);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(median_of_many), cmocka_unit_test(edges)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,8 +5,7 @@
 
 static uint32_t table[256];
 
-static void table_make(void)
-{
+static void table_make(void) {
     for (uint32_t byte = 0; byte < 256; byte++) {
         uint32_t value = byte;
         for (unsigned bit = 0; bit < 8; bit++)
@@ -15,8 +14,7 @@ static void table_make(void)
     }
 }
 
-uint32_t checksum(const void *data, size_t length_bytes)
-{
+uint32_t checksum(const void *data, size_t length_bytes) {
     const unsigned char *byte = data;
     uint32_t value = UINT32_MAX;
     if (table[1] == 0)

@@ -10,8 +10,7 @@
 
 static void on_due(struct grove_service *service, void *context);
 
-static void intake_arm(struct intake *intake, uint64_t delay_ns)
-{
+static void intake_arm(struct intake *intake, uint64_t delay_ns) {
     uint32_t timer;
     if (intake->is_armed)
         return;
@@ -22,8 +21,7 @@ static void intake_arm(struct intake *intake, uint64_t delay_ns)
 }
 
 /* Put waiting readings into the batch while it takes them. */
-static void intake_add(struct intake *intake)
-{
+static void intake_add(struct intake *intake) {
     for (; intake->added < intake->count; intake->added++) {
         int status = store_add(intake->store, &intake->entry[intake->added].reading);
         if (status == GROVE_AGAIN)
@@ -34,8 +32,7 @@ static void intake_add(struct intake *intake)
 }
 
 /* The commit covers the first `added` entries, repetitions included: what they repeat may be in this very batch. */
-static void intake_complete(struct intake *intake)
-{
+static void intake_complete(struct intake *intake) {
     for (unsigned i = 0; i < intake->added; i++)
         grove_request_finish(intake->entry[i].request);
     intake->count -= intake->added;
@@ -43,8 +40,7 @@ static void intake_complete(struct intake *intake)
     intake->added = 0;
 }
 
-static int intake_commit(struct intake *intake)
-{
+static int intake_commit(struct intake *intake) {
     struct problem problem = {""};
     while (intake->count > 0) {
         intake_add(intake);
@@ -63,8 +59,7 @@ static int intake_commit(struct intake *intake)
     return 0;
 }
 
-static void on_due(struct grove_service *service, void *context)
-{
+static void on_due(struct grove_service *service, void *context) {
     struct intake *intake = context;
     (void)service;
     intake->is_armed = false;
@@ -72,13 +67,11 @@ static void on_due(struct grove_service *service, void *context)
         intake_arm(intake, RETRY_NS);
 }
 
-void intake_flush(struct intake *intake)
-{
+void intake_flush(struct intake *intake) {
     (void)intake_commit(intake);
 }
 
-static struct intake_entry *intake_place(struct intake *intake)
-{
+static struct intake_entry *intake_place(struct intake *intake) {
     if (intake->count == intake->capacity) {
         unsigned capacity = intake->capacity == 0 ? 512 : intake->capacity * 2;
         struct intake_entry *more = realloc(intake->entry, capacity * sizeof *more);
@@ -93,8 +86,7 @@ static struct intake_entry *intake_place(struct intake *intake)
     return &intake->entry[intake->count];
 }
 
-int intake_take(struct grove_request *request, void *context)
-{
+int intake_take(struct grove_request *request, void *context) {
     struct intake *intake = context;
     struct intake_entry *entry = intake_place(intake);
     if (grove_request_bytes(request) != sizeof entry->reading)

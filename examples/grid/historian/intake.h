@@ -21,8 +21,8 @@ struct intake {
     struct store *store;
     uint64_t commit_ns;
     uint64_t *redelivered; /* counter in the state region */
-    bool is_armed;         /* a commit is due */
-    bool is_blocked;       /* the last commit failed */
+    bool is_armed; /* a commit is due */
+    bool is_blocked; /* the last commit failed */
     unsigned count, capacity, added; /* the first `added` entries are in the store's batch */
     struct intake_entry *entry;
 };

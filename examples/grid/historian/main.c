@@ -16,20 +16,17 @@ struct historian {
     struct intake intake;
 };
 
-static void on_stop(struct grove_service *service, void *context)
-{
+static void on_stop(struct grove_service *service, void *context) {
     (void)service;
     intake_flush(&((struct historian *)context)->intake);
 }
 
-static int refuse(int status, const struct problem *problem)
-{
+static int refuse(int status, const struct problem *problem) {
     fprintf(stderr, "historian: %s\n", problem->sentence[0] ? problem->sentence : grove_status_text(status));
     return 1;
 }
 
-static int serve(struct historian *historian, const char *folder)
-{
+static int serve(struct historian *historian, const char *folder) {
     static const struct {
         uint32_t method;
         grove_handler *handler;
@@ -56,8 +53,7 @@ static int serve(struct historian *historian, const char *folder)
     return grove_service_run(intake->service) < 0 ? grove_report("historian") : 0;
 }
 
-int main(int count, char **words)
-{
+int main(int count, char **words) {
     static struct historian historian;
     struct problem problem = {""};
     if (count != 5 || strcmp(words[1], "--config") != 0 || strcmp(words[3], "--folder") != 0) {

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-int query_counts(struct grove_request *request, void *context)
-{
+int query_counts(struct grove_request *request, void *context) {
     const struct intake *intake = context;
     struct store_counts counts = store_counts(intake->store);
     struct {
@@ -29,8 +28,7 @@ int query_counts(struct grove_request *request, void *context)
     return grove_reply(request, &reply, sizeof reply.head + reply.head.feeders * sizeof reply.feeder[0]);
 }
 
-int query_latest(struct grove_request *request, void *context)
-{
+int query_latest(struct grove_request *request, void *context) {
     const struct intake *intake = context;
     struct feeder_request wanted;
     struct reading reading;
@@ -42,8 +40,7 @@ int query_latest(struct grove_request *request, void *context)
     return grove_reply(request, &reading, sizeof reading);
 }
 
-int query_range(struct grove_request *request, void *context)
-{
+int query_range(struct grove_request *request, void *context) {
     const struct intake *intake = context;
     struct historian_range wanted;
     struct {

@@ -8,8 +8,7 @@
 
 static const char magic[8] = {'G', 'R', 'V', 'H', 'I', 'S', 'T', '1'};
 
-void segment_header_seal(struct segment_header *header)
-{
+void segment_header_seal(struct segment_header *header) {
     memcpy(header->magic, magic, sizeof magic);
     header->version = SEGMENT_VERSION;
     header->header_bytes = SEGMENT_HEADER_BYTES;
@@ -18,8 +17,7 @@ void segment_header_seal(struct segment_header *header)
     header->check = checksum(header, offsetof(struct segment_header, check));
 }
 
-int segment_header_check(const struct segment_header *header)
-{
+int segment_header_check(const struct segment_header *header) {
     if (memcmp(header->magic, magic, sizeof magic) != 0 ||
         header->check != checksum(header, offsetof(struct segment_header, check)))
         return GROVE_CORRUPT;
@@ -28,24 +26,20 @@ int segment_header_check(const struct segment_header *header)
     return is_known ? 0 : GROVE_VERSION;
 }
 
-static uint32_t record_checksum(const struct segment_record *record)
-{
+static uint32_t record_checksum(const struct segment_record *record) {
     return checksum((const unsigned char *)record + sizeof record->check, sizeof *record - sizeof record->check);
 }
 
-void segment_record_seal(struct segment_record *record)
-{
+void segment_record_seal(struct segment_record *record) {
     record->check = record_checksum(record);
 }
 
-bool segment_record_is_whole(const struct segment_record *record)
-{
+bool segment_record_is_whole(const struct segment_record *record) {
     return record->check == record_checksum(record);
 }
 
 /* The last whole record's batch from `from` on; 0 if there is none. Batches only grow, so this is the largest. */
-static uint64_t largest_batch_after(const struct segment_record *records, uint64_t from, uint64_t count)
-{
+static uint64_t largest_batch_after(const struct segment_record *records, uint64_t from, uint64_t count) {
     for (uint64_t i = count; i > from; i--)
         if (segment_record_is_whole(&records[i - 1]))
             return records[i - 1].batch;
@@ -53,13 +47,11 @@ static uint64_t largest_batch_after(const struct segment_record *records, uint64
 }
 
 /* The batch that the record after `before` belongs to. */
-static uint64_t batch_after(const struct segment_record *before)
-{
+static uint64_t batch_after(const struct segment_record *before) {
     return before->position + 1u < before->count ? before->batch : before->batch + 1;
 }
 
-struct segment_extent segment_extent(const struct segment_record *records, uint64_t count, uint64_t first_batch)
-{
+struct segment_extent segment_extent(const struct segment_record *records, uint64_t count, uint64_t first_batch) {
     struct segment_extent extent = {.last_batch = first_batch - 1};
     const struct segment_record *whole = NULL; /* the last one seen */
     uint64_t largest = 0;

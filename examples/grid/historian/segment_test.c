@@ -13,8 +13,7 @@
 /* Batches of three records, except that the last may be shorter. */
 #define BATCH 3u
 
-static void fill(struct segment_record *records, unsigned count)
-{
+static void fill(struct segment_record *records, unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         unsigned left = count - i / BATCH * BATCH;
         records[i] = (struct segment_record){.position = (uint16_t)(i % BATCH),
@@ -25,15 +24,13 @@ static void fill(struct segment_record *records, unsigned count)
     }
 }
 
-static void the_checksum_is_crc32c(void **state)
-{
+static void the_checksum_is_crc32c(void **state) {
     (void)state;
     assert_int_equal(checksum("123456789", 9), 0xe3069283u);
     assert_int_equal(checksum("", 0), 0);
 }
 
-static void every_flipped_bit_is_seen(void **state)
-{
+static void every_flipped_bit_is_seen(void **state) {
     (void)state;
     struct segment_record record, original;
     fill(&original, 1);
@@ -47,8 +44,7 @@ static void every_flipped_bit_is_seen(void **state)
     assert_false(segment_record_is_whole(&record));
 }
 
-static void headers(void **state)
-{
+static void headers(void **state) {
     (void)state;
     struct segment_header *header = calloc(1, sizeof *header);
     header->number = 3;
@@ -64,8 +60,7 @@ static void headers(void **state)
 }
 
 /* Whatever part of the last batch was written, in whatever order, everything before it is kept and nothing after it. */
-static void the_last_batch_torn_in_every_way(void **state)
-{
+static void the_last_batch_torn_in_every_way(void **state) {
     (void)state;
     struct segment_record records[9];
     for (unsigned torn = 1; torn < 8; torn++) { /* bit i: record 6 + i did not reach the disk */
@@ -83,8 +78,7 @@ static void the_last_batch_torn_in_every_way(void **state)
     }
 }
 
-static void damage_in_an_acknowledged_batch_keeps_the_rest(void **state)
-{
+static void damage_in_an_acknowledged_batch_keeps_the_rest(void **state) {
     (void)state;
     struct segment_record records[9];
     for (unsigned at = 0; at < 6; at++) {
@@ -97,8 +91,7 @@ static void damage_in_an_acknowledged_batch_keeps_the_rest(void **state)
     }
 }
 
-static void damage_and_a_torn_tail(void **state)
-{
+static void damage_and_a_torn_tail(void **state) {
     (void)state;
     struct segment_record records[9];
     fill(records, 9);
@@ -110,8 +103,7 @@ static void damage_and_a_torn_tail(void **state)
     assert_int_equal(segment_extent(records, 0, 7).last_batch, 6);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_checksum_is_crc32c),
         cmocka_unit_test(every_flipped_bit_is_seen),

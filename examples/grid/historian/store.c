@@ -12,8 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-int store_fail(struct problem *problem, const char *what, const char *name)
-{
+int store_fail(struct problem *problem, const char *what, const char *name) {
     static const struct {
         int number, status;
         const char *advice;
@@ -33,13 +32,11 @@ int store_fail(struct problem *problem, const char *what, const char *name)
     return GROVE_IO;
 }
 
-void store_segment_name(uint64_t number, char name[STORE_NAME_BYTES])
-{
+void store_segment_name(uint64_t number, char name[STORE_NAME_BYTES]) {
     snprintf(name, STORE_NAME_BYTES, "readings-%08" PRIu64 ".segment", number);
 }
 
-int store_segment_note(struct store *store, uint64_t number, uint64_t created_wall_ns)
-{
+int store_segment_note(struct store *store, uint64_t number, uint64_t created_wall_ns) {
     if (store->segment_count == store->segment_capacity) {
         unsigned capacity = store->segment_capacity == 0 ? 64 : store->segment_capacity * 2;
         struct store_segment *more = realloc(store->segment, capacity * sizeof *more);
@@ -52,8 +49,7 @@ int store_segment_note(struct store *store, uint64_t number, uint64_t created_wa
     return 0;
 }
 
-struct segment_feeder *store_feeder_place(struct segment_feeder *table, uint64_t feeder)
-{
+struct segment_feeder *store_feeder_place(struct segment_feeder *table, uint64_t feeder) {
     for (unsigned i = 0; i < GRID_FEEDERS_MAX; i++)
         if (table[i].feeder == feeder || table[i].feeder == 0) {
             table[i].feeder = feeder;
@@ -62,8 +58,7 @@ struct segment_feeder *store_feeder_place(struct segment_feeder *table, uint64_t
     return NULL;
 }
 
-int store_open(const char *folder, uint64_t segment_bytes, struct store **store, struct problem *problem)
-{
+int store_open(const char *folder, uint64_t segment_bytes, struct store **store, struct problem *problem) {
     struct store *made = calloc(1, sizeof *made);
     if (made == NULL)
         return GROVE_NO_MEMORY;
@@ -81,8 +76,7 @@ int store_open(const char *folder, uint64_t segment_bytes, struct store **store,
     return 0;
 }
 
-void store_close(struct store *store)
-{
+void store_close(struct store *store) {
     if (store->current >= 0)
         close(store->current);
     if (store->folder >= 0)
@@ -91,8 +85,7 @@ void store_close(struct store *store)
     free(store);
 }
 
-int store_add(struct store *store, const struct reading *reading)
-{
+int store_add(struct store *store, const struct reading *reading) {
     if (reading->feeder == 0 || reading->sequence == 0)
         return GROVE_INVALID;
     struct segment_feeder *feeder = store_feeder_place(store->expected, reading->feeder);
@@ -107,14 +100,12 @@ int store_add(struct store *store, const struct reading *reading)
     return 0;
 }
 
-unsigned store_batch_count(const struct store *store)
-{
+unsigned store_batch_count(const struct store *store) {
     return store->batch_count;
 }
 
 /* Write all of it; a disk that fills up takes a part first and says ENOSPC at the next write. */
-static int write_all(int descriptor, const void *data, size_t length, uint64_t offset)
-{
+static int write_all(int descriptor, const void *data, size_t length, uint64_t offset) {
     for (size_t done = 0; done < length;) {
         ssize_t wrote = pwrite(descriptor, (const char *)data + done, length - done, (off_t)(offset + done));
         if (wrote < 0 && errno == EINTR)
@@ -126,8 +117,7 @@ static int write_all(int descriptor, const void *data, size_t length, uint64_t o
     return 0;
 }
 
-static int header_write(struct store *store, int descriptor, uint64_t number, uint64_t created_wall_ns)
-{
+static int header_write(struct store *store, int descriptor, uint64_t number, uint64_t created_wall_ns) {
     struct segment_header header = {
         .number = number, .created_wall_ns = created_wall_ns, .first_batch = store->next_batch};
     memcpy(header.feeder, store->durable, sizeof header.feeder);
@@ -138,8 +128,7 @@ static int header_write(struct store *store, int descriptor, uint64_t number, ui
 }
 
 /* Begin the next segment. On failure nothing of it is left, so that the next attempt starts clean. */
-static int segment_begin(struct store *store, struct problem *problem)
-{
+static int segment_begin(struct store *store, struct problem *problem) {
     uint64_t number = store->segment_count == 0 ? 1 : store->segment[store->segment_count - 1].number + 1;
     uint64_t created_wall_ns = clock_wall_ns();
     char name[STORE_NAME_BYTES];
@@ -165,8 +154,7 @@ static int segment_begin(struct store *store, struct problem *problem)
     return 0;
 }
 
-static int batch_write(struct store *store, struct problem *problem)
-{
+static int batch_write(struct store *store, struct problem *problem) {
     char name[STORE_NAME_BYTES];
     size_t bytes = store->batch_count * sizeof store->batch[0];
     for (unsigned i = 0; i < store->batch_count; i++) {
@@ -186,8 +174,7 @@ static int batch_write(struct store *store, struct problem *problem)
     return status;
 }
 
-int store_commit(struct store *store, struct problem *problem)
-{
+int store_commit(struct store *store, struct problem *problem) {
     if (store->batch_count == 0)
         return 0;
     uint64_t bytes = store->batch_count * sizeof store->batch[0];
@@ -210,12 +197,9 @@ int store_commit(struct store *store, struct problem *problem)
     return 0;
 }
 
-struct store_counts store_counts(const struct store *store)
-{
-    struct store_counts counts = {.commits = store->commits,
-                                  .segments = store->segment_count,
-                                  .bytes = store->bytes,
-                                  .damaged = store->damaged};
+struct store_counts store_counts(const struct store *store) {
+    struct store_counts counts = {
+        .commits = store->commits, .segments = store->segment_count, .bytes = store->bytes, .damaged = store->damaged};
     for (unsigned i = 0; i < GRID_FEEDERS_MAX; i++) {
         counts.stored += store->durable[i].numbering.taken;
         counts.missing += store->durable[i].numbering.missing;
@@ -223,16 +207,14 @@ struct store_counts store_counts(const struct store *store)
     return counts;
 }
 
-int store_feeder(const struct store *store, unsigned index, struct segment_feeder *feeder)
-{
+int store_feeder(const struct store *store, unsigned index, struct segment_feeder *feeder) {
     if (index >= GRID_FEEDERS_MAX || store->durable[index].feeder == 0)
         return GROVE_NOT_FOUND;
     *feeder = store->durable[index];
     return 0;
 }
 
-int store_latest(const struct store *store, uint64_t feeder, struct reading *reading)
-{
+int store_latest(const struct store *store, uint64_t feeder, struct reading *reading) {
     for (unsigned i = 0; i < GRID_FEEDERS_MAX; i++)
         if (feeder != 0 && store->durable[i].feeder == feeder && store->latest[i].sequence != 0) {
             *reading = store->latest[i];

@@ -12,7 +12,7 @@ struct store_segment {
 };
 
 struct store {
-    int folder;  /* descriptor */
+    int folder; /* descriptor */
     int current; /* the last segment, open for writing; -1: none yet */
     uint64_t segment_limit_bytes;
     uint64_t offset; /* end of what is durable in the current segment */
@@ -20,7 +20,7 @@ struct store {
     uint64_t commits, damaged, bytes;
     unsigned segment_count, segment_capacity;
     struct store_segment *segment;
-    struct segment_feeder durable[GRID_FEEDERS_MAX];  /* as on disk */
+    struct segment_feeder durable[GRID_FEEDERS_MAX]; /* as on disk */
     struct segment_feeder expected[GRID_FEEDERS_MAX]; /* as it will be when the batch is on disk */
     struct reading latest[GRID_FEEDERS_MAX];
     unsigned batch_count;

@@ -21,13 +21,11 @@ struct scan {
     bool is_past; /* a reading after the range was seen */
 };
 
-static bool scan_is_over(const struct scan *scan)
-{
+static bool scan_is_over(const struct scan *scan) {
     return scan->is_past || scan->count == scan->capacity || scan->looked_at >= RECORDS_LOOKED_AT_MAX;
 }
 
-static void scan_record(struct scan *scan, const struct segment_record *record)
-{
+static void scan_record(struct scan *scan, const struct segment_record *record) {
     scan->looked_at++;
     if (!segment_record_is_whole(record))
         return;
@@ -39,8 +37,7 @@ static void scan_record(struct scan *scan, const struct segment_record *record)
 }
 
 /* Offset of the first record that can lie in the range, by halving: records have one size and times that grow. */
-static uint64_t first_offset(const struct scan *scan, int descriptor, uint64_t end)
-{
+static uint64_t first_offset(const struct scan *scan, int descriptor, uint64_t end) {
     uint64_t low = 0, high = (end - SEGMENT_HEADER_BYTES) / sizeof(struct segment_record);
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
@@ -57,8 +54,7 @@ static uint64_t first_offset(const struct scan *scan, int descriptor, uint64_t e
 }
 
 /* Where the committed part of a segment ends. */
-static uint64_t segment_end(const struct store *store, unsigned index, int descriptor)
-{
+static uint64_t segment_end(const struct store *store, unsigned index, int descriptor) {
     struct stat stat;
     if (index + 1 == store->segment_count)
         return store->offset;
@@ -66,8 +62,7 @@ static uint64_t segment_end(const struct store *store, unsigned index, int descr
                                                                                       : (uint64_t)stat.st_size;
 }
 
-static void scan_segment(struct scan *scan, unsigned index)
-{
+static void scan_segment(struct scan *scan, unsigned index) {
     static struct segment_record records[RECORDS_AT_ONCE];
     char name[STORE_NAME_BYTES];
     store_segment_name(scan->store->segment[index].number, name);
@@ -90,8 +85,7 @@ static void scan_segment(struct scan *scan, unsigned index)
 }
 
 /* The last segment that began before the range did. */
-static unsigned first_segment(const struct store *store, uint64_t from_ns)
-{
+static unsigned first_segment(const struct store *store, uint64_t from_ns) {
     unsigned first = 0;
     for (unsigned i = 0; i < store->segment_count; i++)
         if (store->segment[i].created_wall_ns != 0 && store->segment[i].created_wall_ns <= from_ns)
@@ -100,10 +94,9 @@ static unsigned first_segment(const struct store *store, uint64_t from_ns)
 }
 
 int store_range(const struct store *store, uint64_t feeder, uint64_t from_ns, uint64_t to_ns, struct reading *readings,
-                unsigned *count, uint64_t *next_ns)
-{
-    struct scan scan = {.store = store, .feeder = feeder, .from_ns = from_ns, .to_ns = to_ns, .readings = readings,
-                        .capacity = *count};
+                unsigned *count, uint64_t *next_ns) {
+    struct scan scan = {
+        .store = store, .feeder = feeder, .from_ns = from_ns, .to_ns = to_ns, .readings = readings, .capacity = *count};
     if (scan.capacity == 0 || from_ns > to_ns)
         return GROVE_INVALID;
     for (unsigned i = first_segment(store, from_ns); i < store->segment_count && !scan_is_over(&scan); i++)

@@ -19,15 +19,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int by_number(const void *left, const void *right)
-{
+static int by_number(const void *left, const void *right) {
     const struct store_segment *a = left, *b = right;
     return a->number < b->number ? -1 : a->number > b->number;
 }
 
 /* Numbers of all segments in the folder, in order. Other files are not ours and are left alone. */
-static int segments_list(struct store *store, struct problem *problem)
-{
+static int segments_list(struct store *store, struct problem *problem) {
     int copy = dup(store->folder);
     DIR *folder = copy < 0 ? NULL : fdopendir(copy);
     if (folder == NULL)
@@ -50,8 +48,7 @@ static int segments_list(struct store *store, struct problem *problem)
 
 /* Read and check the header of a segment. */
 static int header_read(const struct store *store, const char *name, struct segment_header *header,
-                       struct problem *problem)
-{
+                       struct problem *problem) {
     int descriptor = openat(store->folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (descriptor < 0)
         return store_fail(problem, "open", name);
@@ -66,8 +63,7 @@ static int header_read(const struct store *store, const char *name, struct segme
 }
 
 /* Headers of all segments. A damaged one in the middle is counted and does not stop the historian. */
-static int headers_read(struct store *store, struct segment_header *header, struct problem *problem)
-{
+static int headers_read(struct store *store, struct segment_header *header, struct problem *problem) {
     char name[STORE_NAME_BYTES];
     unsigned count = store->segment_count;
     for (unsigned i = 0; i < count; i++) {
@@ -90,8 +86,7 @@ static int headers_read(struct store *store, struct segment_header *header, stru
     return 0;
 }
 
-static void records_apply(struct store *store, const struct segment_record *records, uint64_t count)
-{
+static void records_apply(struct store *store, const struct segment_record *records, uint64_t count) {
     for (uint64_t i = 0; i < count; i++) {
         const struct reading *reading = &records[i].reading;
         if (!segment_record_is_whole(&records[i]) || reading->feeder == 0)
@@ -106,8 +101,7 @@ static void records_apply(struct store *store, const struct segment_record *reco
 
 /* Take in the records of the current segment and cut its torn tail. */
 static int current_recover(struct store *store, const struct segment_header *header, uint64_t file_bytes,
-                           const char *name, struct problem *problem)
-{
+                           const char *name, struct problem *problem) {
     uint64_t count = (file_bytes - SEGMENT_HEADER_BYTES) / sizeof(struct segment_record);
     struct segment_extent extent = {.last_batch = header->first_batch - 1};
     memcpy(store->durable, header->feeder, sizeof store->durable);
@@ -123,13 +117,13 @@ static int current_recover(struct store *store, const struct segment_header *hea
     store->offset = SEGMENT_HEADER_BYTES + extent.records * sizeof(struct segment_record);
     store->damaged += extent.damaged;
     store->next_batch = extent.last_batch + 1;
-    if (file_bytes > store->offset && (ftruncate(store->current, (off_t)store->offset) < 0 || fsync(store->current) < 0))
+    if (file_bytes > store->offset &&
+        (ftruncate(store->current, (off_t)store->offset) < 0 || fsync(store->current) < 0))
         return store_fail(problem, "cut the torn end of", name);
     return 0;
 }
 
-static void bytes_count(struct store *store)
-{
+static void bytes_count(struct store *store) {
     char name[STORE_NAME_BYTES];
     struct stat stat;
     for (unsigned i = 0; i < store->segment_count; i++) {
@@ -139,8 +133,7 @@ static void bytes_count(struct store *store)
     }
 }
 
-int store_recover(struct store *store, struct problem *problem)
-{
+int store_recover(struct store *store, struct problem *problem) {
     struct segment_header header;
     struct stat stat;
     char name[STORE_NAME_BYTES];

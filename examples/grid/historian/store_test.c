@@ -18,23 +18,20 @@
 static char folder[64];
 static const char first_segment[] = "readings-00000001.segment";
 
-static int make_folder(void **state)
-{
+static int make_folder(void **state) {
     (void)state;
     snprintf(folder, sizeof folder, "/tmp/historian-XXXXXX");
     return mkdtemp(folder) == NULL || chdir(folder) != 0;
 }
 
-static int remove_folder(void **state)
-{
+static int remove_folder(void **state) {
     (void)state;
     char command[96];
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return chdir("/") != 0 || system(command) != 0;
 }
 
-static struct store *open_store(uint64_t segment_bytes)
-{
+static struct store *open_store(uint64_t segment_bytes) {
     struct store *store = NULL;
     struct problem problem = {""};
     int status = store_open(folder, segment_bytes, &store, &problem);
@@ -43,20 +40,17 @@ static struct store *open_store(uint64_t segment_bytes)
     return store;
 }
 
-static int add(struct store *store, uint16_t feeder, uint64_t sequence)
-{
+static int add(struct store *store, uint16_t feeder, uint64_t sequence) {
     struct reading reading = {.epoch = 1, .sequence = sequence, .feeder = feeder, .wall_ns = sequence * 1000};
     return store_add(store, &reading);
 }
 
-static void commit(struct store *store)
-{
+static void commit(struct store *store) {
     struct problem problem = {""};
     assert_int_equal(store_commit(store, &problem), 0);
 }
 
-static void what_is_committed_is_found_again(void **state)
-{
+static void what_is_committed_is_found_again(void **state) {
     (void)state;
     struct store *store = open_store(1 << 20);
     struct reading latest;
@@ -82,8 +76,7 @@ static void what_is_committed_is_found_again(void **state)
 }
 
 /* A crash may leave any length of the file beyond what was synchronised. */
-static void cut_at_every_byte_of_the_last_batch(void **state)
-{
+static void cut_at_every_byte_of_the_last_batch(void **state) {
     (void)state;
     struct store *store = open_store(1 << 20);
     add(store, 1, 1);
@@ -107,8 +100,7 @@ static void cut_at_every_byte_of_the_last_batch(void **state)
     }
 }
 
-static void a_segment_that_was_being_made(void **state)
-{
+static void a_segment_that_was_being_made(void **state) {
     (void)state;
     for (off_t length = 0; length < (off_t)SEGMENT_HEADER_BYTES; length += 1000) {
         int descriptor = open(first_segment, O_CREAT | O_WRONLY, 0600);
@@ -123,8 +115,7 @@ static void a_segment_that_was_being_made(void **state)
     }
 }
 
-static void segments_follow_each_other(void **state)
-{
+static void segments_follow_each_other(void **state) {
     (void)state;
     struct store *store = open_store(16384);
     for (uint64_t i = 1; i <= 400; i++) {
@@ -158,8 +149,7 @@ static void segments_follow_each_other(void **state)
 }
 
 /* A file that may not grow any more: nothing is lost, and writing goes on when there is room. */
-static void no_room_and_room_again(void **state)
-{
+static void no_room_and_room_again(void **state) {
     (void)state;
     struct rlimit before, tight;
     struct problem problem = {""};
@@ -191,8 +181,7 @@ static void no_room_and_room_again(void **state)
     store_close(store);
 }
 
-static void refusals(void **state)
-{
+static void refusals(void **state) {
     (void)state;
     struct store *store = open_store(1 << 20);
     assert_int_equal(add(store, 0, 1), GROVE_INVALID);
@@ -206,16 +195,12 @@ static void refusals(void **state)
     assert_non_null(strstr(problem.sentence, "/nowhere/at/all"));
 }
 
-int main(void)
-{
+int main(void) {
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
-        STORE_TEST(what_is_committed_is_found_again),
-        STORE_TEST(cut_at_every_byte_of_the_last_batch),
-        STORE_TEST(a_segment_that_was_being_made),
-        STORE_TEST(segments_follow_each_other),
-        STORE_TEST(no_room_and_room_again),
-        STORE_TEST(refusals),
+        STORE_TEST(what_is_committed_is_found_again), STORE_TEST(cut_at_every_byte_of_the_last_batch),
+        STORE_TEST(a_segment_that_was_being_made),    STORE_TEST(segments_follow_each_other),
+        STORE_TEST(no_room_and_room_again),           STORE_TEST(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

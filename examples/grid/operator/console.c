@@ -28,7 +28,8 @@ static const struct {
     int (*run)(struct console *console, int count, char **words);
 } commands[] = {
     {"trip", "trip N        open the breaker of feeder N", command_trip},
-    {"reset", "reset [N]     close the tripped breaker of feeder N, or all, and arm the shedding stages", command_reset},
+    {"reset", "reset [N]     close the tripped breaker of feeder N, or all, and arm the shedding stages",
+     command_reset},
     {"ack", "ack [N]       acknowledge alarm N, or all", command_acknowledge},
     {"help", "help          this list; any other word is a command of grove: ps, logs NAME, kill NAME, why NAME ...",
      command_help},
@@ -37,8 +38,7 @@ static const struct {
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
 /* The number after the command; `otherwise` if there is none. False and a sentence if it is no number. */
-static bool number_of(int count, char **words, long otherwise, uint32_t *number)
-{
+static bool number_of(int count, char **words, long otherwise, uint32_t *number) {
     char *end = NULL;
     long value = count > 1 ? strtol(words[1], &end, 10) : otherwise;
     if ((count > 1 && (*end != 0 || end == words[1])) || value < 0 || value > 65535) {
@@ -50,8 +50,7 @@ static bool number_of(int count, char **words, long otherwise, uint32_t *number)
 }
 
 static int call_with_number(struct console *console, enum source source, uint32_t method, int count, char **words,
-                            long otherwise)
-{
+                            long otherwise) {
     uint32_t number;
     if (!number_of(count, words, otherwise, &number))
         return GROVE_INVALID;
@@ -61,39 +60,33 @@ static int call_with_number(struct console *console, enum source source, uint32_
     return status;
 }
 
-static int command_trip(struct console *console, int count, char **words)
-{
+static int command_trip(struct console *console, int count, char **words) {
     return call_with_number(console, SOURCE_PROTECT, PROTECT_TRIP, count, words, -1);
 }
 
-static int command_reset(struct console *console, int count, char **words)
-{
+static int command_reset(struct console *console, int count, char **words) {
     return call_with_number(console, SOURCE_PROTECT, PROTECT_RESET, count, words, 0);
 }
 
-static int command_acknowledge(struct console *console, int count, char **words)
-{
+static int command_acknowledge(struct console *console, int count, char **words) {
     return call_with_number(console, SOURCE_ALARM, ALARM_ACKNOWLEDGE, count, words, 0);
 }
 
-static int command_help(struct console *console, int count, char **words)
-{
+static int command_help(struct console *console, int count, char **words) {
     (void)console, (void)count, (void)words;
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         puts(commands[i].help);
     return 0;
 }
 
-static int command_quit(struct console *console, int count, char **words)
-{
+static int command_quit(struct console *console, int count, char **words) {
     (void)count, (void)words;
     console->must_end = true;
     return 0;
 }
 
 /* Everything else is for grove. It has the terminal meanwhile; an interrupt is for it and not for the view. */
-static void run_grove(struct console *console, char **words)
-{
+static void run_grove(struct console *console, char **words) {
     char *arguments[WORDS_MAX + 2] = {NULL};
     char grove[] = "grove";
     arguments[0] = grove;
@@ -120,8 +113,7 @@ static void run_grove(struct console *console, char **words)
     console_resize(console);
 }
 
-static void run_words(struct console *console, int count, char **words)
-{
+static void run_words(struct console *console, int count, char **words) {
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (strcmp(commands[i].name, words[0]) == 0) {
             (void)commands[i].run(console, count, words); /* it has said what was wrong */
@@ -130,8 +122,7 @@ static void run_words(struct console *console, int count, char **words)
     run_grove(console, words);
 }
 
-static void on_line(char *line)
-{
+static void on_line(char *line) {
     char *words[WORDS_MAX + 1] = {NULL};
     int count = 0;
     if (line == NULL) {
@@ -141,15 +132,15 @@ static void on_line(char *line)
     if (*line)
         add_history(line);
     char *rest = NULL;
-    for (char *word = strtok_r(line, " \t", &rest); word != NULL && count < WORDS_MAX; word = strtok_r(NULL, " \t", &rest))
+    for (char *word = strtok_r(line, " \t", &rest); word != NULL && count < WORDS_MAX;
+         word = strtok_r(NULL, " \t", &rest))
         words[count++] = word;
     if (count > 0)
         run_words(the_console, count, words);
     free(line);
 }
 
-static void window_measure(struct console *console)
-{
+static void window_measure(struct console *console) {
     struct winsize size = {0};
     bool is_known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0;
     console->rows = is_known ? size.ws_row : 24;
@@ -159,14 +150,12 @@ static void window_measure(struct console *console)
 }
 
 /* Clear, keep the upper rows for the view, put the cursor to the bottom. */
-static void window_divide(const struct console *console)
-{
+static void window_divide(const struct console *console) {
     printf("\033[2J\033[%u;%ur\033[%u;1H", console->view_rows + 1, console->rows, console->rows);
     fflush(stdout);
 }
 
-void console_open(struct console *console)
-{
+void console_open(struct console *console) {
     the_console = console;
     window_measure(console);
     window_divide(console);
@@ -174,29 +163,25 @@ void console_open(struct console *console)
     rl_callback_handler_install("grove> ", on_line);
 }
 
-void console_close(struct console *console)
-{
+void console_close(struct console *console) {
     rl_callback_handler_remove();
     printf("\033[r\033[%u;1H\n", console->rows);
     fflush(stdout);
 }
 
-void console_read(struct console *console)
-{
+void console_read(struct console *console) {
     (void)console;
     rl_callback_read_char();
 }
 
-void console_resize(struct console *console)
-{
+void console_resize(struct console *console) {
     window_measure(console);
     window_divide(console);
     rl_resize_terminal();
     rl_forced_update_display();
 }
 
-void console_draw(struct console *console, const struct grid_config *config)
-{
+void console_draw(struct console *console, const struct grid_config *config) {
     static struct view view;
     view.columns = console->columns;
     view.has_colour = getenv("NO_COLOR") == NULL;

@@ -29,16 +29,14 @@ struct operator_options {
 
 static volatile sig_atomic_t was_interrupted, was_resized;
 
-static void on_signal(int number)
-{
+static void on_signal(int number) {
     if (number == SIGWINCH)
         was_resized = 1;
     else
         was_interrupted = 1;
 }
 
-static bool read_arguments(int count, char **words, struct operator_options *options)
-{
+static bool read_arguments(int count, char **words, struct operator_options *options) {
     *options = (struct operator_options){.project = "grid", .grove = "grove"};
     for (int i = 1; i < count; i++) {
         if (strcmp(words[i], "--lines") == 0) {
@@ -63,8 +61,7 @@ static bool read_arguments(int count, char **words, struct operator_options *opt
     return true;
 }
 
-static void catch_signals(void)
-{
+static void catch_signals(void) {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH};
     struct sigaction action = {.sa_handler = on_signal};
     for (unsigned i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
@@ -75,8 +72,7 @@ static void catch_signals(void)
  * Sleep until something comes or the time is up. Returns whether standard input has something. The session arms its
  * descriptor at the end of each dispatch, so that one comes right before the sleep.
  */
-static bool wait_until(struct grove_session *session, bool has_console, uint64_t until_ns)
-{
+static bool wait_until(struct grove_session *session, bool has_console, uint64_t until_ns) {
     (void)grove_session_dispatch(session, 0);
     uint64_t now = grove_now_ns();
     struct pollfd wait[2] = {{.fd = grove_session_descriptor(session), .events = POLLIN},
@@ -87,8 +83,7 @@ static bool wait_until(struct grove_session *session, bool has_console, uint64_t
     return wait[1].revents != 0;
 }
 
-static void print_line(const struct snapshot *snapshot, uint64_t began_ns)
-{
+static void print_line(const struct snapshot *snapshot, uint64_t began_ns) {
     char text[VIEW_LINE_BYTES];
     view_line(text, sizeof text, snapshot, (grove_now_ns() - began_ns) / GROVE_SECOND);
     puts(text);
@@ -97,8 +92,7 @@ static void print_line(const struct snapshot *snapshot, uint64_t began_ns)
 
 /* Until the time is up or somebody ends it. */
 static void watch(struct snapshot *snapshot, struct console *console, const struct grid_config *config,
-                  const struct operator_options *options)
-{
+                  const struct operator_options *options) {
     uint64_t began = grove_now_ns(), next = began;
     unsigned asked = 0;
     uint64_t end = options->seconds == 0 ? UINT64_MAX : began + options->seconds * GROVE_SECOND;
@@ -120,8 +114,7 @@ static void watch(struct snapshot *snapshot, struct console *console, const stru
     }
 }
 
-int main(int count, char **words)
-{
+int main(int count, char **words) {
     static struct snapshot snapshot;
     static struct grid_config config;
     struct operator_options options;

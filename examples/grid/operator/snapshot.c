@@ -17,8 +17,7 @@ static const struct {
     [SOURCE_ALARM] = {"alarm", ALARM_LIST},
 };
 
-void snapshot_init(struct snapshot *snapshot, struct grove_session *session, const char *project)
-{
+void snapshot_init(struct snapshot *snapshot, struct grove_session *session, const char *project) {
     *snapshot = (struct snapshot){.session = session, .project = project};
     for (unsigned i = 0; i < SOURCE_COUNT; i++)
         snapshot->source[i] = (struct source_state){.snapshot = snapshot, .source = (enum source)i};
@@ -26,8 +25,7 @@ void snapshot_init(struct snapshot *snapshot, struct grove_session *session, con
 
 /* Copy a head and the table after it. False if the answer is not as long as it says. */
 static bool take_table(const struct grove_answer *answer, void *head, size_t head_bytes, const uint32_t *count,
-                       void *table, size_t entry_bytes)
-{
+                       void *table, size_t entry_bytes) {
     if (answer->length_bytes < head_bytes)
         return false;
     memcpy(head, answer->data, head_bytes);
@@ -37,8 +35,7 @@ static bool take_table(const struct grove_answer *answer, void *head, size_t hea
     return true;
 }
 
-static bool take_acquire(struct snapshot *snapshot, const struct grove_answer *answer)
-{
+static bool take_acquire(struct snapshot *snapshot, const struct grove_answer *answer) {
     struct acquire_status head;
     struct reading table[GRID_FEEDERS_MAX];
     if (!take_table(answer, &head, sizeof head, &head.feeders, table, sizeof table[0]))
@@ -48,8 +45,7 @@ static bool take_acquire(struct snapshot *snapshot, const struct grove_answer *a
     return true;
 }
 
-static bool take_protect(struct snapshot *snapshot, const struct grove_answer *answer)
-{
+static bool take_protect(struct snapshot *snapshot, const struct grove_answer *answer) {
     struct protect_status head;
     struct protect_feeder table[GRID_FEEDERS_MAX];
     if (!take_table(answer, &head, sizeof head, &head.feeders, table, sizeof table[0]))
@@ -59,8 +55,7 @@ static bool take_protect(struct snapshot *snapshot, const struct grove_answer *a
     return true;
 }
 
-static bool take_historian(struct snapshot *snapshot, const struct grove_answer *answer)
-{
+static bool take_historian(struct snapshot *snapshot, const struct grove_answer *answer) {
     struct historian_counts head;
     struct historian_feeder table[GRID_FEEDERS_MAX];
     if (!take_table(answer, &head, sizeof head, &head.feeders, table, sizeof table[0]))
@@ -70,8 +65,7 @@ static bool take_historian(struct snapshot *snapshot, const struct grove_answer 
     return true;
 }
 
-static bool take_alarms(struct snapshot *snapshot, const struct grove_answer *answer)
-{
+static bool take_alarms(struct snapshot *snapshot, const struct grove_answer *answer) {
     size_t count = answer->length_bytes / sizeof(struct alarm_record);
     if (count > ALARM_REPLY_MAX || count * sizeof(struct alarm_record) != answer->length_bytes)
         return false;
@@ -83,13 +77,11 @@ static bool take_alarms(struct snapshot *snapshot, const struct grove_answer *an
 static bool (*const take[SOURCE_COUNT])(struct snapshot *snapshot, const struct grove_answer *answer) = {
     take_acquire, take_protect, take_historian, take_alarms};
 
-static bool is_broken(int status)
-{
+static bool is_broken(int status) {
     return status == GROVE_CLOSED || status == GROVE_CORRUPT || status == GROVE_STALE_HANDLE;
 }
 
-static void on_answer(int status, const struct grove_answer *answer, void *context)
-{
+static void on_answer(int status, const struct grove_answer *answer, void *context) {
     struct source_state *state = context;
     state->is_asked = false;
     state->must_reopen = is_broken(status);
@@ -99,8 +91,7 @@ static void on_answer(int status, const struct grove_answer *answer, void *conte
     state->answers++;
 }
 
-static int source_open(struct source_state *state)
-{
+static int source_open(struct source_state *state) {
     char name[GROVE_NAME_MAX + 1];
     struct grove_connect_options options = {.session = state->snapshot->session, .arena_bytes = GROVE_ARENA_NONE};
     if (state->must_reopen && state->channel != NULL) {
@@ -114,8 +105,7 @@ static int source_open(struct source_state *state)
     return grove_connect_with(name, &options, &state->channel);
 }
 
-static void source_ask(struct source_state *state)
-{
+static void source_ask(struct source_state *state) {
     if (state->is_asked || source_open(state) < 0)
         return;
     struct grove_call call = {
@@ -125,8 +115,7 @@ static void source_ask(struct source_state *state)
     state->must_reopen = is_broken(status);
 }
 
-static void count_services(struct snapshot *snapshot)
-{
+static void count_services(struct snapshot *snapshot) {
     struct grove_container_record record;
     uint32_t cursor = 0;
     uint64_t restarts = 0;
@@ -147,15 +136,14 @@ static void count_services(struct snapshot *snapshot)
     snapshot->restarts = restarts;
 }
 
-void snapshot_refresh(struct snapshot *snapshot)
-{
+void snapshot_refresh(struct snapshot *snapshot) {
     for (unsigned i = 0; i < SOURCE_COUNT; i++)
         source_ask(&snapshot->source[i]);
     count_services(snapshot);
 }
 
-int snapshot_call(struct snapshot *snapshot, enum source source, uint32_t method, const void *data, size_t length_bytes)
-{
+int snapshot_call(struct snapshot *snapshot, enum source source, uint32_t method, const void *data,
+                  size_t length_bytes) {
     struct source_state *state = &snapshot->source[source];
     struct grove_answer answer;
     int status = source_open(state);

@@ -17,9 +17,9 @@ struct source_state {
     struct snapshot *snapshot;
     enum source source;
     struct grove_channel *channel; /* NULL: not connected */
-    bool is_asked;                 /* a call is under way */
-    bool must_reopen;              /* its channel is closed; not from inside the channel's own callback */
-    uint64_t answered_ns;          /* when it last answered; 0: never */
+    bool is_asked; /* a call is under way */
+    bool must_reopen; /* its channel is closed; not from inside the channel's own callback */
+    uint64_t answered_ns; /* when it last answered; 0: never */
     uint64_t answers;
 };
 struct snapshot {
@@ -41,6 +41,7 @@ struct snapshot {
 void snapshot_init(struct snapshot *snapshot, struct grove_session *session, const char *project);
 void snapshot_refresh(struct snapshot *snapshot);
 /* Call a method of a source and wait; for the operator's commands. The sentence of a failure is grove_last_error(). */
-int snapshot_call(struct snapshot *snapshot, enum source source, uint32_t method, const void *data, size_t length_bytes);
+int snapshot_call(struct snapshot *snapshot, enum source source, uint32_t method, const void *data,
+                  size_t length_bytes);
 
 #endif

@@ -9,8 +9,7 @@
 #define ASK_EVERY_NS (50 * GROVE_MILLISECOND)
 
 uint64_t summary_lost(const struct reading *numbered, unsigned count, const struct historian_feeder *stored,
-                      unsigned stored_count)
-{
+                      unsigned stored_count) {
     uint64_t lost = 0;
     for (unsigned i = 0; i < count; i++) {
         uint64_t on_disk = 0;
@@ -23,8 +22,7 @@ uint64_t summary_lost(const struct reading *numbered, unsigned count, const stru
 }
 
 /* Ask until a source has answered a question asked from now on. */
-static bool ask_anew(struct snapshot *snapshot, enum source source, uint64_t end_ns)
-{
+static bool ask_anew(struct snapshot *snapshot, enum source source, uint64_t end_ns) {
     /* The answer to a question that is under way already may be older than the end of the run: take the one after. */
     uint64_t wanted = snapshot->source[source].answers + (snapshot->source[source].is_asked ? 2 : 1);
     while (snapshot->source[source].answers < wanted && grove_now_ns() < end_ns) {
@@ -34,8 +32,7 @@ static bool ask_anew(struct snapshot *snapshot, enum source source, uint64_t end
     return snapshot->source[source].answers >= wanted;
 }
 
-static uint64_t sum_of_numbers(const struct reading *numbered, unsigned count)
-{
+static uint64_t sum_of_numbers(const struct reading *numbered, unsigned count) {
     uint64_t sum = 0;
     for (unsigned i = 0; i < count; i++)
         sum += numbered[i].sequence;
@@ -43,14 +40,12 @@ static uint64_t sum_of_numbers(const struct reading *numbered, unsigned count)
 }
 
 /* Protection's own stream: what it never got, beyond what its outbox forgot on purpose. */
-static uint64_t lost_by_protection(const struct snapshot *snapshot)
-{
+static uint64_t lost_by_protection(const struct snapshot *snapshot) {
     uint64_t missing = snapshot->protect.missing, dropped = snapshot->acquire.protect_dropped;
     return missing > dropped ? missing - dropped : 0;
 }
 
-int summary_print(struct snapshot *snapshot)
-{
+int summary_print(struct snapshot *snapshot) {
     struct reading numbered[GRID_FEEDERS_MAX];
     uint64_t end_ns = grove_now_ns() + CATCH_UP_NS;
     bool is_known = ask_anew(snapshot, SOURCE_ACQUIRE, end_ns);
@@ -70,14 +65,13 @@ int summary_print(struct snapshot *snapshot)
         return 1;
     }
     printf("readings    taken %" PRIu64 "  stored %" PRIu64 "  lost %" PRIu64 "  redelivered %" PRIu64 "\n", taken,
-           taken - behind - snapshot->historian.missing, lost,
-           snapshot->historian.redelivered + protect->redelivered);
+           taken - behind - snapshot->historian.missing, lost, snapshot->historian.redelivered + protect->redelivered);
     printf("protection  trips %" PRIu64 "  deadlines missed %" PRIu64 " of %" PRIu64
            "  reaction median %.2f ms  worst %.2f ms\n",
            protect->trips, protect->deadline_missed, protect->reactions, (double)protect->median_ns / 1e6,
            (double)protect->worst_ns / 1e6);
-    printf("system      restarts %" PRIu64 "  poll cycles %" PRIu64 "  missed %" PRIu64 "  refused for want of room %" PRIu64
-           "\n",
+    printf("system      restarts %" PRIu64 "  poll cycles %" PRIu64 "  missed %" PRIu64
+           "  refused for want of room %" PRIu64 "\n",
            snapshot->restarts, acquire.cycles, acquire.missed_cycles, acquire.refused);
     fflush(stdout);
     return lost == 0 ? 0 : 1;

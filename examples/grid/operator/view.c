@@ -10,15 +10,13 @@
 #define OLD_NS (2 * GROVE_SECOND)
 #define PLAIN "\033[0m"
 
-static const char *colour(const struct view *view, const char *sequence)
-{
+static const char *colour(const struct view *view, const char *sequence) {
     return view->has_colour ? sequence : "";
 }
 
 /* A line of plain text, cut to the window, in one colour ("" for none). */
 static void add(struct view *view, const char *sequence, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static void add(struct view *view, const char *sequence, const char *format, ...)
-{
+static void add(struct view *view, const char *sequence, const char *format, ...) {
     char text[VIEW_LINE_BYTES - 32];
     va_list arguments;
     if (view->count == VIEW_LINES_MAX)
@@ -32,30 +30,26 @@ static void add(struct view *view, const char *sequence, const char *format, ...
              *sequence ? colour(view, PLAIN) : "");
 }
 
-static const struct protect_feeder *protection_of(const struct snapshot *snapshot, unsigned feeder)
-{
+static const struct protect_feeder *protection_of(const struct snapshot *snapshot, unsigned feeder) {
     for (unsigned i = 0; i < snapshot->protect.feeders; i++)
         if (snapshot->protected_feeder[i].feeder == feeder)
             return &snapshot->protected_feeder[i];
     return NULL;
 }
 
-static const char *feeder_name(const struct grid_config *config, unsigned feeder)
-{
+static const char *feeder_name(const struct grid_config *config, unsigned feeder) {
     int index = config == NULL ? -1 : config_feeder_index(config, feeder);
     return index < 0 ? "" : config->feeder[index].name;
 }
 
-static const char *breaker_text(const struct protect_feeder *protection, bool is_closed)
-{
+static const char *breaker_text(const struct protect_feeder *protection, bool is_closed) {
     static const char *const phases[] = {NULL, "opening", "TRIPPED", "closing"};
     if (protection != NULL && protection->breaker > BREAKER_NORMAL && protection->breaker <= BREAKER_CLOSING)
         return phases[protection->breaker];
     return is_closed ? "closed" : "open";
 }
 
-static const char *quality_text(unsigned quality)
-{
+static const char *quality_text(unsigned quality) {
     if (quality & QUALITY_UNREACHABLE)
         return "unreachable";
     if (quality & QUALITY_NO_ANSWER)
@@ -64,8 +58,7 @@ static const char *quality_text(unsigned quality)
 }
 
 static void add_feeder(struct view *view, const struct snapshot *snapshot, const struct grid_config *config,
-                       const struct reading *reading)
-{
+                       const struct reading *reading) {
     const struct protect_feeder *protection = protection_of(snapshot, reading->feeder);
     bool is_tripped = protection != NULL && protection->breaker != BREAKER_NORMAL;
     const char *note = is_tripped ? trip_cause_text(protection->cause) : quality_text(reading->quality);
@@ -75,8 +68,7 @@ static void add_feeder(struct view *view, const struct snapshot *snapshot, const
         breaker_text(protection, reading->breaker_closed), note);
 }
 
-static void add_grid(struct view *view, const struct snapshot *snapshot)
-{
+static void add_grid(struct view *view, const struct snapshot *snapshot) {
     const struct protect_status *protect = &snapshot->protect;
     bool is_low = protect->frequency_hz > 0 && protect->frequency_hz < 49.0f;
     add(view, is_low ? "\033[1;31m" : "\033[1m", "Grid  %6.3f Hz   shedding stage %" PRIu32 "   %" PRIu64 " trips",
@@ -86,19 +78,18 @@ static void add_grid(struct view *view, const struct snapshot *snapshot)
         protect->deadline_missed, protect->reactions);
 }
 
-static void add_readings(struct view *view, const struct snapshot *snapshot)
-{
+static void add_readings(struct view *view, const struct snapshot *snapshot) {
     const struct historian_counts *stored = &snapshot->historian;
-    add(view, "", "readings  taken %" PRIu64 "  stored %" PRIu64 "  missing %" PRIu64 "  redelivered %" PRIu64
-                  "  waiting %" PRIu64,
+    add(view, "",
+        "readings  taken %" PRIu64 "  stored %" PRIu64 "  missing %" PRIu64 "  redelivered %" PRIu64
+        "  waiting %" PRIu64,
         snapshot->acquire.taken, stored->stored, stored->missing, stored->redelivered + snapshot->protect.redelivered,
         snapshot->acquire.waiting);
     if (stored->is_blocked)
         add(view, "\033[31m", "the historian's disk takes nothing; readings wait");
 }
 
-static void add_system(struct view *view, const struct snapshot *snapshot, uint64_t now_ns)
-{
+static void add_system(struct view *view, const struct snapshot *snapshot, uint64_t now_ns) {
     static const char *const names[SOURCE_COUNT] = {"acquire", "protect", "historian", "alarm"};
     char silent[96] = "";
     for (unsigned i = 0; i < SOURCE_COUNT; i++)
@@ -106,12 +97,11 @@ static void add_system(struct view *view, const struct snapshot *snapshot, uint6
             size_t used = strlen(silent);
             snprintf(silent + used, sizeof silent - used, " %s", names[i]);
         }
-    add(view, silent[0] ? "\033[33m" : "", "services  %u of %u ready  %" PRIu64 " restarts%s%s", snapshot->services_ready,
-        snapshot->services, snapshot->restarts, silent[0] ? "  no answer from:" : "", silent);
+    add(view, silent[0] ? "\033[33m" : "", "services  %u of %u ready  %" PRIu64 " restarts%s%s",
+        snapshot->services_ready, snapshot->services, snapshot->restarts, silent[0] ? "  no answer from:" : "", silent);
 }
 
-static void add_alarms(struct view *view, const struct snapshot *snapshot, const struct grid_config *config)
-{
+static void add_alarms(struct view *view, const struct snapshot *snapshot, const struct grid_config *config) {
     unsigned shown = snapshot->alarm_count < view->alarms_most ? snapshot->alarm_count : view->alarms_most;
     for (unsigned i = 0; i < shown; i++) {
         const struct alarm_record *alarm = &snapshot->alarm[i];
@@ -125,14 +115,15 @@ static void add_alarms(struct view *view, const struct snapshot *snapshot, const
         add(view, alarm->ended_wall_ns ? "" : "\033[31m", "alarm %-4" PRIu64 " %s  %s: %s%s%s%s", alarm->number, clock,
             place, alarm_kind_text(alarm->kind), alarm->kind == ALARM_TRIP ? ", " : "",
             alarm->kind == ALARM_TRIP ? trip_cause_text(alarm->cause) : "",
-            alarm->ended_wall_ns ? "  (over)" : alarm->acknowledged_wall_ns ? "  (acknowledged)" : "");
+            alarm->ended_wall_ns          ? "  (over)"
+            : alarm->acknowledged_wall_ns ? "  (acknowledged)"
+                                          : "");
     }
     if (snapshot->alarm_count > shown)
         add(view, "", "and %u more alarms", snapshot->alarm_count - shown);
 }
 
-void view_make(struct view *view, const struct snapshot *snapshot, const struct grid_config *config, uint64_t now_ns)
-{
+void view_make(struct view *view, const struct snapshot *snapshot, const struct grid_config *config, uint64_t now_ns) {
     view->count = 0;
     add_grid(view, snapshot);
     add(view, "\033[4m", "%6s  %-10s %9s %9s %10s  %-8s %-14s", "feeder", "name", "V", "A", "kW", "breaker", "");
@@ -143,15 +134,15 @@ void view_make(struct view *view, const struct snapshot *snapshot, const struct 
     add_alarms(view, snapshot, config);
 }
 
-void view_line(char *text, size_t size_bytes, const struct snapshot *snapshot, uint64_t seconds)
-{
+void view_line(char *text, size_t size_bytes, const struct snapshot *snapshot, uint64_t seconds) {
     const struct protect_status *protect = &snapshot->protect;
     unsigned open = 0;
     for (unsigned i = 0; i < protect->feeders; i++)
         open += snapshot->protected_feeder[i].breaker != BREAKER_NORMAL;
     snprintf(text, size_bytes,
-             "%4" PRIu64 " s  %6.3f Hz  taken %" PRIu64 "  stored %" PRIu64 "  missing %" PRIu64 "  redelivered %" PRIu64
-             "  tripped %u  stage %" PRIu32 "  alarms %u  reaction %.2f/%.2f ms  restarts %" PRIu64 "%s",
+             "%4" PRIu64 " s  %6.3f Hz  taken %" PRIu64 "  stored %" PRIu64 "  missing %" PRIu64
+             "  redelivered %" PRIu64 "  tripped %u  stage %" PRIu32
+             "  alarms %u  reaction %.2f/%.2f ms  restarts %" PRIu64 "%s",
              seconds, (double)protect->frequency_hz, snapshot->acquire.taken, snapshot->historian.stored,
              snapshot->historian.missing, snapshot->historian.redelivered + protect->redelivered, open, protect->stage,
              snapshot->alarm_count, (double)protect->median_ns / 1e6, (double)protect->worst_ns / 1e6,

@@ -12,7 +12,7 @@
 #define VIEW_LINE_BYTES 512u
 
 struct view {
-    unsigned columns;     /* of the window */
+    unsigned columns; /* of the window */
     bool has_colour;
     unsigned alarms_most; /* lines for alarms */
     unsigned count;

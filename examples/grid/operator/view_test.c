@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-static struct snapshot snapshot_of_test(void)
-{
-    struct snapshot snapshot = {.acquire = {.feeders = 2, .taken = 40}, .protect = {.feeders = 2, .frequency_hz = 48.9f}};
+static struct snapshot snapshot_of_test(void) {
+    struct snapshot snapshot = {.acquire = {.feeders = 2, .taken = 40},
+                                .protect = {.feeders = 2, .frequency_hz = 48.9f}};
     snapshot.latest[0] = (struct reading){.feeder = 1, .voltage_v = 10000, .breaker_closed = 1};
     snapshot.latest[1] = (struct reading){.feeder = 4, .quality = QUALITY_UNREACHABLE};
     snapshot.protected_feeder[0] =
@@ -21,23 +21,21 @@ static struct snapshot snapshot_of_test(void)
     return snapshot;
 }
 
-static bool shows(const struct view *view, const char *text)
-{
+static bool shows(const struct view *view, const char *text) {
     for (unsigned i = 0; i < view->count; i++)
         if (strstr(view->line[i], text) != NULL)
             return true;
     return false;
 }
 
-static void what_matters_is_there(void **state)
-{
+static void what_matters_is_there(void **state) {
     (void)state;
     static struct view view;
     struct snapshot snapshot = snapshot_of_test();
     view = (struct view){.columns = 120, .alarms_most = 3};
     view_make(&view, &snapshot, NULL, 5 * GROVE_SECOND);
-    static const char *const wanted[] = {"48.900 Hz", "TRIPPED", "load shedding", "unreachable", "taken 40",
-                                         "feeder shed", "no answer from: acquire"};
+    static const char *const wanted[] = {"48.900 Hz", "TRIPPED",     "load shedding",          "unreachable",
+                                         "taken 40",  "feeder shed", "no answer from: acquire"};
     for (unsigned i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
         if (!shows(&view, wanted[i]))
             fail_msg("'%s' is not shown", wanted[i]);
@@ -46,8 +44,7 @@ static void what_matters_is_there(void **state)
     assert_non_null(strstr(line, "tripped 1"));
 }
 
-static void nothing_is_wider_than_the_window(void **state)
-{
+static void nothing_is_wider_than_the_window(void **state) {
     (void)state;
     static struct view view;
     struct snapshot snapshot = snapshot_of_test();
@@ -59,11 +56,12 @@ static void nothing_is_wider_than_the_window(void **state)
     }
 }
 
-static void what_counts_as_lost(void **state)
-{
+static void what_counts_as_lost(void **state) {
     (void)state;
-    const struct reading numbered[] = {{.feeder = 1, .epoch = 9, .sequence = 10}, {.feeder = 2, .epoch = 9, .sequence = 10}};
-    struct historian_feeder stored[] = {{.feeder = 2, .epoch = 9, .sequence = 12}, {.feeder = 1, .epoch = 9, .sequence = 7}};
+    const struct reading numbered[] = {{.feeder = 1, .epoch = 9, .sequence = 10},
+                                       {.feeder = 2, .epoch = 9, .sequence = 10}};
+    struct historian_feeder stored[] = {{.feeder = 2, .epoch = 9, .sequence = 12},
+                                        {.feeder = 1, .epoch = 9, .sequence = 7}};
     assert_int_equal(summary_lost(numbered, 2, stored, 2), 3);
     stored[1].sequence = 10;
     assert_int_equal(summary_lost(numbered, 2, stored, 2), 0);
@@ -72,8 +70,7 @@ static void what_counts_as_lost(void **state)
     assert_int_equal(summary_lost(numbered, 2, stored, 0), 20);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(what_matters_is_there),
                                        cmocka_unit_test(nothing_is_wider_than_the_window),
                                        cmocka_unit_test(what_counts_as_lost)};

@@ -10,23 +10,19 @@
 
 #define LOCAL_CLOSING_NS 200000000u /* readings older than this after a confirmation still show the breaker before it */
 
-static bool is_pending(const struct breaker *breaker)
-{
+static bool is_pending(const struct breaker *breaker) {
     return breaker->phase == BREAKER_OPENING || breaker->phase == BREAKER_CLOSING;
 }
 
-static const struct register_point *trip_point(const struct breakers *breakers, unsigned feeder)
-{
+static const struct register_point *trip_point(const struct breakers *breakers, unsigned feeder) {
     return &breakers->config->map[breakers->config->feeder[feeder].map].registers.point[QUANTITY_TRIP];
 }
 
-static void store_phase(struct breaker *breaker, enum breaker_phase phase)
-{
+static void store_phase(struct breaker *breaker, enum breaker_phase phase) {
     __atomic_store_n(&breaker->phase, phase, __ATOMIC_RELEASE);
 }
 
-static void breaker_confirm(struct breakers *breakers, unsigned feeder)
-{
+static void breaker_confirm(struct breakers *breakers, unsigned feeder) {
     struct breaker *breaker = &breakers->state[feeder];
     uint64_t now = grove_now_ns();
     bool was_opening = breaker->phase == BREAKER_OPENING;
@@ -40,14 +36,12 @@ static void breaker_confirm(struct breakers *breakers, unsigned feeder)
 }
 
 /* The coil as read or written, in the words of the decision. */
-static bool wanted_coil(const struct breakers *breakers, unsigned feeder)
-{
+static bool wanted_coil(const struct breakers *breakers, unsigned feeder) {
     bool is_trip = breakers->state[feeder].phase == BREAKER_OPENING;
     return is_trip != trip_point(breakers, feeder)->is_inverted;
 }
 
-static void on_answer(struct modbus_client *client, int status, const struct modbus_answer *answer, void *context)
-{
+static void on_answer(struct modbus_client *client, int status, const struct modbus_answer *answer, void *context) {
     struct breaker_line *line = context;
     struct breakers *breakers = line->breakers;
     unsigned feeder = (unsigned)line->feeder;
@@ -65,8 +59,7 @@ static void on_answer(struct modbus_client *client, int status, const struct mod
 }
 
 /* Send what the decision about a feeder needs next. */
-static void line_request(struct breaker_line *line, unsigned feeder)
-{
+static void line_request(struct breaker_line *line, unsigned feeder) {
     struct breakers *breakers = line->breakers;
     const struct config_feeder *configured = &breakers->config->feeder[feeder];
     const struct register_point *point = trip_point(breakers, feeder);
@@ -84,8 +77,7 @@ static void line_request(struct breaker_line *line, unsigned feeder)
 }
 
 /* If the line is free, take up the oldest decision that waits for its device. Openings go before closings. */
-static void line_pump(struct breaker_line *line)
-{
+static void line_pump(struct breaker_line *line) {
     struct breakers *breakers = line->breakers;
     if (line->feeder >= 0 || line->is_paused || line->watch.client.state != MODBUS_IDLE)
         return;
@@ -103,14 +95,12 @@ static void line_pump(struct breaker_line *line)
         line_request(line, (unsigned)next);
 }
 
-static void on_client_changed(struct client_watch *watch)
-{
+static void on_client_changed(struct client_watch *watch) {
     line_pump(watch->context);
 }
 
 void breakers_init(struct breakers *breakers, struct grove_service *service, const struct grid_config *config,
-                   struct breaker *state, struct statistics *reactions)
-{
+                   struct breaker *state, struct statistics *reactions) {
     *breakers = (struct breakers){.config = config, .state = state, .reactions = reactions};
     for (unsigned i = 0; i < config->feeder_count; i++)
         breakers->must_ask[i] = is_pending(&state[i]);
@@ -123,15 +113,13 @@ void breakers_init(struct breakers *breakers, struct grove_service *service, con
     }
 }
 
-static void decide(struct breakers *breakers, unsigned feeder, enum breaker_phase phase)
-{
+static void decide(struct breakers *breakers, unsigned feeder, enum breaker_phase phase) {
     struct breaker_line *line = &breakers->line[breakers->config->feeder[feeder].device];
     store_phase(&breakers->state[feeder], phase);
     client_watch_update(&line->watch);
 }
 
-void breakers_trip(struct breakers *breakers, unsigned feeder, enum trip_cause cause, double value, uint64_t time_ns)
-{
+void breakers_trip(struct breakers *breakers, unsigned feeder, enum trip_cause cause, double value, uint64_t time_ns) {
     struct breaker *breaker = &breakers->state[feeder];
     if (breaker->phase == BREAKER_OPENING || breaker->phase == BREAKER_TRIPPED)
         return;
@@ -141,23 +129,20 @@ void breakers_trip(struct breakers *breakers, unsigned feeder, enum trip_cause c
     decide(breakers, feeder, BREAKER_OPENING);
 }
 
-void breakers_reset(struct breakers *breakers, unsigned feeder)
-{
+void breakers_reset(struct breakers *breakers, unsigned feeder) {
     if (breakers->state[feeder].phase != BREAKER_TRIPPED)
         return;
     breakers->state[feeder].decided_ns = grove_now_ns();
     decide(breakers, feeder, BREAKER_CLOSING);
 }
 
-void breakers_observe(struct breakers *breakers, unsigned feeder, bool is_closed, uint64_t time_ns)
-{
+void breakers_observe(struct breakers *breakers, unsigned feeder, bool is_closed, uint64_t time_ns) {
     struct breaker *breaker = &breakers->state[feeder];
     if (breaker->phase == BREAKER_TRIPPED && is_closed && time_ns > breaker->confirmed_ns + LOCAL_CLOSING_NS)
         store_phase(breaker, BREAKER_NORMAL);
 }
 
-void breakers_tick(struct breakers *breakers)
-{
+void breakers_tick(struct breakers *breakers) {
     for (unsigned i = 0; i < breakers->config->device_count; i++) {
         breakers->line[i].is_paused = false;
         client_watch_tick(&breakers->line[i].watch);

@@ -19,7 +19,7 @@
 struct breaker {
     uint32_t phase; /* enum breaker_phase */
     uint32_t cause; /* enum trip_cause; of the last trip */
-    uint64_t decided_ns;   /* time stamp of the reading that decided */
+    uint64_t decided_ns; /* time stamp of the reading that decided */
     uint64_t confirmed_ns; /* when the device confirmed the present phase */
     uint64_t trips;
     double value; /* what tripped it: ampere or hertz */
@@ -29,16 +29,16 @@ struct breakers;
 struct breaker_line { /* the connection to one device, for writing */
     struct breakers *breakers;
     unsigned device;
-    int feeder;      /* the one a request is under way for; -1: none */
-    uint32_t phase;  /* the decision that the request is for */
+    int feeder; /* the one a request is under way for; -1: none */
+    uint32_t phase; /* the decision that the request is for */
     bool is_reading; /* asking how the breaker stands, before writing */
-    bool is_paused;  /* the last request failed: no other before the next tick */
+    bool is_paused; /* the last request failed: no other before the next tick */
     struct client_watch watch;
 };
 struct breakers {
     const struct grid_config *config;
-    struct breaker *state;          /* config->feeder_count of them */
-    struct statistics *reactions;   /* in the state region too */
+    struct breaker *state; /* config->feeder_count of them */
+    struct statistics *reactions; /* in the state region too */
     bool must_ask[GRID_FEEDERS_MAX]; /* whether the write was done is not known */
     struct breaker_line line[GRID_DEVICES_MAX];
 };

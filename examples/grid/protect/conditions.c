@@ -7,13 +7,11 @@
 #define SILENT_NS 1000000000u
 #define FREQUENCY_BACK_HZ 0.2 /* above the first stage, before "low" is over: one event and not ten */
 
-static uint32_t bit(enum alarm_kind kind)
-{
+static uint32_t bit(enum alarm_kind kind) {
     return 1u << kind;
 }
 
-static uint32_t breaker_conditions(const struct breaker *breaker, uint64_t now_ns)
-{
+static uint32_t breaker_conditions(const struct breaker *breaker, uint64_t now_ns) {
     uint32_t now = 0;
     if (breaker->phase == BREAKER_OPENING || breaker->phase == BREAKER_TRIPPED)
         now |= breaker->cause == CAUSE_SHEDDING ? bit(ALARM_SHED) : bit(ALARM_TRIP);
@@ -22,8 +20,7 @@ static uint32_t breaker_conditions(const struct breaker *breaker, uint64_t now_n
     return now;
 }
 
-static uint32_t grid_conditions(const struct shedding *shedding, const struct grid_config *config, uint32_t told)
-{
+static uint32_t grid_conditions(const struct shedding *shedding, const struct grid_config *config, uint32_t told) {
     if (config->stage_count == 0 || shedding->frequency_hz == 0)
         return told;
     double limit = config->stage[0].below_hz + (told & bit(ALARM_FREQUENCY) ? FREQUENCY_BACK_HZ : 0);
@@ -31,8 +28,7 @@ static uint32_t grid_conditions(const struct shedding *shedding, const struct gr
 }
 
 /* One event for each condition that differs from what was told. */
-static void tell(uint32_t *told, uint32_t now, struct outbox *outbox, struct alarm_event event)
-{
+static void tell(uint32_t *told, uint32_t now, struct outbox *outbox, struct alarm_event event) {
     for (unsigned kind = 1; kind < ALARM_KIND_END; kind++) {
         if (!((*told ^ now) & 1u << kind))
             continue;
@@ -46,8 +42,7 @@ static void tell(uint32_t *told, uint32_t now, struct outbox *outbox, struct ala
 
 void conditions_update(struct conditions *conditions, struct outbox *outbox, const struct grid_config *config,
                        const struct breaker *breakers, const struct shedding *shedding, const uint64_t *good_ns,
-                       uint64_t began_ns)
-{
+                       uint64_t began_ns) {
     uint64_t now_ns = clock_now_ns();
     for (unsigned i = 0; i < config->feeder_count; i++) {
         uint32_t now = breaker_conditions(&breakers[i], now_ns);

@@ -44,23 +44,20 @@ struct protect {
     uint64_t began_ns, good_ns[GRID_FEEDERS_MAX];
 };
 
-static void tell_alarms(struct protect *protect)
-{
+static void tell_alarms(struct protect *protect) {
     struct protect_state *state = protect->state;
     conditions_update(&state->conditions, &protect->alarm.outbox, &protect->config, state->breaker, &state->shedding,
                       protect->good_ns, protect->began_ns);
     link_flush(&protect->alarm);
 }
 
-static void shed(struct protect *protect, uint64_t feeders, uint64_t time_ns)
-{
+static void shed(struct protect *protect, uint64_t feeders, uint64_t time_ns) {
     for (unsigned i = 0; i < protect->config.feeder_count; i++)
         if (feeders >> i & 1)
             breakers_trip(&protect->breakers, i, CAUSE_SHEDDING, protect->state->shedding.frequency_hz, time_ns);
 }
 
-static void judge(struct protect *protect, unsigned feeder, const struct reading *reading)
-{
+static void judge(struct protect *protect, unsigned feeder, const struct reading *reading) {
     struct protect_state *state = protect->state;
     protect->good_ns[feeder] = reading->time_ns;
     breakers_observe(&protect->breakers, feeder, reading->breaker_closed != 0, reading->time_ns);
@@ -77,8 +74,7 @@ static void judge(struct protect *protect, unsigned feeder, const struct reading
          reading->time_ns);
 }
 
-static int on_reading(struct grove_request *request, void *context)
-{
+static int on_reading(struct grove_request *request, void *context) {
     struct protect *protect = context;
     struct reading reading;
     if (grove_request_bytes(request) != sizeof reading)
@@ -99,15 +95,13 @@ static int on_reading(struct grove_request *request, void *context)
     return 0;
 }
 
-static void on_tick(struct grove_service *service, void *context)
-{
+static void on_tick(struct grove_service *service, void *context) {
     (void)service;
     breakers_tick(&((struct protect *)context)->breakers);
     tell_alarms(context);
 }
 
-static struct protect_feeder feeder_status(const struct protect *protect, unsigned i)
-{
+static struct protect_feeder feeder_status(const struct protect *protect, unsigned i) {
     const struct protect_state *state = protect->state;
     return (struct protect_feeder){.feeder = (uint16_t)protect->config.feeder[i].number,
                                    .breaker = (uint8_t)state->breaker[i].phase,
@@ -118,8 +112,7 @@ static struct protect_feeder feeder_status(const struct protect *protect, unsign
                                    .missing = state->numbering[i].missing};
 }
 
-static int on_status(struct grove_request *request, void *context)
-{
+static int on_status(struct grove_request *request, void *context) {
     const struct protect *protect = context;
     const struct protect_state *state = protect->state;
     struct {
@@ -145,8 +138,7 @@ static int on_status(struct grove_request *request, void *context)
 }
 
 /* The feeder that an operator names; *feeder is -1 for 0, "all". */
-static int read_feeder(const struct protect *protect, struct grove_request *request, int *feeder)
-{
+static int read_feeder(const struct protect *protect, struct grove_request *request, int *feeder) {
     struct feeder_request wanted;
     if (grove_request_bytes(request) != sizeof wanted)
         return grove_fail(request, GROVE_INVALID, "send the number of a feeder, as feeder:u32");
@@ -158,8 +150,7 @@ static int read_feeder(const struct protect *protect, struct grove_request *requ
     return 0;
 }
 
-static int on_trip(struct grove_request *request, void *context)
-{
+static int on_trip(struct grove_request *request, void *context) {
     struct protect *protect = context;
     int feeder = -1;
     int status = read_feeder(protect, request, &feeder);
@@ -172,8 +163,7 @@ static int on_trip(struct grove_request *request, void *context)
     return 0;
 }
 
-static int on_reset(struct grove_request *request, void *context)
-{
+static int on_reset(struct grove_request *request, void *context) {
     struct protect *protect = context;
     int feeder = -1;
     int status = read_feeder(protect, request, &feeder);
@@ -190,8 +180,7 @@ static int on_reset(struct grove_request *request, void *context)
 }
 
 /* State of other feeders than are configured now is of no use, and dangerous to act on. */
-static bool state_fits(const struct protect *protect, const struct protect_state *state)
-{
+static bool state_fits(const struct protect *protect, const struct protect_state *state) {
     if (state->magic != STATE_MAGIC || state->version != 1)
         return false;
     for (unsigned i = 0; i < protect->config.feeder_count; i++)
@@ -200,8 +189,7 @@ static bool state_fits(const struct protect *protect, const struct protect_state
     return true;
 }
 
-static int open_state(struct protect *protect)
-{
+static int open_state(struct protect *protect) {
     struct grove_region *region;
     bool is_fresh;
     uint64_t epoch;
@@ -224,13 +212,12 @@ static int open_state(struct protect *protect)
     return 0;
 }
 
-static int serve(struct protect *protect)
-{
+static int serve(struct protect *protect) {
     static const struct {
         uint32_t method;
         grove_handler *handler;
-    } methods[] = {{PROTECT_READING, on_reading}, {PROTECT_STATUS, on_status}, {PROTECT_TRIP, on_trip},
-                   {PROTECT_RESET, on_reset}};
+    } methods[] = {
+        {PROTECT_READING, on_reading}, {PROTECT_STATUS, on_status}, {PROTECT_TRIP, on_trip}, {PROTECT_RESET, on_reset}};
     uint32_t timer;
     protect->alarm = (struct link){.endpoint = "alarm", .method = ALARM_EVENT, .priority = GROVE_PRIORITY_MEDIUM};
     if (grove_service_create(NULL, &protect->service) < 0 || open_state(protect) < 0)
@@ -248,8 +235,7 @@ static int serve(struct protect *protect)
     return 0;
 }
 
-int main(int count, char **words)
-{
+int main(int count, char **words) {
     static struct protect protect;
     struct problem problem = {""};
     bool is_usage = count >= 3 && strcmp(words[1], "--config") == 0 && count % 2 == 1;

@@ -2,8 +2,7 @@
 #include "examples/grid/protect/relay.h"
 
 enum trip_cause relay_check(struct relay *relay, const struct config_feeder *feeder, double current_a,
-                            uint64_t time_ns)
-{
+                            uint64_t time_ns) {
     if (feeder->instantaneous_a > 0 && current_a > feeder->instantaneous_a)
         return CAUSE_INSTANTANEOUS;
     if (feeder->overcurrent_a <= 0 || !(current_a > feeder->overcurrent_a)) {

@@ -7,15 +7,13 @@
 #define FRESH_NS 100000000u
 #define LEAST_HZ 10.0 /* a dead measurement reads 0 and says nothing about the grid */
 
-static int by_value(const void *left, const void *right)
-{
+static int by_value(const void *left, const void *right) {
     double a = *(const double *)left, b = *(const double *)right;
     return a < b ? -1 : a > b;
 }
 
 /* The median of the fresh measurements; 0 if there is none. */
-static double frequency_of_grid(const struct shedding *shedding, const struct grid_config *config, uint64_t time_ns)
-{
+static double frequency_of_grid(const struct shedding *shedding, const struct grid_config *config, uint64_t time_ns) {
     double fresh[GRID_FEEDERS_MAX];
     unsigned count = 0;
     for (unsigned i = 0; i < config->feeder_count; i++)
@@ -26,8 +24,7 @@ static double frequency_of_grid(const struct shedding *shedding, const struct gr
 }
 
 /* The closed feeder that is to go first, or -1: only those that must never be shed are left. */
-static int first_to_shed(const struct grid_config *config, const bool is_open[GRID_FEEDERS_MAX], uint64_t chosen)
-{
+static int first_to_shed(const struct grid_config *config, const bool is_open[GRID_FEEDERS_MAX], uint64_t chosen) {
     int first = -1;
     for (unsigned i = 0; i < config->feeder_count; i++) {
         if (config->feeder[i].priority == 0 || is_open[i] || chosen >> i & 1)
@@ -39,8 +36,7 @@ static int first_to_shed(const struct grid_config *config, const bool is_open[GR
 }
 
 static bool stage_is_due(struct shedding *shedding, const struct config_stage *stage, unsigned index,
-                         uint64_t time_ns)
-{
+                         uint64_t time_ns) {
     if (shedding->frequency_hz >= stage->below_hz) {
         shedding->below_since_ns[index] = 0;
         return false;
@@ -52,8 +48,7 @@ static bool stage_is_due(struct shedding *shedding, const struct config_stage *s
 }
 
 uint64_t shedding_measure(struct shedding *shedding, const struct grid_config *config, unsigned feeder,
-                          double frequency_hz, uint64_t time_ns, const bool is_open[GRID_FEEDERS_MAX])
-{
+                          double frequency_hz, uint64_t time_ns, const bool is_open[GRID_FEEDERS_MAX]) {
     if (!(frequency_hz > LEAST_HZ))
         return 0;
     shedding->measured[feeder].time_ns = time_ns;
@@ -73,8 +68,7 @@ uint64_t shedding_measure(struct shedding *shedding, const struct grid_config *c
     return shed;
 }
 
-void shedding_reset(struct shedding *shedding)
-{
+void shedding_reset(struct shedding *shedding) {
     shedding->stages_done = 0;
     memset(shedding->below_since_ns, 0, sizeof shedding->below_since_ns);
 }

@@ -17,7 +17,7 @@
 struct shedding {
     uint64_t stages_done;
     uint64_t below_since_ns[GRID_STAGES_MAX]; /* 0: not below */
-    double frequency_hz;                      /* the last median; 0: none yet */
+    double frequency_hz; /* the last median; 0: none yet */
     struct {
         uint64_t time_ns;
         double frequency_hz;

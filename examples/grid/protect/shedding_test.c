@@ -10,8 +10,7 @@
 #define MS UINT64_C(1000000)
 #define FEEDERS 4u
 
-static struct grid_config config_of_test(void)
-{
+static struct grid_config config_of_test(void) {
     struct grid_config config = {.feeder_count = FEEDERS, .stage_count = 3};
     for (unsigned i = 0; i < FEEDERS; i++)
         config.feeder[i] = (struct config_feeder){.number = i + 1, .priority = i};
@@ -22,8 +21,7 @@ static struct grid_config config_of_test(void)
 }
 
 /* All feeders measure the same; returns what is shed meanwhile. */
-static uint64_t measure(struct shedding *shedding, double frequency, uint64_t time_ns, bool is_open[GRID_FEEDERS_MAX])
-{
+static uint64_t measure(struct shedding *shedding, double frequency, uint64_t time_ns, bool is_open[GRID_FEEDERS_MAX]) {
     struct grid_config config = config_of_test();
     uint64_t shed = 0;
     for (unsigned i = 0; i < FEEDERS; i++) {
@@ -35,8 +33,7 @@ static uint64_t measure(struct shedding *shedding, double frequency, uint64_t ti
     return shed;
 }
 
-static void stages_one_by_one(void **state)
-{
+static void stages_one_by_one(void **state) {
     (void)state;
     struct shedding shedding = {0};
     bool is_open[GRID_FEEDERS_MAX] = {false};
@@ -54,8 +51,7 @@ static void stages_one_by_one(void **state)
     assert_int_equal(measure(&shedding, 47.0, 700 * MS, is_open), 0);
 }
 
-static void a_dip_does_not_count(void **state)
-{
+static void a_dip_does_not_count(void **state) {
     (void)state;
     struct shedding shedding = {0};
     bool is_open[GRID_FEEDERS_MAX] = {false};
@@ -66,8 +62,7 @@ static void a_dip_does_not_count(void **state)
     assert_int_equal(measure(&shedding, 48.9, 220 * MS, is_open), 1u << 3);
 }
 
-static void a_fast_fall_takes_several_stages(void **state)
-{
+static void a_fast_fall_takes_several_stages(void **state) {
     (void)state;
     struct shedding shedding = {0};
     bool is_open[GRID_FEEDERS_MAX] = {false};
@@ -76,22 +71,19 @@ static void a_fast_fall_takes_several_stages(void **state)
     assert_int_equal(shedding.stages_done, 3);
 }
 
-static void one_broken_measurement_sheds_nobody(void **state)
-{
+static void one_broken_measurement_sheds_nobody(void **state) {
     (void)state;
     struct shedding shedding = {0};
     struct grid_config config = config_of_test();
     bool is_open[GRID_FEEDERS_MAX] = {false};
     for (uint64_t at = 100; at < 1000; at += 20)
         for (unsigned i = 0; i < FEEDERS; i++)
-            assert_int_equal(
-                shedding_measure(&shedding, &config, i, i == 1 ? 45 : 50, at * MS, is_open), 0);
+            assert_int_equal(shedding_measure(&shedding, &config, i, i == 1 ? 45 : 50, at * MS, is_open), 0);
     assert_int_equal(shedding_measure(&shedding, &config, 0, 0, 1000 * MS, is_open), 0);
     assert_true(shedding.frequency_hz == 50);
 }
 
-static void reset_arms_again(void **state)
-{
+static void reset_arms_again(void **state) {
     (void)state;
     struct shedding shedding = {0};
     bool is_open[GRID_FEEDERS_MAX] = {false};
@@ -104,8 +96,7 @@ static void reset_arms_again(void **state)
     assert_int_equal(measure(&shedding, 48.9, 260 * MS, is_open), 1u << 3);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stages_one_by_one),
         cmocka_unit_test(a_dip_does_not_count),

@@ -38,15 +38,13 @@ struct device {
     struct connection connection[CONNECTIONS_MAX];
 };
 
-static int device_fail(struct problem *problem, const char *what, const char *host, unsigned port)
-{
+static int device_fail(struct problem *problem, const char *what, const char *host, unsigned port) {
     snprintf(problem->sentence, sizeof problem->sentence, "cannot %s %s:%u: %s", what, host, port,
              modbus_strerror(errno));
     return GROVE_IO;
 }
 
-static int device_listen(struct device *device, const char *host, unsigned port, struct problem *problem)
-{
+static int device_listen(struct device *device, const char *host, unsigned port, struct problem *problem) {
     int count = (int)(device->profile->feeder_count * REGISTERS_PER_FEEDER);
     device->modbus = modbus_new_tcp(host, (int)port);
     device->mapping = modbus_mapping_new(count, count, 0, count);
@@ -65,8 +63,7 @@ static int device_listen(struct device *device, const char *host, unsigned port,
 }
 
 int device_create(const char *host, unsigned port, const struct profile *profile, struct grid_state *state,
-                  struct device **device, struct problem *problem)
-{
+                  struct device **device, struct problem *problem) {
     struct device *made = calloc(1, sizeof *made);
     if (made == NULL)
         return GROVE_NO_MEMORY;
@@ -84,8 +81,7 @@ int device_create(const char *host, unsigned port, const struct profile *profile
     return 0;
 }
 
-void device_destroy(struct device *device)
-{
+void device_destroy(struct device *device) {
     for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
         if (device->connection[i].descriptor >= 0)
             close(device->connection[i].descriptor);
@@ -100,19 +96,16 @@ void device_destroy(struct device *device)
     free(device);
 }
 
-int device_descriptor(const struct device *device)
-{
+int device_descriptor(const struct device *device) {
     return device->poller;
 }
 
-static uint16_t word_of(double value)
-{
+static uint16_t word_of(double value) {
     return value <= 0 ? 0 : value >= 65535 ? 65535 : (uint16_t)(value + 0.5);
 }
 
 /* The model as it is now, into the register tables. */
-static void registers_fill(struct device *device)
-{
+static void registers_fill(struct device *device) {
     const struct grid_state *state = device->state;
     for (unsigned i = 0; i < device->profile->feeder_count; i++) {
         struct feeder_values values = model_feeder(state, device->profile, i);
@@ -128,21 +121,18 @@ static void registers_fill(struct device *device)
 }
 
 /* What the request wrote moves the breakers. */
-static void coils_apply(struct device *device)
-{
+static void coils_apply(struct device *device) {
     for (unsigned i = 0; i < device->profile->feeder_count; i++)
         device->state->is_open[i] = device->mapping->tab_bits[i * REGISTERS_PER_FEEDER] != 0;
 }
 
-static void connection_close(struct connection *connection)
-{
+static void connection_close(struct connection *connection) {
     close(connection->descriptor);
     connection->descriptor = -1;
 }
 
 /* Length of the whole frame at the start of the buffer; 0: more must come; -1: this is no Modbus/TCP. */
-static int frame_length(const struct connection *connection)
-{
+static int frame_length(const struct connection *connection) {
     const unsigned char *at = connection->received;
     if (connection->received_bytes < 6)
         return 0;
@@ -153,8 +143,7 @@ static int frame_length(const struct connection *connection)
 }
 
 /* Answer one frame. libmodbus reads the counts in it without asking for its length, hence the zeros behind it. */
-static bool frame_answer(struct device *device, struct connection *connection, int length)
-{
+static bool frame_answer(struct device *device, struct connection *connection, int length) {
     unsigned char frame[FRAME_BYTES_MAX] = {0};
     memcpy(frame, connection->received, (size_t)length);
     connection->received_bytes -= (size_t)length;
@@ -166,8 +155,7 @@ static bool frame_answer(struct device *device, struct connection *connection, i
     return answered;
 }
 
-static void connection_turn(struct device *device, struct connection *connection)
-{
+static void connection_turn(struct device *device, struct connection *connection) {
     ssize_t got = recv(connection->descriptor, connection->received + connection->received_bytes,
                        sizeof connection->received - connection->received_bytes, MSG_DONTWAIT);
     if (got <= 0) {
@@ -184,8 +172,7 @@ static void connection_turn(struct device *device, struct connection *connection
         }
 }
 
-static void connection_accept(struct device *device)
-{
+static void connection_accept(struct device *device) {
     int descriptor = accept4(device->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (descriptor < 0)
         return;
@@ -203,8 +190,7 @@ static void connection_accept(struct device *device)
     close(descriptor);
 }
 
-void device_turn(struct device *device, uint64_t now_ns)
-{
+void device_turn(struct device *device, uint64_t now_ns) {
     struct epoll_event events[CONNECTIONS_MAX];
     int count = epoll_wait(device->poller, events, (int)CONNECTIONS_MAX, 0);
     model_advance(device->state, device->profile, now_ns);

@@ -23,7 +23,7 @@ struct grid_state {
     uint32_t magic;
     uint32_t reserved;
     uint64_t start_ns; /* monotonic time at which the profile began */
-    uint64_t now_ns;   /* the model has been computed up to here */
+    uint64_t now_ns; /* the model has been computed up to here */
     double frequency_hz;
     double governor_kw;
     uint8_t is_open[PROFILE_FEEDERS_MAX]; /* breakers */

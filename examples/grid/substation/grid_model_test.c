@@ -18,22 +18,19 @@ static const char text[] = "loop 100s\n"
                            "at 0s generation 10000\n"
                            "at 10s generation 7000\n";
 
-static struct profile *load(void)
-{
+static struct profile *load(void) {
     struct profile *profile = malloc(sizeof *profile);
     struct problem problem;
     assert_int_equal(profile_parse("p", text, strlen(text), profile, &problem), 0);
     return profile;
 }
 
-static void advance(struct grid_state *state, const struct profile *profile, uint64_t to_ns)
-{
+static void advance(struct grid_state *state, const struct profile *profile, uint64_t to_ns) {
     for (uint64_t at = state->now_ns; at < to_ns; at += SECOND / 50)
         model_advance(state, profile, at + SECOND / 50);
 }
 
-static void frequency_follows_the_balance(void **context)
-{
+static void frequency_follows_the_balance(void **context) {
     (void)context;
     struct profile *profile = load();
     struct grid_state state = {0};
@@ -50,8 +47,7 @@ static void frequency_follows_the_balance(void **context)
     free(profile);
 }
 
-static void breakers_and_faults(void **context)
-{
+static void breakers_and_faults(void **context) {
     (void)context;
     struct profile *profile = load();
     struct grid_state state = {0};
@@ -66,8 +62,7 @@ static void breakers_and_faults(void **context)
     free(profile);
 }
 
-static void a_restart_goes_on(void **context)
-{
+static void a_restart_goes_on(void **context) {
     (void)context;
     struct profile *profile = load();
     struct grid_state state = {0};
@@ -85,8 +80,7 @@ static void a_restart_goes_on(void **context)
     free(profile);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(frequency_follows_the_balance),
                                        cmocka_unit_test(breakers_and_faults), cmocka_unit_test(a_restart_goes_on)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,14 +24,12 @@ struct substation {
     struct device *device;
 };
 
-static int usage(void)
-{
+static int usage(void) {
     fputs("usage: substation --profile FILE [--listen IPV4:PORT] [--alone]\n", stderr);
     return 2;
 }
 
-static bool read_arguments(int count, char **words, struct substation *substation)
-{
+static bool read_arguments(int count, char **words, struct substation *substation) {
     snprintf(substation->host, sizeof substation->host, "127.0.0.1");
     substation->port = 1502;
     for (int i = 1; i < count; i++) {
@@ -49,32 +47,28 @@ static bool read_arguments(int count, char **words, struct substation *substatio
     return substation->profile_path != NULL && substation->port > 0 && substation->port < 65536;
 }
 
-static int refuse(int status, const struct problem *problem)
-{
+static int refuse(int status, const struct problem *problem) {
     fprintf(stderr, "substation: %s\n", status == GROVE_NO_MEMORY ? "memory is exhausted" : problem->sentence);
     return 1;
 }
 
-static void on_device(struct grove_service *service, int descriptor, short events, void *context)
-{
+static void on_device(struct grove_service *service, int descriptor, short events, void *context) {
     (void)service, (void)descriptor, (void)events;
     device_turn(((struct substation *)context)->device, grove_now_ns());
 }
 
 /* Between questions the frequency goes on by itself; the model only must not fall more than its limit behind. */
-static void on_second(struct grove_service *service, void *context)
-{
+static void on_second(struct grove_service *service, void *context) {
     (void)service;
     device_turn(((struct substation *)context)->device, grove_now_ns());
 }
 
-static int run_alone(struct substation *substation)
-{
+static int run_alone(struct substation *substation) {
     static struct grid_state state;
     struct problem problem = {""};
     model_start(&state, grove_now_ns());
-    int status = device_create(substation->host, substation->port, &substation->profile, &state, &substation->device,
-                               &problem);
+    int status =
+        device_create(substation->host, substation->port, &substation->profile, &state, &substation->device, &problem);
     if (status < 0)
         return refuse(status, &problem);
     printf("substation: %u feeders on %s:%u\n", substation->profile.feeder_count, substation->host, substation->port);
@@ -87,8 +81,7 @@ static int run_alone(struct substation *substation)
     }
 }
 
-static int run_as_service(struct substation *substation)
-{
+static int run_as_service(struct substation *substation) {
     struct grove_service *service;
     struct grove_region *region;
     struct problem problem = {""};
@@ -98,21 +91,19 @@ static int run_as_service(struct substation *substation)
         return grove_report("substation");
     struct grid_state *state = grove_region_data(region, NULL);
     model_start(state, grove_now_ns());
-    int status = device_create(substation->host, substation->port, &substation->profile, state, &substation->device,
-                               &problem);
+    int status =
+        device_create(substation->host, substation->port, &substation->profile, state, &substation->device, &problem);
     if (status < 0)
         return refuse(status, &problem);
     uint32_t timer;
     if (grove_service_watch(service, device_descriptor(substation->device), POLLIN, on_device, substation) < 0 ||
-        grove_service_every(service, GROVE_SECOND, on_second, substation, &timer) < 0 ||
-        grove_service_run(service) < 0)
+        grove_service_every(service, GROVE_SECOND, on_second, substation, &timer) < 0 || grove_service_run(service) < 0)
         return grove_report("substation");
     device_destroy(substation->device);
     return 0;
 }
 
-int main(int count, char **words)
-{
+int main(int count, char **words) {
     static struct substation substation;
     struct problem problem = {""};
     if (!read_arguments(count, words, &substation))

@@ -17,8 +17,7 @@ static const struct {
     [PROFILE_FAULT] = {"fault", 0, 6500},
 };
 
-static int read_loop(const struct line *line, struct profile *profile, struct problem *problem)
-{
+static int read_loop(const struct line *line, struct profile *profile, struct problem *problem) {
     uint64_t loop_ns = 0;
     int status = line_duration(line, 1, &loop_ns, problem);
     if (status < 0)
@@ -29,8 +28,7 @@ static int read_loop(const struct line *line, struct profile *profile, struct pr
     return 0;
 }
 
-static int read_system(const struct line *line, struct profile *profile, struct problem *problem)
-{
+static int read_system(const struct line *line, struct profile *profile, struct problem *problem) {
     static const struct option_rule rules[] = {
         {"base", OPTION_NUMBER, false, 1, 1e9, offsetof(struct profile, base_kw)},
         {"inertia", OPTION_NUMBER, false, 0.1, 100, offsetof(struct profile, inertia_s)},
@@ -42,8 +40,7 @@ static int read_system(const struct line *line, struct profile *profile, struct 
 
 /* The value at word `index` and the ramp after it, appended to the track. */
 static int read_event(const struct line *line, unsigned index, double least, double most, struct profile_track *track,
-                      struct problem *problem)
-{
+                      struct problem *problem) {
     static const struct option_rule rules[] = {
         {"ramp", OPTION_DURATION, false, 0, 0, offsetof(struct profile_event, ramp_ns)}};
     struct profile_event event = {0};
@@ -63,8 +60,7 @@ static int read_event(const struct line *line, unsigned index, double least, dou
     return 0;
 }
 
-static int read_feeder_event(const struct line *line, struct profile *profile, struct problem *problem)
-{
+static int read_feeder_event(const struct line *line, struct profile *profile, struct problem *problem) {
     double number = 0;
     int status = line_number(line, 3, 1, PROFILE_FEEDERS_MAX, &number, problem);
     if (status < 0)
@@ -83,8 +79,7 @@ static int read_feeder_event(const struct line *line, struct profile *profile, s
     return line_fail(line, problem, "'%s' is no quantity; write load, voltage or fault", line->word[4]);
 }
 
-static int read_at(const struct line *line, struct profile *profile, struct problem *problem)
-{
+static int read_at(const struct line *line, struct profile *profile, struct problem *problem) {
     if (line->count >= 4 && strcmp(line->word[2], "feeder") == 0)
         return read_feeder_event(line, profile, problem);
     if (line->count >= 4 && strcmp(line->word[2], "generation") == 0)
@@ -97,8 +92,7 @@ static const struct {
     int (*read)(const struct line *line, struct profile *profile, struct problem *problem);
 } statements[] = {{"loop", read_loop}, {"system", read_system}, {"at", read_at}};
 
-static int read_statement(const struct line *line, void *context, struct problem *problem)
-{
+static int read_statement(const struct line *line, void *context, struct problem *problem) {
     for (unsigned i = 0; i < COUNT(statements); i++)
         if (strcmp(statements[i].word, line->word[0]) == 0)
             return statements[i].read(line, context, problem);
@@ -108,14 +102,12 @@ static int read_statement(const struct line *line, void *context, struct problem
 static const struct profile profile_defaults = {
     .loop_ns = UINT64_C(60000000000), .base_kw = 10000, .inertia_s = 4, .droop_percent = 5, .reserve_kw = 500};
 
-static bool track_fits(const struct profile_track *track, uint64_t loop_ns)
-{
+static bool track_fits(const struct profile_track *track, uint64_t loop_ns) {
     return track->count == 0 || track->event[track->count - 1].time_ns < loop_ns;
 }
 
 /* What can only be seen when the last line is read. */
-static int profile_finish(const char *source, const struct profile *profile, struct problem *problem)
-{
+static int profile_finish(const char *source, const struct profile *profile, struct problem *problem) {
     bool fits = track_fits(&profile->generation, profile->loop_ns);
     for (unsigned i = 0; i < profile->feeder_count; i++)
         for (unsigned quantity = 0; quantity < PROFILE_QUANTITIES; quantity++)
@@ -128,23 +120,20 @@ static int profile_finish(const char *source, const struct profile *profile, str
 }
 
 int profile_parse(const char *source, const char *text, size_t length_bytes, struct profile *profile,
-                  struct problem *problem)
-{
+                  struct problem *problem) {
     *profile = profile_defaults;
     int status = lines_parse(source, text, length_bytes, read_statement, profile, problem);
     return status < 0 ? status : profile_finish(source, profile, problem);
 }
 
-int profile_load(const char *path, struct profile *profile, struct problem *problem)
-{
+int profile_load(const char *path, struct profile *profile, struct problem *problem) {
     *profile = profile_defaults;
     int status = lines_parse_file(path, read_statement, profile, problem);
     return status < 0 ? status : profile_finish(path, profile, problem);
 }
 
 double profile_value(const struct profile *profile, const struct profile_track *track, uint64_t time_ns,
-                     double otherwise)
-{
+                     double otherwise) {
     if (track->count == 0)
         return otherwise;
     uint64_t at = time_ns % profile->loop_ns;

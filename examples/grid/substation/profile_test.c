@@ -11,20 +11,17 @@
 
 #define SECOND UINT64_C(1000000000)
 
-static struct profile *parse(const char *text, int expected, struct problem *problem)
-{
+static struct profile *parse(const char *text, int expected, struct problem *problem) {
     struct profile *profile = malloc(sizeof *profile);
     assert_int_equal(profile_parse("p", text, strlen(text), profile, problem), expected);
     return profile;
 }
 
-static double load_at(const struct profile *profile, uint64_t time_ns)
-{
+static double load_at(const struct profile *profile, uint64_t time_ns) {
     return profile_value(profile, &profile->feeder[1][PROFILE_LOAD], time_ns, -1);
 }
 
-static void values_over_time(void **state)
-{
+static void values_over_time(void **state) {
     (void)state;
     struct problem problem = {""};
     struct profile *profile = parse("loop 10s\n"
@@ -44,8 +41,7 @@ static void values_over_time(void **state)
     free(profile);
 }
 
-static void one_event_is_constant(void **state)
-{
+static void one_event_is_constant(void **state) {
     (void)state;
     struct problem problem = {""};
     struct profile *profile = parse("loop 1s\nat 500ms feeder 2 load 7 ramp 100ms", 0, &problem);
@@ -54,8 +50,7 @@ static void one_event_is_constant(void **state)
     free(profile);
 }
 
-static void complaints(void **state)
-{
+static void complaints(void **state) {
     (void)state;
     static const struct {
         const char *text, *complaint;
@@ -82,8 +77,7 @@ static void complaints(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(values_over_time), cmocka_unit_test(one_event_is_constant),
                                        cmocka_unit_test(complaints)};
     return cmocka_run_group_tests(tests, NULL, NULL);
