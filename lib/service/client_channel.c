@@ -100,7 +100,8 @@ int client_channel_open(struct grove_service *service, struct packet *packet) {
     if (channel == NULL) {
         session_post_handle(service->session, GROVE_REQUEST_CHANNEL_CLOSE, notice->channel.channel);
         if (endpoint == NULL)
-            fprintf(stderr, "grove: turned %s away: this program has no handler for the endpoint %s (grove_service_on)\n",
+            fprintf(stderr,
+                    "grove: turned %s away: this program has no handler for the endpoint %s (grove_service_on)\n",
                     notice->client.text, notice->endpoint.text);
         return endpoint == NULL ? GROVE_NOT_FOUND : error_set(GROVE_NO_MEMORY, "no memory is left for a channel");
     }

@@ -117,8 +117,9 @@ void replies_flush(struct client_channel *channel) {
     channel->requests++; /* so that completing the last one does not end the channel under us */
     struct waiting_reply **place = &channel->replies;
     while (*place != NULL) {
-        int status = channel->base.is_peer_gone || channel->base.status < 0 ? GROVE_CLOSED
-                                                                            : publish((*place)->request, &(*place)->reply);
+        int status = channel->base.is_peer_gone || channel->base.status < 0
+                         ? GROVE_CLOSED
+                         : publish((*place)->request, &(*place)->reply);
         if (status == GROVE_AGAIN)
             place = &(*place)->next; /* another lane may have room */
         else
@@ -165,8 +166,10 @@ static int may_answer(const struct grove_request *request) {
 
 static int explain(const struct grove_request *request, const struct outgoing *reply, int status) {
     if (status == GROVE_TOO_LARGE)
-        return error_set(status, "a reply of %zu bytes does not fit the lane: lend it with grove_request_loan and "
-                                 "grove_reply_loan", reply->length_bytes);
+        return error_set(status,
+                         "a reply of %zu bytes does not fit the lane: lend it with grove_request_loan and "
+                         "grove_reply_loan",
+                         reply->length_bytes);
     return error_set(status, "the answer to %s could not be sent: %s", request->channel->client.text,
                      grove_status_text(status));
 }
@@ -227,16 +230,16 @@ int grove_reply_slice(struct grove_request *request, const void *data, size_t le
     int status = attachment_peer_offset(attachment, request->taken.record, given + slice_offset_bytes, &offset_bytes);
     if (status < 0)
         return error_set(GROVE_INVALID, "only a slice in the client's own memory can be handed back to it");
-    return answer(request, &(struct outgoing){
-                               .kind = GROVE_RECORD_REPLY,
-                               .method = request->taken.header.method,
-                               .data = data,
-                               .length_bytes = length_bytes,
-                               .has_slice = true,
-                               .slice = {.offset_bytes = offset_bytes,
-                                         .length_bytes = slice_bytes,
-                                         .space = GROVE_SLICE_RECEIVER},
-                           });
+    return answer(
+        request,
+        &(struct outgoing){
+            .kind = GROVE_RECORD_REPLY,
+            .method = request->taken.header.method,
+            .data = data,
+            .length_bytes = length_bytes,
+            .has_slice = true,
+            .slice = {.offset_bytes = offset_bytes, .length_bytes = slice_bytes, .space = GROVE_SLICE_RECEIVER},
+        });
 }
 
 int grove_request_loan(struct grove_request *request, size_t length_bytes, uint64_t timeout_ns,

@@ -146,7 +146,8 @@ bool request_handle(struct client_channel *channel, const struct channel_taken *
     struct grove_request *request = request_get(channel->service);
     if (request == NULL) /* it stays in the lane, uncompleted, and is redelivered to the next instance */
         return true;
-    *request = (struct grove_request){.channel = channel, .taken = *taken, .state = REQUEST_OPEN, .wants_reply = is_call};
+    *request =
+        (struct grove_request){.channel = channel, .taken = *taken, .state = REQUEST_OPEN, .wants_reply = is_call};
     if (!find_payload(request)) {
         request_put(request);
         return false;

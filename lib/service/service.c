@@ -119,8 +119,8 @@ static int add_timer(struct grove_service *service, uint64_t delay_ns, uint64_t 
                      void *context, uint32_t *timer) {
     if (handler == NULL)
         return error_set(GROVE_INVALID, "a timer was given no handler");
-    struct timer added = {.due_ns = due_after(delay_ns), .period_ns = period_ns, .handler = handler,
-                          .context = context};
+    struct timer added = {
+        .due_ns = due_after(delay_ns), .period_ns = period_ns, .handler = handler, .context = context};
     return timer_add(&service->timers, &added, timer);
 }
 

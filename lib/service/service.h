@@ -47,7 +47,7 @@ struct client_channel {
 
 enum request_state {
     REQUEST_FREE,
-    REQUEST_OPEN,     /* being handled, or deferred */
+    REQUEST_OPEN, /* being handled, or deferred */
     REQUEST_ANSWERED, /* a reply is published, or waits for room */
 };
 
@@ -110,7 +110,7 @@ int reply_error(struct grove_request *request, int status, const char *sentence)
 
 /* watch.c */
 void watch_note(void *service, int descriptor, uint32_t events); /* from the session's wait */
-int watch_run(struct grove_service *service);                    /* run the handlers of what was noted */
+int watch_run(struct grove_service *service); /* run the handlers of what was noted */
 
 /* run.c */
 bool service_life_cycle(void *service, struct packet *packet);

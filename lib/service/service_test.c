@@ -243,7 +243,8 @@ static void test_slice_is_handed_back_in_part(void **state) {
 
 static void test_one_way_messages_all_arrive(void **state) {
     struct world *world = *state;
-    struct grove_call message = {.method = COUNT, .data = "12345678", .length_bytes = 8, .timeout_ns = 10 * GROVE_SECOND};
+    struct grove_call message = {
+        .method = COUNT, .data = "12345678", .length_bytes = 8, .timeout_ns = 10 * GROVE_SECOND};
     for (int i = 0; i < 20000; i++) /* more than the lane holds */
         assert_int_equal(grove_send(world->channel, &message), 0);
     assert_int_equal(grove_channel_flush(world->channel, 10 * GROVE_SECOND), 0);
@@ -253,9 +254,11 @@ static void test_one_way_messages_all_arrive(void **state) {
 static void test_bad_arguments_are_explained(void **state) {
     struct world *world = *state;
     struct grove_answer answer;
-    assert_int_equal(grove_call(world->channel, &(struct grove_call){.method = 1, .timeout_ns = GROVE_FOREVER}, &answer),
+    assert_int_equal(
+        grove_call(world->channel, &(struct grove_call){.method = 1, .timeout_ns = GROVE_FOREVER}, &answer),
+        GROVE_INVALID);
+    assert_int_equal(grove_call(world->channel, &(struct grove_call){.method = 1, .length_bytes = 3}, &answer),
                      GROVE_INVALID);
-    assert_int_equal(grove_call(world->channel, &(struct grove_call){.method = 1, .length_bytes = 3}, &answer), GROVE_INVALID);
     static const uint8_t large[1 << 20];
     struct grove_call request = {.method = 1, .data = large, .length_bytes = sizeof large};
     assert_int_equal(grove_call(world->channel, &request, &answer), GROVE_TOO_LARGE);
@@ -311,8 +314,11 @@ static void test_full_lane_is_refused_at_the_deadline(void **state) {
     fake_kernel_notice(world->kernel, "greeter", GROVE_NOTICE_QUIESCE, 0);
     fake_kernel_await_report(world->kernel, "greeter", GROVE_REPORT_QUIESCED);
     static const uint8_t block[4000];
-    struct grove_call message = {.method = COUNT, .priority = GROVE_PRIORITY_HIGH, .data = block,
-                                 .length_bytes = sizeof block, .timeout_ns = 5 * GROVE_MILLISECOND};
+    struct grove_call message = {.method = COUNT,
+                                 .priority = GROVE_PRIORITY_HIGH,
+                                 .data = block,
+                                 .length_bytes = sizeof block,
+                                 .timeout_ns = 5 * GROVE_MILLISECOND};
     unsigned accepted = 0;
     int status;
     while ((status = grove_send(world->channel, &message)) == 0)
@@ -405,13 +411,14 @@ static void test_many_clients_are_served(void **state) {
     enum { CLIENTS = 40 };
     struct grove_channel *channels[CLIENTS];
     for (int i = 0; i < CLIENTS; i++) {
-        struct grove_connect_options options = {.session = world->client_session, .tag = 100 + (uint64_t)i,
-                                                .arena_bytes = GROVE_ARENA_NONE};
+        struct grove_connect_options options = {
+            .session = world->client_session, .tag = 100 + (uint64_t)i, .arena_bytes = GROVE_ARENA_NONE};
         assert_int_equal(grove_connect_with("greeter", &options, &channels[i]), 0);
     }
     for (int round = 0; round < 5; round++)
         for (int i = 0; i < CLIENTS; i++) {
-            struct grove_call request = {.method = ECHO, .data = "many", .length_bytes = 4, .timeout_ns = 10 * GROVE_SECOND};
+            struct grove_call request = {
+                .method = ECHO, .data = "many", .length_bytes = 4, .timeout_ns = 10 * GROVE_SECOND};
             struct grove_answer answer;
             assert_int_equal(grove_call(channels[i], &request, &answer), 0);
             grove_answer_release(&answer);
@@ -421,8 +428,10 @@ static void test_many_clients_are_served(void **state) {
     expect_answer(world, ECHO, "x", "x");
 }
 
-#define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down), \
-    {#name " (epoll)", name, set_up_epoll, tear_down, NULL}
+#define WORLD_TEST(name) \
+    cmocka_unit_test_setup_teardown(name, set_up, tear_down), { \
+#name " (epoll)", name, set_up_epoll, tear_down, NULL \
+    }
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -20,7 +20,7 @@ struct timer {
 
 struct timer_heap {
     struct timer *timers; /* by slot */
-    uint32_t *heap;       /* slots, the earliest first; from `count` on the free ones */
+    uint32_t *heap; /* slots, the earliest first; from `count` on the free ones */
     uint32_t count, capacity;
 };
 

@@ -44,9 +44,8 @@ static struct pending_call *find_waiting(struct grove_channel *channel, uint64_t
 
 /* The payload behind the slices. GROVE_CORRUPT: the header promises more than there is. */
 static int payload_behind_slices(const struct channel_taken *taken, const uint8_t **data, size_t *length_bytes) {
-    size_t slices_bytes = (taken->header.flags & GROVE_RECORD_SLICES) != 0
-                              ? taken->header.slices * sizeof(struct grove_slice)
-                              : 0;
+    size_t slices_bytes =
+        (taken->header.flags & GROVE_RECORD_SLICES) != 0 ? taken->header.slices * sizeof(struct grove_slice) : 0;
     if (slices_bytes > taken->header.length_bytes)
         return GROVE_CORRUPT;
     *data = (const uint8_t *)taken->payload + slices_bytes;
@@ -82,7 +81,8 @@ int client_read_answer(struct grove_channel *channel, const struct channel_taken
         status = read_slice(channel, taken, &read);
     if (status < 0) {
         attachment_fail(&channel->base, GROVE_CORRUPT);
-        return error_set(GROVE_CORRUPT, "%s broke the protocol of its channel, which is closed", channel->endpoint.text);
+        return error_set(GROVE_CORRUPT, "%s broke the protocol of its channel, which is closed",
+                         channel->endpoint.text);
     }
     if (taken->header.kind == GROVE_RECORD_ERROR) {
         status = read_error(channel, taken, data, read.length_bytes);

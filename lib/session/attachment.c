@@ -136,10 +136,11 @@ static int attachment_map(struct attachment *attachment, const struct grove_chan
     if (attachment->end == NULL)
         status = error_set(GROVE_NO_MEMORY, "no memory is left for a channel");
     else
-        status = channel_end_init(attachment->end, channel->role, &channel->layout, attachment->own,
-                                  attachment->is_resumed);
+        status =
+            channel_end_init(attachment->end, channel->role, &channel->layout, attachment->own, attachment->is_resumed);
     if (status == GROVE_CORRUPT)
-        error_set(status, "an earlier instance of this program left a channel in a state that makes no sense; it is closed");
+        error_set(status,
+                  "an earlier instance of this program left a channel in a state that makes no sense; it is closed");
     else if (status == GROVE_INVALID)
         error_set(status, "the kernel described a channel whose layout makes no sense");
     if (status < 0) {

@@ -28,7 +28,7 @@ struct attachment_owner {
 struct old_segment;
 
 struct attachment {
-    struct attachment *next, **link;               /* all of the session */
+    struct attachment *next, **link; /* all of the session */
     struct attachment *next_active, **active_link; /* NULL link: not active */
     struct grove_session *session;
     const struct attachment_owner *owner;
@@ -38,15 +38,15 @@ struct attachment {
     uint32_t peer_epoch;
     bool is_resumed;
     bool is_peer_gone; /* no instance of the peer will come; what it published can be read */
-    int status;        /* 0, or why this end must not be used any more */
+    int status; /* 0, or why this end must not be used any more */
     void *own;
     const void *peer; /* NULL until it attached */
     struct old_segment *older;
     int bell;
     bool is_bell_watched;
-    uint32_t signal;    /* the value of the peer's signal word that a sleep waits to change */
+    uint32_t signal; /* the value of the peer's signal word that a sleep waits to change */
     uint64_t room_seen; /* bytes not completed by the peer, when a wait for room last looked */
-    struct spin spin;   /* for calls */
+    struct spin spin; /* for calls */
     struct channel_end *end;
 };
 

@@ -86,7 +86,8 @@ static int request_channel(struct grove_session *session, const struct grove_nam
     unsigned count = 2;
     int status = grove_kernel_request(session, &message, NULL, 0, objects, &count, DEFAULT_TIMEOUT_NS);
     if (status == GROVE_NOT_FOUND)
-        return error_set(status, "no service provides the endpoint %s: look at `grove ps`, or start one that provides it",
+        return error_set(status,
+                         "no service provides the endpoint %s: look at `grove ps`, or start one that provides it",
                          endpoint->text);
     if (status < 0)
         return status;
@@ -179,8 +180,9 @@ static int read_news(struct grove_session *session) {
 static int usable_or_sentence(const struct grove_channel *channel) {
     int status = client_is_usable(channel);
     return status == 0 ? 0
-                       : error_set(status, status == GROVE_CORRUPT ? "the channel to %s is closed: it broke the protocol"
-                                                                   : "%s is gone and will not come back",
+                       : error_set(status,
+                                   status == GROVE_CORRUPT ? "the channel to %s is closed: it broke the protocol"
+                                                           : "%s is gone and will not come back",
                                    channel->endpoint.text);
 }
 
@@ -225,8 +227,8 @@ int client_wait_for_room(struct grove_channel *channel, uint64_t deadline_ns) {
 static int no_room(struct grove_channel *channel, enum grove_lane lane, size_t length_bytes, int status) {
     switch (status) {
     case GROVE_TOO_LARGE:
-        return error_set(status, "%zu bytes do not fit the %s lane to %s: send them as a loan (grove_loan)", length_bytes,
-                         lane_names[lane], channel->endpoint.text);
+        return error_set(status, "%zu bytes do not fit the %s lane to %s: send them as a loan (grove_loan)",
+                         length_bytes, lane_names[lane], channel->endpoint.text);
     case GROVE_TIMED_OUT:
         return error_set(GROVE_EXHAUSTED, "the %s lane to %s stayed full until the deadline: it does not keep up",
                          lane_names[lane], channel->endpoint.text);

@@ -19,7 +19,7 @@ struct pending_call {
     uint64_t number;
     uint64_t deadline_ns;
     enum call_state state;
-    int status;                 /* GIVEN_UP: why */
+    int status; /* GIVEN_UP: why */
     struct channel_taken taken; /* ANSWERED: the reply, not completed yet */
     grove_answer_handler *done; /* NULL: synchronous */
     void *context;

@@ -116,8 +116,7 @@ static int read_record(struct grove_session *session, struct grove_message *mess
     return 0;
 }
 
-int grove_container_read(struct grove_session *session, grove_handle container,
-                         struct grove_container_record *record) {
+int grove_container_read(struct grove_session *session, grove_handle container, struct grove_container_record *record) {
     struct grove_message message = {.operation = GROVE_REQUEST_CONTAINER_READ,
                                     .body.container_read.container = container};
     return read_record(session, &message, record);

@@ -61,10 +61,12 @@ int grove_loan(struct grove_channel *channel, size_t length_bytes, uint64_t time
             status = loan_make(&channel->base, length_bytes, loan);
     }
     if (status == GROVE_TIMED_OUT)
-        status = error_set(GROVE_EXHAUSTED, "no %zu bytes became free in the arena to %s in time: it holds what was sent",
-                           length_bytes, channel->endpoint.text);
+        status =
+            error_set(GROVE_EXHAUSTED, "no %zu bytes became free in the arena to %s in time: it holds what was sent",
+                      length_bytes, channel->endpoint.text);
     else if (status == GROVE_TOO_LARGE)
-        error_set(status, "%zu bytes are more than the arena to %s has: connect with a larger arena_bytes, or use a region",
+        error_set(status,
+                  "%zu bytes are more than the arena to %s has: connect with a larger arena_bytes, or use a region",
                   length_bytes, channel->endpoint.text);
     else if (status < 0 && status != GROVE_INVALID)
         error_set(status, "no space can be lent on the channel to %s: %s", channel->endpoint.text,

@@ -100,8 +100,10 @@ static notice_now *immediate_handler(uint16_t operation) {
 static int queue_grow(struct packet_queue *queue) {
     unsigned capacity = queue->capacity == 0 ? 16 : queue->capacity * 2;
     if (capacity > SESSION_QUEUE_MAX)
-        return error_set(GROVE_EXHAUSTED, "%u notices of the kernel wait to be handled: let the run loop, or "
-                                          "grove_session_dispatch, run more often", queue->count);
+        return error_set(GROVE_EXHAUSTED,
+                         "%u notices of the kernel wait to be handled: let the run loop, or "
+                         "grove_session_dispatch, run more often",
+                         queue->count);
     struct packet *packets = malloc(capacity * sizeof *packets);
     if (packets == NULL)
         return error_set(GROVE_NO_MEMORY, "no memory is left to keep a notice of the kernel");

@@ -147,8 +147,10 @@ static int port_receive(struct grove_session *session, struct packet *packet) {
         return 0;
     packet_close_objects(packet);
     if (size >= (ssize_t)sizeof packet->message.version && packet->message.version != GROVE_PORT_VERSION)
-        return error_set(GROVE_VERSION, "the kernel speaks version %u of the port, this program version %u: build both "
-                                        "from the same tree", packet->message.version, GROVE_PORT_VERSION);
+        return error_set(GROVE_VERSION,
+                         "the kernel speaks version %u of the port, this program version %u: build both "
+                         "from the same tree",
+                         packet->message.version, GROVE_PORT_VERSION);
     return error_set(GROVE_CORRUPT, "the kernel sent a packet that this library does not understand");
 }
 

@@ -85,7 +85,8 @@ int grove_region_create(struct grove_session *session, uint64_t size_bytes, stru
 
 int grove_region_state(struct grove_session *session, uint64_t size_bytes, struct grove_region **region,
                        bool *is_fresh) {
-    struct grove_message message = {.operation = GROVE_REQUEST_STATE_REGION, .body.state_region.size_bytes = size_bytes};
+    struct grove_message message = {.operation = GROVE_REQUEST_STATE_REGION,
+                                    .body.state_region.size_bytes = size_bytes};
     struct grove_region *opened = NULL;
     int status = session_or_default(session, &session);
     if (status == 0)
@@ -95,7 +96,8 @@ int grove_region_state(struct grove_session *session, uint64_t size_bytes, struc
     if (opened->size_bytes < size_bytes) {
         uint64_t found_bytes = opened->size_bytes;
         grove_region_close(opened);
-        return error_set(GROVE_VERSION, "the state that an earlier instance left has %llu bytes, this program wants %llu",
+        return error_set(GROVE_VERSION,
+                         "the state that an earlier instance left has %llu bytes, this program wants %llu",
                          (unsigned long long)found_bytes, (unsigned long long)size_bytes);
     }
     *is_fresh = message.body.region.tag != 1;
@@ -116,7 +118,8 @@ int grove_region_accept(struct grove_session *session, const struct grove_messag
     const struct grove_region_reply *reply = &notice->body.region_granted.region;
     bool is_writable = (reply->rights & GROVE_RIGHT_WRITE) != 0;
     status = region_map(session, reply, descriptor, is_writable, region);
-    return status == 0 && is_writable ? session_post_handle(session, GROVE_REQUEST_REGION_ATTACHED, reply->region) : status;
+    return status == 0 && is_writable ? session_post_handle(session, GROVE_REQUEST_REGION_ATTACHED, reply->region)
+                                      : status;
 }
 
 int grove_region_grant(struct grove_region *region, struct grove_channel *channel) {

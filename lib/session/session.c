@@ -80,12 +80,16 @@ static int connect_failed(const char *path) {
     switch (errno) {
     case ENOENT:
     case ECONNREFUSED:
-        return error_set(GROVE_NOT_FOUND, "no kernel listens on %s: start one with `grove up`, or name its socket in "
-                                          "GROVE_SOCKET", path);
+        return error_set(GROVE_NOT_FOUND,
+                         "no kernel listens on %s: start one with `grove up`, or name its socket in "
+                         "GROVE_SOCKET",
+                         path);
     case EACCES:
     case EPERM:
-        return error_set(GROVE_DENIED, "the kernel's socket %s belongs to another user: only that user and root may "
-                                       "use it", path);
+        return error_set(GROVE_DENIED,
+                         "the kernel's socket %s belongs to another user: only that user and root may "
+                         "use it",
+                         path);
     default:
         return error_set(GROVE_IO, "connecting to %s failed: %s", path, strerror(errno));
     }
@@ -232,7 +236,8 @@ int session_full_name(const struct grove_session *session, const char *name, str
     struct grove_name result = {0};
     const char *project = session->identity.project.text;
     if (name == NULL || !is_name(name))
-        return error_set(GROVE_INVALID, "\"%.80s\" is no name: use letters, digits, _ and -, with dots between the parts",
+        return error_set(GROVE_INVALID,
+                         "\"%.80s\" is no name: use letters, digits, _ and -, with dots between the parts",
                          name != NULL ? name : "");
     bool is_full = strchr(name, '.') != NULL || project[0] == '\0';
     int length = snprintf(result.text, sizeof result.text, "%s%s%s", is_full ? "" : project, is_full ? "" : ".", name);

@@ -58,14 +58,14 @@ struct grove_session {
     session_host *host;
     void *host_context;
 
-    struct attachment *attachments;   /* all */
-    struct attachment *active;        /* those that have not said that they sleep, in the order of their turns */
-    struct attachment **active_tail;  /* where the next one is appended */
-    struct attachment *cursor;        /* next turn of the walk over the active ones; removing one moves it on */
+    struct attachment *attachments; /* all */
+    struct attachment *active; /* those that have not said that they sleep, in the order of their turns */
+    struct attachment **active_tail; /* where the next one is appended */
+    struct attachment *cursor; /* next turn of the walk over the active ones; removing one moves it on */
     unsigned attachment_count;
-    struct attachment *last_served;   /* the one that a spin looks at */
-    struct spin spin;                 /* for the run loop */
-    uint64_t expiry_ns;               /* when the first of the calls and replies that wait is due; GROVE_FOREVER none */
+    struct attachment *last_served; /* the one that a spin looks at */
+    struct spin spin; /* for the run loop */
+    uint64_t expiry_ns; /* when the first of the calls and replies that wait is due; GROVE_FOREVER none */
 
     /* The request being handled, which calls inherit from. */
     bool is_handling;
@@ -73,8 +73,8 @@ struct grove_session {
     uint64_t inherited_deadline_ns; /* 0: none */
 
     int epoll, again, alarm; /* -1 until needed */
-    bool is_embedded;        /* another event loop polls `epoll` */
-    unsigned watch_count;    /* descriptors of the program's own in `epoll` */
+    bool is_embedded; /* another event loop polls `epoll` */
+    unsigned watch_count; /* descriptors of the program's own in `epoll` */
     session_descriptor *on_descriptor;
 };
 

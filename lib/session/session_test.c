@@ -126,11 +126,11 @@ static void test_broken_channels_are_turned_away(void **state) {
         int seals;
         uint64_t total_bytes, lane_bytes;
     } broken[] = {
-        {4096, F_SEAL_SHRINK, 1 << 20, 4096},      /* smaller than its layout */
-        {1 << 20, 0, 1 << 20, 4096},               /* may shrink under us */
-        {1 << 20, F_SEAL_SHRINK, 1 << 20, 5000},   /* no power of two */
-        {1 << 20, F_SEAL_SHRINK, 16384, 1 << 19},  /* lanes beyond the end */
-        {1 << 20, F_SEAL_SHRINK, 0, 4096},         /* empty */
+        {4096, F_SEAL_SHRINK, 1 << 20, 4096}, /* smaller than its layout */
+        {1 << 20, 0, 1 << 20, 4096}, /* may shrink under us */
+        {1 << 20, F_SEAL_SHRINK, 1 << 20, 5000}, /* no power of two */
+        {1 << 20, F_SEAL_SHRINK, 16384, 1 << 19}, /* lanes beyond the end */
+        {1 << 20, F_SEAL_SHRINK, 0, 4096}, /* empty */
         {1 << 20, F_SEAL_SHRINK, UINT64_MAX, 4096},
     };
     struct fake_kernel *kernel = fake_kernel_start();
@@ -141,7 +141,8 @@ static void test_broken_channels_are_turned_away(void **state) {
     grove_service_dispatch(service, 0);
     unsigned before = open_descriptors();
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
-        struct grove_message message = {.version = GROVE_PORT_VERSION, .operation = GROVE_NOTICE_CHANNEL_NEW, .objects = 1};
+        struct grove_message message = {
+            .version = GROVE_PORT_VERSION, .operation = GROVE_NOTICE_CHANNEL_NEW, .objects = 1};
         message.body.channel_new.channel = (struct grove_channel_reply){.channel = 100 + i};
         message.body.channel_new.channel.layout = (struct grove_channel_layout){
             .lane_offset_bytes = {16384, 32768, 65536},
@@ -197,7 +198,6 @@ static void test_hang_up_ends_the_run_loop(void **state) {
 
 /* ---- an instance that dies ---- */
 
-
 static int on_dying(struct grove_request *request, void *context) {
     uint32_t *state = context;
     state[0]++;
@@ -208,7 +208,8 @@ static int on_dying(struct grove_request *request, void *context) {
         state[2]++;
         _exit(7); /* in the middle of the handler */
     }
-    return grove_request_wants_reply(request) && grove_request_method(request) != 2 ? grove_reply(request, "done", 4) : 0;
+    return grove_request_wants_reply(request) && grove_request_method(request) != 2 ? grove_reply(request, "done", 4)
+                                                                                    : 0;
 }
 
 static _Noreturn void serve_and_die(int port) {
@@ -339,16 +340,11 @@ static void test_every_status_has_a_name(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_broken_greetings_are_explained),
-        cmocka_unit_test(test_missing_kernel_is_explained),
-        cmocka_unit_test(test_unknown_packets_cost_nothing),
-        cmocka_unit_test(test_broken_channels_are_turned_away),
-        cmocka_unit_test(test_flood_of_notices_is_bounded),
-        cmocka_unit_test(test_hang_up_ends_the_run_loop),
-        cmocka_unit_test(test_calls_outlive_the_server),
-        cmocka_unit_test(test_timers_come_in_order),
-        cmocka_unit_test(test_periodic_timer_keeps_its_grid),
-        cmocka_unit_test(test_every_status_has_a_name),
+        cmocka_unit_test(test_broken_greetings_are_explained), cmocka_unit_test(test_missing_kernel_is_explained),
+        cmocka_unit_test(test_unknown_packets_cost_nothing),   cmocka_unit_test(test_broken_channels_are_turned_away),
+        cmocka_unit_test(test_flood_of_notices_is_bounded),    cmocka_unit_test(test_hang_up_ends_the_run_loop),
+        cmocka_unit_test(test_calls_outlive_the_server),       cmocka_unit_test(test_timers_come_in_order),
+        cmocka_unit_test(test_periodic_timer_keeps_its_grid),  cmocka_unit_test(test_every_status_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 #include "lib/session/spin.h"
 
 #include "grove/grove.h"
+#include "pause.h"
 
 #include <sched.h>
 #include <unistd.h>
@@ -47,14 +48,6 @@ bool spin_begin(struct spin *spin, uint32_t own_processor, uint32_t peer_process
     spin->skipped = 0;
     *turn = (struct spin_turn){.budget_ns = spin->budget_ns};
     return true;
-}
-
-static inline void pause_processor(void) {
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
 }
 
 bool spin_goes_on(struct spin_turn *turn) {

@@ -14,7 +14,7 @@
 
 struct spin {
     uint32_t budget_ns; /* what the next spin may cost */
-    uint32_t skipped;   /* waits since the last spin, while the budget is used up */
+    uint32_t skipped; /* waits since the last spin, while the budget is used up */
 };
 
 struct spin_turn {

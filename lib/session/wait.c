@@ -262,8 +262,8 @@ static int wait_for_events(struct grove_session *session, struct epoll_event *ev
     }
     if (!is_pwait2_missing) {
         struct timespec left;
-        int count = (int)syscall(SYS_epoll_pwait2, session->epoll, events, WAIT_EVENTS_MAX,
-                                 to_timespec(left_ns, &left), NULL, 0);
+        int count = (int)syscall(SYS_epoll_pwait2, session->epoll, events, WAIT_EVENTS_MAX, to_timespec(left_ns, &left),
+                                 NULL, 0);
         if (count >= 0 || (errno != ENOSYS && errno != EPERM))
             return count;
         is_pwait2_missing = true;

@@ -154,8 +154,8 @@ static grove_handle handle_of(const struct fake_kernel *kernel, const struct cha
 
 static struct channel *channel_of(struct fake_kernel *kernel, grove_handle handle) {
     uint32_t index = (uint32_t)handle - 1;
-    bool is_known = index < CHANNELS_MAX && kernel->channels[index].is_used &&
-                    kernel->channels[index].generation == handle >> 32;
+    bool is_known =
+        index < CHANNELS_MAX && kernel->channels[index].is_used && kernel->channels[index].generation == handle >> 32;
     return is_known ? &kernel->channels[index] : NULL;
 }
 
@@ -172,9 +172,8 @@ static void describe(const struct fake_kernel *kernel, const struct channel *cha
 /* Show a side that has attached to the other one. */
 static void show(struct fake_kernel *kernel, struct channel *channel, int side) {
     struct channel_side *own = &channel->sides[side], *other = &channel->sides[!side];
-    struct grove_message notice = {
-        .operation = GROVE_NOTICE_CHANNEL_PEER,
-        .body.channel_peer = {.channel = handle_of(kernel, channel), .epoch = own->epoch}};
+    struct grove_message notice = {.operation = GROVE_NOTICE_CHANNEL_PEER,
+                                   .body.channel_peer = {.channel = handle_of(kernel, channel), .epoch = own->epoch}};
     if (!own->is_attached || own->is_shown || other->memory < 0)
         return;
     own->is_shown = true;
@@ -208,8 +207,8 @@ static void tell_server(struct fake_kernel *kernel, struct channel *channel, boo
 
 static void make_segment(struct channel *channel, int side) {
     channel->sides[side].memory = make_memory(channel->layout.total_bytes);
-    channel->sides[side].mapping = mmap(NULL, channel->layout.total_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-                                        channel->sides[side].memory, 0);
+    channel->sides[side].mapping =
+        mmap(NULL, channel->layout.total_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, channel->sides[side].memory, 0);
     must(channel->sides[side].mapping != MAP_FAILED);
 }
 
@@ -263,7 +262,8 @@ static void connect_channel(struct fake_kernel *kernel, int client, const struct
     const struct grove_channel_connect *connect = &request->body.connect;
     struct grove_message body = {0};
     int server = 0;
-    while (server < kernel->container_count && strcmp(kernel->containers[server].endpoint.text, connect->endpoint.text) != 0)
+    while (server < kernel->container_count &&
+           strcmp(kernel->containers[server].endpoint.text, connect->endpoint.text) != 0)
         server++;
     if (server == kernel->container_count || kernel->containers[server].is_destroyed) {
         reply(&kernel->containers[client], request, GROVE_NOT_FOUND, &body, NULL, 0);
@@ -396,13 +396,13 @@ static int begin_instance(struct fake_kernel *kernel, int index) {
     container->generation++;
     container->page->generation = container->generation;
     struct grove_message notice = {.operation = GROVE_NOTICE_INIT};
-    notice.body.init = (struct grove_notice_init){
-        .reason = container->generation == 1 ? GROVE_START_FRESH : GROVE_START_RESTARTED,
-        .ring = 2,
-        .id = 1000 + (unsigned)index,
-        .name = container->name,
-        .project = {"test"},
-        .generation = container->generation};
+    notice.body.init =
+        (struct grove_notice_init){.reason = container->generation == 1 ? GROVE_START_FRESH : GROVE_START_RESTARTED,
+                                   .ring = 2,
+                                   .id = 1000 + (unsigned)index,
+                                   .name = container->name,
+                                   .project = {"test"},
+                                   .generation = container->generation};
     say_message(container, &notice, &container->page_memory, 1);
     for (int i = 0; i < CHANNELS_MAX; i++) {
         struct channel *channel = &kernel->channels[i];
@@ -427,7 +427,8 @@ static void read_port(struct fake_kernel *kernel, int index) {
     struct grove_message message;
     struct iovec part = {.iov_base = &message, .iov_len = sizeof message};
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))];
-    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct msghdr header = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     ssize_t size = recvmsg(kernel->containers[index].port, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return;
@@ -474,7 +475,7 @@ static int find(struct fake_kernel *kernel, const char *name) {
     for (int i = 0; i < kernel->container_count; i++)
         if (strcmp(kernel->containers[i].name.text, full.text) == 0)
             return i;
-    must(!"a container of that name");
+    must_hold(false, "a container of that name", __LINE__);
     return -1;
 }
 
@@ -606,4 +607,3 @@ void fake_kernel_trace(struct fake_kernel *kernel, const char *name, bool on) {
     __atomic_store_n(&kernel->containers[find(kernel, name)].page->tracing, on, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&kernel->lock);
 }
-

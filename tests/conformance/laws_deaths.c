@@ -65,8 +65,8 @@ void law_calls_survive_kills(struct stage *stage) {
     for (unsigned round = 0; round < KILLS; round++) {
         for (unsigned i = 0; i < 1 + round * 7 % 60; i++, number++) {
             struct numbered numbered = {.number = number, .value = number};
-            struct grove_call call = {.method = METHOD_ADD, .data = &numbered, .length_bytes = sizeof numbered,
-                                      .timeout_ns = STAGE_WAIT_NS};
+            struct grove_call call = {
+                .method = METHOD_ADD, .data = &numbered, .length_bytes = sizeof numbered, .timeout_ns = STAGE_WAIT_NS};
             CHECK(stage, grove_call_start(scene.channel, &call, on_sum, &sums) == 0);
         }
         CHECK(stage, actor_restart(stage, scene.server) == 0);
@@ -95,7 +95,8 @@ void law_reply_applied_once(struct stage *stage) {
         CHECK(stage, actor_restart(stage, round % 3 == 2 ? server : client) == 0);
     }
     CHECK(stage, ask(channel, METHOD_PROGRESS, NULL, 0, &progress, sizeof progress) == 0);
-    printf("# applied %llu, resumed %llu\n", (unsigned long long)progress.applied, (unsigned long long)progress.resumed);
+    printf("# applied %llu, resumed %llu\n", (unsigned long long)progress.applied,
+           (unsigned long long)progress.resumed);
     CHECK(stage, progress.sum == progress.applied * (progress.applied - 1) / 2);
     CHECK(stage, progress.resumed == KILLS - KILLS / 3);
     grove_channel_close(channel);

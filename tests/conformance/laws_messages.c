@@ -11,8 +11,11 @@ void law_calls_are_answered(struct stage *stage) {
     CHECK(stage, scene_open(stage, &scene) == 0);
     for (unsigned priority = GROVE_PRIORITY_INHERIT; priority <= GROVE_PRIORITY_LOW; priority++)
         for (uint64_t i = 0; i < 300; i++) {
-            struct grove_call call = {.method = METHOD_ECHO, .priority = (enum grove_priority)priority, .data = &i,
-                                      .length_bytes = sizeof i, .timeout_ns = STAGE_WAIT_NS};
+            struct grove_call call = {.method = METHOD_ECHO,
+                                      .priority = (enum grove_priority)priority,
+                                      .data = &i,
+                                      .length_bytes = sizeof i,
+                                      .timeout_ns = STAGE_WAIT_NS};
             struct grove_answer answer;
             CHECK(stage, grove_call(scene.channel, &call, &answer) == 0);
             bool is_same = answer.length_bytes == sizeof i && memcmp(answer.data, &i, sizeof i) == 0;
@@ -79,8 +82,8 @@ void law_deadlines_hold(struct stage *stage) {
     CHECK(stage, grove_call(scene.channel, &(struct grove_call){.timeout_ns = GROVE_FOREVER}, NULL) == GROVE_INVALID);
     CHECK(stage, quiesce(stage, scene.server) == 0);
     struct numbered numbered = {.number = 0, .value = 1000};
-    struct grove_call late = {.method = METHOD_ADD, .data = &numbered, .length_bytes = sizeof numbered,
-                              .timeout_ns = GROVE_MILLISECOND};
+    struct grove_call late = {
+        .method = METHOD_ADD, .data = &numbered, .length_bytes = sizeof numbered, .timeout_ns = GROVE_MILLISECOND};
     CHECK(stage, grove_call(scene.channel, &late, NULL) == GROVE_TIMED_OUT);
     CHECK(stage, tell(scene.channel, METHOD_COUNT, &numbered, sizeof numbered) == 0); /* no deadline: delivered */
     CHECK(stage, resume(stage, scene.server) == 0);
@@ -101,8 +104,11 @@ void law_back_pressure(struct stage *stage) {
     CHECK(stage, scene_open(stage, &scene) == 0);
     CHECK(stage, ask(scene.channel, METHOD_ECHO, NULL, 0, NULL, 0) == 0);
     CHECK(stage, quiesce(stage, scene.server) == 0);
-    struct grove_call message = {.method = METHOD_SWALLOW, .priority = GROVE_PRIORITY_LOW, .data = block,
-                                 .length_bytes = sizeof block, .timeout_ns = GROVE_MILLISECOND};
+    struct grove_call message = {.method = METHOD_SWALLOW,
+                                 .priority = GROVE_PRIORITY_LOW,
+                                 .data = block,
+                                 .length_bytes = sizeof block,
+                                 .timeout_ns = GROVE_MILLISECOND};
     while ((status = grove_send(scene.channel, &message)) == 0)
         accepted++;
     CHECK(stage, status == GROVE_EXHAUSTED);
@@ -182,7 +188,8 @@ void law_many_clients(struct stage *stage) {
     struct grove_channel *channels[CHANNELS];
     CHECK(stage, scene_open(stage, &scene) == 0);
     for (uint64_t i = 0; i < CHANNELS; i++) {
-        struct grove_connect_options options = {.session = stage->session, .tag = i + 1, .arena_bytes = GROVE_ARENA_NONE};
+        struct grove_connect_options options = {
+            .session = stage->session, .tag = i + 1, .arena_bytes = GROVE_ARENA_NONE};
         CHECK(stage, grove_connect_with("conformance.server", &options, &channels[i]) == 0);
     }
     for (uint64_t round = 0; round < 4; round++)

@@ -18,7 +18,7 @@ struct server_state {
     uint32_t magic;
     struct counts counts;
     uint64_t sum, sum_next; /* METHOD_ADD: numbers below sum_next are in the sum */
-    uint64_t added;         /* the number being added + 1, with the sum after it: applied as one by sum_after */
+    uint64_t added; /* the number being added + 1, with the sum after it: applied as one by sum_after */
     uint64_t sum_after;
 };
 
@@ -75,7 +75,8 @@ static int on_add(struct grove_request *request, void *context) {
     if (state->added == state->sum_next && state->added != 0)
         state->sum = state->sum_after;
     if (numbered.number >= state->sum_next) {
-        __atomic_store_n(&state->added, numbered.number + 1, __ATOMIC_SEQ_CST); /* first: sum_after is not to be used now */
+        __atomic_store_n(&state->added, numbered.number + 1,
+                         __ATOMIC_SEQ_CST); /* first: sum_after is not to be used now */
         __atomic_store_n(&state->sum_after, state->sum + numbered.value, __ATOMIC_SEQ_CST);
         __atomic_store_n(&state->sum_next, numbered.number + 1, __ATOMIC_SEQ_CST);
         state->sum = state->sum_after;
@@ -194,14 +195,22 @@ static const struct {
     uint32_t method;
     grove_handler *handler;
 } server_methods[] = {
-    {METHOD_ECHO, on_echo},       {METHOD_FAIL, on_fail},
-    {METHOD_COUNT, on_count},     {METHOD_COUNTS, on_counts},
-    {METHOD_LEND, on_lend},       {METHOD_PART, on_part},
-    {METHOD_NEVER, on_never},     {METHOD_ORDER, on_order},
-    {METHOD_ORDERED, on_ordered}, {METHOD_WHO, on_who},
-    {METHOD_ADD, on_add},         {METHOD_GENERATION, on_generation},
-    {METHOD_WRITE, on_write},     {METHOD_SHARE, on_share},
-    {METHOD_SWALLOW, on_swallow}, {METHOD_SWALLOWED, on_swallowed},
+    {METHOD_ECHO, on_echo},
+    {METHOD_FAIL, on_fail},
+    {METHOD_COUNT, on_count},
+    {METHOD_COUNTS, on_counts},
+    {METHOD_LEND, on_lend},
+    {METHOD_PART, on_part},
+    {METHOD_NEVER, on_never},
+    {METHOD_ORDER, on_order},
+    {METHOD_ORDERED, on_ordered},
+    {METHOD_WHO, on_who},
+    {METHOD_ADD, on_add},
+    {METHOD_GENERATION, on_generation},
+    {METHOD_WRITE, on_write},
+    {METHOD_SHARE, on_share},
+    {METHOD_SWALLOW, on_swallow},
+    {METHOD_SWALLOWED, on_swallowed},
     {METHOD_CAPABILITIES, on_capabilities},
 };
 
@@ -242,8 +251,8 @@ static void on_turn(struct grove_service *service, void *context) {
         struct grove_answer answer;
         if (progress->sent <= numbered.number)
             progress->sent = numbered.number + 1;
-        struct grove_call call = {.method = METHOD_ADD, .data = &numbered, .length_bytes = sizeof numbered,
-                                  .timeout_ns = 5 * GROVE_SECOND};
+        struct grove_call call = {
+            .method = METHOD_ADD, .data = &numbered, .length_bytes = sizeof numbered, .timeout_ns = 5 * GROVE_SECOND};
         if (grove_call(channel, &call, &answer) < 0)
             return;
         apply(numbered.number, &answer);

@@ -9,18 +9,18 @@
 enum service_method {
     METHOD_ECHO = 1,
     METHOD_FAIL = 2,
-    METHOD_COUNT = 3,    /* one way; struct numbered, value: how long it takes */
-    METHOD_COUNTS = 4,   /* -> struct counts */
-    METHOD_LEND = 5,     /* slice -> loan of the same size, each byte one more */
-    METHOD_PART = 6,     /* slice -> bytes 100 to 149 of it */
-    METHOD_NEVER = 7,    /* never answered */
-    METHOD_ORDER = 8,    /* one way; the lane is noted */
-    METHOD_ORDERED = 9,  /* -> text of "HML" */
-    METHOD_WHO = 10,     /* -> struct who */
-    METHOD_ADD = 11,     /* struct numbered: adds once for each number -> the sum */
+    METHOD_COUNT = 3, /* one way; struct numbered, value: how long it takes */
+    METHOD_COUNTS = 4, /* -> struct counts */
+    METHOD_LEND = 5, /* slice -> loan of the same size, each byte one more */
+    METHOD_PART = 6, /* slice -> bytes 100 to 149 of it */
+    METHOD_NEVER = 7, /* never answered */
+    METHOD_ORDER = 8, /* one way; the lane is noted */
+    METHOD_ORDERED = 9, /* -> text of "HML" */
+    METHOD_WHO = 10, /* -> struct who */
+    METHOD_ADD = 11, /* struct numbered: adds once for each number -> the sum */
     METHOD_GENERATION = 12, /* -> uint32_t */
-    METHOD_WRITE = 13,   /* uint32_t: write it to the own region */
-    METHOD_SHARE = 14,   /* grants the own region to the caller's container (by calling back its endpoint) */
+    METHOD_WRITE = 13, /* uint32_t: write it to the own region */
+    METHOD_SHARE = 14, /* grants the own region to the caller's container (by calling back its endpoint) */
     METHOD_CAPABILITIES = 15, /* -> uint32_t: entries of kind FS_READ in the own table */
     METHOD_SWALLOW = 16, /* one way of any size; counted */
     METHOD_SWALLOWED = 17, /* -> uint32_t */
@@ -34,10 +34,10 @@ struct numbered {
 
 /* What the state region of the server keeps about METHOD_COUNT. */
 struct counts {
-    uint64_t next;     /* number expected next */
-    uint64_t marked;   /* seen again, and marked as redelivered */
+    uint64_t next; /* number expected next */
+    uint64_t marked; /* seen again, and marked as redelivered */
     uint64_t unmarked; /* seen again without the mark: a fault */
-    uint64_t lost;     /* numbers that were skipped: a fault */
+    uint64_t lost; /* numbers that were skipped: a fault */
 };
 
 struct who {
@@ -47,9 +47,9 @@ struct who {
 };
 
 struct progress {
-    uint64_t sent;    /* numbers used */
+    uint64_t sent; /* numbers used */
     uint64_t applied; /* answers applied, over all instances */
-    uint64_t sum;     /* of the last answer */
+    uint64_t sum; /* of the last answer */
     uint64_t resumed; /* instances that found their channel again */
 };
 

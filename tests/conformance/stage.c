@@ -103,9 +103,9 @@ int actor_create(struct stage *stage, const char *name, const char *role, struct
 int actor_start(struct stage *stage, struct actor *actor) {
     struct grove_container_reply reply;
     const int streams[3] = {-1, -1, STDERR_FILENO}; /* what a service has to complain about is seen */
-    int status = grove_container_start(stage->session, actor->container,
-                                       actor->generation == 0 ? GROVE_START_FRESH : GROVE_START_RESTARTED, streams,
-                                       &reply);
+    int status =
+        grove_container_start(stage->session, actor->container,
+                              actor->generation == 0 ? GROVE_START_FRESH : GROVE_START_RESTARTED, streams, &reply);
     if (status < 0)
         return status;
     if (reply.generation > actor->generation) {

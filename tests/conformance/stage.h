@@ -12,7 +12,7 @@
 
 struct actor {
     grove_handle container, endpoint; /* container 0: not in use */
-    uint32_t state;                   /* enum grove_container_state, as last told */
+    uint32_t state; /* enum grove_container_state, as last told */
     uint32_t generation;
 };
 
@@ -23,7 +23,7 @@ struct stage {
     unsigned wanted; /* ENDPOINT_WANTED notices seen */
     struct actor *wanted_actor;
     bool starts_wanted; /* start the actor whose endpoint is wanted */
-    const char *law;    /* being tried */
+    const char *law; /* being tried */
     unsigned number, failed;
     bool has_failed; /* the law being tried */
 };
@@ -43,7 +43,8 @@ int actor_connect(struct stage *stage, const char *endpoint, uint64_t tag, struc
 int actor_await(struct stage *stage, struct actor *actor, uint32_t state);
 
 /* Call with a payload; the answer is copied, and must have exactly this size. */
-int ask(struct grove_channel *channel, uint32_t method, const void *data, size_t bytes, void *answer, size_t answer_bytes);
+int ask(struct grove_channel *channel, uint32_t method, const void *data, size_t bytes, void *answer,
+        size_t answer_bytes);
 int tell(struct grove_channel *channel, uint32_t method, const void *data, size_t bytes);
 
 /* Inside a law: note a failure with its place and go on to the law's end. */
