@@ -15,9 +15,11 @@ static unsigned count_given(const struct invocation *invocation, const char *opt
 
 /* The variables in front of those given earlier: the last --set of a name counts. */
 static int read_variables(const struct invocation *invocation, struct manifest_options *options) {
+    static struct manifest_variable *variables; /* of the one command line there is */
     unsigned count = count_given(invocation, "set"), cursor = 0, index = count;
-    struct manifest_variable *variables = calloc(count + 1, sizeof(*variables));
     const char *text;
+    if (!variables)
+        variables = calloc(count + 1, sizeof(*variables));
     if (!variables)
         return command_fail(invocation, "memory is exhausted");
     while ((text = command_next(invocation, "set", &cursor))) {

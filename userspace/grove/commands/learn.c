@@ -143,10 +143,11 @@ static int learn_with_kernel(const struct request *request, struct needs *needs,
 }
 
 static int run(struct invocation *invocation) {
-    struct request request = {.invocation = invocation, .folder = getcwd(NULL, 0), .flags = GROVE_SPEC_LEARN};
+    static struct request request; /* its strings live as long as the process */
     struct needs *needs = needs_create();
     char *name = NULL, *file = NULL;
     uint64_t timeout_ns;
+    request = (struct request){.invocation = invocation, .folder = getcwd(NULL, 0), .flags = GROVE_SPEC_LEARN};
     if (!request.folder)
         request.folder = "/";
     int status = needs ? command_duration(invocation, "timeout", 0, &timeout_ns)

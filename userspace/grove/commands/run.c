@@ -52,11 +52,12 @@ static int run_with_kernel(struct invocation *invocation, const struct request *
 }
 
 static int run(struct invocation *invocation) {
-    struct request request = {.invocation = invocation, .folder = getcwd(NULL, 0)};
+    static struct request request; /* its strings live as long as the process */
     uint64_t timeout_ns;
     bool has_manifest = command_has(invocation, "manifest");
     if (command_duration(invocation, "timeout", 0, &timeout_ns) != 0)
         return LAUNCH_FAILED;
+    request = (struct request){.invocation = invocation, .folder = getcwd(NULL, 0)};
     if (!request.folder)
         request.folder = "/";
     if (!has_manifest && !invocation->argument_count) {

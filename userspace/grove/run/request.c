@@ -30,7 +30,7 @@ static int fail_program(const struct invocation *invocation, const char *path) {
     return is_there ? LAUNCH_CANNOT_EXECUTE : LAUNCH_NOT_FOUND;
 }
 
-static const char *join(const char *folder, const char *name) {
+static char *join(const char *folder, const char *name) {
     char *path = NULL;
     return asprintf(&path, "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/", name) < 0 ? NULL : path;
 }
@@ -39,11 +39,13 @@ static const char *join(const char *folder, const char *name) {
 static const char *search_path(const char *name) {
     const char *folders = getenv("PATH");
     char *copy = strdup(folders && *folders ? folders : "/usr/local/bin:/usr/bin:/bin"), *rest = copy, *folder;
-    const char *found = NULL;
+    char *found = NULL;
     while (copy && !found && (folder = strsep(&rest, ":"))) {
-        const char *path = folder[0] == '/' ? join(folder, name) : NULL;
+        char *path = folder[0] == '/' ? join(folder, name) : NULL;
         if (path && is_file(path) && access(path, X_OK) == 0)
             found = path;
+        else
+            free(path);
     }
     free(copy);
     return found;
