@@ -107,7 +107,7 @@ static int newest_first(const void *left, const void *right) {
 }
 
 unsigned alarms_list(const struct alarms *alarms, struct alarm_record *records, unsigned capacity) {
-    struct alarm_record all[ALARMS_ACTIVE_MAX];
+    struct alarm_record all[ALARMS_ACTIVE_MAX] = {{0}};
     unsigned count = 0;
     for (unsigned i = 0; i < ALARMS_ACTIVE_MAX; i++)
         if (alarms->active[i].number != 0)

@@ -121,7 +121,7 @@ static int read_point(const struct line *line, enum quantity quantity, struct re
         {"inverted", OPTION_FLAG, false, 0, 0, offsetof(struct point_options, is_inverted)},
     };
     struct register_point point = {.is_mapped = true};
-    double address;
+    double address = 0;
     int status = read_table(line, 3, &point.table, problem);
     if (status == 0)
         status = line_number(line, 4, 0, 65535, &address, problem);
@@ -318,23 +318,41 @@ int config_load(const char *path, struct grid_config *config, struct problem *pr
     return status < 0 ? status : config_finish(path, config, problem);
 }
 
-int config_move_device(struct grid_config *config, const char *argument, struct problem *problem) {
-    char name[64], host[64];
-    unsigned port;
+bool config_read_address(const char *text, char host[LINES_WORD_BYTES_MAX + 1], uint64_t *port) {
+    char copy[LINES_WORD_BYTES_MAX + 1];
     struct in_addr address;
-    if (sscanf(argument, "%63[^=]=%63[^:]:%u", name, host, &port) != 3 || port == 0 || port > 65535 ||
-        inet_pton(AF_INET, host, &address) != 1) {
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL || (size_t)(colon - text) >= sizeof copy)
+        return false;
+    snprintf(copy, sizeof copy, "%.*s", (int)(colon - text), text);
+    char *end;
+    unsigned long number = strtoul(colon + 1, &end, 10);
+    if (end == colon + 1 || *end != 0 || number == 0 || number > 65535 || inet_pton(AF_INET, copy, &address) != 1)
+        return false;
+    memcpy(host, copy, sizeof copy);
+    *port = number;
+    return true;
+}
+
+int config_move_device(struct grid_config *config, const char *argument, struct problem *problem) {
+    const char *equals = strchr(argument, '=');
+    char host[LINES_WORD_BYTES_MAX + 1];
+    uint64_t port = 0;
+    if (equals == NULL || !config_read_address(equals + 1, host, &port)) {
         snprintf(problem->sentence, sizeof problem->sentence,
                  "'%s': write NAME=IPV4:PORT, as in substation=127.0.0.1:1502", argument);
         return GROVE_INVALID;
     }
+    size_t name_bytes = (size_t)(equals - argument);
     for (unsigned i = 0; i < config->device_count; i++) {
-        if (strcmp(config->device[i].name, name) != 0)
+        struct config_device *device = &config->device[i];
+        if (strlen(device->name) != name_bytes || strncmp(device->name, argument, name_bytes) != 0)
             continue;
-        memcpy(config->device[i].host, host, sizeof host);
-        config->device[i].port = port;
+        memcpy(device->host, host, sizeof host);
+        device->port = port;
         return 0;
     }
-    snprintf(problem->sentence, sizeof problem->sentence, "the configuration has no device %s", name);
+    snprintf(problem->sentence, sizeof problem->sentence, "the configuration has no device %.*s", (int)name_bytes,
+             argument);
     return GROVE_NOT_FOUND;
 }

@@ -62,6 +62,8 @@ struct grid_config {
 int config_load(const char *path, struct grid_config *config, struct problem *problem);
 int config_parse(const char *source, const char *text, size_t length_bytes, struct grid_config *config,
                  struct problem *problem);
+/* "127.0.0.1:1502" from a command line. False: that is no IPv4 address and port; nothing is changed. */
+bool config_read_address(const char *text, char host[LINES_WORD_BYTES_MAX + 1], uint64_t *port);
 /* "NAME=HOST:PORT" from a command line moves a device elsewhere. GROVE_INVALID, GROVE_NOT_FOUND. */
 int config_move_device(struct grid_config *config, const char *argument, struct problem *problem);
 /* Index of the feeder with this number, or -1. */

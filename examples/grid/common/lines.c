@@ -18,6 +18,7 @@ int line_fail(const struct line *line, struct problem *problem, const char *sent
         return GROVE_INVALID;
     va_list arguments;
     va_start(arguments, sentence);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is right above */
     vsnprintf(problem->sentence + length, sizeof problem->sentence - (size_t)length, sentence, arguments);
     va_end(arguments);
     return GROVE_INVALID;

@@ -37,8 +37,8 @@ static void what_is_no_text_is_refused(void **state) {
     assert_int_equal(lines_parse("file", wide, sizeof wide, collect, all, &problem), GROVE_INVALID);
     assert_non_null(strstr(problem.sentence, "longer than 63"));
     char many[2 * (LINES_WORDS_MAX + 1)];
-    for (unsigned i = 0; i < sizeof many; i += 2)
-        memcpy(many + i, "x ", 2);
+    for (unsigned i = 0; i < sizeof many; i++)
+        many[i] = i % 2 == 0 ? 'x' : ' ';
     assert_int_equal(lines_parse("file", many, sizeof many, collect, all, &problem), GROVE_INVALID);
 }
 

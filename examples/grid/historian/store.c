@@ -33,7 +33,7 @@ int store_fail(struct problem *problem, const char *what, const char *name) {
 }
 
 void store_segment_name(uint64_t number, char name[STORE_NAME_BYTES]) {
-    snprintf(name, STORE_NAME_BYTES, "readings-%08" PRIu64 ".segment", number);
+    snprintf(name, STORE_NAME_BYTES, STORE_NAME_PREFIX "%08" PRIu64 ".segment", number);
 }
 
 int store_segment_note(struct store *store, uint64_t number, uint64_t created_wall_ns) {

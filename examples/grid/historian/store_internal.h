@@ -4,6 +4,7 @@
 
 #include "examples/grid/historian/store.h"
 
+#define STORE_NAME_PREFIX "readings-"
 #define STORE_NAME_BYTES 40u
 
 struct store_segment {

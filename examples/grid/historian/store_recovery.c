@@ -11,7 +11,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,16 +25,20 @@ static int by_number(const void *left, const void *right) {
 
 /* Numbers of all segments in the folder, in order. Other files are not ours and are left alone. */
 static int segments_list(struct store *store, struct problem *problem) {
-    int copy = dup(store->folder);
+    int copy = fcntl(store->folder, F_DUPFD_CLOEXEC, 0);
     DIR *folder = copy < 0 ? NULL : fdopendir(copy);
-    if (folder == NULL)
-        return store_fail(problem, "list", "the folder");
+    if (folder == NULL) {
+        int status = store_fail(problem, "list", "the folder");
+        if (copy >= 0)
+            close(copy);
+        return status;
+    }
     int status = 0;
     for (struct dirent *entry; status == 0 && (entry = readdir(folder)) != NULL;) {
-        uint64_t number;
         char name[STORE_NAME_BYTES];
-        if (sscanf(entry->d_name, "readings-%" SCNu64 ".segment", &number) != 1)
+        if (strncmp(entry->d_name, STORE_NAME_PREFIX, strlen(STORE_NAME_PREFIX)) != 0)
             continue;
+        uint64_t number = strtoull(entry->d_name + strlen(STORE_NAME_PREFIX), NULL, 10);
         store_segment_name(number, name);
         if (strcmp(name, entry->d_name) == 0)
             status = store_segment_note(store, number, 0);
@@ -134,7 +137,7 @@ static void bytes_count(struct store *store) {
 }
 
 int store_recover(struct store *store, struct problem *problem) {
-    struct segment_header header;
+    struct segment_header header = {.number = 0};
     struct stat stat;
     char name[STORE_NAME_BYTES];
     int status = segments_list(store, problem);

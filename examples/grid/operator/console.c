@@ -86,11 +86,11 @@ static int command_quit(struct console *console, int count, char **words) {
 }
 
 /* Everything else is for grove. It has the terminal meanwhile; an interrupt is for it and not for the view. */
-static void run_grove(struct console *console, char **words) {
+static void run_grove(struct console *console, int count, char **words) {
     char *arguments[WORDS_MAX + 2] = {NULL};
     char grove[] = "grove";
     arguments[0] = grove;
-    for (int i = 0; words[i] != NULL && i < WORDS_MAX; i++)
+    for (int i = 0; i < count; i++)
         arguments[i + 1] = words[i];
     bool has_name = strcmp(words[0], "grove") == 0;
     fflush(stdout);
@@ -119,7 +119,7 @@ static void run_words(struct console *console, int count, char **words) {
             (void)commands[i].run(console, count, words); /* it has said what was wrong */
             return;
         }
-    run_grove(console, words);
+    run_grove(console, count, words);
 }
 
 static void on_line(char *line) {

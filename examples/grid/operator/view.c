@@ -22,6 +22,7 @@ static void add(struct view *view, const char *sequence, const char *format, ...
     if (view->count == VIEW_LINES_MAX)
         return;
     va_start(arguments, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is right above */
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     if (view->columns < sizeof text)

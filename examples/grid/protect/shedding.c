@@ -14,7 +14,7 @@ static int by_value(const void *left, const void *right) {
 
 /* The median of the fresh measurements; 0 if there is none. */
 static double frequency_of_grid(const struct shedding *shedding, const struct grid_config *config, uint64_t time_ns) {
-    double fresh[GRID_FEEDERS_MAX];
+    double fresh[GRID_FEEDERS_MAX] = {0};
     unsigned count = 0;
     for (unsigned i = 0; i < config->feeder_count; i++)
         if (shedding->measured[i].time_ns > 0 && shedding->measured[i].time_ns + FRESH_NS >= time_ns)

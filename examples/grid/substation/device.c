@@ -10,6 +10,7 @@
 #include "grove/abi/status.h"
 
 #include <errno.h>
+#include <math.h>
 #include <modbus.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 
 #define CONNECTIONS_MAX 16u
 #define FRAME_BYTES_MAX 260u
-#define REGISTERS_PER_FEEDER 16u
+#define REGISTERS_PER_FEEDER ((size_t)16)
 #define INPUTS_USED 5u
 #define LISTENER CONNECTIONS_MAX /* epoll: this number stands for the listening socket */
 
@@ -101,7 +102,7 @@ int device_descriptor(const struct device *device) {
 }
 
 static uint16_t word_of(double value) {
-    return value <= 0 ? 0 : value >= 65535 ? 65535 : (uint16_t)(value + 0.5);
+    return value <= 0 ? 0 : value >= 65535 ? 65535 : (uint16_t)lround(value);
 }
 
 /* The model as it is now, into the register tables. */

@@ -6,6 +6,7 @@
  * As a service of Grove its grid lives in the state region: a kill leaves breakers, frequency and the place in the
  * profile as they are. --alone runs it as a plain program, to try other Modbus tools on; it then forgets when it ends.
  */
+#include "examples/grid/common/config.h"
 #include "examples/grid/substation/device.h"
 #include "grove/grove.h"
 
@@ -17,8 +18,8 @@
 
 struct substation {
     const char *profile_path;
-    char host[64];
-    unsigned port;
+    char host[LINES_WORD_BYTES_MAX + 1];
+    uint64_t port;
     bool is_alone;
     struct profile profile;
     struct device *device;
@@ -39,12 +40,12 @@ static bool read_arguments(int count, char **words, struct substation *substatio
         else if (strcmp(words[i], "--profile") == 0 && has_value)
             substation->profile_path = words[++i];
         else if (strcmp(words[i], "--listen") == 0 && has_value &&
-                 sscanf(words[++i], "%63[^:]:%u", substation->host, &substation->port) == 2)
+                 config_read_address(words[++i], substation->host, &substation->port))
             continue;
         else
             return false;
     }
-    return substation->profile_path != NULL && substation->port > 0 && substation->port < 65536;
+    return substation->profile_path != NULL;
 }
 
 static int refuse(int status, const struct problem *problem) {
@@ -67,11 +68,12 @@ static int run_alone(struct substation *substation) {
     static struct grid_state state;
     struct problem problem = {""};
     model_start(&state, grove_now_ns());
-    int status =
-        device_create(substation->host, substation->port, &substation->profile, &state, &substation->device, &problem);
+    int status = device_create(substation->host, (unsigned)substation->port, &substation->profile, &state,
+                               &substation->device, &problem);
     if (status < 0)
         return refuse(status, &problem);
-    printf("substation: %u feeders on %s:%u\n", substation->profile.feeder_count, substation->host, substation->port);
+    printf("substation: %u feeders on %s:%u\n", substation->profile.feeder_count, substation->host,
+           (unsigned)substation->port);
     fflush(stdout);
     for (;;) {
         struct pollfd wait = {.fd = device_descriptor(substation->device), .events = POLLIN};
@@ -91,8 +93,8 @@ static int run_as_service(struct substation *substation) {
         return grove_report("substation");
     struct grid_state *state = grove_region_data(region, NULL);
     model_start(state, grove_now_ns());
-    int status =
-        device_create(substation->host, substation->port, &substation->profile, state, &substation->device, &problem);
+    int status = device_create(substation->host, (unsigned)substation->port, &substation->profile, state,
+                               &substation->device, &problem);
     if (status < 0)
         return refuse(status, &problem);
     uint32_t timer;
