@@ -283,7 +283,7 @@ static int set_up(struct linux_machine *machine) {
             return result;
     }
     shared_landlock(machine->landlock_version);
-    if ((container_left_out() >> GROVE_LAYER_LINUX_CAPABILITIES & 1) == 0)
+    if ((container_left_out() >> GROVE_LAYER_LINUX_CAPABILITIES & 1) == 0 && !machine->options.open_with_privileges)
         self_give_up_gaining();
     return shared_namespaces(machine);
 }
