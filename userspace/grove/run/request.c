@@ -61,11 +61,16 @@ int request_find_program(const struct invocation *invocation, const char *folder
         return LAUNCH_NOT_FOUND;
     }
     char resolved[PATH_MAX];
-    const char *path = name[0] == '/' ? name : join(folder, name);
-    if (!path || !is_file(path) || access(path, X_OK) < 0)
+    char *path = name[0] == '/' ? strdup(name) : join(folder, name);
+    if (!path || !is_file(path) || access(path, X_OK) < 0) {
+        free(path);
         return fail_program(invocation, name);
+    }
     /* Without "..", which the container's view may not have. */
-    *program = strstr(path, "/..") && realpath(path, resolved) ? strdup(resolved) : path;
+    bool climbs = strstr(path, "/..") && realpath(path, resolved);
+    *program = climbs ? strdup(resolved) : path;
+    if (climbs)
+        free(path);
     return 0;
 }
 
