@@ -88,8 +88,7 @@ static int parse_numeric_host(char *host, int family, struct grove_address *addr
     if (status < 0)
         return status;
     if (inet_pton(family, host, bytes) != 1)
-        return fail(problem,
-                    "\"%s\" is no %s address; write one like %s, a network like %s, or * for any host", host,
+        return fail(problem, "\"%s\" is no %s address; write one like %s, a network like %s, or * for any host", host,
                     family == AF_INET ? "IPv4" : "IPv6", family == AF_INET ? "127.0.0.1" : "[::1]",
                     family == AF_INET ? "10.0.0.0/8" : "[fd00::/8]");
     if (!fits_prefix(bytes, address_bits, prefix_bits))

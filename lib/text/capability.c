@@ -158,7 +158,8 @@ static int parse_quantity(const struct kind *kind, const char *text, uint64_t *q
 static int parse_argument(const struct kind *kind, const char *text, struct grove_argument *argument,
                           struct problem problem) {
     if (!*text)
-        return fail(problem, "the argument after %s: is missing; leave the : out too if all of it is meant", kind->name);
+        return fail(problem, "the argument after %s: is missing; leave the : out too if all of it is meant",
+                    kind->name);
     argument->kind = (uint16_t)kind->argument;
     switch (kind->argument) {
     case GROVE_ARGUMENT_PATH:

@@ -28,11 +28,30 @@ static void assert_format(const struct grove_capability *capability, const char 
 /* The way in and out again, for texts in their one written form. */
 static void canonical_texts_round_trip(void **state) {
     static const char *const texts[] = {
-        "FS_READ", "FS_READ:/", "FS_WRITE:/srv/data", "FS_EXEC:/opt/a b/c", "NET_BIND:*:80", "NET_BIND:0.0.0.0:*",
-        "NET_CONNECT:10.0.0.0/8:443/tcp", "NET_CONNECT:0.0.0.0/0:53/udp", "NET_CONNECT:[::1]:8000-8010",
-        "NET_CONNECT:[fd00::/8]:*", "NET_BIND:127.0.0.1:0", "IPC_SEND:grid.historian", "IPC_RECV:grid.>", "PROC_SPAWN:*",
-        "BUS_PUB:a.*.c.>", "SHM_CREATE:16M", "SHM_CREATE:0", "SHM_CREATE:1025", "SCHED_RT:20%", "SCHED_RT:12.5%",
-        "SCHED_RT:0.0001%", "DEVICE:net/eth0", "ML_CONTEXT:logs", "AUDIT_READ",
+        "FS_READ",
+        "FS_READ:/",
+        "FS_WRITE:/srv/data",
+        "FS_EXEC:/opt/a b/c",
+        "NET_BIND:*:80",
+        "NET_BIND:0.0.0.0:*",
+        "NET_CONNECT:10.0.0.0/8:443/tcp",
+        "NET_CONNECT:0.0.0.0/0:53/udp",
+        "NET_CONNECT:[::1]:8000-8010",
+        "NET_CONNECT:[fd00::/8]:*",
+        "NET_BIND:127.0.0.1:0",
+        "IPC_SEND:grid.historian",
+        "IPC_RECV:grid.>",
+        "PROC_SPAWN:*",
+        "BUS_PUB:a.*.c.>",
+        "SHM_CREATE:16M",
+        "SHM_CREATE:0",
+        "SHM_CREATE:1025",
+        "SCHED_RT:20%",
+        "SCHED_RT:12.5%",
+        "SCHED_RT:0.0001%",
+        "DEVICE:net/eth0",
+        "ML_CONTEXT:logs",
+        "AUDIT_READ",
     };
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {

@@ -85,13 +85,12 @@ static void print_error(const struct invocation *invocation, const char *sentenc
         }
     }
     progress_end(invocation);
-    fprintf(stderr, "%s%s:%s %s\n", invocation->colour_error ? "\033[31m" : "",
-            origin(invocation, name, sizeof(name)), invocation->colour_error ? "\033[0m" : "", sentence);
+    fprintf(stderr, "%s%s:%s %s\n", invocation->colour_error ? "\033[31m" : "", origin(invocation, name, sizeof(name)),
+            invocation->colour_error ? "\033[0m" : "", sentence);
 }
 
-__attribute__((format(printf, 2, 0))) static void print_formatted(const struct invocation *invocation,
-                                                                   const char *sentence, va_list arguments,
-                                                                   const char *cause) {
+__attribute__((format(printf, 2, 0))) static void
+print_formatted(const struct invocation *invocation, const char *sentence, va_list arguments, const char *cause) {
     char *text = NULL, *whole = NULL;
     if (vasprintf(&text, sentence, arguments) < 0)
         text = NULL;

@@ -42,10 +42,10 @@
 #define COMMAND_MISUSED 2
 
 struct command_option {
-    const char *name;  /* long form, without dashes; NULL ends the table */
-    char letter;       /* short form; 0 for none */
+    const char *name; /* long form, without dashes; NULL ends the table */
+    char letter; /* short form; 0 for none */
     const char *value; /* NULL for a switch, else what it takes, as help shows it: "SECONDS" */
-    const char *help;  /* one sentence without capital and full stop; may be given several times: say so here */
+    const char *help; /* one sentence without capital and full stop; may be given several times: say so here */
 };
 
 /* What shell completion offers for the operands. */
@@ -61,10 +61,10 @@ struct invocation;
 
 struct command {
     const char *name;
-    const char *summary;     /* one line for the list of commands: lower case, no full stop */
-    const char *usage;       /* operands as help shows them: "[NAME...]" */
+    const char *summary; /* one line for the list of commands: lower case, no full stop */
+    const char *usage; /* operands as help shows them: "[NAME...]" */
     const char *description; /* paragraphs of plain text, separated by an empty line, for --help and the man page */
-    const char *examples;    /* lines "command    what it does" or NULL; same places */
+    const char *examples; /* lines "command    what it does" or NULL; same places */
     enum command_operands operands;
     unsigned minimum, maximum; /* number of operands; a maximum of 0 with operands != NONE is no limit */
     bool stops_at_operand;
@@ -75,7 +75,7 @@ struct command {
 /* One call of a command. The strings live as long as the process. */
 struct invocation {
     const struct command *command;
-    const char *run_folder;   /* --run, $GROVE_RUN or the default; never NULL */
+    const char *run_folder; /* --run, $GROVE_RUN or the default; never NULL */
     const char *state_folder; /* --state, $GROVE_STATE or the default; never NULL */
     bool json;
     bool colour; /* standard output may carry colours */
@@ -126,8 +126,9 @@ void command_remark(const struct invocation *invocation, const char *sentence, .
 
 /* The options that every command takes that reads manifests; put them into its table. */
 #define COMMAND_MANIFEST_OPTIONS \
-    {"set", 's', "NAME=VALUE", "what ${NAME} stands for in manifests; may be given several times"}, \
-    {"project", 'p', "NAME", "the project that the names belong to, instead of that of grove.yaml"}
+    {"set", 's', "NAME=VALUE", "what ${NAME} stands for in manifests; may be given several times"}, { \
+        "project", 'p', "NAME", "the project that the names belong to, instead of that of grove.yaml" \
+    }
 /* The options for manifest.h, from --set, --project, --run and --state. They live as long as the process. */
 int command_manifest_options(const struct invocation *invocation, struct manifest_options *options);
 /* Print what the compiler found: lines "file:line: field: sentence", or with --json one object with the list. Returns
@@ -160,12 +161,12 @@ const char *output_off(const struct invocation *invocation);
  * JSON, in the unit that the member's name ends with.
  */
 enum output_style {
-    OUTPUT_TEXT,     /* strings, numbers and booleans as they are; an absent or null one is "-" */
-    OUTPUT_BYTES,    /* 1536 -> 1.5K */
+    OUTPUT_TEXT, /* strings, numbers and booleans as they are; an absent or null one is "-" */
+    OUTPUT_BYTES, /* 1536 -> 1.5K */
     OUTPUT_DURATION, /* nanoseconds -> 1.5s */
-    OUTPUT_STATE,    /* a state by its name, coloured: ready good, failed bad, ... */
-    OUTPUT_PERCENT,  /* parts per million -> 12.5% */
-    OUTPUT_LIST,     /* an array of strings, with spaces between */
+    OUTPUT_STATE, /* a state by its name, coloured: ready good, failed bad, ... */
+    OUTPUT_PERCENT, /* parts per million -> 12.5% */
+    OUTPUT_LIST, /* an array of strings, with spaces between */
 };
 struct output_column {
     const char *heading; /* NULL ends the list */
@@ -189,7 +190,8 @@ const char *output_bytes(uint64_t bytes, char *text, size_t size_bytes);
  * Progress on standard error: on a terminal one line that changes, otherwise a line for each step that ended; nothing
  * with --json.
  */
-void progress_show(const struct invocation *invocation, const char *sentence, ...) __attribute__((format(printf, 2, 3)));
+void progress_show(const struct invocation *invocation, const char *sentence, ...)
+    __attribute__((format(printf, 2, 3)));
 /* The step is done: its line stays. */
 void progress_done(const struct invocation *invocation, enum output_colour colour, const char *sentence, ...)
     __attribute__((format(printf, 3, 4)));

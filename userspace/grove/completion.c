@@ -8,8 +8,7 @@
 #include "userspace/grove/help.h"
 
 /* What each shell runs to offer the operands. */
-static const char service_names[] =
-    "grove ps --json 2>/dev/null | grep -o '\"name\": *\"[^\"]*\"' | cut -d'\"' -f4";
+static const char service_names[] = "grove ps --json 2>/dev/null | grep -o '\"name\": *\"[^\"]*\"' | cut -d'\"' -f4";
 
 static void bash_words(const struct command_option *options, FILE *stream) {
     for (; options && options->name; options++)
@@ -97,8 +96,9 @@ static const char *zsh_operands(const struct command *command) {
 }
 
 static void print_zsh(FILE *stream) {
-    fprintf(stream, "#compdef grove\n# Completion of grove for zsh.\n_grove_services() {\n"
-                    "    compadd -- ${(f)\"$(%s)\"}\n}\n_grove_commands() {\n    local -a commands=(\n",
+    fprintf(stream,
+            "#compdef grove\n# Completion of grove for zsh.\n_grove_services() {\n"
+            "    compadd -- ${(f)\"$(%s)\"}\n}\n_grove_commands() {\n    local -a commands=(\n",
             service_names);
     for (unsigned i = 0; command_table[i]; i++) {
         fprintf(stream, "        '%s:", command_table[i]->name);

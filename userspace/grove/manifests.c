@@ -26,7 +26,8 @@ static int read_variables(const struct invocation *invocation, struct manifest_o
         const char *sign = strchr(text, '=');
         if (!sign || sign == text)
             return command_misused(invocation, "--set is NAME=VALUE, not \"%s\"", text);
-        variables[--index] = (struct manifest_variable){.name = strndup(text, (size_t)(sign - text)), .value = sign + 1};
+        variables[--index] =
+            (struct manifest_variable){.name = strndup(text, (size_t)(sign - text)), .value = sign + 1};
         if (!variables[index].name)
             return command_fail(invocation, "memory is exhausted");
     }
@@ -48,9 +49,9 @@ json_t *command_manifest_errors(const struct manifest_errors *errors) {
     json_t *list = json_array();
     for (unsigned i = 0; i < errors->count; i++) {
         const struct manifest_error *error = &errors->list[i];
-        json_array_append_new(list, json_pack("{s:s, s:i, s:i, s:s, s:s}", "file", error->file, "line", (int)error->line,
-                                              "column", (int)error->column, "field", error->field, "error",
-                                              error->sentence ? error->sentence : ""));
+        json_array_append_new(list, json_pack("{s:s, s:i, s:i, s:s, s:s}", "file", error->file, "line",
+                                              (int)error->line, "column", (int)error->column, "field", error->field,
+                                              "error", error->sentence ? error->sentence : ""));
     }
     return list;
 }

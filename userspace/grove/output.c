@@ -13,8 +13,8 @@
 #include "userspace/grove/command.h"
 
 static const char *const colours[] = {
-    [OUTPUT_PLAIN] = "",        [OUTPUT_GOOD] = "\033[32m", [OUTPUT_WARNING] = "\033[33m",
-    [OUTPUT_BAD] = "\033[31m",  [OUTPUT_DIM] = "\033[2m",   [OUTPUT_STRONG] = "\033[1m",
+    [OUTPUT_PLAIN] = "",       [OUTPUT_GOOD] = "\033[32m", [OUTPUT_WARNING] = "\033[33m",
+    [OUTPUT_BAD] = "\033[31m", [OUTPUT_DIM] = "\033[2m",   [OUTPUT_STRONG] = "\033[1m",
 };
 
 const char *output_on(const struct invocation *invocation, enum output_colour colour) {
@@ -41,16 +41,16 @@ static const char *scale(double amount, const struct unit *units, char *text, si
 }
 
 const char *output_duration(uint64_t duration_ns, char *text, size_t size_bytes) {
-    static const struct unit units[] = {{1, "ns"},    {1e3, "us"},      {1e6, "ms"},    {1e9, "s"},
-                                        {60e9, "m"},  {3600e9, "h"},    {86400e9, "d"}, {0, NULL}};
+    static const struct unit units[] = {{1, "ns"},   {1e3, "us"},   {1e6, "ms"},    {1e9, "s"},
+                                        {60e9, "m"}, {3600e9, "h"}, {86400e9, "d"}, {0, NULL}};
     if (!duration_ns)
         return snprintf(text, size_bytes, "0"), text;
     return scale((double)duration_ns, units, text, size_bytes);
 }
 
 const char *output_bytes(uint64_t bytes, char *text, size_t size_bytes) {
-    static const struct unit units[] = {{1, ""},          {1024.0, "K"},       {1048576.0, "M"},
-                                        {1073741824.0, "G"}, {1099511627776.0, "T"}, {0, NULL}};
+    static const struct unit units[] = {
+        {1, ""}, {1024.0, "K"}, {1048576.0, "M"}, {1073741824.0, "G"}, {1099511627776.0, "T"}, {0, NULL}};
     return scale((double)bytes, units, text, size_bytes);
 }
 
@@ -58,9 +58,9 @@ static const struct {
     const char *state;
     enum output_colour colour;
 } state_colours[] = {
-    {"ready", OUTPUT_GOOD},       {"running", OUTPUT_GOOD},     {"enforced", OUTPUT_GOOD}, {"ok", OUTPUT_GOOD},
+    {"ready", OUTPUT_GOOD},       {"running", OUTPUT_GOOD},     {"enforced", OUTPUT_GOOD},   {"ok", OUTPUT_GOOD},
     {"starting", OUTPUT_WARNING}, {"stopping", OUTPUT_WARNING}, {"waiting", OUTPUT_WARNING}, {"frozen", OUTPUT_WARNING},
-    {"optional", OUTPUT_WARNING}, {"failed", OUTPUT_BAD},       {"given up", OUTPUT_BAD},  {"given-up", OUTPUT_BAD},
+    {"optional", OUTPUT_WARNING}, {"failed", OUTPUT_BAD},       {"given up", OUTPUT_BAD},    {"given-up", OUTPUT_BAD},
     {"missing", OUTPUT_BAD},      {"stopped", OUTPUT_DIM},      {"registered", OUTPUT_DIM},
 };
 
@@ -151,7 +151,8 @@ static void print_row(const struct invocation *invocation, char **cells, const s
     putchar('\n');
 }
 
-static void print_columns(const struct invocation *invocation, const json_t *rows, const struct output_column *columns) {
+static void print_columns(const struct invocation *invocation, const json_t *rows,
+                          const struct output_column *columns) {
     unsigned count = count_columns(columns);
     size_t row_count = json_array_size(rows), widths[32] = {0}, index;
     char **cells = calloc(row_count * count, sizeof(*cells));

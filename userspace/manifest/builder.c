@@ -252,10 +252,14 @@ struct builder *builder_copy(const struct grove_spec *spec,
     if (!builder)
         return NULL;
     builder->header = *spec;
-    struct grove_span *const spans[] = {&builder->header.name,       &builder->header.project,
-                                        &builder->header.executable, &builder->header.directory,
-                                        &builder->header.manifest,   &builder->header.description,
-                                        &builder->header.readiness.argument, &builder->header.health.argument};
+    struct grove_span *const spans[] = {&builder->header.name,
+                                        &builder->header.project,
+                                        &builder->header.executable,
+                                        &builder->header.directory,
+                                        &builder->header.manifest,
+                                        &builder->header.description,
+                                        &builder->header.readiness.argument,
+                                        &builder->header.health.argument};
     for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++)
         *spans[i] = builder_text(builder, grove_spec_text(spec, *spans[i]));
     copy_program(builder, spec);

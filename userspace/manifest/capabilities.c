@@ -29,7 +29,8 @@ struct resolver {
 #define FAIL(resolver, ...) \
     ((resolver)->has_failed = true, \
      errors_add((resolver)->errors, (resolver)->node->file, (resolver)->node->line, (resolver)->node->column, \
-                arena_format((resolver)->manifest->arena, "%s[%u]", (resolver)->field, (resolver)->index), __VA_ARGS__))
+                arena_format((resolver)->manifest->arena, "%s[%u]", (resolver)->field, (resolver)->index), \
+                __VA_ARGS__))
 
 static bool is_same(const struct resolved_capability *there, const struct grove_capability *capability, uint16_t held) {
     return there->capability.kind == capability->kind && (there->flags & GROVE_SPEC_CAPABILITY_HELD) == held &&
@@ -50,8 +51,8 @@ static void add(struct resolver *resolver, const struct grove_capability *capabi
         manifest->capabilities = grown;
         resolver->room = room;
     }
-    manifest->capabilities[manifest->capability_count++] = (struct resolved_capability){
-        .capability = *capability, .flags = flags, .node = node, .implied_by = implied_by};
+    manifest->capabilities[manifest->capability_count++] =
+        (struct resolved_capability){.capability = *capability, .flags = flags, .node = node, .implied_by = implied_by};
 }
 
 static void parse_and_add(struct resolver *resolver, const char *text, uint16_t flags) {
@@ -132,9 +133,9 @@ static void resolve_text(struct resolver *resolver, const char *text) {
     else if (grove_capability_argument_kind(kind) == GROVE_ARGUMENT_ADDRESS)
         resolve_address(resolver, name, argument);
     else if (names_services(kind))
-        parse_and_add(
-            resolver,
-            arena_format(arena, "%s:%s", name, name_qualify(arena, resolver->manifest->project, argument)), 0);
+        parse_and_add(resolver,
+                      arena_format(arena, "%s:%s", name, name_qualify(arena, resolver->manifest->project, argument)),
+                      0);
     else
         parse_and_add(resolver, text, 0);
 }

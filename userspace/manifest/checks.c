@@ -89,8 +89,9 @@ static void check_schedule(struct checker *checker) {
         FAIL(checker, priority, "schedule.priority",
              "this class has priorities from 1 (low) to 99; write for example priority: 50");
     if (schedule->class == GROVE_SCHEDULE_FAIR && schedule->priority > 19)
-        FAIL(checker, priority, "schedule.priority", "class fair has priorities from -20 (first) to 19; for %lld write "
-                                                     "class: fixed too",
+        FAIL(checker, priority, "schedule.priority",
+             "class fair has priorities from -20 (first) to 19; for %lld write "
+             "class: fixed too",
              (long long)schedule->priority);
     if (is_deadline && !(schedule->runtime && schedule->runtime <= deadline && deadline <= schedule->period))
         FAIL(checker, class, "schedule",
@@ -113,8 +114,9 @@ static void check_probes(struct checker *checker) {
         FAIL(checker, place_of(checker->manifest, readiness->node, "argument"), "readiness.argument",
              "kind port needs an address like 127.0.0.1:8080: %s", sentence);
     if (is_command && !*readiness->argument)
-        FAIL(checker, readiness->node, "readiness.argument", "kind command needs the command, for example argument: "
-                                                             "/usr/bin/pg_isready");
+        FAIL(checker, readiness->node, "readiness.argument",
+             "kind command needs the command, for example argument: "
+             "/usr/bin/pg_isready");
     if (health->kind >= GROVE_HEALTH_HTTP && !*health->argument)
         FAIL(checker, health->node ? health->node : checker->manifest->root, "health.argument",
              "this kind needs an argument: the address, or the command");
@@ -131,8 +133,9 @@ static void check_environment(struct checker *checker) {
     const struct variable_list *environment = &checker->manifest->values.environment;
     for (unsigned i = 0; i < environment->count; i++)
         if (strchr(environment->nodes[i]->key, '-'))
-            FAIL(checker, environment->nodes[i], "environment", "\"%.80s\" is no name of an environment variable; use "
-                                                                "letters, digits and _",
+            FAIL(checker, environment->nodes[i], "environment",
+                 "\"%.80s\" is no name of an environment variable; use "
+                 "letters, digits and _",
                  environment->nodes[i]->key);
 }
 

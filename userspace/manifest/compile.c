@@ -83,8 +83,8 @@ static void write_header(const struct manifest *manifest, struct builder *builde
     header->stream_error = (uint8_t)values->streams.error;
     header->service_version = values->version;
     header->name = builder_text(builder, manifest->name);
-    header->project = builder_text(builder, arena_copy(manifest->arena, manifest->name,
-                                                       (size_t)(strrchr(manifest->name, '.') - manifest->name)));
+    header->project = builder_text(
+        builder, arena_copy(manifest->arena, manifest->name, (size_t)(strrchr(manifest->name, '.') - manifest->name)));
     header->executable = builder_text(builder, manifest->executable);
     header->directory = builder_text(
         builder, *values->directory ? path_resolve(manifest->arena, manifest->folder, values->directory) : "");

@@ -49,7 +49,8 @@ static bool is_name(const char *text) {
     size_t part = 0, length = strlen(text);
     for (size_t i = 0; i < length; i++) {
         char c = text[i];
-        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+        bool is_letter =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
         if (c == '.' ? part == 0 : !is_letter)
             return false;
         part = c == '.' ? 0 : part + 1;
@@ -192,7 +193,8 @@ static void decode_range(struct decoder *decoder, const struct field *field, con
     }
     bool has_upper = grove_version_compare(range.below, (struct grove_version){0}) != 0;
     if (has_upper && grove_version_compare(range.from, range.below) >= 0)
-        FAIL(decoder, node, "no version is in the range \"%.80s\"; the first number must be the smaller one", node->text);
+        FAIL(decoder, node, "no version is in the range \"%.80s\"; the first number must be the smaller one",
+             node->text);
     *(struct version_range *)place = range;
 }
 
@@ -254,8 +256,8 @@ static const struct node *expand_short(struct decoder *decoder, const struct gro
     *map = (struct node){.kind = NODE_MAP, .file = node->file, .line = node->line, .column = node->column};
     const char *space = group->short_rest ? strchr(node->text, ' ') : NULL;
     size_t length = space ? (size_t)(space - node->text) : strlen(node->text);
-    node_append(map, node_text(decoder->arena, node, group->short_field,
-                               arena_copy(decoder->arena, node->text, length)));
+    node_append(map,
+                node_text(decoder->arena, node, group->short_field, arena_copy(decoder->arena, node->text, length)));
     if (space)
         node_append(map, node_text(decoder->arena, node, group->short_rest, space + 1));
     return map;

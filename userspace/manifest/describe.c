@@ -220,7 +220,10 @@ static void put_markdown_group(const struct group *group, const char *heading) {
     for (const struct field *field = group->fields; field->name; field++) {
         printf("| `%s` | ", field->name);
         put_kind(field);
-        printf(" | %s | %s", field->required ? "an error" : field->standing && *field->standing ? field->standing : "",
+        printf(" | %s | %s",
+               field->required                       ? "an error"
+               : field->standing && *field->standing ? field->standing
+                                                     : "",
                field->help);
         if (field->example)
             printf(" Example: `%s`", field->example);
@@ -261,14 +264,17 @@ static void put_man_group(const struct group *group, const char *prefix) {
 }
 
 static void put_man_page(void) {
-    printf(".TH GROVE-MANIFEST 5 \"\" \"Grove\" \"Grove\"\n.SH NAME\ngrove\\-manifest \\- what a service is, needs and may "
-           "do\n.SH DESCRIPTION\nA manifest is a YAML file. It is compiled by the commands of grove and never read by the "
-           "kernel. \"grove check\" reports its faults, \"grove cat\" shows what counts in the end.\n.PP\n"
-           "Sizes have a unit of 1024: 512K, 64M, 2G. Times have a unit: 250ms, 5s, 2m. Shares are percentages of one "
-           "processor. ${NAME} in a value is replaced by a variable: manifest, project, state, run, env:NAME, or one given "
-           "with \\-\\-set or in grove.yaml.\n.PP\nFILE.d/*.yaml beside a manifest, and "
-           "STATE/manifests.d/PROJECT.SERVICE.d/*.yaml, override it: maps are merged, lists are appended to, \"!replace\" "
-           "takes the place of the whole, and \"~\" takes a field away.\n.SH FIELDS\n");
+    printf(
+        ".TH GROVE-MANIFEST 5 \"\" \"Grove\" \"Grove\"\n.SH NAME\ngrove\\-manifest \\- what a service is, needs and "
+        "may "
+        "do\n.SH DESCRIPTION\nA manifest is a YAML file. It is compiled by the commands of grove and never read by the "
+        "kernel. \"grove check\" reports its faults, \"grove cat\" shows what counts in the end.\n.PP\n"
+        "Sizes have a unit of 1024: 512K, 64M, 2G. Times have a unit: 250ms, 5s, 2m. Shares are percentages of one "
+        "processor. ${NAME} in a value is replaced by a variable: manifest, project, state, run, env:NAME, or one "
+        "given "
+        "with \\-\\-set or in grove.yaml.\n.PP\nFILE.d/*.yaml beside a manifest, and "
+        "STATE/manifests.d/PROJECT.SERVICE.d/*.yaml, override it: maps are merged, lists are appended to, \"!replace\" "
+        "takes the place of the whole, and \"~\" takes a field away.\n.SH FIELDS\n");
     put_man_group(&format_manifest, "");
     printf(".SH FIELDS OF GROVE.YAML\nA folder with a grove.yaml is a project.\n");
     put_man_group(&format_project, "");

@@ -85,7 +85,8 @@ static const char *dependent_default(const struct manifest *manifest, const stru
     return NULL;
 }
 
-static struct node *show_default(struct builder_context *context, const struct group *group, const struct field *field) {
+static struct node *show_default(struct builder_context *context, const struct group *group,
+                                 const struct field *field) {
     const char *text = dependent_default(context->manifest, group, field);
     if (!text && field->standing && *field->standing)
         text = field->standing;

@@ -50,7 +50,8 @@ __attribute__((format(printf, 2, 3))) static int fail(struct expansion *expansio
     vsnprintf(text, sizeof(text), sentence, arguments);
     va_end(arguments);
     write_path(expansion->place, path, sizeof(path));
-    errors_add(expansion->errors, expansion->node->file, expansion->node->line, expansion->node->column, path, "%s", text);
+    errors_add(expansion->errors, expansion->node->file, expansion->node->line, expansion->node->column, path, "%s",
+               text);
     return GROVE_INVALID;
 }
 
@@ -72,8 +73,9 @@ static int refuse_unknown(struct expansion *expansion, const char *name) {
     const char *nearest = text_nearest(name, names);
     if (nearest)
         return fail(expansion, "there is no variable ${%s}; did you mean ${%s}?", name, nearest);
-    return fail(expansion, "there is no variable ${%s}; give it with --set %s=VALUE, or in the project file, or write $${ "
-                           "for the text ${ itself",
+    return fail(expansion,
+                "there is no variable ${%s}; give it with --set %s=VALUE, or in the project file, or write $${ "
+                "for the text ${ itself",
                 name, name);
 }
 

@@ -8,9 +8,9 @@
 
 struct variables {
     const char *manifest; /* folder */
-    const char *project;  /* name */
-    const char *state;    /* folder of the service; NULL: not known, using it is an error */
-    const char *run;      /* folder; NULL likewise */
+    const char *project; /* name */
+    const char *state; /* folder of the service; NULL: not known, using it is an error */
+    const char *run; /* folder; NULL likewise */
     const struct manifest_variable *given;
     unsigned given_count;
 };

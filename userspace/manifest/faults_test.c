@@ -41,10 +41,10 @@ static void faults_are_named(void **state) {
         {LEAST "requires: [b, b]\n", 3, "requires[1]", "already"},
         {LEAST "provides: [b]\n", 3, "provides", "native: true"},
         {LEAST "native: true\nprovides: [b, b]\n", 4, "provides[1]", "already"},
-        {LEAST "native: true\nprovides:\n- name: b\n  methods:\n  - {name: m, number: 1}\n  - {name: m, number: 2}\n", 8,
-         "provides[0].methods[1]", "already"},
-        {LEAST "native: true\nprovides:\n- name: b\n  methods:\n  - {name: m, number: 1}\n  - {name: n, number: 1}\n", 8,
-         "provides[0].methods[1]", "taken by method m"},
+        {LEAST "native: true\nprovides:\n- name: b\n  methods:\n  - {name: m, number: 1}\n  - {name: m, number: 2}\n",
+         8, "provides[0].methods[1]", "already"},
+        {LEAST "native: true\nprovides:\n- name: b\n  methods:\n  - {name: m, number: 1}\n  - {name: n, number: 1}\n",
+         8, "provides[0].methods[1]", "taken by method m"},
         {LEAST "native: true\nprovides:\n- name: b\n  methods:\n  - {name: m, number: 1, request: 'a:u31'}\n", 7,
          "provides[0].methods[0].request", "the types are"},
         {LEAST "native: true\nprovides:\n- name: b\n  methods:\n  - {name: m, number: 1, reply: 'a:text b:u8'}\n", 7,
@@ -70,7 +70,8 @@ static void faults_are_named(void **state) {
         {"name: a\nexec: [/nowhere/program]\n", 2, "exec", "there is no program /nowhere/program"},
         {"name: a\nexec: [/etc/passwd]\n", 2, "exec", "cannot be executed"},
         {"name: a\nexec:\n", 2, "exec", "here is nothing"},
-        {"name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nexec: [/bin/true]\n", 1, "name", "longer than"},
+        {"name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nexec: [/bin/true]\n", 1, "name",
+         "longer than"},
         {"name: a\nname: b\n", 2, "name", "second time; it is in line 1"},
         {"- a\n", 1, "", "should hold fields"},
         {"just text\n", 1, "", "should hold fields"},
@@ -99,7 +100,8 @@ static void several_faults_are_reported_at_once(void **state) {
     struct manifest *manifest = NULL;
     static const char text[] = "nam: a\nring: 9\nnative: perhaps\n";
     (void)state;
-    assert_int_equal(manifest_load_text(text, strlen(text), "/test/a.yaml", &options, &manifest, &errors), GROVE_INVALID);
+    assert_int_equal(manifest_load_text(text, strlen(text), "/test/a.yaml", &options, &manifest, &errors),
+                     GROVE_INVALID);
     assert_int_equal(errors.count, 5); /* the name misspelt and missing, no exec, and two values */
     manifest_errors_deinit(&errors);
 }
@@ -112,7 +114,8 @@ static void errors_are_bounded(void **state) {
     (void)state;
     for (unsigned i = 0; i < 100; i++)
         snprintf(text + strlen(text), sizeof(text) - strlen(text), "x%u: 1\n", i);
-    assert_int_equal(manifest_load_text(text, strlen(text), "/test/a.yaml", &options, &manifest, &errors), GROVE_INVALID);
+    assert_int_equal(manifest_load_text(text, strlen(text), "/test/a.yaml", &options, &manifest, &errors),
+                     GROVE_INVALID);
     assert_int_equal(errors.count, MANIFEST_ERRORS_MAX);
     assert_int_equal(errors.dropped, 100 - MANIFEST_ERRORS_MAX);
     manifest_errors_deinit(&errors);
@@ -145,7 +148,11 @@ static void many_values_are_refused(void **state) {
 }
 
 static void binary_files_are_refused(void **state) {
-    static const char zero[] = "\0\0\0\0", binary[] = "\x7f" "ELF\x02\x01\x01", wide[] = "\xff\xfe" "n\0a\0",
+    static const char zero[] = "\0\0\0\0",
+                      binary[] = "\x7f"
+                                 "ELF\x02\x01\x01",
+                      wide[] = "\xff\xfe"
+                               "n\0a\0",
                       broken[] = "name: \xc3\x28\n";
     (void)state;
     test_refused(zero, sizeof(zero), 0, "", "no YAML");

@@ -85,8 +85,9 @@ static void drop_ins_override(void **state) {
     write_file("a.yaml", "name: a\nexec: [/bin/true, one]\ndescription: first\nresources: {memory: 1M, processes: 5}\n"
                          "capabilities: [BUS_PUB:a]\nenvironment: {A: 1, B: 2}\nstreams: {out: log}\n");
     write_file("a.yaml.d/20.yaml", "description: third\nresources: {memory: 3M}\n");
-    write_file("a.yaml.d/10.yaml", "description: second\nresources: {memory: 2M}\ncapabilities: [BUS_PUB:b]\n"
-                                   "exec: !replace [/bin/false]\nenvironment: {B: 3, C: 4, A: ~}\nstreams: {out: null}\n");
+    write_file("a.yaml.d/10.yaml",
+               "description: second\nresources: {memory: 2M}\ncapabilities: [BUS_PUB:b]\n"
+               "exec: !replace [/bin/false]\nenvironment: {B: 3, C: 4, A: ~}\nstreams: {out: null}\n");
     write_file("a.yaml.d/ignored.txt", "not: read\n");
     write_file("state/manifests.d/grid.a.d/x.yaml", "phase: 2\n");
     struct manifest *manifest = load("a.yaml");
@@ -114,10 +115,11 @@ static void printed_manifests_compile_to_the_same(void **state) {
     void *first, *second;
     size_t first_bytes, second_bytes;
     (void)state;
-    write_file("a.yaml", "name: a\nexec: [/bin/true, 'a: b', \"\\ttab \\\"q\\\" # no\", '', '${project}', -x, \"~\", 'null']\n"
-                         "native: true\nprovides: [{name: p, methods: [{name: m, number: 0, request: 'a:u8'}]}]\n"
-                         "requires: [q >=1 <2]\ncapabilities: ['FS_WRITE:${state}', {allow: FS_READ:/x y, optional: true}]\n"
-                         "restart: always\nenvironment: {A: \"x\\ny\"}\ngrants: [FS_READ]\n");
+    write_file("a.yaml",
+               "name: a\nexec: [/bin/true, 'a: b', \"\\ttab \\\"q\\\" # no\", '', '${project}', -x, \"~\", 'null']\n"
+               "native: true\nprovides: [{name: p, methods: [{name: m, number: 0, request: 'a:u8'}]}]\n"
+               "requires: [q >=1 <2]\ncapabilities: ['FS_WRITE:${state}', {allow: FS_READ:/x y, optional: true}]\n"
+               "restart: always\nenvironment: {A: \"x\\ny\"}\ngrants: [FS_READ]\n");
     struct manifest *manifest = load("a.yaml");
     char *text = print(manifest, true);
     assert_int_equal(manifest_compile(manifest, &first, &first_bytes, &errors), 0);
@@ -189,7 +191,8 @@ static void expect_project_fault(const char *name, int status, const char *file,
     bool is_found = false;
     assert_int_equal(load_project(name, &project, &errors), status);
     for (unsigned i = 0; i < errors.count; i++)
-        is_found |= strstr(errors.list[i].file, file) && errors.list[i].line == line && strstr(errors.list[i].sentence, part);
+        is_found |=
+            strstr(errors.list[i].file, file) && errors.list[i].line == line && strstr(errors.list[i].sentence, part);
     if (!is_found) {
         manifest_errors_print(&errors, stderr);
         fail_msg("no fault in %s:%u that says \"%s\"", file, line, part);

@@ -14,11 +14,14 @@ static const struct field capability_fields[] = {
      .help = "A path that does not exist is left out, instead of failing the start."},
     {0},
 };
-static const struct group capability_group = {
-    .name = "a capability", .fields = capability_fields, .bytes = sizeof(struct capability_item), .short_field = "allow"};
+static const struct group capability_group = {.name = "a capability",
+                                              .fields = capability_fields,
+                                              .bytes = sizeof(struct capability_item),
+                                              .short_field = "allow"};
 
 static const struct field method_fields[] = {
-    {"name", FIELD_NAME, PLACE(method_item, name), .required = true, .example = "append", .help = "What people call it."},
+    {"name", FIELD_NAME, PLACE(method_item, name), .required = true, .example = "append",
+     .help = "What people call it."},
     {"number", FIELD_NUMBER, PLACE(method_item, number), .required = true, RANGE(0, 4294967294), .example = "1",
      .help = "Its number in messages."},
     {"request", FIELD_TEXT, PLACE(method_item, request), .standing = "", .example = "feeder:u32 value:f64",
@@ -51,8 +54,9 @@ static const struct field required_fields[] = {
     {"name", FIELD_NAME, PLACE(required_item, name), .required = true, .example = "historian",
      .help = "The endpoint that must be ready before this service starts. Implies IPC_SEND for it."},
     {"version", FIELD_RANGE, PLACE(required_item, version), .standing = "", .example = "\">=1.2 <2\"",
-     .help = "Which versions will do: >=VERSION, <VERSION or both; one VERSION alone means it and what is compatible, up "
-             "to the next major one."},
+     .help =
+         "Which versions will do: >=VERSION, <VERSION or both; one VERSION alone means it and what is compatible, up "
+         "to the next major one."},
     {"optional", FIELD_FLAG, PLACE(required_item, optional), .example = "true",
      .help = "Start even if it is missing; if it is there, it is waited for."},
     {0},
@@ -86,8 +90,12 @@ static const struct group resource_group = {
     .name = "resources", .fields = resource_fields, .bytes = sizeof(struct resources)};
 
 static const struct choice readiness_kinds[] = {
-    {"grove", GROVE_READY_GROVE}, {"started", GROVE_READY_STARTED}, {"notify", GROVE_READY_NOTIFY},
-    {"port", GROVE_READY_PORT},   {"command", GROVE_READY_COMMAND}, {"exit", GROVE_READY_EXIT},
+    {"grove", GROVE_READY_GROVE},
+    {"started", GROVE_READY_STARTED},
+    {"notify", GROVE_READY_NOTIFY},
+    {"port", GROVE_READY_PORT},
+    {"command", GROVE_READY_COMMAND},
+    {"exit", GROVE_READY_EXIT},
     {0},
 };
 static const struct field readiness_fields[] = {
@@ -157,7 +165,8 @@ static const struct field schedule_fields[] = {
      .help = "fixed, round-robin and deadline are real-time and need the capability SCHED_RT."},
     {"priority", FIELD_NUMBER, PLACE(schedule, priority), RANGE(-20, 99), .standing = "0", .example = "50",
      .help = "fair: from -20 (first) to 19; fixed and round-robin: from 1 (low) to 99."},
-    {"runtime", FIELD_DURATION, PLACE(schedule, runtime), .example = "2ms", .help = "deadline: time it needs in each period."},
+    {"runtime", FIELD_DURATION, PLACE(schedule, runtime), .example = "2ms",
+     .help = "deadline: time it needs in each period."},
     {"deadline", FIELD_DURATION, PLACE(schedule, deadline), .example = "10ms",
      .help = "deadline: when it must be done, counted from the start of a period. Absent: the period."},
     {"period", FIELD_DURATION, PLACE(schedule, period), .example = "20ms", .help = "deadline: length of a period."},
@@ -184,14 +193,16 @@ static const struct choice identities[] = {{"own", FORMAT_IDENTITY_OWN}, {"calle
 
 static const struct field manifest_fields[] = {
     {"name", FIELD_NAME, PLACE(manifest_values, name), .required = true, .example = "historian",
-     .help = "The service's name. Without a dot it belongs to the project: historian of project grid is grid.historian."},
+     .help =
+         "The service's name. Without a dot it belongs to the project: historian of project grid is grid.historian."},
     {"version", FIELD_VERSION, PLACE(manifest_values, version), .standing = "0.0.0", .example = "1.2.0",
      .help = "The service's own version."},
     {"description", FIELD_TEXT, PLACE(manifest_values, description), .standing = "",
      .example = "keeps every reading on disk", .help = "One line for people."},
     {"exec", FIELD_TEXTS, PLACE(manifest_values, exec), .required = true, .example = "[bin/historian, --sync]",
-     .help = "The program and its arguments. The program is an absolute path, a path relative to the manifest's folder, "
-             "or the name of a program in that folder or of the system. Outside the system files it implies FS_EXEC."},
+     .help =
+         "The program and its arguments. The program is an absolute path, a path relative to the manifest's folder, "
+         "or the name of a program in that folder or of the system. Outside the system files it implies FS_EXEC."},
     {"directory", FIELD_TEXT, PLACE(manifest_values, directory), .standing = "", .example = "${state}",
      .help = "Working folder; it must be visible to the service. Absent: /."},
     {"capabilities", FIELD_GROUPS, PLACE(manifest_values, capabilities), .group = &capability_group,

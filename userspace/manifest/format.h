@@ -12,21 +12,21 @@
 #include "userspace/manifest/node.h"
 
 enum field_type {
-    FIELD_TEXT,       /* const char * */
-    FIELD_NAME,       /* const char *: one or more parts of letters, digits, "_" and "-", with dots between */
-    FIELD_VERSION,    /* struct grove_version */
-    FIELD_RANGE,      /* struct version_range: ">=1.2 <2" */
-    FIELD_NUMBER,     /* int64_t, from minimum to maximum */
-    FIELD_SIZE,       /* uint64_t bytes, "64M" */
-    FIELD_SHARE,      /* uint64_t parts per million, "50%" */
-    FIELD_DURATION,   /* uint64_t nanoseconds, "250ms" */
-    FIELD_FACTOR,     /* uint64_t percent, "2", "1.5" or "150%" */
-    FIELD_FLAG,       /* bool */
-    FIELD_CHOICE,     /* uint32_t, one of `choices` */
-    FIELD_TEXTS,      /* struct text_list: a list of texts; one text is a list of one */
-    FIELD_VARIABLES,  /* struct variable_list: a map from names to texts */
-    FIELD_GROUP,      /* the structure of `group`, in place */
-    FIELD_GROUPS,     /* struct group_list: a list of `group` */
+    FIELD_TEXT, /* const char * */
+    FIELD_NAME, /* const char *: one or more parts of letters, digits, "_" and "-", with dots between */
+    FIELD_VERSION, /* struct grove_version */
+    FIELD_RANGE, /* struct version_range: ">=1.2 <2" */
+    FIELD_NUMBER, /* int64_t, from minimum to maximum */
+    FIELD_SIZE, /* uint64_t bytes, "64M" */
+    FIELD_SHARE, /* uint64_t parts per million, "50%" */
+    FIELD_DURATION, /* uint64_t nanoseconds, "250ms" */
+    FIELD_FACTOR, /* uint64_t percent, "2", "1.5" or "150%" */
+    FIELD_FLAG, /* bool */
+    FIELD_CHOICE, /* uint32_t, one of `choices` */
+    FIELD_TEXTS, /* struct text_list: a list of texts; one text is a list of one */
+    FIELD_VARIABLES, /* struct variable_list: a map from names to texts */
+    FIELD_GROUP, /* the structure of `group`, in place */
+    FIELD_GROUPS, /* struct group_list: a list of `group` */
 };
 
 struct choice {
@@ -40,12 +40,12 @@ struct field {
     enum field_type type;
     size_t offset; /* of the value in the group's structure */
     bool required;
-    int64_t minimum, maximum;     /* FIELD_NUMBER */
+    int64_t minimum, maximum; /* FIELD_NUMBER */
     const struct choice *choices; /* FIELD_CHOICE */
-    const struct group *group;    /* FIELD_GROUP, FIELD_GROUPS */
-    const char *standing;         /* what counts when it is absent, in the written form; NULL: zero, empty, no */
-    const char *example;          /* a value, for the reference */
-    const char *help;             /* one sentence or two */
+    const struct group *group; /* FIELD_GROUP, FIELD_GROUPS */
+    const char *standing; /* what counts when it is absent, in the written form; NULL: zero, empty, no */
+    const char *example; /* a value, for the reference */
+    const char *help; /* one sentence or two */
 };
 
 struct group {

@@ -120,8 +120,8 @@ static int merge_overlay(struct manifest *manifest, const struct manifest_option
     struct node *over;
     if (!options->overlay || !*options->overlay)
         return 0;
-    int status = node_parse(options->overlay, strlen(options->overlay), options->overlay_name, manifest->arena, &over,
-                            errors);
+    int status =
+        node_parse(options->overlay, strlen(options->overlay), options->overlay_name, manifest->arena, &over, errors);
     if (status == 0)
         node_merge(manifest->arena, manifest->root, over);
     return status;
@@ -142,7 +142,8 @@ static int find_program(struct manifest *manifest, struct manifest_errors *error
     const struct text_list *exec = &manifest->values.exec;
     if (!exec->count) {
         const struct node *node = node_find(manifest->root, "exec");
-        errors_add(errors, node->file, node->line, node->column, "exec", "the list is empty; its first entry is the program");
+        errors_add(errors, node->file, node->line, node->column, "exec",
+                   "the list is empty; its first entry is the program");
         return GROVE_INVALID;
     }
     const struct node *program = exec->nodes[0];
@@ -157,8 +158,7 @@ static int find_program(struct manifest *manifest, struct manifest_errors *error
     return GROVE_INVALID;
 }
 
-static int complete(struct manifest *manifest, const struct manifest_options *options,
-                    struct manifest_errors *errors) {
+static int complete(struct manifest *manifest, const struct manifest_options *options, struct manifest_errors *errors) {
     const struct variables variables = make_variables(manifest, options);
     int status = expand_tree(&variables, manifest->root, manifest->arena, errors);
     if (status == 0)
@@ -196,7 +196,8 @@ static struct manifest *create(const char *path, const struct manifest_options *
     manifest->arena = arena;
     manifest->path = load_absolute(arena, path);
     manifest->folder = load_folder(arena, manifest->path);
-    manifest->project = options->project ? arena_copy(arena, options->project, strlen(options->project)) : DEFAULT_PROJECT;
+    manifest->project =
+        options->project ? arena_copy(arena, options->project, strlen(options->project)) : DEFAULT_PROJECT;
     manifest->resolves_hosts = !options->no_resolve;
     return manifest;
 }

@@ -30,16 +30,16 @@
 
 #define MANIFEST_ERRORS_MAX 32u
 struct manifest_error {
-    char *file;     /* never NULL */
-    unsigned line;  /* from 1; 0: the file as a whole */
+    char *file; /* never NULL */
+    unsigned line; /* from 1; 0: the file as a whole */
     unsigned column;
-    char *field;    /* "provides[0].version"; "" for the file as a whole */
+    char *field; /* "provides[0].version"; "" for the file as a whole */
     char *sentence; /* what is wrong, and what would be right */
 };
 /* Zero it before the first use; it collects over several calls. */
 struct manifest_errors {
     struct manifest_error list[MANIFEST_ERRORS_MAX];
-    unsigned count;   /* in the list */
+    unsigned count; /* in the list */
     unsigned dropped; /* found after the list was full */
 };
 /* "file:line: field: sentence" lines. */
@@ -53,12 +53,12 @@ struct manifest_variable {
     const char *value;
 };
 struct manifest_options {
-    const char *project;      /* qualifies bare names; NULL: "user" */
+    const char *project; /* qualifies bare names; NULL: "user" */
     const char *state_folder; /* of the kernel: ${state} is STATE/services/FULLNAME. NULL: ${state} is an error */
-    const char *run_folder;   /* ${run}; NULL: an error where it is used */
+    const char *run_folder; /* ${run}; NULL: an error where it is used */
     const struct manifest_variable *variables; /* --set NAME=VALUE and the project's own; the first match counts */
     unsigned variable_count;
-    const char *overlay;      /* YAML laid over everything else, as the last drop-in; NULL: none */
+    const char *overlay; /* YAML laid over everything else, as the last drop-in; NULL: none */
     const char *overlay_name; /* what messages call it */
     bool no_drop_ins;
     bool no_resolve; /* host names in NET_* are an error instead of being looked up */
@@ -92,8 +92,8 @@ char *manifest_print_json(const struct manifest *manifest);
 struct project {
     char *name;
     char *description; /* may be "" */
-    char *folder;      /* absolute */
-    char *path;        /* of grove.yaml; "" for a project made of files */
+    char *folder; /* absolute */
+    char *path; /* of grove.yaml; "" for a project made of files */
     struct grove_budget budget;
     struct manifest **manifests;
     unsigned count;

@@ -49,17 +49,18 @@ static void the_least_manifest_has_defaults(void **state) {
 
 static void every_field_reaches_the_spec(void **state) {
     struct grove_spec *spec = test_compile(
-        LEAST "version: 1.2.3\ndescription: d\ndirectory: sub\nnative: true\nessential: true\non-demand: true\n"
-              "listen-fds: true\nidentity: caller\nring: 1\nphase: 3\nstop-timeout: 1500ms\n"
-              "capabilities: [SCHED_RT:30%]\n"
-              "resources: {memory: 1M, processor: 150%, processes: 2, descriptors: 3, file-size: 4K, scratch: 5K, "
-              "scratch-files: 6, shared: 7K, channels: 8}\n"
-              "environment: {B: 2, A: x y}\n"
-              "health: {kind: tcp, argument: '127.0.0.1:1', timeout: 1s, interval: 2s, failures: 4}\n"
-              "readiness: {kind: port, argument: '127.0.0.1:2', timeout: 3s, interval: 4ms}\n"
-              "restart: {policy: always, first-delay: 1ms, delay: 2ms, factor: 1.5, delay-cap: 3s, give-up: 5, window: 6s}\n"
-              "schedule: {class: deadline, runtime: 1ms, period: 20ms}\n"
-              "streams: {in: passed, out: null, error: passed}\n");
+        LEAST
+        "version: 1.2.3\ndescription: d\ndirectory: sub\nnative: true\nessential: true\non-demand: true\n"
+        "listen-fds: true\nidentity: caller\nring: 1\nphase: 3\nstop-timeout: 1500ms\n"
+        "capabilities: [SCHED_RT:30%]\n"
+        "resources: {memory: 1M, processor: 150%, processes: 2, descriptors: 3, file-size: 4K, scratch: 5K, "
+        "scratch-files: 6, shared: 7K, channels: 8}\n"
+        "environment: {B: 2, A: x y}\n"
+        "health: {kind: tcp, argument: '127.0.0.1:1', timeout: 1s, interval: 2s, failures: 4}\n"
+        "readiness: {kind: port, argument: '127.0.0.1:2', timeout: 3s, interval: 4ms}\n"
+        "restart: {policy: always, first-delay: 1ms, delay: 2ms, factor: 1.5, delay-cap: 3s, give-up: 5, window: 6s}\n"
+        "schedule: {class: deadline, runtime: 1ms, period: 20ms}\n"
+        "streams: {in: passed, out: null, error: passed}\n");
     (void)state;
     assert_int_equal(spec->service_version.minor, 2);
     assert_string_equal(grove_spec_text(spec, spec->description), "d");
@@ -147,17 +148,18 @@ static void other_fields_imply_capabilities(void **state) {
 }
 
 static void what_is_covered_is_not_implied_again(void **state) {
-    struct grove_spec *spec = test_compile("name: a\nexec: [/bin/true]\nnative: true\ncapabilities: [IPC_SEND, 'FS_EXEC:/bin']\n"
-                                           "requires: [b]\n");
+    struct grove_spec *spec =
+        test_compile("name: a\nexec: [/bin/true]\nnative: true\ncapabilities: [IPC_SEND, 'FS_EXEC:/bin']\n"
+                     "requires: [b]\n");
     (void)state;
     assert_int_equal(spec->capabilities.count, 2);
     free(spec);
 }
 
 static void methods_belong_to_their_interface(void **state) {
-    struct grove_spec *spec =
-        test_compile(LEAST "native: true\nprovides:\n- {name: x}\n- name: y\n  methods:\n  - {name: m, number: 7, request: "
-                           "'a:u8 b:text', reply: 'c:f64'}\n");
+    struct grove_spec *spec = test_compile(
+        LEAST "native: true\nprovides:\n- {name: x}\n- name: y\n  methods:\n  - {name: m, number: 7, request: "
+              "'a:u8 b:text', reply: 'c:f64'}\n");
     (void)state;
     assert_int_equal(spec->methods.count, 1);
     assert_int_equal(grove_spec_method(spec, 0)->interface, 1);
@@ -173,8 +175,9 @@ static void variables_are_replaced(void **state) {
     struct manifest *manifest;
     void *compiled;
     size_t bytes;
-    static const char text[] = "name: ${project}-a\nexec: ['${bin}/true', '${manifest}', '$${bin}', $n, '${state}', '${run}', "
-                               "'${env:GROVE_TEST_VARIABLE}']\nresources: {processes: '${n}'}\n";
+    static const char text[] =
+        "name: ${project}-a\nexec: ['${bin}/true', '${manifest}', '$${bin}', $n, '${state}', '${run}', "
+        "'${env:GROVE_TEST_VARIABLE}']\nresources: {processes: '${n}'}\n";
     (void)state;
     options.variables = given;
     options.variable_count = 3;
@@ -199,7 +202,8 @@ static void programs_are_found_by_name(void **state) {
     struct grove_spec *spec = test_compile("name: a\nexec: sh\n");
     (void)state;
     assert_string_equal(grove_spec_text(spec, spec->executable), "/usr/bin/sh");
-    assert_string_equal(grove_spec_environment(spec, 0), "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    assert_string_equal(grove_spec_environment(spec, 0),
+                        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     free(spec);
 }
 

@@ -18,12 +18,12 @@ enum node_kind { NODE_TEXT, NODE_LIST, NODE_MAP };
 
 struct node {
     enum node_kind kind;
-    bool is_null;      /* nothing stands there, or ~ */
-    bool replaces;     /* tagged !replace: in a drop-in, takes the place of what it would be merged with */
+    bool is_null; /* nothing stands there, or ~ */
+    bool replaces; /* tagged !replace: in a drop-in, takes the place of what it would be merged with */
     unsigned line, column;
     const char *file;
-    const char *key;   /* in a map: what this is the value of */
-    const char *text;  /* NODE_TEXT */
+    const char *key; /* in a map: what this is the value of */
+    const char *text; /* NODE_TEXT */
     const char *origin; /* NULL, or why it is there although no file says so */
     struct node *first, *last, *next; /* NODE_LIST, NODE_MAP: children in their order */
     unsigned count;

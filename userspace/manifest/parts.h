@@ -10,18 +10,18 @@
 /* A capability as the kernel will get it, and why it is there. */
 struct resolved_capability {
     struct grove_capability capability;
-    uint16_t flags;           /* enum grove_spec_capability_flags */
-    const struct node *node;  /* the line that asks for it, or that implies it */
-    const char *implied_by;   /* "exec", "requires", "provides"; NULL: it is written down */
+    uint16_t flags; /* enum grove_spec_capability_flags */
+    const struct node *node; /* the line that asks for it, or that implies it */
+    const char *implied_by; /* "exec", "requires", "provides"; NULL: it is written down */
 };
 
 struct manifest {
     struct arena *arena;
-    const char *path;    /* absolute, as far as it can be known */
-    const char *folder;  /* of the manifest; relative paths begin here */
+    const char *path; /* absolute, as far as it can be known */
+    const char *folder; /* of the manifest; relative paths begin here */
     const char *project;
-    const char *name;    /* full */
-    const char *state;   /* folder of the service; NULL if not known */
+    const char *name; /* full */
+    const char *state; /* folder of the service; NULL if not known */
     const char *executable;
     bool resolves_hosts;
     struct node *root;

@@ -54,7 +54,8 @@ static void write_comment(const char *origin, size_t column, FILE *stream) {
 
 static void write_yaml(const struct node *parent, unsigned indent, bool continues_line, FILE *stream) {
     for (const struct node *node = parent->first; node; node = node->next) {
-        size_t column = continues_line && node == parent->first ? indent : (size_t)fprintf(stream, "%*s", (int)indent, "");
+        size_t column =
+            continues_line && node == parent->first ? indent : (size_t)fprintf(stream, "%*s", (int)indent, "");
         if (parent->kind == NODE_LIST)
             column += (size_t)fprintf(stream, "- ");
         else

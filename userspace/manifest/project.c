@@ -21,7 +21,7 @@ struct loader {
     struct manifest_errors *errors;
     struct project *project;
     const char *path, *folder; /* absolute */
-    const char *given_folder;  /* as the caller wrote it, for messages */
+    const char *given_folder; /* as the caller wrote it, for messages */
     struct node *root;
     struct project_values values;
     int status; /* the first fault's */
@@ -70,7 +70,9 @@ static int read_project_file(struct loader *loader, const struct manifest_option
     const struct node *name = node_find(loader->root, "name");
     const struct variables variables = {
         .manifest = loader->folder,
-        .project = given->project ? given->project : name && name->text ? name->text : "",
+        .project = given->project       ? given->project
+                   : name && name->text ? name->text
+                                        : "",
         .run = given->run_folder,
         .given = given->variables,
         .given_count = given->variable_count,
@@ -112,8 +114,8 @@ static void load_service(struct loader *loader, const char *path) {
 
 static void refuse_entry(struct loader *loader, unsigned index, const char *sentence, const char *what) {
     const struct node *node = loader->values.services.nodes[index];
-    errors_add(loader->errors, node->file, node->line, node->column,
-               arena_format(loader->arena, "services[%u]", index), "%s %s", sentence, what);
+    errors_add(loader->errors, node->file, node->line, node->column, arena_format(loader->arena, "services[%u]", index),
+               "%s %s", sentence, what);
     fail(loader, GROVE_NOT_FOUND);
 }
 
@@ -162,8 +164,8 @@ static struct claim *collect_claims(struct loader *loader, unsigned count) {
         const struct provided_item *provided = manifest->values.provides.items;
         claims[used++] = (struct claim){manifest->name, "name", node_find(manifest->root, "name")};
         for (unsigned j = 0; j < manifest->values.provides.count; j++)
-            claims[used++] = (struct claim){name_qualify(loader->arena, manifest->project, provided[j].name), "provides",
-                                            provided[j].node};
+            claims[used++] = (struct claim){name_qualify(loader->arena, manifest->project, provided[j].name),
+                                            "provides", provided[j].node};
     }
     return claims;
 }

@@ -12,7 +12,8 @@
 #include "userspace/manifest/manifest.h"
 
 static inline struct manifest_options test_options(void) {
-    return (struct manifest_options){.project = "grid", .state_folder = "/state", .run_folder = "/run/test", .no_resolve = true};
+    return (struct manifest_options){
+        .project = "grid", .state_folder = "/state", .run_folder = "/run/test", .no_resolve = true};
 }
 
 /* The manifest, which must be without fault. */
@@ -28,7 +29,8 @@ static inline struct manifest *test_load(const char *text) {
 }
 
 /* The text must be refused with one error in this line and field whose sentence holds `part`. */
-static inline void test_refused(const char *text, size_t text_bytes, unsigned line, const char *field, const char *part) {
+static inline void test_refused(const char *text, size_t text_bytes, unsigned line, const char *field,
+                                const char *part) {
     struct manifest_options options = test_options();
     struct manifest_errors errors = {0};
     struct manifest *manifest = NULL;

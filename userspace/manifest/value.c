@@ -27,9 +27,8 @@ static const struct {
     const char *name;
     uint64_t unit_ns;
 } duration_units[] = {
-    {"", 1000000000},   {"s", 1000000000},   {"ms", 1000000}, {"us", 1000},
-    {"ns", 1},          {"m", 60000000000u}, {"min", 60000000000u}, {"h", 3600000000000u},
-    {"d", 86400000000000u},
+    {"", 1000000000},    {"s", 1000000000},     {"ms", 1000000},       {"us", 1000},           {"ns", 1},
+    {"m", 60000000000u}, {"min", 60000000000u}, {"h", 3600000000000u}, {"d", 86400000000000u},
 };
 
 /* "1.5s" is exact: a fraction has at most nine digits, each worth a tenth of the one before. */

@@ -10,15 +10,17 @@
 
 static const struct command_option options[] = {COMMAND_MANIFEST_OPTIONS, {0}};
 
-static const struct output_column columns[] = {
-    {"CAPABILITY", "capability", OUTPUT_TEXT}, {"RIGHTS", "rights", OUTPUT_LIST}, {"REMARK", "remark", OUTPUT_TEXT}, {0}};
+static const struct output_column columns[] = {{"CAPABILITY", "capability", OUTPUT_TEXT},
+                                               {"RIGHTS", "rights", OUTPUT_LIST},
+                                               {"REMARK", "remark", OUTPUT_TEXT},
+                                               {0}};
 
 static json_t *rights_of(uint16_t rights) {
     static const struct {
         uint16_t right;
         const char *name;
-    } table[] = {{GROVE_RIGHT_USE, "use"},     {GROVE_RIGHT_DERIVE, "derive"},   {GROVE_RIGHT_GRANT, "grant"},
-                 {GROVE_RIGHT_READ, "read"},   {GROVE_RIGHT_WRITE, "write"},     {GROVE_RIGHT_CONTROL, "control"},
+    } table[] = {{GROVE_RIGHT_USE, "use"},          {GROVE_RIGHT_DERIVE, "derive"}, {GROVE_RIGHT_GRANT, "grant"},
+                 {GROVE_RIGHT_READ, "read"},        {GROVE_RIGHT_WRITE, "write"},   {GROVE_RIGHT_CONTROL, "control"},
                  {GROVE_RIGHT_EXTERNAL, "external"}};
     json_t *list = json_array();
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
@@ -48,9 +50,9 @@ static const char *object_name(uint16_t kind) {
 static json_t *describe(const struct grove_capability *capability, const char *remark) {
     char text[TEXT_CAPABILITY_MAX];
     text_capability_format(capability, text, sizeof(text));
-    json_t *entry = json_pack("{s:s, s:o}", "capability",
-                              text_kind_name(capability->kind) ? text : object_name(capability->kind), "rights",
-                              rights_of(capability->rights));
+    json_t *entry =
+        json_pack("{s:s, s:o}", "capability", text_kind_name(capability->kind) ? text : object_name(capability->kind),
+                  "rights", rights_of(capability->rights));
     if (remark)
         json_object_set_new(entry, "remark", json_string(remark));
     return entry;
@@ -90,8 +92,9 @@ static int show_running(const struct invocation *invocation, const char *name, j
     if (command_connect(invocation, &session) != 0)
         return COMMAND_FAILED;
     if (name && !exists(session, name))
-        return command_fail(invocation, "there is no running service %s; \"grove ps\" lists them, and a manifest is named "
-                                        "by its path",
+        return command_fail(invocation,
+                            "there is no running service %s; \"grove ps\" lists them, and a manifest is named "
+                            "by its path",
                             name);
     int status = read_table(session, name ? name : "", rows);
     if (status < 0 && status != GROVE_NOT_FOUND)

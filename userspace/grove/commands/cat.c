@@ -57,7 +57,8 @@ const struct command command_cat = {
     .usage = "FILE|FOLDER",
     .description =
         "Prints a manifest as it counts: with its drop-ins (FILE.d/*.yaml beside it, and "
-        "STATE/manifests.d/PROJECT.SERVICE.d/*.yaml), variables replaced, names complete, and with the capabilities that "
+        "STATE/manifests.d/PROJECT.SERVICE.d/*.yaml), variables replaced, names complete, and with the capabilities "
+        "that "
         "other fields imply. A comment behind each value says which file and line it comes from. For a folder with "
         "grove.yaml all its manifests are printed.",
     .examples = "  grove cat services/historian.yaml        what counts, and why\n"

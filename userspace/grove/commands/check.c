@@ -81,10 +81,11 @@ const struct command command_check = {
     .name = "check",
     .summary = "check manifests and projects",
     .usage = "[FILE|FOLDER...]",
-    .description = "Reads manifests, or whole projects (a folder with grove.yaml), with their drop-ins, and reports each "
-                   "fault with file, line, field, what is wrong and what would be right. Nothing is started and no kernel "
-                   "is needed. Without operands the project of the current folder is checked.\n\n"
-                   "The exit status is 0 if all are good and 1 otherwise.",
+    .description =
+        "Reads manifests, or whole projects (a folder with grove.yaml), with their drop-ins, and reports each "
+        "fault with file, line, field, what is wrong and what would be right. Nothing is started and no kernel "
+        "is needed. Without operands the project of the current folder is checked.\n\n"
+        "The exit status is 0 if all are good and 1 otherwise.",
     .examples = "  grove check services/historian.yaml      check one manifest\n"
                 "  grove check --set bin=build examples/grid    check a project",
     .operands = COMMAND_OPERANDS_FILE,

@@ -90,8 +90,10 @@ static json_t *describe_layer(const struct findings *findings, unsigned layer) {
     char advice[512] = "";
     bool enforced = is_enforced(findings, layer), optional = findings->optional >> layer & 1;
     json_t *entry = json_pack("{s:s, s:b, s:s, s:s}", "layer", layer_names[layer], "enforced", enforced, "state",
-                              enforced ? "enforced" : optional ? "optional" : "missing", "protects",
-                              protections[layer] ? protections[layer] : "");
+                              enforced   ? "enforced"
+                              : optional ? "optional"
+                                         : "missing",
+                              "protects", protections[layer] ? protections[layer] : "");
     if (!enforced) {
         const char *sentence = container_advice(layer, advice, sizeof(advice));
         json_object_set_new(entry, "advice", json_string(sentence ? sentence : ""));
@@ -147,11 +149,12 @@ const struct command command_doctor = {
     .name = "doctor",
     .summary = "show which layers of protection are enforced here",
     .usage = "",
-    .description = "Prints each layer of the sandbox, whether it is enforced on this machine, what it protects, and how to "
-                   "get it where it is missing. The running kernel is asked; without one, or with --probe, each layer is "
-                   "tried in a child process. Services are started only with all layers, except those that the "
-                   "installation lists as optional.\n\n"
-                   "The exit status is 0 if all layers are enforced and 1 otherwise.",
+    .description =
+        "Prints each layer of the sandbox, whether it is enforced on this machine, what it protects, and how to "
+        "get it where it is missing. The running kernel is asked; without one, or with --probe, each layer is "
+        "tried in a child process. Services are started only with all layers, except those that the "
+        "installation lists as optional.\n\n"
+        "The exit status is 0 if all layers are enforced and 1 otherwise.",
     .options = options,
     .run = run,
 };

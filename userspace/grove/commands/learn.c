@@ -52,8 +52,8 @@ static int choose_file(const struct invocation *invocation, const char *name, ch
 /* The variables that the program had and that the manifest should give it: where its home is, and what --env said. */
 static const char **keep_environment(const struct grove_spec *spec, const struct needs *needs) {
     const char **kept = calloc(spec->environment.count + 1, sizeof(*kept));
-    static const char *const passed[] = {"PATH=", "TERM=", "COLORTERM=", "NO_COLOR=", "COLUMNS=", "LINES=",
-                                         "USER=", "LOGNAME=", "LANG=", "LC_", "TZ="};
+    static const char *const passed[] = {
+        "PATH=", "TERM=", "COLORTERM=", "NO_COLOR=", "COLUMNS=", "LINES=", "USER=", "LOGNAME=", "LANG=", "LC_", "TZ="};
     unsigned count = 0;
     (void)needs;
     for (uint32_t i = 0; kept && i < spec->environment.count; i++) {
@@ -71,7 +71,8 @@ static const char **keep_environment(const struct grove_spec *spec, const struct
 static int write_file(const struct invocation *invocation, const struct learned *learned, const char *file) {
     char *temporary;
     if (!file)
-        return write_learned(learned, stdout) && fflush(stdout) == 0 ? 0 : command_fail(invocation, "it was not written");
+        return write_learned(learned, stdout) && fflush(stdout) == 0 ? 0
+                                                                     : command_fail(invocation, "it was not written");
     if (asprintf(&temporary, "%s.new", file) < 0)
         return command_fail(invocation, "memory is exhausted");
     FILE *stream = fopen(temporary, "we");
@@ -98,8 +99,9 @@ static int report(const struct invocation *invocation, const struct needs *needs
         }
         output_json(json_pack("{s:s, s:o}", "manifest", file, "capabilities", list));
     } else if (file) {
-        command_remark(invocation, "grove learn: %u capabilities are written to %s; run it confined with: grove run "
-                                   "--manifest %s",
+        command_remark(invocation,
+                       "grove learn: %u capabilities are written to %s; run it confined with: grove run "
+                       "--manifest %s",
                        needs_count(needs), file, file);
     }
     return 0;
@@ -175,12 +177,15 @@ const struct command command_learn = {
     .name = "learn",
     .summary = "run a program in the open and write the manifest it needs",
     .usage = "PROGRAM [ARGUMENT...]",
-    .description =
-        "Runs a program unconfined, as the calling user, and records the files, addresses and programs that it uses. When "
-        "it has ended, or after Ctrl-C, which stops it, the smallest manifest is written with which it then runs confined. "
-        "Let it do all that it should be able to do meanwhile.\n\n"
-        "Many files of one folder become the folder, but never one as wide as /etc or /var/lib; what a program itself makes "
-        "in such a folder is marked as wide. The system's programs and libraries and the private /tmp need no capability.",
+    .description = "Runs a program unconfined, as the calling user, and records the files, addresses and programs that "
+                   "it uses. When "
+                   "it has ended, or after Ctrl-C, which stops it, the smallest manifest is written with which it then "
+                   "runs confined. "
+                   "Let it do all that it should be able to do meanwhile.\n\n"
+                   "Many files of one folder become the folder, but never one as wide as /etc or /var/lib; what a "
+                   "program itself makes "
+                   "in such a folder is marked as wide. The system's programs and libraries and the private /tmp need "
+                   "no capability.",
     .examples = "  grove learn -- nginx -g 'daemon off;'     then use it, then Ctrl-C\n"
                 "  grove run --manifest nginx.yaml           the same, confined\n"
                 "  grove learn -o app.yaml -- python3 app.py",

@@ -31,7 +31,8 @@ static void explain(const struct launch *launch, uint64_t from, const char *fold
     count += refusals_print_hidden(launch, folder);
     if (!count && isatty(STDERR_FILENO))
         command_remark(launch->invocation,
-                       "grove run: it ended with %d; if it misses a file, \"grove learn -- PROGRAM\" finds out which", status);
+                       "grove run: it ended with %d; if it misses a file, \"grove learn -- PROGRAM\" finds out which",
+                       status);
 }
 
 static int run_with_kernel(struct invocation *invocation, const struct request *request, uint64_t timeout_ns) {
@@ -64,9 +65,8 @@ static int run(struct invocation *invocation) {
         command_misused(invocation, "the program is missing");
         return LAUNCH_FAILED;
     }
-    int status = has_manifest
-                     ? 0
-                     : request_find_program(invocation, request.folder, invocation->arguments[0], &request.program);
+    int status =
+        has_manifest ? 0 : request_find_program(invocation, request.folder, invocation->arguments[0], &request.program);
     if (status == 0)
         status = request_make(&request);
     if (status == 0)
@@ -80,17 +80,21 @@ const struct command command_run = {
     .summary = "run any program with exactly the rights given",
     .usage = "PROGRAM [ARGUMENT...]",
     .description =
-        "Runs a program confined: it sees the files, reaches the addresses and uses the memory that the options give, and "
-        "nothing else. Its streams, signals and exit status are passed through. Without --bare the system's programs and "
+        "Runs a program confined: it sees the files, reaches the addresses and uses the memory that the options give, "
+        "and "
+        "nothing else. Its streams, signals and exit status are passed through. Without --bare the system's programs "
+        "and "
         "libraries are there to read and execute; nothing of /etc, /home, /root and /var is, and /tmp is private and "
         "empty. It works in the current folder if an allowed path covers that, and in / otherwise. Relative paths in "
-        "--allow begin at the current folder. It runs as the calling user. Of the environment it gets PATH, HOME, USER, "
+        "--allow begin at the current folder. It runs as the calling user. Of the environment it gets PATH, HOME, "
+        "USER, "
         "TERM, the language and the time zone, and what --env says.\n\n"
         "The kernel that runs in the run folder is used; if there is none, one is started for the time of the "
         "command.\n\n"
         "What the program was refused is printed when it has ended, each once, with the option that would grant it. "
         "\"grove learn\" finds out what a program needs.\n\n"
-        "The exit status is that of the program, 128 and the signal's number if a signal ended it, 124 after --timeout, "
+        "The exit status is that of the program, 128 and the signal's number if a signal ended it, 124 after "
+        "--timeout, "
         "125 if grove itself failed, 126 if the program cannot be executed and 127 if there is none.",
     .examples = "  grove run -- ls /                                              what does it see?\n"
                 "  grove run --allow FS_READ:. -- python3 app.py\n"

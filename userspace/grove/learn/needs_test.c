@@ -64,8 +64,8 @@ static void no_crowd_becomes_a_folder_of_many(void **state) {
            "FS_READ:/etc/2", "FS_READ:/etc/3", "FS_READ:/etc/4");
     EXPECT("FS_READ:/var/lib/1", "FS_READ:/var/lib/2", "FS_READ:/var/lib/3", "FS_READ:/var/lib/4", "=>",
            "FS_READ:/var/lib/1", "FS_READ:/var/lib/2", "FS_READ:/var/lib/3", "FS_READ:/var/lib/4");
-    EXPECT("FS_READ:/home/u/1", "FS_READ:/home/u/2", "FS_READ:/home/u/3", "FS_READ:/home/u/4", "=>", "FS_READ:/home/u/1",
-           "FS_READ:/home/u/2", "FS_READ:/home/u/3", "FS_READ:/home/u/4");
+    EXPECT("FS_READ:/home/u/1", "FS_READ:/home/u/2", "FS_READ:/home/u/3", "FS_READ:/home/u/4", "=>",
+           "FS_READ:/home/u/1", "FS_READ:/home/u/2", "FS_READ:/home/u/3", "FS_READ:/home/u/4");
     EXPECT("FS_READ:/home/u/p/1", "FS_READ:/home/u/p/2", "FS_READ:/home/u/p/3", "FS_READ:/home/u/p/4", "=>",
            "FS_READ:/home/u/p");
     EXPECT("FS_READ:/etc/n/1", "FS_READ:/etc/n/2", "FS_READ:/etc/n/3", "FS_READ:/etc/n/4", "=>", "FS_READ:/etc/n");
@@ -88,14 +88,14 @@ static void addresses_are_merged(void **state) {
     EXPECT("NET_CONNECT:1.0.0.1:1/tcp", "NET_CONNECT:1.0.0.1:2/tcp", "NET_CONNECT:1.0.0.1:3/tcp",
            "NET_CONNECT:1.0.0.1:4/tcp", "NET_CONNECT:1.0.0.2:4/tcp", "=>", "NET_CONNECT:1.0.0.1:*/tcp",
            "NET_CONNECT:1.0.0.2:4/tcp");
-    EXPECT("NET_BIND:1.0.0.1:1/tcp", "NET_CONNECT:1.0.0.1:2/tcp", "NET_CONNECT:1.0.0.1:3/udp", "NET_CONNECT:1.0.0.1:4/tcp",
-           "=>", "NET_BIND:1.0.0.1:1/tcp", "NET_CONNECT:1.0.0.1:2/tcp", "NET_CONNECT:1.0.0.1:4/tcp",
-           "NET_CONNECT:1.0.0.1:3/udp");
+    EXPECT("NET_BIND:1.0.0.1:1/tcp", "NET_CONNECT:1.0.0.1:2/tcp", "NET_CONNECT:1.0.0.1:3/udp",
+           "NET_CONNECT:1.0.0.1:4/tcp", "=>", "NET_BIND:1.0.0.1:1/tcp", "NET_CONNECT:1.0.0.1:2/tcp",
+           "NET_CONNECT:1.0.0.1:4/tcp", "NET_CONNECT:1.0.0.1:3/udp");
 }
 
 static void wide_folders_are_known(void **state) {
-    static const char *const wide[] = {"FS_WRITE:/", "FS_WRITE:/run", "FS_READ:/etc", "FS_READ:/var/lib", "FS_READ:/home/u",
-                                       "FS_READ"};
+    static const char *const wide[] = {"FS_WRITE:/",       "FS_WRITE:/run",   "FS_READ:/etc",
+                                       "FS_READ:/var/lib", "FS_READ:/home/u", "FS_READ"};
     static const char *const narrow[] = {"FS_WRITE:/run/x", "FS_READ:/etc/nginx", "FS_READ:/var/lib/x", "NET_BIND:*:*",
                                          "FS_READ:/home/u/p"};
     struct grove_capability capability;
@@ -117,7 +117,8 @@ static void many_needs_are_bounded(void **state) {
     (void)state;
     capability.argument.kind = GROVE_ARGUMENT_PATH;
     for (unsigned i = 0; i < 5000; i++) {
-        int length = snprintf(capability.argument.value.text, sizeof(capability.argument.value.text), "/srv/%u/%u", i % 50, i);
+        int length =
+            snprintf(capability.argument.value.text, sizeof(capability.argument.value.text), "/srv/%u/%u", i % 50, i);
         capability.argument.length_bytes = (uint16_t)length;
         assert_true(needs_add(needs, &capability));
     }
@@ -130,10 +131,13 @@ static void many_needs_are_bounded(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_another_includes_goes),        cmocka_unit_test(a_crowd_becomes_its_folder),
-        cmocka_unit_test(no_crowd_becomes_a_folder_of_many), cmocka_unit_test(addresses_are_merged),
+        cmocka_unit_test(what_another_includes_goes),
+        cmocka_unit_test(a_crowd_becomes_its_folder),
+        cmocka_unit_test(no_crowd_becomes_a_folder_of_many),
+        cmocka_unit_test(addresses_are_merged),
         cmocka_unit_test(the_way_to_something_needs_nothing),
-        cmocka_unit_test(wide_folders_are_known),            cmocka_unit_test(many_needs_are_bounded),
+        cmocka_unit_test(wide_folders_are_known),
+        cmocka_unit_test(many_needs_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

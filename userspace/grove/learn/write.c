@@ -46,8 +46,9 @@ static void write_heading(const struct learned *learned, FILE *stream) {
         fputc(' ', stream);
         write_remark(learned->arguments[i], stream);
     }
-    fputs("\n# It allows what the program used then. If it needs more on another day, grove why says what was refused.\n",
-          stream);
+    fputs(
+        "\n# It allows what the program used then. If it needs more on another day, grove why says what was refused.\n",
+        stream);
 }
 
 static void write_program(const struct learned *learned, FILE *stream) {

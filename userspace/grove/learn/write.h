@@ -7,10 +7,10 @@
 #include "userspace/grove/learn/needs.h"
 
 struct learned {
-    const char *name;       /* of the service */
+    const char *name; /* of the service */
     const char *executable; /* absolute */
     const char **arguments; /* of the program, itself first; ends with NULL */
-    const char *folder;     /* in which it was run */
+    const char *folder; /* in which it was run */
     const char **environment; /* "NAME=VALUE" that it should have; ends with NULL */
     const struct needs *needs; /* reduced */
 };

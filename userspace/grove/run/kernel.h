@@ -14,8 +14,8 @@ struct run_kernel {
 };
 
 enum run_kernel_choice {
-    RUN_KERNEL_ANY,  /* the one that runs in the run folder, or, when none does, an embedded one */
-    RUN_KERNEL_OWN,  /* an embedded one */
+    RUN_KERNEL_ANY, /* the one that runs in the run folder, or, when none does, an embedded one */
+    RUN_KERNEL_OWN, /* an embedded one */
     RUN_KERNEL_OPEN, /* an embedded one whose open containers keep what root may do (grove learn) */
 };
 

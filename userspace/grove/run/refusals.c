@@ -33,8 +33,7 @@ static bool is_new(struct refusals *refusals, const char *sentence) {
 
 static int read_record(const struct launch *launch, uint64_t sequence, const char *name,
                        struct grove_audit_record *record) {
-    struct grove_message message = {.operation = GROVE_REQUEST_AUDIT_READ,
-                                    .body.audit_read = {.sequence = sequence}};
+    struct grove_message message = {.operation = GROVE_REQUEST_AUDIT_READ, .body.audit_read = {.sequence = sequence}};
     snprintf(message.body.audit_read.name.text, sizeof(message.body.audit_read.name.text), "%s", name);
     int status = grove_kernel_request(launch->kernel->session, &message, NULL, 0, NULL, NULL, 5 * GROVE_SECOND);
     if (status == 0)
@@ -52,7 +51,8 @@ unsigned refusals_print(const struct launch *launch, uint64_t from) {
         from = record.sequence + 1;
         if (!refusal_explain(&record, sentence, sizeof(sentence), grant, sizeof(grant)) || !is_new(&refusals, sentence))
             continue;
-        command_remark(launch->invocation, "grove run: %s\n    to grant it: --allow %s   (in a manifest, below capabilities: - %s)",
+        command_remark(launch->invocation,
+                       "grove run: %s\n    to grant it: --allow %s   (in a manifest, below capabilities: - %s)",
                        sentence, grant, grant);
     }
     for (unsigned i = 0; i < refusals.count; i++)

@@ -233,8 +233,9 @@ static bool keeps(const struct grove_capability *capability, void *context) {
             continue;
         text_capability_format(capability, text, sizeof(text));
         text_capability_format(&denials->list[i], part, sizeof(part));
-        command_fail(denials->invocation, "--deny %s: it is a part of %s, and a part cannot be taken out; allow the other "
-                                          "parts instead",
+        command_fail(denials->invocation,
+                     "--deny %s: it is a part of %s, and a part cannot be taken out; allow the other "
+                     "parts instead",
                      part, text);
         denials->has_failed = true;
     }
@@ -259,8 +260,8 @@ static int read_denials(const struct invocation *invocation, struct denials *den
 
 /* What programs need to know about the person and the terminal; everything else of the environment may be a secret. */
 static bool is_passed_on(const char *variable) {
-    static const char *const names[] = {"PATH=", "HOME=", "USER=", "LOGNAME=", "TERM=", "COLORTERM=",
-                                        "NO_COLOR=", "LANG=", "LC_", "TZ=", "COLUMNS=", "LINES="};
+    static const char *const names[] = {"PATH=",     "HOME=", "USER=", "LOGNAME=", "TERM=",    "COLORTERM=",
+                                        "NO_COLOR=", "LANG=", "LC_",   "TZ=",      "COLUMNS=", "LINES="};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (!strncmp(variable, names[i], strlen(names[i])))
             return true;

@@ -11,9 +11,9 @@
 
 struct request {
     const struct invocation *invocation;
-    const char *folder;  /* the current one, absolute */
+    const char *folder; /* the current one, absolute */
     const char *program; /* absolute path; NULL: the manifest's */
-    uint32_t flags;      /* enum grove_spec_flags to set beside those of the options */
+    uint32_t flags; /* enum grove_spec_flags to set beside those of the options */
 
     struct grove_spec *spec; /* the result, malloc'ed */
     size_t spec_bytes;
@@ -21,15 +21,17 @@ struct request {
 
 /* The options that both commands have; put them into the table. */
 #define REQUEST_OPTIONS \
-    {"allow", 'a', "CAPABILITY", "what the program may do, such as FS_READ:. or NET_CONNECT:127.0.0.1:5432; may be given " \
-                                 "several times"}, \
-    {"env", 'e', "NAME[=VALUE]", "set a variable of the environment, or pass one on; may be given several times"}, \
-    {"name", 'n', "NAME", "what the container is called, instead of run.PROGRAM-NUMBER"}, \
-    {"memory", 'm', "SIZE", "most memory it may use"}, \
-    {"processor", 0, "SHARE", "most of one processor it may use, such as 50%"}, \
-    {"processes", 0, "COUNT", "most processes and threads at a time"}, \
-    {"descriptors", 0, "COUNT", "most open files of each process"}, \
-    {"scratch", 0, "SIZE", "size of its private /tmp"}
+    {"allow", 'a', "CAPABILITY", \
+     "what the program may do, such as FS_READ:. or NET_CONNECT:127.0.0.1:5432; may be given " \
+     "several times"}, \
+        {"env", 'e', "NAME[=VALUE]", "set a variable of the environment, or pass one on; may be given several times"}, \
+        {"name", 'n', "NAME", "what the container is called, instead of run.PROGRAM-NUMBER"}, \
+        {"memory", 'm', "SIZE", "most memory it may use"}, \
+        {"processor", 0, "SHARE", "most of one processor it may use, such as 50%"}, \
+        {"processes", 0, "COUNT", "most processes and threads at a time"}, \
+        {"descriptors", 0, "COUNT", "most open files of each process"}, { \
+        "scratch", 0, "SIZE", "size of its private /tmp" \
+    }
 
 /*
  * Make the spec. Returns 0 or an exit status (125, 126, 127, COMMAND_MISUSED) after saying why. Everything in the request
