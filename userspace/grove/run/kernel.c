@@ -4,13 +4,39 @@
 #include "userspace/grove/run/kernel.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/wait.h>
 
 #include "kernel/machine/linux/linux.h"
 
+/* "cgroup,landlock" as bits. */
+static int read_layers(const struct invocation *invocation, uint64_t *layers) {
+    static const char *const names[] = {
+#define LAYER_NAME(name, number, text) text,
+        GROVE_LAYER_TABLE(LAYER_NAME)
+#undef LAYER_NAME
+            NULL,
+    };
+    const char *text = command_value(invocation, "optional");
+    while (text && *text) {
+        size_t length = strcspn(text, ",");
+        unsigned layer = 1;
+        while (layer < GROVE_LAYER_COUNT && (strlen(names[layer]) != length || strncmp(names[layer], text, length) != 0))
+            layer++;
+        if (layer == GROVE_LAYER_COUNT)
+            return command_fail(invocation, "--optional: \"%.*s\" is no layer; \"grove doctor\" lists them", (int)length,
+                                text);
+        *layers |= UINT64_C(1) << layer;
+        text += length + (text[length] == ',');
+    }
+    return 0;
+}
+
 static int open_embedded(const struct invocation *invocation, enum run_kernel_choice choice,
                          struct run_kernel *kernel) {
-    const struct linux_options options = {.embedded = true, .open_with_privileges = choice == RUN_KERNEL_OPEN};
+    struct linux_options options = {.embedded = true, .open_with_privileges = choice == RUN_KERNEL_OPEN};
+    if (read_layers(invocation, &options.optional_layers) != 0)
+        return COMMAND_FAILED;
     int port;
     int status = groved_embedded(&options, &port, &kernel->process);
     if (status < 0)

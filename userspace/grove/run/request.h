@@ -20,18 +20,20 @@ struct request {
 };
 
 /* The options that both commands have; put them into the table. */
+/* clang-format off */
 #define REQUEST_OPTIONS \
-    {"allow", 'a', "CAPABILITY", \
-     "what the program may do, such as FS_READ:. or NET_CONNECT:127.0.0.1:5432; may be given " \
-     "several times"}, \
-        {"env", 'e', "NAME[=VALUE]", "set a variable of the environment, or pass one on; may be given several times"}, \
-        {"name", 'n', "NAME", "what the container is called, instead of run.PROGRAM-NUMBER"}, \
-        {"memory", 'm', "SIZE", "most memory it may use"}, \
-        {"processor", 0, "SHARE", "most of one processor it may use, such as 50%"}, \
-        {"processes", 0, "COUNT", "most processes and threads at a time"}, \
-        {"descriptors", 0, "COUNT", "most open files of each process"}, { \
-        "scratch", 0, "SIZE", "size of its private /tmp" \
-    }
+    {"allow", 'a', "CAPABILITY", "what the program may do, such as FS_READ:. or NET_CONNECT:127.0.0.1:5432; may be given " \
+                                 "several times"}, \
+    {"env", 'e', "NAME[=VALUE]", "set a variable of the environment, or pass one on; may be given several times"}, \
+    {"name", 'n', "NAME", "what the container is called, instead of run.PROGRAM-NUMBER"}, \
+    {"memory", 'm', "SIZE", "most memory it may use"}, \
+    {"processor", 0, "SHARE", "most of one processor it may use, such as 50%"}, \
+    {"processes", 0, "COUNT", "most processes and threads at a time"}, \
+    {"descriptors", 0, "COUNT", "most open files of each process"}, \
+    {"scratch", 0, "SIZE", "size of its private /tmp"}, \
+    {"optional", 0, "LAYER,...", "do without these layers of the sandbox where a kernel of this command cannot set them " \
+                                 "up; grove doctor lists them"}
+/* clang-format on */
 
 /*
  * Make the spec. Returns 0 or an exit status (125, 126, 127, COMMAND_MISUSED) after saying why. Everything in the request
