@@ -67,7 +67,7 @@ static unsigned count_groups(const char *folder, const char *own, unsigned depth
 
 unsigned accounts_groups(uint64_t boot_id) {
     char own[40];
-    (void)snprintf(own, sizeof own, "grove-%016llx", (unsigned long long)boot_id);
+    (void)snprintf(own, sizeof own, "grove-kernel-%016llx", (unsigned long long)boot_id);
     return count_groups("/sys/fs/cgroup", own, 0);
 }
 

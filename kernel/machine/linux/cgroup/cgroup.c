@@ -36,10 +36,12 @@ static int status_of(int error) {
     }
 }
 
+static const struct cgroup_version *const versions[] = {&cgroup_version2, &cgroup_version1};
+#define VERSIONS (sizeof versions / sizeof *versions)
+
 int cgroup_start_up(uint64_t boot_id, uint32_t *number) {
-    static const struct cgroup_version *const versions[] = {&cgroup_version2, &cgroup_version1};
     int error = -ENOTSUP;
-    for (unsigned i = 0; i < sizeof versions / sizeof *versions; i++) {
+    for (unsigned i = 0; i < VERSIONS; i++) {
         error = versions[i]->start_up(boot_id);
         if (error == 0) {
             version = versions[i];
@@ -56,10 +58,10 @@ bool cgroup_probe(uint32_t *number) {
     int status = 0;
     pid_t child = fork();
     if (child == 0) {
-        uint32_t found = 0;
-        (void)cgroup_start_up((uint64_t)getpid(), &found);
-        cgroup_shut_down();
-        _exit((int)found);
+        for (unsigned i = 0; i < VERSIONS; i++)
+            if (versions[i]->probe((uint64_t)getpid()))
+                _exit((int)versions[i]->number);
+        _exit(0);
     }
     if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
         return false;

@@ -3,7 +3,8 @@
  *
  * Two versions behind one table of operations (cgroup.c): version 2, a subtree below the cgroup that groved was started
  * in or, for root, below the root; version 1, a folder in each hierarchy that groved needs (memory, pids, cpu, cpuacct,
- * freezer). All groups of one kernel lie below one folder "grove-BOOTID", so recovery finds them by name.
+ * freezer). All groups of one kernel lie below one folder "grove-kernel-BOOTID", so recovery finds them by name, and the
+ * kernel holds a lock on it while it lives, so that empty ones of dead kernels can be told apart and removed.
  *
  * A group is made when its container is first started and removed when the container is destroyed. It outlives
  * instances, so counters are cumulative. Nothing here blocks: a group that cannot be removed yet is removed later, by
@@ -20,7 +21,7 @@ struct cgroup;
 
 /* Can one be written here, and which? Leaves nothing behind. */
 bool cgroup_probe(uint32_t *version);
-/* Find out which version can be written here and make grove-BOOTID. Sets *version; 0 when neither can be. */
+/* Find out which version can be written here and make grove-kernel-BOOTID. Sets *version; 0 when neither can be. */
 int cgroup_start_up(uint64_t boot_id, uint32_t *version);
 void cgroup_shut_down(void);
 

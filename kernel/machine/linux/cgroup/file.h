@@ -17,6 +17,7 @@ struct cgroup {
 /* One version: the operations of cgroup.h on a group, and its set-up. Paths are made from the index each time. */
 struct cgroup_version {
     uint32_t number;
+    bool (*probe)(uint64_t boot_id); /* would start_up work? Leaves nothing behind */
     int (*start_up)(uint64_t boot_id);
     void (*shut_down)(void);
     int (*create)(struct cgroup *group);

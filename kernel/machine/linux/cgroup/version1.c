@@ -1,10 +1,11 @@
 /*
- * Cgroup version 1: a tree for each controller, and in each a folder for each container, BASE/grove-BOOTID/INDEX.
+ * Cgroup version 1: a tree for each controller, and in each a folder for each container, BASE/grove-kernel-BOOTID/INDEX.
  *
  * A child joins by writing "0" to the `tasks` files itself. That is the one form of moving which does not take the
  * kernel's lock over all forks and exits (it moves a single thread, the caller), so it costs microseconds where writing a
  * process number to cgroup.procs costs milliseconds.
  */
+#include "kernel/machine/linux/cgroup/claim.h"
 #include "kernel/machine/linux/cgroup/file.h"
 
 #include <errno.h>
@@ -23,6 +24,7 @@ static const bool controller_is_needed[CONTROLLERS] = {true, true, false, false,
 
 /* Folder of this kernel in the hierarchy of each controller; empty where there is none. Two may be the same. */
 static char bases[CONTROLLERS][CGROUP_PATH_MAX / 2], folders[CONTROLLERS][CGROUP_PATH_MAX - 64];
+static int claims[CONTROLLERS] = {-1, -1, -1, -1, -1};
 
 static bool is_repeated(unsigned controller) {
     for (unsigned i = 0; i < controller; i++)
@@ -47,25 +49,34 @@ static int find_base(unsigned controller) {
 }
 
 static void version1_shut_down(void) {
-    for (unsigned i = 0; i < CONTROLLERS; i++)
+    for (unsigned i = 0; i < CONTROLLERS; i++) {
         if (folders[i][0] != '\0')
             (void)rmdir(folders[i]);
+        if (claims[i] >= 0)
+            (void)close(claims[i]);
+        claims[i] = -1;
+    }
 }
 
-static int kernel_path(unsigned controller, uint64_t boot_id, char *path, size_t size_bytes) {
-    int length = snprintf(path, size_bytes, "%s/grove-%016llx", bases[controller], (unsigned long long)boot_id);
-    return length < 0 || (size_t)length >= size_bytes ? -1 : 0;
+static int make_folder(unsigned controller) {
+    if (is_repeated(controller))
+        return 0;
+    int lock = claim_lock(bases[controller]);
+    if (lock >= 0)
+        (void)claim_sweep(bases[controller]);
+    claims[controller] = claim_make(folders[controller]);
+    if (lock >= 0)
+        (void)close(lock);
+    return claims[controller] < 0 ? claims[controller] : 0;
 }
 
 static int version1_start_up(uint64_t boot_id) {
     for (unsigned i = 0; i < CONTROLLERS; i++) {
         int error = find_base(i);
-        if (error == 0) {
-            if (kernel_path(i, boot_id, folders[i], sizeof folders[i]) < 0)
-                error = -ENAMETOOLONG;
-            else if (!is_repeated(i) && mkdir(folders[i], 0755) < 0)
-                error = -errno;
-        }
+        if (error == 0)
+            error = claim_path(bases[i], boot_id, folders[i], sizeof folders[i]);
+        if (error == 0)
+            error = make_folder(i);
         if (error == 0)
             continue;
         folders[i][0] = '\0';
@@ -75,6 +86,13 @@ static int version1_start_up(uint64_t boot_id) {
         }
     }
     return 0;
+}
+
+static bool version1_probe(uint64_t boot_id) {
+    if (version1_start_up(boot_id) < 0)
+        return false;
+    version1_shut_down();
+    return true;
 }
 
 static int version1_create(struct cgroup *group) {
@@ -187,7 +205,7 @@ static unsigned version1_recover(uint64_t boot_id) {
     char path[CGROUP_PATH_MAX];
     unsigned most = 0;
     for (unsigned i = 0; i < CONTROLLERS; i++) {
-        if (folders[order[i]][0] == '\0' || kernel_path(order[i], boot_id, path, sizeof path) < 0)
+        if (folders[order[i]][0] == '\0' || claim_path(bases[order[i]], boot_id, path, sizeof path) < 0)
             continue;
         unsigned count = file_end_tree(path);
         most = count > most ? count : most;
@@ -197,6 +215,7 @@ static unsigned version1_recover(uint64_t boot_id) {
 
 const struct cgroup_version cgroup_version1 = {
     .number = 1,
+    .probe = version1_probe,
     .start_up = version1_start_up,
     .shut_down = version1_shut_down,
     .create = version1_create,

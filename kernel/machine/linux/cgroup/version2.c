@@ -1,14 +1,9 @@
 /*
- * Cgroup version 2: one tree, one folder for each container.
- *
- *     BASE/                      the group that groved was started in, or the root
- *       grove-BOOTID/            controllers switched on for what is below
- *         kernel/                groved itself, when BASE is not the root: a group that has groups below it with
- *         0/ 1/ 2/ ...           controllers must not hold processes
- *
- * A group that others use too cannot be split like this (EBUSY); root then takes the root of the tree.
+ * Cgroup version 2: one tree, one folder for each container, below the folder that room.c makes for this kernel.
  */
+#include "kernel/machine/linux/cgroup/claim.h"
 #include "kernel/machine/linux/cgroup/file.h"
+#include "kernel/machine/linux/cgroup/room.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,79 +13,46 @@
 #include <unistd.h>
 
 #define PERIOD_US 100000u
-#define CONTROLLERS "+memory +pids +cpu"
 
-static char mount_point[CGROUP_PATH_MAX / 4], own_group[CGROUP_PATH_MAX / 4], kernel_folder[CGROUP_PATH_MAX - 64];
+static struct room own_room = {.claim = -1};
 
 static void group_path(machine_container index, char path[CGROUP_PATH_MAX]) {
-    (void)snprintf(path, CGROUP_PATH_MAX, "%s/%u", kernel_folder, index);
+    (void)snprintf(path, CGROUP_PATH_MAX, "%s/%u", own_room.kernel, index);
 }
 
-static bool has_controllers(const char *folder) {
-    char text[256];
-    if (file_read(folder, "cgroup.controllers", text, sizeof text) < 0)
-        return false;
-    return strstr(text, "memory") != NULL && strstr(text, "pids") != NULL;
-}
-
-/* Processor limits may be missing (a kernel without them); memory and processes may not. */
-static int switch_on(const char *folder) {
-    int error = file_write(folder, "cgroup.subtree_control", CONTROLLERS);
-    return error == -ENOENT || error == -EINVAL ? file_write(folder, "cgroup.subtree_control", "+memory +pids") : error;
-}
-
-static void undo(const char *base, bool has_moved) {
-    char leaf[CGROUP_PATH_MAX];
-    (void)snprintf(leaf, sizeof leaf, "%s/kernel", kernel_folder);
-    if (has_moved)
-        (void)file_write(base, "cgroup.procs", "0");
-    (void)rmdir(leaf);
-    (void)rmdir(kernel_folder);
-}
-
-static int settle(const char *base, bool is_root, uint64_t boot_id) {
-    char leaf[CGROUP_PATH_MAX];
-    int error = 0;
-    bool has_moved = false;
-    if (!has_controllers(base))
-        return -ENOTSUP;
-    (void)snprintf(kernel_folder, sizeof kernel_folder, "%s/grove-%016llx", base, (unsigned long long)boot_id);
-    if (mkdir(kernel_folder, 0755) < 0)
-        return -errno;
-    if (!is_root) {
-        (void)snprintf(leaf, sizeof leaf, "%s/kernel", kernel_folder);
-        error = mkdir(leaf, 0755) < 0 ? -errno : file_write(leaf, "cgroup.procs", "0");
-        has_moved = error == 0;
-    }
-    if (error == 0)
-        error = switch_on(base);
-    if (error == 0)
-        error = switch_on(kernel_folder);
-    if (error < 0)
-        undo(base, has_moved);
-    return error;
-}
-
+/* The group of one's own first; root may take the root of the tree where others share it. */
 static int version2_start_up(uint64_t boot_id) {
-    char base[CGROUP_PATH_MAX / 2];
-    int error = file_mount_point(NULL, mount_point, sizeof mount_point);
+    int error = room_find(&own_room, false);
     if (error == 0)
-        error = file_own_group(NULL, own_group, sizeof own_group);
-    if (error < 0)
-        return error;
-    (void)snprintf(base, sizeof base, "%s%s", mount_point, own_group);
-    error = settle(base, own_group[0] == '\0', boot_id);
-    if (error < 0 && own_group[0] != '\0' && geteuid() == 0) {
-        own_group[0] = '\0';
-        error = settle(mount_point, true, boot_id);
-    }
+        error = room_make(&own_room, boot_id, geteuid() != 0);
+    if (error < 0 && !own_room.is_root && geteuid() == 0 && room_find(&own_room, true) == 0)
+        error = room_make(&own_room, boot_id, false);
     return error;
 }
 
 static void version2_shut_down(void) {
-    char base[CGROUP_PATH_MAX / 2];
-    (void)snprintf(base, sizeof base, "%s%s", mount_point, own_group);
-    undo(base, own_group[0] != '\0');
+    room_leave(&own_room);
+}
+
+/*
+ * Nobody is moved to find out: where other processes are all that is in the way, start-up would move them, and can if
+ * the group is ours to write.
+ */
+static bool version2_probe(uint64_t boot_id) {
+    char members[CGROUP_PATH_MAX];
+    if (geteuid() == 0) {
+        int error = version2_start_up(boot_id);
+        if (error == 0)
+            version2_shut_down();
+        return error == 0;
+    }
+    int error = room_find(&own_room, false);
+    if (error == 0)
+        error = room_make(&own_room, boot_id, false);
+    if (error == 0)
+        room_leave(&own_room);
+    (void)snprintf(members, sizeof members, "%s/cgroup.procs", own_room.base);
+    return error == 0 || (error == -EBUSY && access(members, W_OK) == 0);
 }
 
 static int version2_create(struct cgroup *group) {
@@ -178,18 +140,21 @@ static unsigned version2_processes(const struct cgroup *group, pid_t *processes,
     return file_processes(path, processes, room);
 }
 
-/* What was left lies in the base of then: below the group of now, or of what groved was moved out of, or the root. */
+/* What was left lies in the base of then: the base of now, or the root of the tree. */
 static unsigned version2_recover(uint64_t boot_id) {
+    struct room root;
     char path[CGROUP_PATH_MAX];
-    unsigned count;
-    (void)snprintf(path, sizeof path, "%s%s/grove-%016llx", mount_point, own_group, (unsigned long long)boot_id);
-    count = file_end_tree(path);
-    (void)snprintf(path, sizeof path, "%s/grove-%016llx", mount_point, (unsigned long long)boot_id);
-    return count + file_end_tree(path);
+    unsigned count = 0;
+    if (claim_path(own_room.base, boot_id, path, sizeof path) == 0)
+        count = file_end_tree(path);
+    if (!own_room.is_root && room_find(&root, true) == 0 && claim_path(root.base, boot_id, path, sizeof path) == 0)
+        count += file_end_tree(path);
+    return count;
 }
 
 const struct cgroup_version cgroup_version2 = {
     .number = 2,
+    .probe = version2_probe,
     .start_up = version2_start_up,
     .shut_down = version2_shut_down,
     .create = version2_create,
