@@ -70,7 +70,7 @@ static void wait_for_record(struct channel_end *self, enum wait how, struct benc
         bench_back_off(back_off);
     } else if (how == WAIT_SPINNING) {
         bench_pause();
-    } else if (channel_end_prepare_sleep(self, GROVE_WAITING_FUTEX, false, &signal)) {
+    } else if (channel_end_prepare_sleep(self, GROVE_WAITING_FUTEX, CHANNEL_FOR_RECORDS, &signal)) {
         bench_futex_wait((uint32_t *)(uintptr_t)channel_end_peer_signal(self), signal);
         channel_end_awake(self);
     }

@@ -170,15 +170,15 @@ static bool has_room(struct channel_end *end) {
     return has_room;
 }
 
-/* Anything to take, or, if room is what it sleeps for, any room? */
-static bool has_work(struct channel_end *end, bool for_room) {
+/* Anything of what it sleeps for? */
+static bool has_work(struct channel_end *end, enum channel_sleep what) {
     if (end->is_broken)
         return true;
     if (end->peer_control == NULL)
         return false;
-    if (for_room && has_room(end))
+    if ((what & CHANNEL_FOR_ROOM) != 0 && has_room(end))
         return true;
-    for (unsigned lane = 0; lane < GROVE_LANES; lane++) {
+    for (unsigned lane = 0; lane < GROVE_LANES && (what & CHANNEL_FOR_RECORDS) != 0; lane++) {
         struct lane_in *in = &end->in[lane];
         /* After the ordered store of waiting; pairs with the ordered store in channel_end_publish. */
         if (in->window_next - in->window_first < GROVE_REPLY_MARKS &&
@@ -192,14 +192,15 @@ static uint64_t waiting_count(const struct channel_end *end) {
     return end->waiting >> GROVE_WAITING_COUNT_SHIFT;
 }
 
-bool channel_end_prepare_sleep(struct channel_end *end, enum grove_waiting how, bool for_room, uint32_t *signal) {
+bool channel_end_prepare_sleep(struct channel_end *end, enum grove_waiting how, enum channel_sleep what,
+                               uint32_t *signal) {
     /* Before the look: a wake-up that comes after it changes the word that the caller sleeps on. */
     uint32_t seen = end->peer_control == NULL ? 0 : __atomic_load_n(&end->peer_control->signal, __ATOMIC_SEQ_CST);
-    end->waiting = (waiting_count(end) + 1u) << GROVE_WAITING_COUNT_SHIFT | (for_room ? GROVE_WAITING_FOR_ROOM : 0) |
-                   (uint64_t)how;
+    uint64_t for_room = (what & CHANNEL_FOR_ROOM) != 0 ? GROVE_WAITING_FOR_ROOM : 0;
+    end->waiting = (waiting_count(end) + 1u) << GROVE_WAITING_COUNT_SHIFT | for_room | (uint64_t)how;
     /* Pairs with the load in must_wake. */
     store_ordered(&end->control->waiting, end->waiting);
-    if (has_work(end, for_room)) {
+    if (has_work(end, what)) {
         channel_end_awake(end);
         return false;
     }

@@ -114,10 +114,14 @@ void channel_end_loan_return(struct channel_end *end, uint64_t offset_bytes);
  * Say that this end is about to sleep, and how; returns false if there is something to do after all (then nothing was
  * said). *signal is the value of the peer's signal word to sleep on; if it has GROVE_SIGNAL_CLOSED, nobody will change
  * that word again: sleep on the kernel's notices. The same without a peer, where *signal is 0. After the sleep,
- * whatever ended it, channel_end_awake. `for_room`: what channel_end_reserve, channel_end_loan or channel_end_pending
- * last answered no longer suits, so a completion or a release by the peer ends the sleep too; try that again then.
+ * whatever ended it, channel_end_awake. What for: records to take; or room, when what channel_end_reserve,
+ * channel_end_loan or channel_end_pending last answered no longer suits, so that a completion or a release by the peer
+ * ends the sleep (try that again then); or both. In a sleep for room only, records that wait do not count; one that
+ * is published may still end it, once.
  */
-bool channel_end_prepare_sleep(struct channel_end *end, enum grove_waiting how, bool for_room, uint32_t *signal);
+enum channel_sleep { CHANNEL_FOR_RECORDS = 1, CHANNEL_FOR_ROOM = 2, CHANNEL_FOR_BOTH = 3 };
+bool channel_end_prepare_sleep(struct channel_end *end, enum grove_waiting how, enum channel_sleep what,
+                               uint32_t *signal);
 void channel_end_awake(struct channel_end *end);
 /* The word that the peer of this end sleeps on (own) and that this end sleeps on (peer's; NULL without a peer). */
 uint32_t *channel_end_own_signal(struct channel_end *end);

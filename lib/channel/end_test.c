@@ -199,7 +199,7 @@ static void sleeper_is_woken_once(void **state) {
     uint32_t signal;
     for (int sleep = 0; sleep < 3; sleep++) {
         assert_true(
-            channel_end_prepare_sleep(server, sleep == 1 ? GROVE_WAITING_BELL : GROVE_WAITING_FUTEX, false, &signal));
+            channel_end_prepare_sleep(server, sleep == 1 ? GROVE_WAITING_BELL : GROVE_WAITING_FUTEX, CHANNEL_FOR_RECORDS, &signal));
         assert_int_equal(signal, *channel_end_peer_signal(server));
         for (int message = 0; message < 3; message++) {
             assert_int_equal(channel_end_reserve(client, GROVE_LANE_HIGH, 0, &record), 0);
@@ -225,7 +225,7 @@ static void nobody_sleeps_over_work(void **state) {
     struct channel_taken taken;
     for (int lane = 0; lane < (int)GROVE_LANES; lane++) {
         assert_int_equal(send_message(&pair->end[CLIENT], (enum grove_lane)lane, 1, 16), 0);
-        assert_false(channel_end_prepare_sleep(&pair->end[SERVER], GROVE_WAITING_FUTEX, false, &signal));
+        assert_false(channel_end_prepare_sleep(&pair->end[SERVER], GROVE_WAITING_FUTEX, CHANNEL_FOR_RECORDS, &signal));
         assert_int_equal(control_of(pair, SERVER)->waiting & GROVE_WAITING_HOW, GROVE_AWAKE);
         take_expect(&pair->end[SERVER], (enum grove_lane)lane, 1, 16, &taken);
         complete(&pair->end[SERVER], &taken);
@@ -243,7 +243,7 @@ static void completion_wakes_only_who_waits_for_room(void **state) {
     for (int for_room = 0; for_room < 2; for_room++) {
         assert_int_equal(send_message(client, GROVE_LANE_HIGH, 1, 16), 0);
         take_expect(server, GROVE_LANE_HIGH, 1, 16, &taken);
-        assert_true(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, for_room, &signal));
+        assert_true(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, for_room ? CHANNEL_FOR_BOTH : CHANNEL_FOR_RECORDS, &signal));
         assert_int_equal(channel_end_complete(server, &taken, &waiting), for_room);
         channel_end_awake(client);
         uint64_t bytes;
@@ -262,16 +262,16 @@ static void nobody_sleeps_over_room(void **state) {
     uint64_t bytes, count = 0;
     while (send_message(client, GROVE_LANE_HIGH, 1, 16) == 0)
         count++;
-    assert_true(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, true, &signal));
+    assert_true(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, CHANNEL_FOR_BOTH, &signal));
     channel_end_awake(client);
     take_expect(server, GROVE_LANE_HIGH, 1, 16, &taken);
     complete(server, &taken);
     assert_int_equal(channel_end_pending(client, GROVE_LANE_HIGH, &bytes), 0);
     assert_int_equal(bytes, (count - 1u) * 48u);
     assert_int_equal(channel_end_attach_peer(client, pair->segment[SERVER]), 0);
-    assert_false(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, true, &signal));
+    assert_false(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, CHANNEL_FOR_BOTH, &signal));
     assert_int_equal(send_message(client, GROVE_LANE_HIGH, 1, 16), 0);
-    assert_true(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, true, &signal)); /* and it does not spin */
+    assert_true(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, CHANNEL_FOR_BOTH, &signal)); /* and it does not spin */
     pair_destroy(pair);
 }
 
@@ -287,18 +287,18 @@ static void nobody_sleeps_over_a_block(void **state) {
     assert_int_equal(channel_end_loan(client, pair->layout.arena_bytes, &data, &offset), 0);
     send_slice(client, GROVE_LANE_LOW, GROVE_RECORD_MESSAGE, 1, offset, 64, GROVE_SLICE_SENDER);
     assert_int_equal(channel_end_loan(client, 1, &data, &offset), GROVE_AGAIN);
-    assert_true(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, true, &signal));
+    assert_true(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, CHANNEL_FOR_BOTH, &signal));
     channel_end_awake(client);
     assert_int_equal(channel_end_take(server, GROVE_LANE_LOW, &taken), 0);
     assert_int_equal(channel_end_hold(server, &taken, 0, &hold), 0);
     complete(server, &taken);
-    assert_false(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, true, &signal));
+    assert_false(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, CHANNEL_FOR_BOTH, &signal));
     assert_int_equal(channel_end_loan(client, 1, &data, &offset), GROVE_AGAIN); /* held */
-    assert_true(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, true, &signal));
+    assert_true(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, CHANNEL_FOR_BOTH, &signal));
     channel_end_release(server, hold);
     assert_true(channel_end_must_wake(server, &waiting));
     channel_end_awake(client);
-    assert_false(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, true, &signal));
+    assert_false(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, CHANNEL_FOR_BOTH, &signal));
     assert_int_equal(channel_end_loan(client, 1, &data, &offset), 0);
     pair_destroy(pair);
 }
@@ -315,7 +315,7 @@ static void successor_asleep_is_woken_after_the_attach(void **state) {
     channel_end_deinit(server);
     assert_int_equal(channel_end_init(server, GROVE_ROLE_SERVER, &pair->layout, next, true), 0);
     assert_int_equal(channel_end_attach_peer(server, pair->segment[CLIENT]), 0);
-    assert_true(channel_end_prepare_sleep(server, GROVE_WAITING_BELL, false, &signal));
+    assert_true(channel_end_prepare_sleep(server, GROVE_WAITING_BELL, CHANNEL_FOR_RECORDS, &signal));
     assert_int_equal(send_message(client, GROVE_LANE_HIGH, 1, 16), 0); /* looks at the old segment */
     assert_int_equal(channel_end_attach_peer(client, next), 0);
     assert_true(channel_end_must_wake(client, &waiting));
@@ -351,7 +351,7 @@ static void without_a_peer_everything_waits(void **state) {
     for (uint64_t i = 0; i < TEST_LANE_BYTES / 64u; i++)
         assert_int_equal(send_message(client, GROVE_LANE_HIGH, i, 32), 0);
     assert_int_equal(send_message(client, GROVE_LANE_HIGH, 9, 32), GROVE_AGAIN);
-    assert_true(channel_end_prepare_sleep(client, GROVE_WAITING_BELL, true, &signal));
+    assert_true(channel_end_prepare_sleep(client, GROVE_WAITING_BELL, CHANNEL_FOR_BOTH, &signal));
     assert_int_equal(signal, 0);
     assert_int_equal(channel_end_attach_peer(client, pair->segment[SERVER]), 0);
     take_expect(&pair->end[SERVER], GROVE_LANE_HIGH, 0, 32, &taken);

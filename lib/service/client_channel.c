@@ -20,8 +20,10 @@ static bool is_wanted(const struct attachment *attachment) {
     return channel->service->state == SERVICE_RUNNING && !replies_block(channel);
 }
 
-static bool wants_room(const struct attachment *attachment) {
-    return ((const struct client_channel *)attachment)->reply_count > 0;
+/* A client that does not read its replies is waited for by room alone: its requests stay where they are. */
+static enum channel_sleep waits_for(const struct attachment *attachment) {
+    bool wants_room = ((const struct client_channel *)attachment)->reply_count > 0;
+    return (is_wanted(attachment) ? CHANNEL_FOR_RECORDS : 0) | (wants_room ? CHANNEL_FOR_ROOM : 0);
 }
 
 void client_channel_end(struct client_channel *channel) {
@@ -77,8 +79,7 @@ static uint64_t expire(struct attachment *attachment, uint64_t now_ns) {
 }
 
 const struct attachment_owner client_channel_owner = {
-    .is_wanted = is_wanted,
-    .wants_room = wants_room,
+    .waits_for = waits_for,
     .work = work,
     .expire = expire,
 };

@@ -3,8 +3,8 @@
  *
  * A client that does not read its replies must not stop the others (law 10). A reply that finds its lane full is copied
  * and waits in a list of its channel, up to its request's deadline; the request stays uncompleted until then, so that a
- * crash loses nothing. The list is bounded: when it is full no more requests are taken from this client, and room is
- * looked for every few milliseconds instead of by wake-up, because the client's own requests would keep waking us.
+ * crash loses nothing. The list is bounded: when it is full no more requests are taken from this client, and the run loop
+ * sleeps for room alone. Each request that it sends meanwhile may wake us once, at the cost of a system call of its own.
  */
 #include "lib/service/service.h"
 
@@ -16,8 +16,6 @@
 #include <string.h>
 
 #define WAIT_WITHOUT_DEADLINE_NS (5 * GROVE_SECOND)
-#define RETRY_BLOCKED_NS (2 * GROVE_MILLISECOND)
-#define LOAN_NAP_NS (200 * GROVE_MICROSECOND)
 
 struct outgoing {
     uint8_t kind;
@@ -91,8 +89,7 @@ static int keep(struct grove_request *request, const struct outgoing *reply) {
     channel->reply_count++;
     channel->reply_bytes += reply->length_bytes;
     request->is_reply_waiting = true;
-    session_expires_at(channel->service->session,
-                       replies_block(channel) ? deadline_after(RETRY_BLOCKED_NS) : waiting->deadline_ns);
+    session_expires_at(channel->service->session, waiting->deadline_ns);
     return 0;
 }
 
@@ -142,8 +139,6 @@ uint64_t replies_expire(struct client_channel *channel, uint64_t now_ns) {
         place = &(*place)->next;
     }
     attachment_activate(&channel->base);
-    if (replies_block(channel) && now_ns + RETRY_BLOCKED_NS < next_ns)
-        next_ns = now_ns + RETRY_BLOCKED_NS;
     return next_ns;
 }
 
@@ -247,12 +242,14 @@ int grove_request_loan(struct grove_request *request, size_t length_bytes, uint6
     struct attachment *attachment = &request->channel->base;
     uint64_t deadline_ns = deadline_after(timeout_ns);
     int status = loan_make(attachment, length_bytes, loan);
-    /* Room cannot be slept for here: the requests behind this one would end the sleep at once. */
-    while (status == GROVE_AGAIN && !attachment->is_peer_gone && grove_now_ns() < deadline_ns) {
-        session_nap(attachment->session, LOAN_NAP_NS);
-        status = loan_make(attachment, length_bytes, loan);
+    while (status == GROVE_AGAIN && !attachment->is_peer_gone) {
+        status = session_wait_one(attachment, CHANNEL_FOR_ROOM, deadline_ns);
+        if (status == 0 && deadline_has_passed(deadline_ns))
+            status = GROVE_TIMED_OUT;
+        if (status == 0)
+            status = loan_make(attachment, length_bytes, loan);
     }
-    if (status == GROVE_AGAIN)
+    if (status == GROVE_AGAIN || status == GROVE_TIMED_OUT)
         return error_set(GROVE_EXHAUSTED, "no %zu bytes became free in time: %s still holds what was lent to it",
                          length_bytes, request->channel->client.text);
     return status < 0 && status != GROVE_INVALID ? error_set(status, "no space can be lent to %s: %s",

@@ -16,9 +16,8 @@ struct attachment;
 
 /* What the two kinds of owner do. */
 struct attachment_owner {
-    /* Does the program wait for what the peer of this one publishes, and for room? */
-    bool (*is_wanted)(const struct attachment *attachment);
-    bool (*wants_room)(const struct attachment *attachment);
+    /* What the program waits for here; 0 is nothing. */
+    enum channel_sleep (*waits_for)(const struct attachment *attachment);
     /* Handle one record of a lane, from dispatch only. Returns whether there was one. May end the attachment. */
     bool (*work)(struct attachment *attachment, enum grove_lane lane);
     /* Give up what was due before `now_ns`, without running the program's code. Returns when to be asked again. */

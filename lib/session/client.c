@@ -24,14 +24,10 @@ static struct grove_channel *channel_of(struct attachment *attachment) {
     return (struct grove_channel *)attachment;
 }
 
-static bool client_is_wanted(const struct attachment *attachment) {
+static enum channel_sleep client_waits_for(const struct attachment *attachment) {
     const struct grove_channel *channel = (const struct grove_channel *)attachment;
-    return channel->async_count > 0 || (attachment->is_resumed && channel->on_orphan != NULL);
-}
-
-static bool client_wants_room(const struct attachment *attachment) {
-    (void)attachment;
-    return false;
+    bool is_wanted = channel->async_count > 0 || (attachment->is_resumed && channel->on_orphan != NULL);
+    return is_wanted ? CHANNEL_FOR_RECORDS : 0;
 }
 
 static bool client_work(struct attachment *attachment, enum grove_lane lane) {
@@ -64,8 +60,7 @@ static uint64_t client_expire(struct attachment *attachment, uint64_t now_ns) {
 }
 
 const struct attachment_owner client_owner = {
-    .is_wanted = client_is_wanted,
-    .wants_room = client_wants_room,
+    .waits_for = client_waits_for,
     .work = client_work,
     .expire = client_expire,
 };
@@ -218,7 +213,7 @@ int client_wait_for_room(struct grove_channel *channel, uint64_t deadline_ns) {
     int status = client_is_usable(channel);
     if (status < 0)
         return status;
-    status = session_wait_one(&channel->base, true, deadline_ns);
+    status = session_wait_one(&channel->base, CHANNEL_FOR_BOTH, deadline_ns);
     if (status == 0 && grove_now_ns() >= deadline_ns)
         status = GROVE_TIMED_OUT;
     return status;
@@ -348,7 +343,7 @@ static int await_answer(struct grove_channel *channel, struct pending_call *call
         if (status == 0 && look_again(channel, call, lane))
             break;
         if (status == 0)
-            status = session_wait_one(&channel->base, false, call->deadline_ns);
+            status = session_wait_one(&channel->base, CHANNEL_FOR_RECORDS, call->deadline_ns);
         if (status == 0 && round % ROUNDS_BETWEEN_CLOCKS == 0 && grove_now_ns() >= call->deadline_ns)
             status = GROVE_TIMED_OUT; /* a peer that keeps waking us for nothing must not hold us */
         if (status < 0)

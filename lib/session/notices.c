@@ -43,10 +43,28 @@ static int map_kernel_page(struct grove_session *session, struct packet *packet)
     return 0;
 }
 
+/* The kernel's first and only word to whom it does not take. */
+static int turned_away(int status) {
+    switch (status) {
+    case GROVE_DENIED:
+        return error_set(status, "the kernel turned this program away: only the kernel's own user and root may use it");
+    case GROVE_EXHAUSTED:
+        return error_set(status, "the kernel turned this program away: as many shells are connected as it takes; "
+                                 "end one of them and try again");
+    case GROVE_NO_DESCRIPTORS:
+        return error_set(status, "the kernel turned this program away: it has no file descriptor free; end a shell, or "
+                                 "start it with a higher limit (ulimit -n)");
+    default:
+        return status < GROVE_NO_DESCRIPTORS
+                   ? error_set(GROVE_CORRUPT, "the kernel's first notice has a status that does not exist (%d)", status)
+                   : error_set(status, "the kernel turned this program away: %s", grove_status_text(status));
+    }
+}
+
 static bool now_init(struct grove_session *session, struct packet *packet, int *status) {
     if (session->is_initialized)
         return true;
-    *status = map_kernel_page(session, packet);
+    *status = packet->message.status < 0 ? turned_away(packet->message.status) : map_kernel_page(session, packet);
     if (*status < 0)
         return true;
     session->identity = packet->message.body.init;

@@ -15,6 +15,7 @@
 #define GROVE_SESSION_SESSION_H
 
 #include "grove/grove.h"
+#include "lib/channel/end.h"
 #include "lib/session/error.h"
 #include "lib/session/spin.h"
 
@@ -117,10 +118,8 @@ void session_expires_at(struct grove_session *session, uint64_t deadline_ns);
  * Returns at once if there is already. GROVE_CLOSED: the kernel hung up.
  */
 int session_wait(struct grove_session *session, uint64_t deadline_ns);
-/* The same for one channel only, inside a call. With `for_room` a completion of the peer ends it as well. */
-int session_wait_one(struct attachment *attachment, bool for_room, uint64_t deadline_ns);
-/* Sleep for a moment, or until the kernel sends something. */
-void session_nap(struct grove_session *session, uint64_t duration_ns);
+/* The same for one channel only, inside a call. GROVE_CLOSED within a second when the kernel was killed. */
+int session_wait_one(struct attachment *attachment, enum channel_sleep what, uint64_t deadline_ns);
 /* Let the descriptor of the session become readable when there is something to do; `deadline_ns`: the next timer. */
 int session_arm(struct grove_session *session, uint64_t deadline_ns, bool has_more);
 int session_embed(struct grove_session *session); /* from now on another event loop polls; returns the descriptor */

@@ -12,6 +12,10 @@
  * that it sleeps stays out of the active list until its bell rings, so that a turn costs what is active and not what is
  * connected.
  *
+ * Who hears that the kernel is gone. A service dies with its kernel. Any other program (ring 3) waits in epoll, where the
+ * port reports it at once, or is in a call, whose sleep looks at the port once a second: only while something is
+ * outstanding, so nobody who waits for nothing wakes up.
+ *
  * What a peer writes decides only how often we look: each wake-up leads to checked reads of the lanes.
  */
 #include "lib/session/attachment.h"
@@ -31,10 +35,14 @@
 #define SYS_futex_waitv 449 /* the same on every processor; older C libraries do not name it */
 #endif
 
+/* Programs that outlive their kernel. */
+#define RING_EXTERNAL 3u
 /* Words in one futex_waitv: the kernel page and as many channels. More are cheaper by epoll. */
 #define WAIT_WORDS_MAX 16u
 #define WAIT_EVENTS_MAX 32
 #define BELL_READS_MAX 16
+/* A sleep on one channel looks at the port this often: a kernel that was killed can no longer change a word. */
+#define LOOK_AT_PORT_NS GROVE_SECOND
 
 /* What an epoll event stands for: a tag in the low bits; attachments are pointers, aligned, with tag 0. */
 enum wait_tag { WAIT_ATTACHMENT = 0, WAIT_PORT = 1, WAIT_AGAIN = 2, WAIT_ALARM = 3, WAIT_DESCRIPTOR = 4 };
@@ -91,29 +99,37 @@ static bool has_new_room(struct attachment *attachment) {
     return has_changed;
 }
 
-int session_wait_one(struct attachment *attachment, bool for_room, uint64_t deadline_ns) {
+/* Announce a sleep. False: there is something to do after all. */
+static bool announce(struct attachment *attachment, enum grove_waiting how, enum channel_sleep what) {
+    if ((what & CHANNEL_FOR_ROOM) != 0 && has_new_room(attachment))
+        return false;
+    return channel_end_prepare_sleep(attachment->end, how, what, &attachment->signal);
+}
+
+static int sleep_on_peer(struct attachment *attachment, enum channel_sleep what, uint64_t deadline_ns) {
+    attachment_activate(attachment); /* it may have been asleep with its bell, which this sleep takes back */
+    if (!announce(attachment, GROVE_WAITING_FUTEX, what))
+        return 0;
+    int status = 0;
+    if ((attachment->signal & GROVE_SIGNAL_CLOSED) == 0) /* else it died just now: the next look finds that */
+        status = sleep_on_word(channel_end_peer_signal(attachment->end), attachment->signal, deadline_ns);
+    channel_end_awake(attachment->end);
+    return status;
+}
+
+int session_wait_one(struct attachment *attachment, enum channel_sleep what, uint64_t deadline_ns) {
     struct grove_session *session = attachment->session;
     if (session->is_closed || session_has_news(session))
         return read_news(session);
-    int status;
-    if (!has_live_peer(attachment)) {
-        status = sleep_on_word(&session->page->notices, session->notices_seen, deadline_ns);
-    } else {
-        if (for_room && has_new_room(attachment))
-            return 0;
-        attachment_activate(attachment); /* it may have been asleep with its bell, which this sleep takes back */
-        if (!channel_end_prepare_sleep(attachment->end, GROVE_WAITING_FUTEX, for_room, &attachment->signal))
-            return 0;
-        status = (attachment->signal & GROVE_SIGNAL_CLOSED) != 0
-                     ? 0 /* it died just now: the next look finds that */
-                     : sleep_on_word(channel_end_peer_signal(attachment->end), attachment->signal, deadline_ns);
-        channel_end_awake(attachment->end);
-    }
-    if (status == GROVE_TIMED_OUT) {
-        int news = session_read(session); /* a kernel that is gone does not count its hanging up */
-        status = news < 0 ? news : status;
-    }
-    return status;
+    uint64_t look_ns = deadline_after(LOOK_AT_PORT_NS);
+    uint64_t end_ns = deadline_ns < look_ns ? deadline_ns : look_ns;
+    int status = has_live_peer(attachment)
+                     ? sleep_on_peer(attachment, what, end_ns)
+                     : sleep_on_word(&session->page->notices, session->notices_seen, end_ns);
+    if (status != GROVE_TIMED_OUT)
+        return status;
+    status = session_read(session);
+    return status == 0 && end_ns == deadline_ns ? GROVE_TIMED_OUT : status;
 }
 
 /* ---- all of them, by futex_waitv ---- */
@@ -122,7 +138,7 @@ static bool is_waitv_missing; /* found out once; every thread finds the same */
 
 static bool wants_bells(const struct grove_session *session) {
     return session->is_embedded || session->watch_count > 0 || session->attachment_count >= WAIT_WORDS_MAX ||
-           __atomic_load_n(&is_waitv_missing, __ATOMIC_RELAXED);
+           session->identity.ring >= RING_EXTERNAL || __atomic_load_n(&is_waitv_missing, __ATOMIC_RELAXED);
 }
 
 static void add_word(struct futex_waitv *words, unsigned *count, const uint32_t *word, uint32_t value) {
@@ -133,11 +149,10 @@ static void add_word(struct futex_waitv *words, unsigned *count, const uint32_t 
 static bool prepare_words(struct grove_session *session, struct futex_waitv *words, unsigned *count) {
     bool may_sleep = true;
     for (struct attachment *at = session->attachments; at != NULL && may_sleep; at = at->next) {
-        if (!has_live_peer(at) || !at->owner->is_wanted(at))
+        enum channel_sleep what = has_live_peer(at) ? at->owner->waits_for(at) : 0;
+        if (what == 0)
             continue;
-        bool for_room = at->owner->wants_room(at);
-        may_sleep = !(for_room && has_new_room(at)) &&
-                    channel_end_prepare_sleep(at->end, GROVE_WAITING_FUTEX, for_room, &at->signal);
+        may_sleep = announce(at, GROVE_WAITING_FUTEX, what);
         if (may_sleep && (at->signal & GROVE_SIGNAL_CLOSED) == 0)
             add_word(words, count, channel_end_peer_signal(at->end), at->signal);
     }
@@ -201,13 +216,12 @@ static int prepare_bells(struct grove_session *session, bool *may_sleep) {
     *may_sleep = true;
     for (struct attachment *at = session->active; at != NULL; at = next) {
         next = at->next_active;
-        if (has_live_peer(at) && at->owner->is_wanted(at)) {
+        enum channel_sleep what = has_live_peer(at) ? at->owner->waits_for(at) : 0;
+        if (what != 0) {
             int status = watch_bell(at);
             if (status < 0)
                 return status;
-            bool for_room = at->owner->wants_room(at);
-            if ((for_room && has_new_room(at)) ||
-                !channel_end_prepare_sleep(at->end, GROVE_WAITING_BELL, for_room, &at->signal)) {
+            if (!announce(at, GROVE_WAITING_BELL, what)) {
                 *may_sleep = false;
                 continue;
             }
@@ -297,11 +311,6 @@ int session_wait(struct grove_session *session, uint64_t deadline_ns) {
     uint64_t end_ns = deadline_ns < session->expiry_ns ? deadline_ns : session->expiry_ns;
     int status = wants_bells(session) ? wait_on_bells(session, end_ns) : wait_on_words(session, end_ns);
     return status == GROVE_TIMED_OUT && end_ns != deadline_ns ? 0 : status;
-}
-
-void session_nap(struct grove_session *session, uint64_t duration_ns) {
-    if (!session->is_closed && !session_has_news(session))
-        sleep_on_word(&session->page->notices, session->notices_seen, deadline_after(duration_ns));
 }
 
 /* ---- for other event loops ---- */
