@@ -378,16 +378,23 @@ struct grove_container_reply {
 /*
  * CONTAINER_STREAMS: grove_container_read, by handle or by name; needs CONTROL, or PROC_CONTROL. Reply objects: the read ends of the log streams (out, error), kept by the kernel too. */
 
-/* PROJECT_CREATE: a node in the tree of projects with a budget inside its parent's. Reply: grove_handle_reply. */
+/*
+ * PROJECT_CREATE: a node in the tree of projects with a budget inside its parent's. Reply: grove_handle_reply; also with
+ * GROVE_EXISTS when the caller made that project earlier, so that a restarted owner finds it again. PROJECT_DESTROY
+ * (grove_handle_request) wants it empty; revoking the handle frees the name at once, and the rest with the last member.
+ */
 struct grove_project_create {
     struct grove_name name;
     grove_handle parent; /* 0: the caller's own */
     struct grove_budget budget;
 };
 
-/* BUDGET_SET, SCHEDULE_SET: needs CONTROL; within what the project (and SCHED_RT of the container) allows. */
+/*
+ * BUDGET_SET, SCHEDULE_SET: needs CONTROL; within what the project (and SCHED_RT of the container) allows. BUDGET_SET
+ * also takes the handle of a project. What does not fit is refused with GROVE_EXHAUSTED and grove_overcommitted.
+ */
 struct grove_budget_set {
-    grove_handle container;
+    grove_handle container; /* or project */
     struct grove_budget budget;
 };
 struct grove_schedule_set {
@@ -431,7 +438,7 @@ struct grove_trace_record {
 };
 struct grove_trace_read {
     uint64_t sequence;
-    uint32_t enable; /* 1: switch tracing on, 2: off, 0: as it is */
+    uint32_t enable; /* 1: trace from now on, 2: no more, 0: as it is. On while anybody alive wants it */
     uint32_t reserved;
 };
 
@@ -470,6 +477,19 @@ struct grove_count_reply {
 struct grove_refused {
     struct grove_capability missing;
     struct grove_name who; /* the container that lacks it */
+};
+/*
+ * GROVE_EXHAUSTED of CONTAINER_CREATE, PROJECT_CREATE and BUDGET_SET, when a budget is why (resource is not 0). Limits on
+ * memory, processor and processes are promises: those of a project's members add up to at most its own. The others
+ * hold for each member by itself.
+ */
+struct grove_overcommitted {
+    struct grove_name project; /* whose limit it is */
+    uint32_t resource;         /* as in grove_notice_budget */
+    uint32_t reserved;
+    uint64_t asked;    /* by this request; 0 when the project's own limit is made smaller */
+    uint64_t promised; /* to the other members; 0 for what is not added up */
+    uint64_t limit;
 };
 
 /* ---- notice bodies ------------------------------------------------------------------------------------------------ */
@@ -557,7 +577,8 @@ struct grove_notice_request {
 };
 
 struct grove_notice_budget {
-    uint32_t resource; /* 1 memory, 2 processes, 3 shared memory, 4 channels */
+    uint32_t resource; /* 1 memory, 2 processes, 3 shared memory, 4 channels, 5 processor (parts per million), 6
+                        * descriptors, 7 file size, 8 scratch size, 9 scratch files */
     uint32_t reserved;
     uint64_t used, limit;
 };
@@ -612,6 +633,7 @@ struct grove_message {
         struct grove_handle_reply handle_reply;
         struct grove_count_reply count;
         struct grove_refused refused;
+        struct grove_overcommitted overcommitted;
         struct grove_notice_init init;
         struct grove_notice_channel_new channel_new;
         struct grove_notice_channel_peer channel_peer;
