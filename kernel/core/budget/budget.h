@@ -4,6 +4,14 @@
  * The machine enforces limits on memory, processor, processes and files; the core hands it the effective ones. What the
  * core itself gives out, shared memory and channels, is charged here before it is made, to the container that caused it
  * and to every project above.
+ *
+ * The machine limits memory, processor and processes for each container and knows no projects, so the core keeps their
+ * sum by promises: what the members of a project have as limits of their own adds up to at most the project's limit.
+ * A member without a limit gets the project's, and is promised nothing: where members have none, only each of them is
+ * held to it, not all of them together.
+ *
+ * Invariant: `promised` of a project is the sum of the weights of its living containers (their own limits) and of its
+ * child projects (their own limit, or what is promised in them where they have none).
  */
 #ifndef GROVE_CORE_BUDGET_H
 #define GROVE_CORE_BUDGET_H
@@ -13,12 +21,31 @@
 struct core;
 struct container;
 
-enum budget_resource { BUDGET_MEMORY = 1, BUDGET_PROCESSES = 2, BUDGET_SHARED = 3, BUDGET_CHANNELS = 4 };
+enum budget_resource {
+    BUDGET_MEMORY = 1,
+    BUDGET_PROCESSES = 2,
+    BUDGET_SHARED = 3,
+    BUDGET_CHANNELS = 4,
+    BUDGET_PROCESSOR = 5,
+    BUDGET_DESCRIPTORS = 6,
+    BUDGET_FILE_SIZE = 7,
+    BUDGET_SCRATCH_SIZE = 8,
+    BUDGET_SCRATCH_FILES = 9,
+};
 
 /* Each limit of `inner`, or that of `outer` where it has none or a larger one. */
 void budget_narrow(const struct grove_budget *outer, struct grove_budget *inner);
-/* True if no limit of `inner` is larger than that of `outer`. */
-bool budget_fits(const struct grove_budget *outer, const struct grove_budget *inner);
+/*
+ * May a member of `project` have the limits `after` where it had `before` (all 0: it is new)? GROVE_EXHAUSTED, with the
+ * project, the resource and the numbers in *excess.
+ */
+int budget_check(const struct core *core, uint32_t project, const struct grove_budget *before,
+                 const struct grove_budget *after, struct grove_overcommitted *excess);
+/* A member of `project` has the limits `after` where it had `before`: change what is promised in it and above. */
+void budget_promise(struct core *core, uint32_t project, const struct grove_budget *before,
+                    const struct grove_budget *after);
+/* The limits of nobody: all 0. */
+extern const struct grove_budget budget_none;
 /* A container's own limits narrowed by its projects'. */
 void budget_effective(const struct core *core, const struct container *container, struct grove_budget *budget);
 /* Those of a project narrowed by the projects above it. */

@@ -44,6 +44,7 @@ struct container {
     bool is_prepared;
     bool is_ending;
     bool is_dying;
+    bool is_tracing;            /* it asked for traces */
     bool has_port;              /* INIT was sent; packets go out */
     grove_object_id owner;
     grove_handle owner_handle;  /* in the owner's table; 0: none */

@@ -70,6 +70,7 @@ int container_create(struct core *core, const struct container_new *new, struct 
     container->page_memory = MACHINE_OBJECT_NONE;
     struct project *project = pool_at(&core->projects, new->project);
     project->members++;
+    budget_promise(core, new->project, &budget_none, &container->budget);
     if (!container->is_client)
         text_bind(&core->texts, container->name, TEXT_CONTAINER, pool_index(container));
     *out = container;
@@ -125,20 +126,17 @@ static int check_project(struct request *request) {
     struct project *project = pool_at(&request->core->projects, request->caller->project);
     if (handle != GROVE_HANDLE_NONE) {
         struct capability *entry = NULL;
-        int status = capability_find_object(request->core, request->caller, handle, GROVE_CAP_PROJECT,
-                                            GROVE_RIGHT_USE, &entry);
+        int status =
+            capability_find_object(request->core, request->caller, handle, GROVE_CAP_PROJECT, GROVE_RIGHT_USE, &entry);
         if (status < 0)
             return status;
         project = pool_find(&request->core->projects, entry->as.object);
     }
     if (project == NULL || project->is_doomed)
         return GROVE_STALE_HANDLE;
-    struct grove_budget limit;
-    budget_of_project(request->core, pool_index(project), &limit);
-    if (!budget_fits(&limit, &incoming(request->core)->budget))
-        return GROVE_EXHAUSTED;
     request->project = project;
-    return GROVE_OK;
+    return budget_check(request->core, pool_index(project), &budget_none, &incoming(request->core)->budget,
+                        &request->reply.message.body.overcommitted);
 }
 
 /* Every capability of the spec must be covered by one that the caller may grant. */
@@ -213,6 +211,7 @@ static void unmake(struct core *core, struct container *container) {
     while (!list_is_empty(&container->table))
         capability_remove(core, list_item(container->table.next, struct capability, table));
     text_bind(&core->texts, container->name, TEXT_CONTAINER, 0);
+    budget_promise(core, container->project, &container->budget, &budget_none);
     project_member_left(core, container->project);
     container_give_back(core, container);
 }

@@ -25,6 +25,7 @@ void core_container_exited(struct core *core, machine_container index, enum grov
     container->is_ending = true;
     timer_cancel(&core->timers, &container->stop_timer);
     port_drop_queue(core, container);
+    trace_forget(core, container);
     audit_life(core, container, GROVE_AUDIT_EXIT, container->exit_cause, detail);
     if (has_failed)
         pending_reply_all(core, container, PENDING_START, 0, detail < 0 ? detail : GROVE_CANCELLED);
@@ -88,6 +89,8 @@ void container_destroy(struct core *core, struct container *container) {
         return;
     audit_life(core, container, GROVE_AUDIT_DESTROY, 0, 0);
     container->is_dying = true;
+    budget_promise(core, container->project, &container->budget, &budget_none);
+    trace_forget(core, container);
     container->has_port = container->is_client ? false : container->has_port;
     struct capability *handle = pool_find(&core->capabilities, container->owner_handle);
     container->owner_handle = GROVE_HANDLE_NONE;
@@ -157,9 +160,8 @@ static bool take_apart(struct core *core, struct container *container) {
     uint32_t left = WORK_STEP;
     if (table_is_gone(core, container, &left) && endpoints_are_gone(core, container, &left) &&
         sides_are_gone(core, &container->client_sides, &left) &&
-        sides_are_gone(core, &container->server_sides, &left) &&
-        sides_are_gone(core, &container->unprepared, &left) && regions_are_gone(core, container, &left) &&
-        news_is_gone(container, &left)) {
+        sides_are_gone(core, &container->server_sides, &left) && sides_are_gone(core, &container->unprepared, &left) &&
+        regions_are_gone(core, container, &left) && news_is_gone(container, &left)) {
         free_container(core, container);
         return false;
     }

@@ -204,7 +204,8 @@ static void the_state_region_outlives_the_instance(void **state) {
     machine_object memory = reply.objects[0];
     fake.objects[memory].bytes[100] = 42;
     assert_int_equal(
-        world_handle_request(&two.world, two.first, GROVE_REQUEST_REGION_ATTACHED, reply.message.body.region.region), 0);
+        world_handle_request(&two.world, two.first, GROVE_REQUEST_REGION_ATTACHED, reply.message.body.region.region),
+        0);
     assert_int_equal(ask_state(&two, 4096, &reply), GROVE_WRONG_STATE);
     world_exit(&two.world, two.first, GROVE_EXIT_SIGNAL, 9);
     assert_int_equal(world_start(&two.world, two.world.init, two.first_handle), 0);
@@ -238,8 +239,8 @@ static int create_in(struct two *two, grove_handle project, const struct world_s
     struct grove_container_create body = {.spec_bytes = world_build(spec, blob), .project = project};
     struct fake_packet reply;
     machine_object object = fake_blob(blob, body.spec_bytes);
-    uint64_t sequence = world_send(&two->world, two->world.init, GROVE_REQUEST_CONTAINER_CREATE, &body, sizeof(body),
-                                   &object, 1);
+    uint64_t sequence =
+        world_send(&two->world, two->world.init, GROVE_REQUEST_CONTAINER_CREATE, &body, sizeof(body), &object, 1);
     assert_true(fake_take(two->world.init, GROVE_REQUEST_CONTAINER_CREATE, sequence, &reply));
     *made = reply.message.body.container;
     return reply.message.status;
@@ -275,6 +276,87 @@ static void a_project_limits_what_is_in_it(void **state) {
     assert_int_equal(world_handle_request(&two.world, two.world.init, GROVE_REQUEST_PROJECT_DESTROY, child), 0);
     assert_int_equal(world_handle_request(&two.world, two.world.init, GROVE_REQUEST_PROJECT_DESTROY, project), 0);
     assert_int_equal(two.world.core->projects.used, 1);
+    world_close(&two.world);
+}
+
+static int set_memory(struct two *two, grove_handle handle, uint64_t memory_bytes, struct fake_packet *reply) {
+    struct grove_budget_set body = {.container = handle, .budget.memory_bytes = memory_bytes};
+    return world_ask(&two->world, two->world.init, GROVE_REQUEST_BUDGET_SET, &body, sizeof(body), reply);
+}
+
+static grove_handle open_project(struct two *two, const char *name, grove_handle parent, uint64_t memory_bytes) {
+    struct fake_packet reply;
+    struct grove_project_create body = {
+        .name = world_name(name), .parent = parent, .budget.memory_bytes = memory_bytes};
+    assert_int_equal(world_ask(&two->world, two->world.init, GROVE_REQUEST_PROJECT_CREATE, &body, sizeof(body), &reply),
+                     0);
+    return reply.message.body.handle_reply.handle;
+}
+
+static int create_with_memory(struct two *two, grove_handle project, const char *name, uint64_t memory_bytes,
+                              struct grove_container_reply *made) {
+    struct world_spec spec = {.name = name, .permissions = permissions, .count = 3};
+    spec.budget.memory_bytes = memory_bytes;
+    return create_in(two, project, &spec, made);
+}
+
+static void a_project_promises_no_more_than_it_has(void **state) {
+    (void)state;
+    struct two two;
+    struct fake_packet reply;
+    struct grove_container_reply a;
+    struct grove_container_reply b;
+    open_two(&two);
+    grove_handle project = open_project(&two, "power", 0, 1000);
+    grove_handle child = open_project(&two, "power.child", project, 0);
+    assert_int_equal(create_with_memory(&two, project, "power.a", 600, &a), 0);
+    assert_int_equal(create_with_memory(&two, child, "power.child.b", 401, &b), GROVE_EXHAUSTED);
+    assert_int_equal(create_with_memory(&two, child, "power.child.b", 400, &b), 0);
+    assert_int_equal(set_memory(&two, b.container, 401, &reply), GROVE_EXHAUSTED);
+    assert_string_equal(reply.message.body.overcommitted.project.text, "power");
+    assert_int_equal(reply.message.body.overcommitted.resource, 1);
+    assert_int_equal(reply.message.body.overcommitted.promised, 600);
+    assert_int_equal(reply.message.body.overcommitted.limit, 1000);
+    assert_int_equal(set_memory(&two, project, 999, &reply), GROVE_EXHAUSTED);
+    assert_int_equal(reply.message.body.overcommitted.promised, 1000);
+    assert_int_equal(reply.message.body.overcommitted.limit, 999);
+    assert_int_equal(set_memory(&two, a.container, 500, &reply), 0);
+    assert_int_equal(set_memory(&two, project, 900, &reply), 0);
+    assert_int_equal(set_memory(&two, child, 401, &reply), GROVE_EXHAUSTED);
+    /* What ends gives back its promise at once. */
+    assert_int_equal(world_control(&two.world, two.world.init, a.container, GROVE_ACTION_DESTROY), 0);
+    assert_int_equal(set_memory(&two, b.container, 900, &reply), 0);
+    world_close(&two.world);
+}
+
+static void a_changed_budget_of_a_project_reaches_those_who_run_in_it(void **state) {
+    (void)state;
+    struct two two;
+    struct grove_container_reply made;
+    open_two(&two);
+    grove_handle project = open_project(&two, "power", 0, 1000);
+    assert_int_equal(create_with_memory(&two, project, "power.a", 0, &made), 0);
+    assert_int_equal(world_start(&two.world, two.world.init, made.container), 0);
+    assert_int_equal(set_memory(&two, project, 700, NULL), 0);
+    assert_int_equal(fake.containers[world_machine(&two.world, made.id)].budget.memory_bytes, 700);
+    world_close(&two.world);
+}
+
+static void whoever_made_a_project_finds_it_again(void **state) {
+    (void)state;
+    struct two two;
+    struct fake_packet reply;
+    struct grove_container_reply made;
+    open_two(&two);
+    grove_handle project = open_project(&two, "power", 0, 1000);
+    assert_int_equal(create_project(&two, "power", 0, 0, &reply), GROVE_EXISTS);
+    assert_true(reply.message.body.handle_reply.handle == project);
+    /* Without its handle the name is free at once, though a member still lives. */
+    assert_int_equal(create_with_memory(&two, project, "power.a", 0, &made), 0);
+    assert_int_equal(world_revoke(&two.world, two.world.init, project, true, NULL), 0);
+    assert_true(open_project(&two, "power", 0, 1000) != project);
+    assert_int_equal(world_control(&two.world, two.world.init, made.container, GROVE_ACTION_DESTROY), 0);
+    assert_int_equal(two.world.core->projects.used, 2);
     world_close(&two.world);
 }
 
@@ -347,6 +429,31 @@ static void tracing_is_switched_in_every_page(void **state) {
     world_close(&two.world);
 }
 
+static void tracing_ends_with_the_last_who_traces(void **state) {
+    (void)state;
+    static const struct world_permission audit[] = {{.kind = GROVE_CAP_AUDIT_READ}};
+    struct two two;
+    struct grove_trace_read body = {.enable = 1};
+    open_two(&two);
+    machine_container one = world_client(&two.world, "shell.1", audit, 1);
+    machine_container other = world_client(&two.world, "shell.2", audit, 1);
+    const struct grove_kernel_page *page = core_container(two.world.core, two.second)->page;
+    (void)world_ask(&two.world, one, GROVE_REQUEST_TRACE_READ, &body, sizeof(body), NULL);
+    (void)world_ask(&two.world, other, GROVE_REQUEST_TRACE_READ, &body, sizeof(body), NULL);
+    core_port_closed(two.world.core, one); /* killed: it took nothing back */
+    world_settle(&two.world);
+    assert_int_equal(page->tracing, 1);
+    core_port_closed(two.world.core, other);
+    world_settle(&two.world);
+    assert_int_equal(page->tracing, 0);
+    /* A service that traced and died did not want it for its next instance either. */
+    (void)world_ask(&two.world, two.world.init, GROVE_REQUEST_TRACE_READ, &body, sizeof(body), NULL);
+    assert_int_equal(page->tracing, 1);
+    world_exit(&two.world, two.world.init, GROVE_EXIT_SIGNAL, 9);
+    assert_int_equal(page->tracing, 0);
+    world_close(&two.world);
+}
+
 static void a_need_is_learned_once(void **state) {
     (void)state;
     struct two two;
@@ -365,9 +472,16 @@ static void a_need_is_learned_once(void **state) {
 
 static void names_do_not_slow_a_lookup(void **state) {
     (void)state;
-    static const struct core_limits many = {.containers = 8, .endpoints = 12000, .channels = 64, .regions = 8,
-                                            .projects = 8, .capabilities = 16384, .text_bytes = 4u << 20,
-                                            .spec_bytes = 1u << 16, .pending = 64, .audit = 64};
+    static const struct core_limits many = {.containers = 8,
+                                            .endpoints = 12000,
+                                            .channels = 64,
+                                            .regions = 8,
+                                            .projects = 8,
+                                            .capabilities = 16384,
+                                            .text_bytes = 4u << 20,
+                                            .spec_bytes = 1u << 16,
+                                            .pending = 64,
+                                            .audit = 64};
     struct world world;
     char name[32];
     world_open(&world, &many);
@@ -379,7 +493,8 @@ static void names_do_not_slow_a_lookup(void **state) {
     for (uint32_t bucket = 0; bucket < world.core->texts.bucket_count; bucket++) {
         uint32_t length = 0;
         for (text_id id = world.core->texts.buckets[bucket]; id != 0; length++) {
-            const uint32_t *text = (const uint32_t *)(const void *)(world.core->texts.heap.base + (size_t)(id - 1) * 32);
+            const uint32_t *text =
+                (const uint32_t *)(const void *)(world.core->texts.heap.base + (size_t)(id - 1) * 32);
             id = text[2];
         }
         assert_true(length < 24);
@@ -449,9 +564,13 @@ int main(void) {
         cmocka_unit_test(a_region_can_be_moved_before_it_is_sealed),
         cmocka_unit_test(the_state_region_outlives_the_instance),
         cmocka_unit_test(a_project_limits_what_is_in_it),
+        cmocka_unit_test(a_project_promises_no_more_than_it_has),
+        cmocka_unit_test(a_changed_budget_of_a_project_reaches_those_who_run_in_it),
+        cmocka_unit_test(whoever_made_a_project_finds_it_again),
         cmocka_unit_test(a_budget_reaches_the_machine),
         cmocka_unit_test(audit_is_read_by_those_it_concerns),
         cmocka_unit_test(tracing_is_switched_in_every_page),
+        cmocka_unit_test(tracing_ends_with_the_last_who_traces),
         cmocka_unit_test(a_need_is_learned_once),
         cmocka_unit_test(names_do_not_slow_a_lookup),
         cmocka_unit_test(each_pool_ends_in_an_error),

@@ -5,8 +5,8 @@
 
 #define PROJECT_DEPTH_MAX 16u
 
-int project_create(struct core *core, const struct grove_name *name, uint32_t parent,
-                   const struct grove_budget *budget, struct project **out) {
+int project_create(struct core *core, const struct grove_name *name, uint32_t parent, const struct grove_budget *budget,
+                   struct project **out) {
     struct project *project = pool_take(&core->projects);
     if (project == NULL)
         return GROVE_EXHAUSTED;
@@ -20,14 +20,22 @@ int project_create(struct core *core, const struct grove_name *name, uint32_t pa
     struct project *above = pool_at(&core->projects, parent);
     if (above != NULL)
         above->members++;
+    budget_promise(core, parent, &budget_none, budget);
     text_bind(&core->texts, project->name, TEXT_PROJECT, pool_index(project));
     *out = project;
     return GROVE_OK;
 }
 
+/* Another project may have the name by now. */
+static void free_name(struct core *core, const struct project *project) {
+    if (text_bound(&core->texts, project->name, TEXT_PROJECT) == pool_index(project))
+        text_bind(&core->texts, project->name, TEXT_PROJECT, 0);
+}
+
 static void free_project(struct core *core, struct project *project) {
     uint32_t parent = project->parent;
-    text_bind(&core->texts, project->name, TEXT_PROJECT, 0);
+    free_name(core, project);
+    budget_promise(core, parent, &project->budget, &budget_none);
     text_unref(&core->texts, project->name);
     pool_give_back(&core->projects, project);
     if (parent != 0)
@@ -47,6 +55,7 @@ void project_handle_lost(struct core *core, grove_object_id id) {
     if (project == NULL)
         return;
     project->is_doomed = true;
+    free_name(core, project);
     if (project->members == 0)
         free_project(core, project);
 }
@@ -74,8 +83,8 @@ static int find_parent(struct request *request, grove_handle handle) {
     request->project = pool_at(&core->projects, request->caller->project);
     if (handle != GROVE_HANDLE_NONE) {
         struct capability *entry = NULL;
-        int status = capability_find_object(core, request->caller, handle, GROVE_CAP_PROJECT, GROVE_RIGHT_CONTROL,
-                                            &entry);
+        int status =
+            capability_find_object(core, request->caller, handle, GROVE_CAP_PROJECT, GROVE_RIGHT_CONTROL, &entry);
         if (status < 0)
             return status;
         request->project = pool_find(&core->projects, entry->as.object);
@@ -83,6 +92,14 @@ static int find_parent(struct request *request, grove_handle handle) {
     if (request->project == NULL || request->project->is_doomed)
         return GROVE_STALE_HANDLE;
     return depth_of(core, request->project) < PROJECT_DEPTH_MAX ? GROVE_OK : GROVE_EXHAUSTED;
+}
+
+/* Whoever made it is told the handle again. */
+static int exists(struct request *request, const struct project *project) {
+    if (project->owner == pool_identity(request->caller))
+        request->reply.message.body.handle_reply =
+            (struct grove_handle_reply){.handle = project->owner_handle, .id = pool_identity(project)};
+    return GROVE_EXISTS;
 }
 
 int project_create_check(struct request *request) {
@@ -95,11 +112,12 @@ int project_create_check(struct request *request) {
         status = find_parent(request, body->parent);
     if (status < 0)
         return status;
-    if (text_bound(&core->texts, text_find_name(&core->texts, &body->name), TEXT_PROJECT) != 0)
-        return GROVE_EXISTS;
-    struct grove_budget limit;
-    budget_of_project(core, pool_index(request->project), &limit);
-    return budget_fits(&limit, &body->budget) ? GROVE_OK : GROVE_EXHAUSTED;
+    const struct project *other =
+        pool_at(&core->projects, text_bound(&core->texts, text_find_name(&core->texts, &body->name), TEXT_PROJECT));
+    if (other != NULL)
+        return exists(request, other);
+    return budget_check(core, pool_index(request->project), &budget_none, &body->budget,
+                        &request->reply.message.body.overcommitted);
 }
 
 int project_create_invoke(struct request *request) {
@@ -116,7 +134,9 @@ int project_create_invoke(struct request *request) {
         free_project(core, project);
         return status;
     }
-    request->reply.message.body.handle_reply.handle = capability_handle(handle);
+    project->owner = pool_identity(request->caller);
+    project->owner_handle = capability_handle(handle);
+    request->reply.message.body.handle_reply.handle = project->owner_handle;
     request->reply.message.body.handle_reply.id = pool_identity(project);
     return GROVE_OK;
 }

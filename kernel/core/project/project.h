@@ -1,6 +1,8 @@
 /*
  * Projects: the tree along which budgets are divided. A container's limits are the smallest of its own and those of the
- * projects above it; shared memory and channels are also added up along the tree.
+ * projects above it; shared memory and channels are also added up along the tree, and so are promises (budget.h).
+ *
+ * A project whose handle is gone is doomed: its name is free at once, and it ends with its last member.
  */
 #ifndef GROVE_CORE_PROJECT_H
 #define GROVE_CORE_PROJECT_H
@@ -11,19 +13,24 @@
 
 struct core;
 
+#define PROJECT_PROMISES 3u /* the first fields of a budget: memory, processor, processes */
+
 struct project {
     struct pool_item item;
     text_id name;
     uint32_t parent; /* pool index; 0: the root */
     uint32_t members; /* containers and child projects */
-    bool is_doomed;   /* freed with its last member */
+    bool is_doomed; /* freed with its last member */
     uint64_t shared_bytes;
     uint64_t channels;
+    uint64_t promised[PROJECT_PROMISES];
+    grove_object_id owner; /* who made it, and its handle there */
+    grove_handle owner_handle;
     struct grove_budget budget;
 };
 
-int project_create(struct core *core, const struct grove_name *name, uint32_t parent,
-                   const struct grove_budget *budget, struct project **project);
+int project_create(struct core *core, const struct grove_name *name, uint32_t parent, const struct grove_budget *budget,
+                   struct project **project);
 void project_member_left(struct core *core, uint32_t project);
 void project_handle_lost(struct core *core, grove_object_id id);
 

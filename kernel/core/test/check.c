@@ -97,7 +97,8 @@ static void check_instance(const struct container *container) {
 static uint32_t check_container(const struct core *core, const struct container *container) {
     uint32_t entries = list_length(&container->table, core->capabilities.capacity);
     expect(entries == container->capability_count, "the count of a table is wrong");
-    expect(list_length(&container->queue, core->pending.capacity) == container->queue_count, "a queue's count is wrong");
+    expect(list_length(&container->queue, core->pending.capacity) == container->queue_count,
+           "a queue's count is wrong");
     expect(list_length(&container->regions, core->regions.capacity) == container->region_count,
            "the count of regions is wrong");
     list_length(&container->attention, core->channels.capacity + core->containers.capacity + core->endpoints.capacity);
@@ -184,6 +185,40 @@ static void check_root(const struct core *core) {
     expect(root->channels == channels, "the root project's channels are charged wrongly");
 }
 
+/* The sums of budget.h, found again from below: what the living members of a project weigh. */
+static uint64_t first_limit(const struct grove_budget *budget, size_t field) {
+    const uint64_t limits[] = {budget->memory_bytes, budget->processor_ppm, budget->processes};
+    return limits[field];
+}
+
+static void check_promises(const struct core *core, uint32_t index, size_t field) {
+    uint64_t sum = 0;
+    for (uint32_t i = 1; i < core->containers.touched; i++) {
+        const struct container *container = core_container(core, i);
+        if (container != NULL && !container->is_dying && container->project == index)
+            sum += first_limit(&container->budget, field);
+    }
+    for (uint32_t i = 1; i < core->projects.touched; i++) {
+        const struct project *child = pool_at(&core->projects, i);
+        if (child == NULL || child->parent != index)
+            continue;
+        uint64_t limit = first_limit(&child->budget, field);
+        sum += limit != 0 ? limit : child->promised[field];
+    }
+    const struct project *project = pool_at(&core->projects, index);
+    uint64_t limit = first_limit(&project->budget, field);
+    expect(project->promised[field] == sum, "what is promised in a project is added up wrongly");
+    expect(limit == 0 || sum <= limit, "more is promised than the project has");
+}
+
+static void check_tracers(const struct core *core) {
+    uint32_t tracers = 0;
+    for (uint32_t index = 1; index < core->containers.touched; index++)
+        tracers += core_container(core, index) != NULL && core_container(core, index)->is_tracing;
+    expect(tracers == core->trace.tracers, "the count of those who trace is wrong");
+    expect((tracers != 0) == (core->trace.is_on != 0), "tracing is on for nobody, or off for somebody");
+}
+
 static void check_timers(const struct core *core) {
     for (uint32_t position = 1; position <= core->timers.count; position++) {
         const struct timer *timer = core->timers.heap[position];
@@ -213,6 +248,10 @@ const char *core_find_fault(const struct core *core) {
     check_channels(core);
     check_charges(core);
     check_root(core);
+    for (uint32_t index = 1; index < core->projects.touched; index++)
+        for (size_t field = 0; field < PROJECT_PROMISES && pool_at(&core->projects, index) != NULL; field++)
+            check_promises(core, index, field);
+    check_tracers(core);
     check_timers(core);
     return fault;
 }

@@ -180,10 +180,12 @@ static void fill_body(struct drive *drive, uint16_t operation, struct grove_mess
         message->body.project_create.name = name(drive);
         message->body.project_create.parent = choose(drive, 2) != 0 ? handle(drive) : 0;
         message->body.project_create.budget.shared_bytes = number(drive);
+        message->body.project_create.budget.memory_bytes = choose(drive, 8);
         break;
     case GROVE_REQUEST_BUDGET_SET:
         message->body.budget_set.container = handle(drive);
         message->body.budget_set.budget.shared_bytes = number(drive);
+        message->body.budget_set.budget.memory_bytes = choose(drive, 6);
         break;
     case GROVE_REQUEST_SCHEDULE_SET:
         message->body.schedule_set.container = handle(drive);

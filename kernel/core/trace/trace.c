@@ -36,12 +36,25 @@ static void switch_tracing(struct core *core, uint32_t is_on) {
     }
 }
 
+static void wish(struct core *core, struct container *container, bool is_tracing) {
+    if (container->is_tracing == is_tracing)
+        return;
+    container->is_tracing = is_tracing;
+    core->trace.tracers = is_tracing ? core->trace.tracers + 1 : core->trace.tracers - 1;
+    if (core->trace.is_on != (core->trace.tracers != 0))
+        switch_tracing(core, core->trace.tracers != 0);
+}
+
+void trace_forget(struct core *core, struct container *container) {
+    wish(core, container, false);
+}
+
 int trace_read_invoke(struct request *request) {
     struct core *core = request->core;
     struct trace_log *trace = &core->trace;
     const struct grove_trace_read *body = &request->message->body.trace_read;
-    if (body->enable != 0 && trace->is_on != (body->enable == 1))
-        switch_tracing(core, body->enable == 1);
+    if (body->enable != 0)
+        wish(core, request->caller, body->enable == 1);
     uint64_t first = trace->next > TRACE_RECORDS ? trace->next - TRACE_RECORDS : 1;
     uint64_t sequence = body->sequence < first ? first : body->sequence;
     if (sequence >= trace->next)
