@@ -14,6 +14,9 @@ CONDITION = re.compile(r"^\s*#\s*(if|ifdef|ifndef|elif)\b(.*)")
 CORE_LINES_MAX = 5000
 FREESTANDING = {"stdbool.h", "stddef.h", "stdint.h", "string.h"}
 
+# Folders beside a source from which the build chooses one.
+PROCESSORS = ("x86_64", "aarch64")
+
 # folder: (quoted includes may begin with, system headers allowed or None for all)
 RULES = {
     "abi": (("grove/abi/",), FREESTANDING),
@@ -45,7 +48,8 @@ def check_includes(root, folder, allowed, system, problems):
                 where = f"{os.path.relpath(path, root)}:{number}"
                 if kind == "<" and system is not None and name not in system:
                     problems.append(f"{where}: {folder} is freestanding and must not include <{name}>")
-                if kind == '"' and not name.startswith(allowed) and not os.path.exists(os.path.join(beside, name)):
+                is_near = any(os.path.exists(os.path.join(beside, part, name)) for part in ("", *PROCESSORS))
+                if kind == '"' and not name.startswith(allowed) and not is_near:
                     problems.append(f"{where}: {folder} must not include \"{name}\"; allowed: {', '.join(allowed)}")
 
 
