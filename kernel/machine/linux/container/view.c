@@ -159,14 +159,48 @@ static int create_folder(const char *path) {
 
 /* ---- one grant ---- */
 
+/* What of a file's mode counts for this grant. */
+static mode_t wanted_mode(const struct grant *grant, const struct stat *status) {
+    return 4u | (grant->can_write ? 2u : 0) | (grant->can_execute || S_ISDIR(status->st_mode) ? 1u : 0);
+}
+
 /* Does the container, as the user it has, fail to use what it was granted? Then the owner must be mapped to it. */
 static bool needs_mapping(const struct container *container, const struct grant *grant, const struct stat *status) {
-    mode_t wanted = 4u | (grant->can_write ? 2u : 0) | (grant->can_execute || S_ISDIR(status->st_mode) ? 1u : 0);
+    mode_t wanted = wanted_mode(grant, status);
     if (linux_machine->rootless || status->st_uid == container->user)
         return false;
     /* What is made in a folder would belong to an id that another container has tomorrow. */
     return grant->can_write ? S_ISDIR(status->st_mode) || S_ISREG(status->st_mode)
                             : (status->st_mode & wanted) != wanted;
+}
+
+static int set_attributes(int tree, struct mount_attr *attributes) {
+    long result = syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, attributes, sizeof *attributes);
+    return result < 0 ? -errno : 0;
+}
+
+/*
+ * The file system cannot map ids (EINVAL; a tmpfs such as /run, before Linux 6.3). What everybody may use needs no mapping,
+ * and what is only read is as safe without one: then the mode says what the container can read of it. A folder that only
+ * its owner may write would be useless, so that fails the start; either way the log says which path, and the way out.
+ */
+static int set_unmapped(const struct container *container, const struct grant *grant, const struct stat *status,
+                        int tree, struct mount_attr *attributes) {
+    mode_t wanted = wanted_mode(grant, status);
+    bool is_usable = (status->st_mode & wanted) == wanted;
+    if (!is_usable)
+        (void)fprintf(
+            stderr,
+            "%s: FS_%s:%s belongs to user %u, and the file system it is on cannot be mapped to the user of a "
+            "container before Linux 6.3: %s, move it to another file system (ext4, xfs, btrfs), or let the service "
+            "run with its caller's identity (identity: caller)\n",
+            grove_spec_text(container->spec, container->spec->name), grant->can_write ? "WRITE" : "READ", grant->path,
+            (unsigned)status->st_uid, grant->can_write ? "let everybody write it" : "let everybody read it");
+    if (grant->can_write && !is_usable)
+        return -EINVAL;
+    attributes->attr_set &= ~(__u64)MOUNT_ATTR_IDMAP;
+    attributes->userns_fd = 0;
+    return set_attributes(tree, attributes);
 }
 
 static int restrict_tree(struct container *container, const struct grant *grant, const struct stat *status, int tree) {
@@ -175,17 +209,15 @@ static int restrict_tree(struct container *container, const struct grant *grant,
         attributes.attr_set |= MOUNT_ATTR_RDONLY;
     if (!grant->can_execute)
         attributes.attr_set |= MOUNT_ATTR_NOEXEC;
-    if (needs_mapping(container, grant, status)) {
-        int user_namespace, error;
-        error = identity_mapping(container, status->st_uid, status->st_gid, &user_namespace);
-        if (error < 0)
-            return error;
-        attributes.attr_set |= MOUNT_ATTR_IDMAP;
-        attributes.userns_fd = (__u64)user_namespace;
-    }
-    return syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) < 0
-               ? -errno
-               : 0;
+    if (!needs_mapping(container, grant, status))
+        return set_attributes(tree, &attributes);
+    int user_namespace, error = identity_mapping(container, status->st_uid, status->st_gid, &user_namespace);
+    if (error < 0)
+        return error;
+    attributes.attr_set |= MOUNT_ATTR_IDMAP;
+    attributes.userns_fd = (__u64)user_namespace;
+    error = set_attributes(tree, &attributes);
+    return error == -EINVAL ? set_unmapped(container, grant, status, tree, &attributes) : error;
 }
 
 static uint64_t grant_access(const struct grant *grant, bool is_folder) {
