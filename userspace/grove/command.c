@@ -27,6 +27,11 @@ const char *command_value(const struct invocation *invocation, const char *optio
     return last;
 }
 
+const char *command_optional_layers(const struct invocation *invocation) {
+    const char *given = command_value(invocation, "optional");
+    return given != NULL ? given : getenv("GROVE_OPTIONAL_LAYERS");
+}
+
 bool command_has(const struct invocation *invocation, const char *option) {
     return command_value(invocation, option) != NULL;
 }

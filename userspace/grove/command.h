@@ -118,6 +118,8 @@ int command_misused(const struct invocation *invocation, const char *sentence, .
 /* "sentence: grove_last_error()"; returns COMMAND_FAILED. */
 int command_fail_library(const struct invocation *invocation, const char *sentence, ...)
     __attribute__((format(printf, 2, 3)));
+/* The layers that may be missing: --optional, else $GROVE_OPTIONAL_LAYERS, else NULL. */
+const char *command_optional_layers(const struct invocation *invocation);
 /* A remark to the person, on standard error; nothing with --json. */
 void command_remark(const struct invocation *invocation, const char *sentence, ...)
     __attribute__((format(printf, 2, 3)));

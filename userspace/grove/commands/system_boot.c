@@ -19,6 +19,10 @@
 #include <unistd.h>
 
 #include "servers/common/names.h"
+#include "userspace/grove/commands/system_faults.h"
+
+#define INIT_FAULTS_MAX 3u /* a start that failed that often will fail again */
+#define LOOK_EVERY 128u /* polls */
 
 extern char **environ;
 
@@ -28,7 +32,7 @@ static const char *const manifests[] = {"init", "registry", "log", NULL};
 
 struct places {
     char groved[PATH_MAX];
-    char servers[PATH_MAX];   /* folder with grove-init, ... */
+    char servers[PATH_MAX]; /* folder with grove-init, ... */
     char manifests[PATH_MAX]; /* folder with init.yaml, ... */
 };
 
@@ -37,8 +41,8 @@ static const struct {
     const char *groved, *servers, *manifests;
 } layouts[] = {
     {"../../kernel/machine/linux/groved", "../../musl/servers", "../../servers"}, /* BUILD/userspace/grove/grove */
-    {"kernel/machine/linux/groved", "musl/servers", "servers"},                   /* BUILD/grove */
-    {"../sbin/groved", "../lib/grove", "../lib/grove"},                           /* PREFIX/bin/grove */
+    {"kernel/machine/linux/groved", "musl/servers", "servers"}, /* BUILD/grove */
+    {"../sbin/groved", "../lib/grove", "../lib/grove"}, /* PREFIX/bin/grove */
 };
 
 static bool exists(const char *folder, const char *path, char *out) {
@@ -68,8 +72,8 @@ static bool find_places(struct places *places) {
         if (!exists(folder, probe, places->manifests))
             continue;
         *strrchr(places->manifests, '/') = '\0';
-        bool has_groved = groved != NULL ? exists("", groved, places->groved)
-                                         : exists(folder, layouts[index].groved, places->groved);
+        bool has_groved =
+            groved != NULL ? exists("", groved, places->groved) : exists(folder, layouts[index].groved, places->groved);
         bool has_servers = servers != NULL ? exists("", servers, places->servers)
                                            : exists(folder, layouts[index].servers, places->servers);
         if (has_groved && has_servers)
@@ -80,16 +84,20 @@ static bool find_places(struct places *places) {
 
 /* ---- specs ---- */
 
-static int write_spec(const struct invocation *invocation, int folder, const char *name, const void *spec, size_t bytes) {
+/* They are no secret, and init, which has a user id of its own, must read them whatever file system RUN lies on. */
+static int write_spec(const struct invocation *invocation, int folder, const char *name, const void *spec,
+                      size_t bytes) {
     char file[64];
     (void)snprintf(file, sizeof file, "%s.spec", name);
-    int descriptor = openat(folder, file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool is_written = descriptor >= 0 && write(descriptor, spec, bytes) == (ssize_t)bytes;
+    int descriptor = openat(folder, file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    bool is_written =
+        descriptor >= 0 && fchmod(descriptor, 0644) == 0 && write(descriptor, spec, bytes) == (ssize_t)bytes;
     int error = errno;
     if (descriptor >= 0)
         (void)close(descriptor);
-    return is_written ? 0 : command_fail(invocation, "%s/boot/%s cannot be written: %s", invocation->run_folder, file,
-                                         strerror(error));
+    return is_written ? 0
+                      : command_fail(invocation, "%s/boot/%s cannot be written: %s", invocation->run_folder, file,
+                                     strerror(error));
 }
 
 static int compile_one(const struct invocation *invocation, const struct places *places, const char *name, int folder) {
@@ -108,7 +116,8 @@ static int compile_one(const struct invocation *invocation, const struct places 
     int status = manifest_load(path, &options, &manifest, &errors);
     if (status == 0)
         status = manifest_compile(manifest, &spec, &bytes, &errors);
-    status = status < 0 ? command_fail_manifest(invocation, &errors) : write_spec(invocation, folder, name, spec, bytes);
+    status =
+        status < 0 ? command_fail_manifest(invocation, &errors) : write_spec(invocation, folder, name, spec, bytes);
     free(spec);
     manifest_destroy(manifest);
     manifest_errors_deinit(&errors);
@@ -153,6 +162,7 @@ static int compile_all(const struct invocation *invocation, const struct places 
     int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return command_fail(invocation, "%s cannot be opened: %s", path, strerror(errno));
+    (void)fchmod(folder, 0755); /* RUN itself is closed to others */
     remove_old_specs(folder);
     int status = 0;
     for (unsigned index = 0; status == 0 && manifests[index] != NULL; index++)
@@ -173,8 +183,16 @@ int boot_begin(const struct invocation *invocation, const char *optional_layers,
         return status;
     char boot[PATH_MAX];
     (void)snprintf(boot, sizeof boot, "%s/boot/init.spec", invocation->run_folder);
-    const char *arguments[] = {"groved", "--run", invocation->run_folder, "--state", invocation->state_folder,
-                               "--boot", boot, optional_layers == NULL ? NULL : "--optional", optional_layers, NULL};
+    const char *arguments[] = {"groved",
+                               "--run",
+                               invocation->run_folder,
+                               "--state",
+                               invocation->state_folder,
+                               "--boot",
+                               boot,
+                               optional_layers == NULL ? NULL : "--optional",
+                               optional_layers,
+                               NULL};
     posix_spawn_file_actions_t actions;
     (void)posix_spawn_file_actions_init(&actions);
     (void)posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
@@ -186,16 +204,20 @@ int boot_begin(const struct invocation *invocation, const char *optional_layers,
 int boot_reach_registry(const struct invocation *invocation, uint64_t deadline_ns) {
     struct grove_connect_options options = {0};
     struct grove_channel *channel;
+    uint64_t since_ns = system_faults_clock_ns();
     int status = command_connect(invocation, &options.session);
     if (status != 0)
         return status;
     /* init makes the endpoints of all system services first of all; until then nobody could say when that is. */
-    while ((status = grove_connect_with(REGISTRY_ENDPOINT, &options, &channel)) == GROVE_NOT_FOUND &&
-           grove_now_ns() < deadline_ns)
+    for (unsigned look = 1; (status = grove_connect_with(REGISTRY_ENDPOINT, &options, &channel)) == GROVE_NOT_FOUND &&
+                            grove_now_ns() < deadline_ns;
+         look++) {
+        if (look % LOOK_EVERY == 0 && system_faults_of_init(invocation, since_ns) >= INIT_FAULTS_MAX)
+            break;
         (void)poll(NULL, 0, 1);
+    }
     if (status < 0)
-        return command_fail_library(invocation, "the registry does not come up; %s/boot and \"groved --foreground\" may "
-                                                "tell why", invocation->run_folder);
+        return command_fail_library(invocation, "the registry does not come up");
     grove_channel_close(channel);
     return 0;
 }

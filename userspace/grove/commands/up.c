@@ -12,6 +12,7 @@
 
 #include "servers/common/names.h"
 #include "userspace/grove/commands/system_boot.h"
+#include "userspace/grove/commands/system_faults.h"
 
 #define INLINE_BYTES 16384u
 #define WINDOW 64u /* registrations under way at a time; the library keeps track of twice as many calls */
@@ -132,7 +133,8 @@ static unsigned open_of(const struct registration *registrations, unsigned count
 }
 
 /* Wait until at most `most` of the answers are still out. They come in the order of the calls. */
-static int wait_for_answers(const struct up *up, const struct registration *registrations, unsigned count, unsigned most) {
+static int wait_for_answers(const struct up *up, const struct registration *registrations, unsigned count,
+                            unsigned most) {
     struct grove_session *session;
     int status = command_connect(up->invocation, &session);
     uint64_t deadline_ns = grove_now_ns() + SYSTEM_TIMEOUT_NS;
@@ -181,7 +183,8 @@ static int remove_leftovers(const struct up *up, const struct project *project) 
     name_set(&query.project, project->name);
     int status = system_query(up->invocation, &query, check_leftover, &leftovers);
     for (unsigned index = 0; status == 0 && index < leftovers.count; index++) {
-        command_remark(up->invocation, "%s is no longer part of the project and is removed", leftovers.names[index].text);
+        command_remark(up->invocation, "%s is no longer part of the project and is removed",
+                       leftovers.names[index].text);
         status = system_change(up->invocation, REGISTRY_UNREGISTER, &leftovers.names[index], NULL, NULL, NULL);
     }
     return status;
@@ -277,7 +280,7 @@ static int boot(struct up *up) {
     int status = 0;
     up->kernel_started = !command_kernel_runs(up->invocation);
     if (up->kernel_started)
-        status = boot_begin(up->invocation, command_value(up->invocation, "optional"), &process);
+        status = boot_begin(up->invocation, command_optional_layers(up->invocation), &process);
     if (status != 0)
         return status;
     int load_status = load_all(up);
@@ -289,6 +292,7 @@ static int boot(struct up *up) {
 
 static int run(struct invocation *invocation) {
     struct up up = {.invocation = invocation, .begin_ns = grove_now_ns()};
+    uint64_t began_ns = system_faults_clock_ns();
     int status = command_duration(invocation, "timeout", 30 * GROVE_SECOND, &up.timeout_ns);
     if (status == 0)
         status = boot(&up);
@@ -296,6 +300,8 @@ static int run(struct invocation *invocation) {
         status = bring_up(&up, up.projects[index]);
     if (status == 0)
         status = report(&up);
+    else
+        system_faults_print(invocation, began_ns);
     for (unsigned index = 0; index < up.count; index++)
         project_destroy(up.projects[index]);
     free(up.projects);
@@ -306,12 +312,13 @@ const struct command command_up = {
     .name = "up",
     .summary = "start a project, and the system if it does not run",
     .usage = "[FOLDER|FILE...]",
-    .description = "Registers the services of a project (a folder with grove.yaml, the current one by default) or of single "
-                   "manifests, starts them in the order of their requirements, and waits until they are ready. Services "
-                   "that run already with the same manifest are left alone; those whose manifest changed are restarted; "
-                   "those that the project no longer has are removed. If no kernel runs in the run folder, one is "
-                   "started with the system services.\n\n"
-                   "All of it comes back by itself when the system is started again.",
+    .description =
+        "Registers the services of a project (a folder with grove.yaml, the current one by default) or of single "
+        "manifests, starts them in the order of their requirements, and waits until they are ready. Services "
+        "that run already with the same manifest are left alone; those whose manifest changed are restarted; "
+        "those that the project no longer has are removed. If no kernel runs in the run folder, one is "
+        "started with the system services.\n\n"
+        "All of it comes back by itself when the system is started again.",
     .examples = "  grove up                         the project of the current folder\n"
                 "  grove up examples/grid           another one\n"
                 "  grove up --run /tmp/g/run --state /tmp/g/state .    a system of its own",

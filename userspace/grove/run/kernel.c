@@ -17,15 +17,16 @@ static int read_layers(const struct invocation *invocation, uint64_t *layers) {
 #undef LAYER_NAME
             NULL,
     };
-    const char *text = command_value(invocation, "optional");
+    const char *text = command_optional_layers(invocation);
     while (text && *text) {
         size_t length = strcspn(text, ",");
         unsigned layer = 1;
-        while (layer < GROVE_LAYER_COUNT && (strlen(names[layer]) != length || strncmp(names[layer], text, length) != 0))
+        while (layer < GROVE_LAYER_COUNT &&
+               (strlen(names[layer]) != length || strncmp(names[layer], text, length) != 0))
             layer++;
         if (layer == GROVE_LAYER_COUNT)
-            return command_fail(invocation, "--optional: \"%.*s\" is no layer; \"grove doctor\" lists them", (int)length,
-                                text);
+            return command_fail(invocation, "--optional: \"%.*s\" is no layer; \"grove doctor\" lists them",
+                                (int)length, text);
         *layers |= UINT64_C(1) << layer;
         text += length + (text[length] == ',');
     }

@@ -109,8 +109,8 @@ static const struct {
     const char *advice;
 } layers[] = {
     {GROVE_LAYER_CGROUP, NULL, false,
-     "no control group can be written here: run groved as root, or start it with "
-     "`systemd-run --user --scope -p Delegate=yes groved`"},
+     "no control group can be written here: run it as root, or in a group that is delegated to you, by putting "
+     "`systemd-run --user --scope -p Delegate=yes` before the command"},
     {GROVE_LAYER_USER_NAMESPACE, try_user_namespace, false,
      "this system denies user namespaces to ordinary users: set kernel.unprivileged_userns_clone=1 and "
      "user.max_user_namespaces above 0 with sysctl, or run groved as root"},
