@@ -77,15 +77,20 @@ static void launched(struct record *record, const struct grove_container_reply *
     readiness_begin(record);
 }
 
-static int start_instance(struct record *record, struct grove_container_reply *reply) {
+static int start_instance(struct record *record, struct grove_container_reply *reply, char *why, size_t why_bytes) {
     enum grove_start_reason reason = record->generation == 0 ? GROVE_START_FRESH : GROVE_START_RESTARTED;
     struct grove_session *session = record->registry->session;
     int status = grove_container_start(session, record->container, reason, NULL, reply);
-    if (status != GROVE_STALE_HANDLE && status != GROVE_NOT_FOUND)
-        return status;
-    record->container = GROVE_HANDLE_NONE;
-    status = record_contain(record);
-    return status < 0 ? status : grove_container_start(session, record->container, GROVE_START_FRESH, NULL, reply);
+    if (status == GROVE_STALE_HANDLE || status == GROVE_NOT_FOUND) {
+        record->container = GROVE_HANDLE_NONE;
+        status = record_contain(record, why, why_bytes);
+        if (status < 0)
+            return status;
+        status = grove_container_start(session, record->container, GROVE_START_FRESH, NULL, reply);
+    }
+    if (status < 0)
+        (void)snprintf(why, why_bytes, "%s", grove_last_error());
+    return status;
 }
 
 static void launch(struct record *record) {
@@ -94,13 +99,12 @@ static void launch(struct record *record) {
     order_wait_no_more(record);
     record->is_done = false;
     record_say(record, "%s", "");
-    int status = start_instance(record, &reply);
+    char why[REGISTRY_REASON_BYTES];
+    int status = start_instance(record, &reply, why, sizeof why);
     if (status == 0) {
         launched(record, &reply);
         return;
     }
-    char why[REGISTRY_REASON_BYTES];
-    (void)snprintf(why, sizeof why, "%s", grove_last_error());
     if (grove_container_read(record->registry->session, record->container, &found) == 0) {
         if (status == GROVE_WRONG_STATE && found.state != GROVE_CONTAINER_STOPPED) {
             life_adopt(record, &found);

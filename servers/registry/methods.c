@@ -98,8 +98,10 @@ static int write_dirty(struct registry *registry, const char **name) {
         note_failure(record, store_commit(registry, record->name), &worst, failed, sizeof failed);
         store_forget(record);
     }
+    int project_status = project_commit(registry, failed, sizeof failed);
     int status = store_synchronise(registry);
     *name = failed;
+    worst = worst < 0 ? worst : project_status;
     return worst < 0 ? worst : status;
 }
 
@@ -283,10 +285,13 @@ static int put_in(struct registry *registry, struct grove_spec *spec, const stru
     return 0;
 }
 
-/* Takes the spec over. A new version that the kernel refuses leaves the old one as it was, but restarted. */
-static int replace(struct registry *registry, struct record *old, struct grove_spec *spec, char *problem,
-                   size_t problem_bytes) {
-    struct inheritance inheritance = {.is_prepared = true};
+/*
+ * Takes the spec over. A new version that the kernel refuses leaves the old one as it was, but restarted. `is_prepared`:
+ * the file is written beside its place already.
+ */
+static int replace(struct registry *registry, struct record *old, struct grove_spec *spec, bool is_prepared,
+                   char *problem, size_t problem_bytes) {
+    struct inheritance inheritance = {.is_prepared = is_prepared};
     char ignored[8];
     int status = old == NULL ? 0 : take_out(old, &inheritance);
     if (status == 0)
@@ -322,12 +327,51 @@ static int register_service(struct grove_request *request, void *context) {
     }
     char name[GROVE_NAME_MAX + 1];
     (void)snprintf(name, sizeof name, "%s", grove_spec_text(spec, spec->name));
-    status = replace(registry, old, spec, problem, sizeof problem);
+    status = replace(registry, old, spec, true, problem, sizeof problem);
     if (status < 0) {
         store_discard(registry, name);
         return grove_fail(request, status, "%s", problem);
     }
     return answer_when_durable(registry, request, 1);
+}
+
+/* ---- projects ---- */
+
+/* Containers that were made before their project was known are made again, in it. */
+static void move_into(struct registry *registry, const struct grove_name *project) {
+    char problem[2 * REGISTRY_REASON_BYTES];
+    uint64_t end = registry->next_number;
+    for (struct record *record = registry->first, *next; record != NULL && record->number <= end; record = next) {
+        next = record->next;
+        if (strcmp(record->project, project->text) != 0)
+            continue;
+        struct grove_spec *copy = malloc(record->node.spec->total_bytes);
+        if (copy == NULL)
+            return;
+        memcpy(copy, record->node.spec, record->node.spec->total_bytes);
+        if (replace(registry, record, copy, false, problem, sizeof problem) < 0)
+            (void)fprintf(stderr, "registry: %s\n", problem);
+    }
+}
+
+static int set_project(struct grove_request *request, void *context) {
+    struct registry *registry = context;
+    struct registry_project wanted;
+    char problem[2 * REGISTRY_REASON_BYTES] = "memory is exhausted";
+    bool is_new = false;
+    int status = method_read(request, &wanted, sizeof wanted);
+    if (status < 0)
+        return status;
+    if (!service_name_is_valid(&wanted.name) || strcmp(wanted.name.text, "system") == 0)
+        return grove_fail(request, GROVE_INVALID,
+                          "a project has a name of tokens of A-Z a-z 0-9 _ - between dots, and not the name system");
+    if (grove_request_client_ring(request) == 2)
+        return grove_fail(request, GROVE_DENIED, "%s may not set the budget of a project; shells and system services may",
+                          grove_request_client(request));
+    status = project_put(registry, &wanted.name, &wanted.budget, &is_new, problem, sizeof problem);
+    if (is_new)
+        move_into(registry, &wanted.name);
+    return status < 0 ? grove_fail(request, status, "%s", problem) : answer_when_durable(registry, request, 1);
 }
 
 static int unregister(struct grove_request *request, void *context) {
@@ -348,6 +392,8 @@ static int unregister(struct grove_request *request, void *context) {
         record_destroy(record);
         count++;
     }
+    if (target.service.text[0] == '\0')
+        project_remove(registry, &target.project);
     return answer_when_durable(registry, request, count);
 }
 
@@ -435,6 +481,6 @@ const struct method registry_methods[] = {
     {REGISTRY_REGISTER, register_service}, {REGISTRY_UNREGISTER, unregister}, {REGISTRY_START, start},
     {REGISTRY_STOP, stop},                 {REGISTRY_RESTART, restart},       {REGISTRY_QUERY, query_records},
     {REGISTRY_STATUS, query_status},       {REGISTRY_WATCH, query_watch},     {REGISTRY_SPEC, query_spec},
-    {REGISTRY_SHUT_DOWN, shut_down},
+    {REGISTRY_PROJECT, set_project},       {REGISTRY_SHUT_DOWN, shut_down},
 };
 const unsigned registry_method_count = sizeof registry_methods / sizeof registry_methods[0];

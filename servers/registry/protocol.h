@@ -6,8 +6,8 @@
  * one structure, or a head followed by records. An error carries a sentence for a person.
  *
  * Anybody who may connect may ask (QUERY, STATUS, WATCH, SPEC). To change something the caller must be a shell or a system
- * service, or hold PROC_CONTROL covering the service. REGISTER hands out capabilities, so it is for shells and system
- * services only.
+ * service, or hold PROC_CONTROL covering the service. REGISTER hands out capabilities and PROJECT divides the machine, so they are for
+ * shells and system services only.
  */
 #ifndef SERVERS_REGISTRY_PROTOCOL_H
 #define SERVERS_REGISTRY_PROTOCOL_H
@@ -28,6 +28,7 @@ enum registry_method {
     REGISTRY_STATUS = 7,     /* registry_target (a service) -> registry_record */
     REGISTRY_WATCH = 8,      /* registry_watch -> registry_page, records; waits until there is something to say */
     REGISTRY_SPEC = 9,       /* registry_target (a service) -> the spec, as slice or data */
+    REGISTRY_PROJECT = 11,   /* registry_project -> registry_count; the budget of a project */
     REGISTRY_SHUT_DOWN = 10, /* registry_target -> registry_count; init only: stop everything, keep what is wanted */
 };
 
@@ -58,6 +59,13 @@ enum registry_record_flags {
 /* The spec follows the structure, or is the message's slice (spec_bytes tells its size in both cases). */
 struct registry_register {
     uint32_t version, spec_bytes;
+};
+
+/* All limits 0: no budget. A project keeps its budget until it is unregistered as a whole. */
+struct registry_project {
+    uint32_t version, reserved;
+    struct grove_name name;
+    struct grove_budget budget;
 };
 
 /* One service by name, or a whole project, or everything (both empty). */

@@ -29,14 +29,15 @@ bool record_is_running(const struct record *record) {
            (record->state == REGISTRY_STATE_READY && !record->is_done);
 }
 
+bool project_name_is_inside(const char *name, const char *target) {
+    size_t length = strlen(target);
+    return length == 0 || (strncmp(name, target, length) == 0 && (name[length] == '\0' || name[length] == '.'));
+}
+
 bool record_is_meant(const struct record *record, const struct grove_name *service, const struct grove_name *project) {
     if (service->text[0] != '\0')
         return strcmp(record->name, service->text) == 0;
-    if (project->text[0] == '\0')
-        return true;
-    size_t length = strlen(project->text);
-    return strncmp(record->project, project->text, length) == 0 &&
-           (record->project[length] == '\0' || record->project[length] == '.');
+    return project_name_is_inside(record->project, project->text);
 }
 
 void record_say(struct record *record, const char *format, ...) {
@@ -122,22 +123,28 @@ static int create_endpoints(struct record *record, bool may_exist) {
     return status;
 }
 
-int record_contain(struct record *record) {
+int record_contain(struct record *record, char *problem, size_t problem_bytes) {
     struct grove_session *session = record->registry->session;
     struct grove_container_record found;
-    if (record->container != GROVE_HANDLE_NONE && grove_container_read(session, record->container, &found) == 0) {
-        record->container_id = found.id;
-        return create_endpoints(record, true);
-    }
     struct grove_container_reply made;
-    int status = grove_container_create(session, record->node.spec, record->node.spec->total_bytes, &made);
-    if (status < 0)
-        return status;
-    record->container = made.container;
-    record->container_id = made.id;
-    record->generation = made.generation;
-    status = create_endpoints(record, false);
-    if (status < 0) {
+    int status = 0;
+    bool is_there = record->container != GROVE_HANDLE_NONE;
+    if (is_there && grove_container_read(session, record->container, &found) == 0) {
+        record->container_id = found.id;
+    } else {
+        is_there = false;
+        status = project_create_container(record->registry, record->node.spec, &made, problem, problem_bytes);
+        if (status < 0)
+            return status;
+        record->container = made.container;
+        record->container_id = made.id;
+        record->generation = made.generation;
+    }
+    status = create_endpoints(record, is_there);
+    if (status == 0)
+        return 0;
+    (void)snprintf(problem, problem_bytes, "%s", grove_last_error());
+    if (!is_there) {
         (void)grove_container_control(session, record->container, GROVE_ACTION_DESTROY, 0, REGISTRY_KERNEL_TIMEOUT_NS);
         record->container = GROVE_HANDLE_NONE;
     }
@@ -221,9 +228,10 @@ int record_create(struct registry *registry, struct grove_spec *spec, grove_hand
         free(made);
         return status;
     }
-    status = record_contain(made);
+    char why[2 * REGISTRY_REASON_BYTES];
+    status = record_contain(made, why, sizeof why);
     if (status < 0) {
-        (void)snprintf(problem, problem_bytes, "the kernel does not take %s: %s", made->name, grove_last_error());
+        (void)snprintf(problem, problem_bytes, "the kernel does not take %s: %s", made->name, why);
         remove_names(made, spec->provides.count);
         free(made);
         return status;

@@ -112,6 +112,8 @@ static void want_again(struct registry *registry) {
 int recover(struct registry *registry) {
     int status = find_containers(registry);
     if (status == 0)
+        status = project_load(registry);
+    if (status == 0)
         status = store_load(registry, register_again);
     if (status == 0) {
         destroy_unclaimed(registry);

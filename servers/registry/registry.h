@@ -5,6 +5,7 @@
  *   methods.c   what changes something            order.c      starting and stopping in order
  *   queries.c   what only asks                    readiness.c  when is it ready
  *   store.c     one durable file per service      history.c    failures, in the state region
+ *   files.c     files that show their damage      projects.c   budgets of projects
  *   recover.c   after a death of this process, or of the kernel
  *
  * One thread. All of it is rebuilt by recover.c from three sources that survive this process: the files (what is
@@ -25,6 +26,7 @@
 #define REGISTRY_KERNEL_TIMEOUT_NS (5 * GROVE_SECOND)
 
 struct history_slot;
+struct project;
 struct registry;
 
 struct record {
@@ -83,6 +85,7 @@ struct registry {
     struct record *waiting_first;
     struct record *dirty_first;
     struct later *watches, *stops, *commits;
+    struct project *projects;
     uint32_t count;
     uint64_t next_number, sequence;
     int folder; /* descriptor of the state folder */
@@ -99,8 +102,8 @@ int record_create(struct registry *registry, struct grove_spec *spec, grove_hand
 /* Forget it, with its container, endpoints and channels. Its durable file is the caller's business. */
 void record_destroy(struct record *record);
 struct record *record_find(struct registry *registry, const char *name);
-/* Make its container again if the kernel no longer knows it. */
-int record_contain(struct record *record);
+/* Make its container again if the kernel no longer knows it. On failure `problem` says why. */
+int record_contain(struct record *record, char *problem, size_t problem_bytes);
 /* A new state is known from here on: order of changes, watchers. */
 void record_changed(struct record *record);
 void record_say(struct record *record, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -154,7 +157,6 @@ void readiness_notice(struct registry *registry, const struct grove_notice_conta
 
 /* ---- store.c ---- */
 
-#define STORE_SUFFIX ".service"
 int store_open(struct registry *registry, const char *path);
 /* Write the file beside its place. What fails for want of room or rights fails here, before anything has changed. */
 int store_prepare(struct registry *registry, const struct grove_spec *spec, bool is_wanted);
@@ -169,6 +171,26 @@ int store_load(struct registry *registry, store_handler *handler);
 /* Mark the record's file as lagging behind; written with the next commit. */
 void store_later(struct record *record);
 void store_forget(struct record *record);
+
+/* ---- projects.c ---- */
+
+/*
+ * Give a project this budget; one that has none and is not known stays unknown. *is_new: it was made, and containers of
+ * its services that are there already are not in it. Durable with the next commit. On failure `problem` says why.
+ */
+int project_put(struct registry *registry, const struct grove_name *name, const struct grove_budget *budget,
+                bool *is_new, char *problem, size_t problem_bytes);
+/* Forget the project and those below it. */
+void project_remove(struct registry *registry, const struct grove_name *target);
+int project_commit(struct registry *registry, char *failed, size_t failed_bytes);
+int project_load(struct registry *registry);
+/* Make a container in the project of its spec. */
+int project_create_container(struct registry *registry, const struct grove_spec *spec,
+                             struct grove_container_reply *made, char *problem, size_t problem_bytes);
+/* The sentence for a refusal because of a budget; empty for any other reply. */
+void project_explain(const struct grove_message *reply, char *text, size_t text_bytes);
+/* Is a project the target, or below it? The empty target is everything. */
+bool project_name_is_inside(const char *name, const char *target);
 
 /* ---- history.c ---- */
 

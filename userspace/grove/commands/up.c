@@ -109,6 +109,22 @@ static int send_spec(struct grove_channel *channel, const void *spec, size_t byt
     return status;
 }
 
+/* The budget of a folder's project, before its services: the first of the registrations. */
+static int send_project(const struct up *up, struct grove_channel *channel, const struct project *project,
+                        struct registration *registration) {
+    struct registry_project message = {.version = REGISTRY_PROTOCOL_VERSION, .budget = project->budget};
+    *registration = (struct registration){.name = project->name, .is_answered = project->path[0] == '\0'};
+    if (registration->is_answered)
+        return 0;
+    name_set(&message.name, project->name);
+    const struct grove_call call = {.method = REGISTRY_PROJECT,
+                                    .data = &message,
+                                    .length_bytes = sizeof message,
+                                    .timeout_ns = SYSTEM_TIMEOUT_NS};
+    int status = grove_call_start(channel, &call, registered, registration);
+    return status < 0 ? command_fail_library(up->invocation, "project %s cannot be registered", project->name) : 0;
+}
+
 static int register_one(const struct up *up, struct grove_channel *channel, const struct manifest *manifest,
                         struct registration *registration) {
     struct manifest_errors errors = {0};
@@ -147,10 +163,27 @@ static int wait_for_answers(const struct up *up, const struct registration *regi
     return status;
 }
 
-/* Wait for the answers that are still out; print those that are errors. */
+/*
+ * What the services were promised before may not fit into a budget that was made smaller together with them: so the
+ * budget has a second try when they are changed and those that are gone have been removed.
+ */
+static int settle_budget(const struct up *up, struct grove_channel *channel, const struct project *project,
+                         struct registration *registration) {
+    if (registration->status >= 0)
+        return 0;
+    int status = send_project(up, channel, project, registration);
+    if (status == 0)
+        status = wait_for_answers(up, registration, 1, 0);
+    if (status == 0 && registration->status < 0)
+        status = command_fail(up->invocation, "project %s cannot be registered: %s", project->name,
+                              registration->sentence);
+    return status;
+}
+
+/* Wait for the answers that are still out; print those that are errors, but for the project's. */
 static int collect(const struct up *up, const struct registration *registrations, unsigned count) {
     int worst = wait_for_answers(up, registrations, count, 0);
-    for (unsigned index = 0; index < count; index++)
+    for (unsigned index = 1; index < count; index++)
         if (registrations[index].is_answered && registrations[index].status < 0)
             worst = command_fail(up->invocation, "%s cannot be registered: %s", registrations[index].name,
                                  registrations[index].sentence);
@@ -220,27 +253,36 @@ static int wait_for_project(const struct up *up, const struct project *project) 
     return status;
 }
 
+/* The project and its services, in a window of calls. `registrations` has room for one more than there are services. */
+static int register_all(const struct up *up, struct grove_channel *channel, const struct project *project,
+                        struct registration *registrations) {
+    int status = send_project(up, channel, project, &registrations[0]);
+    unsigned sent = 1;
+    for (; status == 0 && sent <= project->count; sent++) {
+        status = wait_for_answers(up, registrations, sent, WINDOW - 1);
+        if (status == 0)
+            status = register_one(up, channel, project->manifests[sent - 1], &registrations[sent]);
+    }
+    /* Behind the registrations in the same lane, so it is handled after them. */
+    int start_status = status == 0 ? start_project(up, project) : 0;
+    if (status == 0)
+        status = collect(up, registrations, sent);
+    return status == 0 ? start_status : status;
+}
+
 static int bring_up(struct up *up, const struct project *project) {
     struct grove_channel *channel;
     struct registration *registrations = calloc(project->count + 1, sizeof *registrations);
     int status = system_connect(up->invocation, REGISTRY_ENDPOINT, &channel);
-    unsigned sent = 0;
     if (registrations == NULL)
         status = command_fail(up->invocation, "memory is exhausted");
-    for (; status == 0 && sent < project->count; sent++) {
-        status = wait_for_answers(up, registrations, sent, WINDOW - 1);
-        if (status == 0)
-            status = register_one(up, channel, project->manifests[sent], &registrations[sent]);
-    }
-    /* Behind the registrations in the same lane, so it is handled after them. */
-    int start_status = status == 0 ? start_project(up, project) : 0;
-    if (registrations != NULL && status == 0)
-        status = collect(up, registrations, sent);
-    free(registrations);
     if (status == 0)
-        status = start_status;
+        status = register_all(up, channel, project, registrations);
     if (status == 0)
         status = remove_leftovers(up, project);
+    if (status == 0)
+        status = settle_budget(up, channel, project, &registrations[0]);
+    free(registrations);
     if (status == 0 && !command_has(up->invocation, "no-wait"))
         status = wait_for_project(up, project);
     return status;
