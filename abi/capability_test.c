@@ -137,7 +137,8 @@ static void patterns_cover_every_name_they_allow(void **state) {
             struct grove_argument narrow = text_argument(GROVE_ARGUMENT_PATTERN, patterns[j]);
             bool is_inside = true;
             for (size_t k = 0; k < name_count; k++)
-                is_inside = is_inside && (!pattern_allows(patterns[j], names[k]) || pattern_allows(patterns[i], names[k]));
+                is_inside =
+                    is_inside && (!pattern_allows(patterns[j], names[k]) || pattern_allows(patterns[i], names[k]));
             /* "*" allows every letter, not only those of the universe: it is never inside a single one. */
             if (grove_argument_covers(&wide, &narrow) && !is_inside)
                 fail_msg("%s covers %s, but allows less", patterns[i], patterns[j]);
@@ -186,7 +187,8 @@ static bool address_allows(const struct grove_address *address, const struct end
         return false;
     if (address->family == 0)
         return true;
-    return address->family == one->family && (one->value >> (4 - prefix)) == ((address->bytes[last] & 15) >> (4 - prefix));
+    return address->family == one->family &&
+           (one->value >> (4 - prefix)) == ((address->bytes[last] & 15) >> (4 - prefix));
 }
 
 static bool is_subset(const struct grove_address *inner, const struct grove_address *outer) {
@@ -212,8 +214,8 @@ static size_t make_addresses(struct grove_argument *arguments) {
             for (uint32_t value = 0; value < 16; value += 5)
                 for (size_t t = 0; t < 3; t++)
                     for (uint16_t first = 0; first < 4; first++)
-                        arguments[count++] = address_argument(families[f], value, prefix, transports[t], first,
-                                                              first == 0 ? 3 : first);
+                        arguments[count++] =
+                            address_argument(families[f], value, prefix, transports[t], first, first == 0 ? 3 : first);
     return count;
 }
 
@@ -291,14 +293,10 @@ static void kinds_have_their_arguments(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(paths_cover_what_lies_below),
-        cmocka_unit_test(malformed_paths_are_refused),
-        cmocka_unit_test(patterns_cover_every_name_they_allow),
-        cmocka_unit_test(malformed_patterns_are_refused),
-        cmocka_unit_test(addresses_cover_what_lies_inside),
-        cmocka_unit_test(malformed_addresses_are_refused),
-        cmocka_unit_test(the_whole_range_covers_everything),
-        cmocka_unit_test(quantities_cover_what_is_not_larger),
+        cmocka_unit_test(paths_cover_what_lies_below),          cmocka_unit_test(malformed_paths_are_refused),
+        cmocka_unit_test(patterns_cover_every_name_they_allow), cmocka_unit_test(malformed_patterns_are_refused),
+        cmocka_unit_test(addresses_cover_what_lies_inside),     cmocka_unit_test(malformed_addresses_are_refused),
+        cmocka_unit_test(the_whole_range_covers_everything),    cmocka_unit_test(quantities_cover_what_is_not_larger),
         cmocka_unit_test(kinds_have_their_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,8 +153,8 @@ static void real_time_schedules_are_checked(void **state) {
     assert_int_equal(check(&blob), GROVE_INVALID);
     blob.spec.schedule.priority = 99;
     assert_int_equal(check(&blob), 0);
-    blob.spec.schedule = (struct grove_schedule){
-        .class = GROVE_SCHEDULE_DEADLINE, .runtime_ns = 2, .deadline_ns = 2, .period_ns = 3};
+    blob.spec.schedule =
+        (struct grove_schedule){.class = GROVE_SCHEDULE_DEADLINE, .runtime_ns = 2, .deadline_ns = 2, .period_ns = 3};
     assert_int_equal(check(&blob), 0);
     blob.spec.schedule.runtime_ns = 3;
     assert_int_equal(check(&blob), GROVE_INVALID);
@@ -180,8 +180,10 @@ static void versions_are_ordered(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_good_spec_passes_and_reads_back), cmocka_unit_test(every_fault_is_found),
-        cmocka_unit_test(real_time_schedules_are_checked),   cmocka_unit_test(sizes_are_checked_first),
+        cmocka_unit_test(a_good_spec_passes_and_reads_back),
+        cmocka_unit_test(every_fault_is_found),
+        cmocka_unit_test(real_time_schedules_are_checked),
+        cmocka_unit_test(sizes_are_checked_first),
         cmocka_unit_test(versions_are_ordered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

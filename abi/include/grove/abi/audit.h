@@ -42,10 +42,10 @@ struct grove_audit_record {
     uint64_t check;
     uint16_t event;
     uint16_t operation; /* the request or system call concerned */
-    int32_t detail;     /* status, exit status, count */
+    int32_t detail; /* status, exit status, count */
     uint32_t generation;
-    uint32_t cause;           /* enum grove_exit_cause or enum grove_layer */
-    struct grove_name who;    /* the container acting */
+    uint32_t cause; /* enum grove_exit_cause or enum grove_layer */
+    struct grove_name who; /* the container acting */
     struct grove_name object; /* the one acted on */
     uint8_t reserved[24];
     /* The capability concerned, cut to fit: kind, rights, argument kind and the first bytes of its text. */

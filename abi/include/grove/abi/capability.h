@@ -18,10 +18,10 @@
 
 /* How the argument of a capability is compared. "Covers" means: holding A lets you derive or use B. */
 enum grove_argument_kind {
-    GROVE_ARGUMENT_NONE = 0,     /* the whole range of the kind; covers every argument */
-    GROVE_ARGUMENT_PATH = 1,     /* absolute, normalised (no ".", "..", "//", no trailing "/"); covers what lies below */
-    GROVE_ARGUMENT_ADDRESS = 2,  /* family, network prefix and port range; covers what lies inside */
-    GROVE_ARGUMENT_PATTERN = 3,  /* tokens between dots; "*" is any one token, a last ">" is one or more tokens */
+    GROVE_ARGUMENT_NONE = 0, /* the whole range of the kind; covers every argument */
+    GROVE_ARGUMENT_PATH = 1, /* absolute, normalised (no ".", "..", "//", no trailing "/"); covers what lies below */
+    GROVE_ARGUMENT_ADDRESS = 2, /* family, network prefix and port range; covers what lies inside */
+    GROVE_ARGUMENT_PATTERN = 3, /* tokens between dots; "*" is any one token, a last ">" is one or more tokens */
     GROVE_ARGUMENT_QUANTITY = 4, /* an amount; covers what is not larger */
 };
 
@@ -66,11 +66,11 @@ enum grove_capability_kind {
 
 /* What the holder may do with an entry. Deriving can only remove bits. */
 enum grove_rights {
-    GROVE_RIGHT_USE = 1u << 0,     /* act under a permission; send on a channel; accept on an endpoint */
-    GROVE_RIGHT_DERIVE = 1u << 1,  /* make a weaker child of this entry in the own table */
-    GROVE_RIGHT_GRANT = 1u << 2,   /* give a weaker child to another container */
-    GROVE_RIGHT_READ = 1u << 3,    /* map a region for reading; read an object's record */
-    GROVE_RIGHT_WRITE = 1u << 4,   /* map a region for writing (at most one holder) */
+    GROVE_RIGHT_USE = 1u << 0, /* act under a permission; send on a channel; accept on an endpoint */
+    GROVE_RIGHT_DERIVE = 1u << 1, /* make a weaker child of this entry in the own table */
+    GROVE_RIGHT_GRANT = 1u << 2, /* give a weaker child to another container */
+    GROVE_RIGHT_READ = 1u << 3, /* map a region for reading; read an object's record */
+    GROVE_RIGHT_WRITE = 1u << 4, /* map a region for writing (at most one holder) */
     GROVE_RIGHT_CONTROL = 1u << 5, /* start, stop, freeze, budget, destroy */
     GROVE_RIGHTS_ALL = 0x3f,
     GROVE_RIGHT_EXTERNAL = 1u << 6, /* may also be held in ring 3 */
@@ -88,7 +88,7 @@ struct grove_address {
 };
 
 struct grove_argument {
-    uint16_t kind;         /* enum grove_argument_kind */
+    uint16_t kind; /* enum grove_argument_kind */
     uint16_t length_bytes; /* of text, for PATH and PATTERN; 0 otherwise */
     uint32_t reserved;
     union {
@@ -99,7 +99,7 @@ struct grove_argument {
 };
 
 struct grove_capability {
-    uint16_t kind;   /* enum grove_capability_kind */
+    uint16_t kind; /* enum grove_capability_kind */
     uint16_t rights; /* bits of enum grove_rights */
     uint32_t reserved;
     struct grove_argument argument; /* kind NONE for object capabilities */

@@ -70,9 +70,9 @@ enum grove_waiting { GROVE_AWAKE = 0, GROVE_WAITING_FUTEX = 1, GROVE_WAITING_BEL
 
 /* One page. Every field is written by the segment's owner only; the kernel writes signal after the owner's death. */
 struct grove_control {
-    _Alignas(64) uint32_t signal;  /* futex word the *peer* sleeps on */
+    _Alignas(64) uint32_t signal; /* futex word the *peer* sleeps on */
     _Alignas(64) uint64_t waiting; /* enum grove_waiting in its low bits: how the owner sleeps */
-    uint32_t processor;            /* where the owner last ran + 1; 0 unknown. A hint for spinning */
+    uint32_t processor; /* where the owner last ran + 1; 0 unknown. A hint for spinning */
     struct {
         _Alignas(64) uint64_t write_position; /* of the owner's outgoing lane */
     } out[GROVE_LANES];
@@ -80,8 +80,8 @@ struct grove_control {
         _Alignas(64) uint64_t read_position; /* the owner has completed the peer's lane up to here */
         uint64_t taken_position; /* and may have begun on what ends up to here: redelivered to its next instance */
     } in[GROVE_LANES];
-    _Alignas(64) uint64_t next_number;         /* number of the owner's next request; stored before it is used */
-    uint64_t reply_count[GROVE_LANES];         /* entries ever written to the reply marks of a lane */
+    _Alignas(64) uint64_t next_number; /* number of the owner's next request; stored before it is used */
+    uint64_t reply_count[GROVE_LANES]; /* entries ever written to the reply marks of a lane */
     _Alignas(64) uint64_t held[GROVE_HELD_MAX]; /* peer arena ranges the owner keeps past completion, or 0 */
 };
 
@@ -94,17 +94,17 @@ struct grove_control {
  * GROVE_REPLY_MARKS; an end stops taking requests while that many taken ones are not completed.
  */
 struct grove_reply_mark {
-    uint64_t number;       /* of the request answered */
+    uint64_t number; /* of the request answered */
     uint64_t end_position; /* of the reply's record in the owner's lane */
 };
 
 enum grove_record_kind {
-    GROVE_RECORD_PAD = 1,     /* fills the lane up to its end; nothing else in it counts. Fewer bytes than a header: none */
+    GROVE_RECORD_PAD = 1, /* fills the lane up to its end; nothing else in it counts. Fewer bytes than a header: none */
     GROVE_RECORD_MESSAGE = 2, /* one way */
-    GROVE_RECORD_CALL = 3,    /* wants a reply with the same number, in the same lane */
+    GROVE_RECORD_CALL = 3, /* wants a reply with the same number, in the same lane */
     GROVE_RECORD_REPLY = 4,
     GROVE_RECORD_ERROR = 5, /* reply: method is a negative status, payload a sentence, a zero byte, and the origin */
-    GROVE_RECORD_CANCEL = 6,  /* the caller no longer waits for this number */
+    GROVE_RECORD_CANCEL = 6, /* the caller no longer waits for this number */
 };
 enum grove_record_flags {
     GROVE_RECORD_SLICES = 1u << 0, /* the payload begins with `slices` struct grove_slice */
@@ -112,18 +112,18 @@ enum grove_record_flags {
 };
 
 struct grove_record {
-    uint32_t size_bytes;   /* of all of it, header, payload and padding; multiple of GROVE_RECORD_ALIGN */
+    uint32_t size_bytes; /* of all of it, header, payload and padding; multiple of GROVE_RECORD_ALIGN */
     uint32_t length_bytes; /* of the payload that follows */
-    uint64_t number;       /* request: unique on the channel, from next_number; reply: that of its request */
-    uint64_t deadline_ns;  /* monotonic clock; 0 is none */
-    uint32_t method;       /* chosen by the interface; on ERROR a negative enum grove_status */
+    uint64_t number; /* request: unique on the channel, from next_number; reply: that of its request */
+    uint64_t deadline_ns; /* monotonic clock; 0 is none */
+    uint32_t method; /* chosen by the interface; on ERROR a negative enum grove_status */
     uint8_t kind;
     uint8_t flags;
     uint16_t slices;
 };
 
 enum grove_slice_space {
-    GROVE_SLICE_SENDER = 0,   /* in the arena of the record's sender */
+    GROVE_SLICE_SENDER = 0, /* in the arena of the record's sender */
     GROVE_SLICE_RECEIVER = 1, /* in the arena of the record's receiver: its own memory handed back */
 };
 struct grove_slice {
