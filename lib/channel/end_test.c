@@ -198,8 +198,8 @@ static void sleeper_is_woken_once(void **state) {
     enum grove_waiting waiting = GROVE_AWAKE;
     uint32_t signal;
     for (int sleep = 0; sleep < 3; sleep++) {
-        assert_true(
-            channel_end_prepare_sleep(server, sleep == 1 ? GROVE_WAITING_BELL : GROVE_WAITING_FUTEX, CHANNEL_FOR_RECORDS, &signal));
+        assert_true(channel_end_prepare_sleep(server, sleep == 1 ? GROVE_WAITING_BELL : GROVE_WAITING_FUTEX,
+                                              CHANNEL_FOR_RECORDS, &signal));
         assert_int_equal(signal, *channel_end_peer_signal(server));
         for (int message = 0; message < 3; message++) {
             assert_int_equal(channel_end_reserve(client, GROVE_LANE_HIGH, 0, &record), 0);
@@ -243,7 +243,8 @@ static void completion_wakes_only_who_waits_for_room(void **state) {
     for (int for_room = 0; for_room < 2; for_room++) {
         assert_int_equal(send_message(client, GROVE_LANE_HIGH, 1, 16), 0);
         take_expect(server, GROVE_LANE_HIGH, 1, 16, &taken);
-        assert_true(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, for_room ? CHANNEL_FOR_BOTH : CHANNEL_FOR_RECORDS, &signal));
+        assert_true(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX,
+                                              for_room ? CHANNEL_FOR_BOTH : CHANNEL_FOR_RECORDS, &signal));
         assert_int_equal(channel_end_complete(server, &taken, &waiting), for_room);
         channel_end_awake(client);
         uint64_t bytes;
@@ -271,7 +272,8 @@ static void nobody_sleeps_over_room(void **state) {
     assert_int_equal(channel_end_attach_peer(client, pair->segment[SERVER]), 0);
     assert_false(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, CHANNEL_FOR_BOTH, &signal));
     assert_int_equal(send_message(client, GROVE_LANE_HIGH, 1, 16), 0);
-    assert_true(channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, CHANNEL_FOR_BOTH, &signal)); /* and it does not spin */
+    assert_true(
+        channel_end_prepare_sleep(client, GROVE_WAITING_FUTEX, CHANNEL_FOR_BOTH, &signal)); /* and it does not spin */
     pair_destroy(pair);
 }
 

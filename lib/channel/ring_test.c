@@ -173,7 +173,8 @@ static void window_in_a_larger_lane_is_bounded(void **state) {
         assert_int_equal(channel_end_take(&end[1], GROVE_LANE_LOW, &taken[i]), 0);
     assert_int_equal(channel_end_take(&end[1], GROVE_LANE_LOW, &taken[GROVE_REPLY_MARKS]), GROVE_AGAIN);
     uint32_t signal;
-    assert_true(channel_end_prepare_sleep(&end[1], GROVE_WAITING_FUTEX, CHANNEL_FOR_RECORDS, &signal)); /* or it would spin */
+    assert_true(
+        channel_end_prepare_sleep(&end[1], GROVE_WAITING_FUTEX, CHANNEL_FOR_RECORDS, &signal)); /* or it would spin */
     channel_end_awake(&end[1]);
     complete(&end[1], &taken[0]);
     assert_int_equal(channel_end_take(&end[1], GROVE_LANE_LOW, &taken[GROVE_REPLY_MARKS]), 0);

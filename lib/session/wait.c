@@ -123,9 +123,8 @@ int session_wait_one(struct attachment *attachment, enum channel_sleep what, uin
         return read_news(session);
     uint64_t look_ns = deadline_after(LOOK_AT_PORT_NS);
     uint64_t end_ns = deadline_ns < look_ns ? deadline_ns : look_ns;
-    int status = has_live_peer(attachment)
-                     ? sleep_on_peer(attachment, what, end_ns)
-                     : sleep_on_word(&session->page->notices, session->notices_seen, end_ns);
+    int status = has_live_peer(attachment) ? sleep_on_peer(attachment, what, end_ns)
+                                           : sleep_on_word(&session->page->notices, session->notices_seen, end_ns);
     if (status != GROVE_TIMED_OUT)
         return status;
     status = session_read(session);

@@ -13,6 +13,8 @@ struct fake_kernel *fake_kernel_start(void);
 void fake_kernel_stop(struct fake_kernel *kernel);
 /* A container "test.NAME" that serves `endpoint` ("test.NAME" style; NULL: none). Returns the program's end of its port. */
 int fake_kernel_add(struct fake_kernel *kernel, const char *name, const char *endpoint);
+/* A program that connected from outside (ring 3): it outlives its kernel. */
+int fake_kernel_add_shell(struct fake_kernel *kernel, const char *name);
 /*
  * The next instance of a container. Its last one must have closed its port: waits for that. Channels as a server come
  * back at once, those as a client when it connects again.
