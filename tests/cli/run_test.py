@@ -146,6 +146,54 @@ class Rights(support.CommandTest):
         self.assertIn(f"{path} exists, but the program cannot see it: FS_READ:{path} is missing", result.stderr)
         self.assertIn(f"--allow FS_READ:{path}", result.stderr)
 
+    def test_explain_names_a_module_that_is_not_granted(self):
+        self.write("lib/helper_module.py", "value = 7\n")
+        program = [PYTHON, "-c", "import sys; sys.path.append(sys.argv[1]); import helper_module", self.path("lib")]
+        before = self.run_grove("--", *program)
+        self.assertNotIn("FS_READ:/etc", before.stderr)
+        result = self.run_grove("--explain", "-n", "demo.app", "--", *program)
+        self.assertEqual(result.returncode, 1)
+        path = self.path("lib")
+        self.assertEqual(result.stderr.count(f"demo.app may not read {path}: FS_READ:{path} is missing\n"), 1, result.stderr)
+        self.assertIn(f"to grant it: --allow FS_READ:{path}   (in a manifest, below capabilities: - FS_READ:{path})",
+                      result.stderr)
+        self.assertNotIn(f"FS_READ:{self.folder} is missing", result.stderr)  # the folders above are no need
+        granted = self.good("run", "--own-kernel", "--explain", "--allow", f"FS_READ:{path}", "--", *program)
+        self.assertNotIn(f"FS_READ:{path}", granted.stderr)
+
+    def test_explain_names_a_folder_that_is_read_only(self):
+        self.write("folder/old", "x\n")
+        script = "cd folder; echo a > new; echo b >> new; echo c > old; mkdir sub; rm old; : > /tmp/own; ls nothing"
+        result = self.run_grove("--explain", "--allow", "FS_READ:folder", "--", "sh", "-c", script)
+        missing = [line.split()[-3] for line in result.stderr.splitlines() if line.endswith("is missing")]
+        self.assertEqual([text for text in missing if self.folder in text or "/tmp/own" in text],
+                         [f"FS_WRITE:{self.path('folder')}", f"FS_WRITE:{self.path('folder/old')}"], result.stderr)
+
+    def test_explain_names_a_program_that_may_not_be_executed(self):
+        path = self.write("tool", "#!/bin/sh\necho ran\n", 0o755)
+        result = self.run_grove("--explain", "--allow", "FS_READ:.", "--", "sh", "-c", "./tool")
+        self.assertEqual(result.stdout, "")
+        self.assertIn(f"FS_EXEC:{path} is missing", result.stderr)
+        result = self.run_grove("--explain", "--allow", "FS_EXEC:.", "--", "sh", "-c", "./tool")
+        self.assertEqual((result.stdout, path in result.stderr), ("ran\n", False))
+
+    def test_explain_opens_nothing(self):
+        path = self.write("file", "x")
+        script = ("chmod u+s file && echo set-id; chmod 4755 file && echo set-id; mknod device c 1 3 && echo device; "
+                  "cat /etc/hostname && echo read; echo x > /usr/new && echo written; " + PYTHON + " -c 'import os; "
+                  "os.open(\"made\", os.O_CREAT | os.O_WRONLY, 0o4755); print(\"made\")'")
+        result = self.run_grove("--explain", "--allow", "FS_WRITE:.", "--allow", "NET_CONNECT:127.0.0.1:9", "--", "sh", "-c", script)
+        self.assertEqual(result.stdout, "")
+        self.assertEqual(os.stat(path).st_mode & 0o7000, 0)
+        self.assertFalse(os.path.exists(self.path("made")))
+        self.assertIn("FS_READ:/etc/hostname is missing", result.stderr)
+
+    def test_explain_in_a_manifest(self):
+        self.write("hidden/data", "x\n")
+        self.write("a.yaml", f"name: a\nexec: [cat, {self.path('hidden/data')}]\nexplain: true\n")
+        result = self.run_grove("--manifest", "a.yaml")
+        self.assertIn(f"FS_READ:{self.path('hidden/data')} is missing", result.stderr)
+
     def connect(self, port):
         return ["--", PYTHON, "-c", f"import socket; socket.create_connection(('127.0.0.1', {port})).close()"]
 

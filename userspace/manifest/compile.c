@@ -63,6 +63,7 @@ static uint32_t flags_of(const struct manifest_values *values) {
         {values->readiness.kind == GROVE_READY_NOTIFY, GROVE_SPEC_NOTIFY_SOCKET},
         {values->listen_fds, GROVE_SPEC_LISTEN_FDS},
         {values->on_demand, GROVE_SPEC_ON_DEMAND},
+        {values->explain, GROVE_SPEC_EXPLAIN},
         {values->identity == FORMAT_IDENTITY_CALLER, GROVE_SPEC_CALLER_IDENTITY},
         {values->essential, GROVE_SPEC_ESSENTIAL},
     };

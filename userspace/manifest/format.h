@@ -143,7 +143,7 @@ struct manifest_values {
     struct streams streams;
     int64_t ring, phase;
     uint64_t stop_timeout;
-    bool essential, on_demand, native, system_files, listen_fds;
+    bool essential, on_demand, native, system_files, listen_fds, explain;
     uint32_t identity;
 };
 struct project_values {

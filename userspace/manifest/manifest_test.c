@@ -51,7 +51,7 @@ static void every_field_reaches_the_spec(void **state) {
     struct grove_spec *spec = test_compile(
         LEAST
         "version: 1.2.3\ndescription: d\ndirectory: sub\nnative: true\nessential: true\non-demand: true\n"
-        "listen-fds: true\nidentity: caller\nring: 1\nphase: 3\nstop-timeout: 1500ms\n"
+        "listen-fds: true\nexplain: true\nidentity: caller\nring: 1\nphase: 3\nstop-timeout: 1500ms\n"
         "capabilities: [SCHED_RT:30%]\n"
         "resources: {memory: 1M, processor: 150%, processes: 2, descriptors: 3, file-size: 4K, scratch: 5K, "
         "scratch-files: 6, shared: 7K, channels: 8}\n"
@@ -66,7 +66,7 @@ static void every_field_reaches_the_spec(void **state) {
     assert_string_equal(grove_spec_text(spec, spec->description), "d");
     assert_string_equal(grove_spec_text(spec, spec->directory), "/test/sub");
     assert_int_equal(spec->flags, GROVE_SPEC_NATIVE | GROVE_SPEC_ESSENTIAL | GROVE_SPEC_ON_DEMAND |
-                                      GROVE_SPEC_LISTEN_FDS | GROVE_SPEC_CALLER_IDENTITY);
+                                      GROVE_SPEC_LISTEN_FDS | GROVE_SPEC_CALLER_IDENTITY | GROVE_SPEC_EXPLAIN);
     assert_int_equal(spec->ring, 1);
     assert_int_equal(spec->phase, 3);
     assert_true(spec->stop_timeout_ns == 1500000000u);

@@ -14,6 +14,7 @@ static const struct command_option options[] = {
     {"manifest", 'M', "FILE", "run the program of this manifest, with its rights; --allow adds to them"},
     {"bare", 'b', NULL, "leave out the system's programs and libraries too"},
     {"timeout", 't', "TIME", "stop it after this time, with exit status 124"},
+    {"explain", 0, NULL, "say also which files were not there for it; its file calls are slower"},
     {"own-kernel", 0, NULL, "use a kernel of its own for this command, even if one runs"},
     COMMAND_MANIFEST_OPTIONS,
     {0},
@@ -28,10 +29,11 @@ static void explain(const struct launch *launch, uint64_t from, const char *fold
     unsigned count = refusals_print(launch, from);
     if (!has_failed(launch, status))
         return;
-    count += refusals_print_hidden(launch, folder);
-    if (!count && isatty(STDERR_FILENO))
+    if (!command_has(launch->invocation, "explain"))
+        count += refusals_print_hidden(launch, folder);
+    if (!count && !command_has(launch->invocation, "explain") && isatty(STDERR_FILENO))
         command_remark(launch->invocation,
-                       "grove run: it ended with %d; if it misses a file, \"grove learn -- PROGRAM\" finds out which",
+                       "grove run: it ended with %d; run it again with --explain to see which files were not there",
                        status);
 }
 
@@ -59,6 +61,8 @@ static int run(struct invocation *invocation) {
     if (command_duration(invocation, "timeout", 0, &timeout_ns) != 0)
         return LAUNCH_FAILED;
     request = (struct request){.invocation = invocation, .folder = getcwd(NULL, 0)};
+    if (command_has(invocation, "explain"))
+        request.flags = GROVE_SPEC_EXPLAIN;
     if (!request.folder)
         request.folder = "/";
     if (!has_manifest && !invocation->argument_count) {
@@ -91,14 +95,16 @@ const struct command command_run = {
         "TERM, the language and the time zone, and what --env says.\n\n"
         "The kernel that runs in the run folder is used; if there is none, one is started for the time of the "
         "command.\n\n"
-        "What the program was refused is printed when it has ended, each once, with the option that would grant it. "
-        "\"grove learn\" finds out what a program needs.\n\n"
+        "What the program was refused is printed when it has ended, each once, with the option that would grant it. A file "
+        "that was not granted is simply not there, which many programs take for an answer: with --explain each file "
+        "that it misses and that exists outside is printed too. \"grove learn\" finds out what a program needs.\n\n"
         "The exit status is that of the program, 128 and the signal's number if a signal ended it, 124 after "
         "--timeout, "
         "125 if grove itself failed, 126 if the program cannot be executed and 127 if there is none.",
     .examples = "  grove run -- ls /                                              what does it see?\n"
                 "  grove run --allow FS_READ:. -- python3 app.py\n"
                 "  grove run --allow FS_READ:. --allow NET_CONNECT:127.0.0.1:5432 -- python3 app.py\n"
+                "  grove run --explain -- python3 app.py                           which files does it miss?\n"
                 "  grove run --memory 64M --timeout 10s -- ./untrusted\n"
                 "  grove run --manifest nginx.yaml                                with the rights of a manifest",
     .operands = COMMAND_OPERANDS_PROGRAM,

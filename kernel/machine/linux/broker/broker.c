@@ -15,6 +15,7 @@
  */
 #include "kernel/machine/linux/broker/broker.h"
 
+#include "kernel/machine/linux/broker/explain.h"
 #include "kernel/machine/linux/broker/job.h"
 #include "kernel/machine/linux/broker/learn.h"
 #include "kernel/machine/linux/broker/local.h"
@@ -151,7 +152,7 @@ static struct outcome decide(const struct broker_request *request) {
     /* Numbers of another architecture mean other calls; thread 0 is a process this kernel cannot see. */
     if (notification->data.arch != NATIVE_ARCHITECTURE || request->thread == 0)
         return outcome_error(ENOSYS);
-    broker_handler *handler = broker_handler_of(request->number, request->broker->is_learning);
+    broker_handler *handler = broker_handler_of(request->number, request->broker->is_learning || request->broker->is_explaining);
     return handler == NULL ? outcome_error(ENOSYS) : handler(request);
 }
 
@@ -210,6 +211,7 @@ static int attach(machine_container container, int listener) {
                               .listener = listener,
                               .spec = spec,
                               .is_learning = (spec->flags & GROVE_SPEC_LEARN) != 0,
+                              .is_explaining = (spec->flags & GROVE_SPEC_EXPLAIN) != 0,
                               .has_network = broker_spec_has_network(spec)};
     status = loop_watch(linux_machine->loop, listener, EPOLLIN, listener_event, (void *)(uintptr_t)container);
     if (status < 0) {
@@ -237,6 +239,7 @@ void broker_detach(machine_container container) {
     close(broker->listener);
     local_forget(broker);
     learn_forget(broker);
+    explain_forget(broker);
     brokers[container] = NULL;
     free(broker);
 }

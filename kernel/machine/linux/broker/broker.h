@@ -6,6 +6,7 @@
  *     network.c   sockets of the host network              message.c   sendto, sendmsg, sendmmsg
  *     address.c   socket addresses                         local.c     AF_UNIX sockets
  *     job.c       helpers for what may wait                learn.c     what an open container uses
+ *     learn_path.c  the paths of file calls               explain.c   what a confined container misses
  *
  * All of it runs on groved's loop thread, except the functions given to job_start, which run in a child process.
  */
@@ -18,6 +19,7 @@
 #include <linux/seccomp.h>
 #include <sys/socket.h>
 
+struct explain_seen; /* what was told to be missing, explain.c */
 struct learn_notes; /* what an open container made for itself, learn.c */
 struct broker_names; /* abstract socket names bound by this container, local.c */
 
@@ -29,10 +31,12 @@ struct broker {
     const struct grove_spec *spec;
     bool has_network; /* its AF_INET sockets are made outside */
     bool is_learning;
+    bool is_explaining; /* confined, and told which files it misses */
     bool is_paused; /* too many jobs: the next calls wait in Linux */
     unsigned jobs;
     struct broker_names *names;
     struct learn_notes *notes;
+    struct explain_seen *seen;
 };
 
 /* A call that the container is waiting in. */
@@ -69,8 +73,8 @@ static inline struct outcome outcome_of(enum outcome_kind kind) {
 
 typedef struct outcome broker_handler(const struct broker_request *request);
 
-/* calls.c: who answers a call; NULL if nobody does. */
-broker_handler *broker_handler_of(int number, bool is_learning);
+/* calls.c: who answers a call; NULL if nobody does. File calls are watched in some containers only. */
+broker_handler *broker_handler_of(int number, bool with_files);
 
 /* broker.c */
 struct broker *broker_find(machine_container container, uint32_t serial);

@@ -18,8 +18,8 @@ static bool always(const struct grove_spec *spec) {
     return true;
 }
 
-static bool learning(const struct grove_spec *spec) {
-    return (spec->flags & GROVE_SPEC_LEARN) != 0;
+static bool watched(const struct grove_spec *spec) {
+    return (spec->flags & (GROVE_SPEC_LEARN | GROVE_SPEC_EXPLAIN)) != 0;
 }
 
 /* X(name, for which specs, argument that means "do not ask" when it is 0, handler) */
@@ -34,7 +34,7 @@ static bool learning(const struct grove_spec *spec) {
     X(setsockopt, broker_spec_has_network, -1, network_setsockopt)
 
 #define NETWORK_ROW(name, wanted, skip, handler) {#name, wanted, skip},
-#define LEARN_ROW(name, folder, path, use) {#name, learning, -1},
+#define LEARN_ROW(name, folder, path, use) {#name, watched, -1},
 const struct broker_call broker_calls[] = {NETWORK_CALLS(NETWORK_ROW) LEARN_CALLS(LEARN_ROW)};
 const unsigned broker_call_count = sizeof broker_calls / sizeof *broker_calls;
 
@@ -56,10 +56,10 @@ static void resolve_numbers(void) {
         answerers[i].number = seccomp_syscall_resolve_name(broker_calls[i].name);
 }
 
-broker_handler *broker_handler_of(int number, bool is_learning) {
+broker_handler *broker_handler_of(int number, bool with_files) {
     resolve_numbers();
     for (unsigned i = 0; i < broker_call_count; i++)
-        if (answerers[i].number == number && (is_learning || answerers[i].handler != learn_file_call))
+        if (answerers[i].number == number && (with_files || answerers[i].handler != learn_file_call))
             return answerers[i].handler;
     return NULL;
 }

@@ -7,7 +7,7 @@
 
 #include "kernel/machine/linux/broker/broker.h"
 
-/* The handler of every learned file call. */
+/* The handler of every file call, also of containers that are explained (explain.h). It always lets the call go on. */
 struct outcome learn_file_call(const struct broker_request *request);
 /* A path of an AF_UNIX socket, as the caller gave it. */
 void learn_local(const struct broker_request *request, const char *path, bool is_bind);

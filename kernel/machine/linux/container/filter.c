@@ -48,7 +48,7 @@ struct interval {
 /* One program in the making. Only the loop thread makes any. */
 static struct builder {
     struct answer answers[NUMBERS_MAX];
-    struct filter_rule asked[64]; /* "ask unless an argument is 0", two rules each */
+    struct filter_rule asked[64]; /* of calls that are asked about by an argument, or watched */
     unsigned asked_count;
     struct interval intervals[NUMBERS_MAX];
     unsigned interval_count;
@@ -71,13 +71,39 @@ static void answer_set(const char *name, struct answer answer) {
         *place = answer;
 }
 
+/*
+ * A call that has rules of its own keeps what they refuse; where they would allow it, the broker is asked instead. So a
+ * broker that only watches a call and lets it go on opens nothing that the rules close.
+ */
+static void answer_asked_by_rules(struct answer *place) {
+    struct filter_rule *copy = &builder.asked[builder.asked_count];
+    const struct filter_rule *rule = place->rules;
+    place->rules = copy;
+    do {
+        if (builder.asked_count == COUNT(builder.asked))
+            machine_panic("the filter's room for rules is too small");
+        *copy = *rule;
+        if (rule->action == RULE_ALLOW)
+            copy->action = SECCOMP_RET_USER_NOTIF;
+        copy++;
+        builder.asked_count++;
+    } while (rule++->test != RULE_ALWAYS);
+}
+
 static void answer_asked(const struct broker_call *call) {
+    struct answer *place = answer_of(call->name);
     if (strcmp(call->name, "socket") == 0) {
         builder.socket_action = SECCOMP_RET_USER_NOTIF;
         return;
     }
+    if (place != NULL && place->rules != NULL) {
+        answer_asked_by_rules(place);
+        return;
+    }
+    if (place == NULL || place->action != SECCOMP_RET_ALLOW)
+        return; /* unknown here, or closed to everybody */
     if (call->skip_if_zero_argument < 0 || builder.asked_count + 2 > COUNT(builder.asked)) {
-        answer_set(call->name, (struct answer){SECCOMP_RET_USER_NOTIF, NULL});
+        *place = (struct answer){SECCOMP_RET_USER_NOTIF, NULL};
         return;
     }
     struct filter_rule *rules = &builder.asked[builder.asked_count];
@@ -85,10 +111,10 @@ static void answer_asked(const struct broker_call *call) {
     rules[0] = (struct filter_rule){call->name, RULE_ZERO, argument, 0, RULE_ALLOW};
     rules[1] = (struct filter_rule){call->name, RULE_ALWAYS, 0, 0, SECCOMP_RET_USER_NOTIF};
     builder.asked_count += 2;
-    answer_set(call->name, (struct answer){0, rules});
+    *place = (struct answer){0, rules};
 }
 
-/* Later ones win: what the broker wants to be asked about is not answered here. */
+/* Later ones win: what is allowed here and the broker wants to be asked about, it is asked about. */
 static void answers_fill(uint64_t notified) {
     builder.asked_count = 0;
     builder.socket_action = SECCOMP_RET_ALLOW;
