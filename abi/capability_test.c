@@ -100,12 +100,11 @@ static size_t make_patterns(char patterns[][16], size_t token_count, size_t leng
             for (size_t i = 0; i < length; i++, rest /= token_count) {
                 const char *token = pattern_tokens[rest % token_count];
                 is_valid = is_valid && (token[0] != '>' || i + 1 == length);
-                if (i > 0)
-                    strcat(text, ".");
-                strcat(text, token);
+                size_t at = strlen(text);
+                snprintf(text + at, sizeof text - at, "%s%s", i > 0 ? "." : "", token);
             }
             if (is_valid)
-                strcpy(patterns[count++], text);
+                memcpy(patterns[count++], text, sizeof text);
         }
     }
     return count;

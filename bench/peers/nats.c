@@ -74,16 +74,18 @@ static char *message_next(struct connection *connection, size_t *bytes) {
 
 static void publish(struct connection *connection, const char *subject, const void *data, size_t bytes) {
     static char frame[(1 << 20) + 64];
+    static const char line_end[2] = {'\r', '\n'};
     int head = snprintf(frame, 64, "PUB %s %zu\r\n", subject, bytes);
     memcpy(frame + head, data, bytes);
-    memcpy(frame + head + bytes, "\r\n", 2);
-    send_all(connection->descriptor, frame, (size_t)head + bytes + 2);
+    memcpy(frame + head + bytes, line_end, sizeof line_end);
+    send_all(connection->descriptor, frame, (size_t)head + bytes + sizeof line_end);
 }
 
 static struct connection *open_connection(const char *address, const char *subject) {
     struct connection *connection = calloc(1, sizeof *connection);
-    struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(address)),
-                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    uint16_t port = (uint16_t)strtoul(address, NULL, 10);
+    struct sockaddr_in server = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     char text[128];
     int on = 1;
     connection->descriptor = socket(AF_INET, SOCK_STREAM, 0);

@@ -5,6 +5,7 @@
 #include <nng/protocol/pair0/pair.h>
 #include <nng/supplemental/util/platform.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static void check(int result, const char *what) {
@@ -45,7 +46,9 @@ static void *dial(const char *address) {
 }
 
 static void send_one(void *client, const void *data, size_t bytes) {
-    check(nng_send(*(nng_socket *)client, (void *)(uintptr_t)data, bytes, 0), "nng send");
+    void *unwritten; /* nng takes a plain pointer and, without a flag, only reads what it points to */
+    memcpy(&unwritten, &data, sizeof unwritten);
+    check(nng_send(*(nng_socket *)client, unwritten, bytes, 0), "nng send");
 }
 
 static void call(void *client, const void *data, size_t bytes) {

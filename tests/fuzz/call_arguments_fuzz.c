@@ -47,8 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (size_t at = signature_bytes + 1; at < size && count < WORDS_MAX; at += strlen(text + at) + 1)
         words[count++] = text + at;
     round_trip(text, words, count);
-    if (signature_bytes < size &&
-        call_decode(text, data + signature_bytes + 1, size - signature_bytes - 1, &object, problem, sizeof problem) == 0)
+    if (signature_bytes < size && call_decode(text, data + signature_bytes + 1, size - signature_bytes - 1, &object,
+                                              problem, sizeof problem) == 0)
         json_decref(object);
     free(text);
     return 0;

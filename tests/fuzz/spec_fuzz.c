@@ -21,9 +21,9 @@ static void read_span(const struct grove_spec *spec, struct grove_span span) {
 }
 
 static void read_header(const struct grove_spec *spec) {
-    const struct grove_span spans[] = {spec->name,      spec->project,     spec->executable,
-                                       spec->directory, spec->manifest,    spec->description,
-                                       spec->readiness.argument, spec->health.argument};
+    const struct grove_span spans[] = {
+        spec->name,     spec->project,     spec->executable,         spec->directory,
+        spec->manifest, spec->description, spec->readiness.argument, spec->health.argument};
     for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++)
         read_span(spec, spans[i]);
     expect(spec->name.length_bytes > 0 && spec->name.length_bytes <= GROVE_NAME_MAX);

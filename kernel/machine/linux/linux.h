@@ -16,11 +16,12 @@
 #include <sys/types.h>
 
 struct linux_options {
-    const char *run_folder;   /* sockets, boot specs; private to the user */
+    const char *run_folder; /* sockets, boot specs; private to the user */
     const char *state_folder; /* audit log, services' own folders */
     uint64_t optional_layers; /* bit n: enum grove_layer n may be missing */
-    bool embedded;            /* for the time of one command: no control socket, no boot */
-    bool open_with_privileges; /* embedded, for `grove learn`: its open containers keep what root may do, because programs
+    bool embedded; /* for the time of one command: no control socket, no boot */
+    bool
+        open_with_privileges; /* embedded, for `grove learn`: its open containers keep what root may do, because programs
                                 * that give up root by themselves do not even start without */
 };
 
@@ -33,7 +34,7 @@ struct linux_machine {
     gid_t group;
     uint64_t boot_id;
     uint64_t layers_enforced; /* found by container_probe */
-    uint32_t cgroup_version;  /* 0, 1, 2 */
+    uint32_t cgroup_version; /* 0, 1, 2 */
     uint32_t landlock_version;
 };
 
@@ -65,7 +66,7 @@ void port_close(machine_container container);
  * over), before the program's first instruction. broker_calls lists the system calls that the filter must notify.
  */
 struct broker_call {
-    const char *name;  /* as libseccomp knows it */
+    const char *name; /* as libseccomp knows it */
     bool (*wanted)(const struct grove_spec *spec); /* for this spec? */
     int skip_if_zero_argument; /* -1, or: allow without asking when this argument is 0 (sendto's address) */
 };
