@@ -126,6 +126,20 @@ static int say_on_port(void) {
     return write(3, "hello", 5) == 5 ? STOPPED : STRANGE;
 }
 
+/* As systemd's protocol has it; then it waits to be killed. */
+static int say_ready(void) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const char *path = getenv("NOTIFY_SOCKET");
+    int socket_ = socket(AF_UNIX, SOCK_DGRAM, 0);
+    if (path == NULL || strlen(path) >= sizeof address.sun_path || socket_ < 0)
+        return STRANGE;
+    (void)strcpy(address.sun_path, path);
+    if (sendto(socket_, "STATUS=x\nREADY=1\n", 17, 0, (struct sockaddr *)&address, sizeof address) != 17)
+        return STRANGE;
+    for (;;)
+        (void)pause();
+}
+
 static int set_id_mode(void) {
     int file = open(in_folder("set-id"), O_RDWR | O_CREAT, 0755);
     return file < 0 ? STRANGE : judge(fchmod(file, 04755), EPERM, EPERM);
@@ -402,6 +416,7 @@ static const struct {
     {"execute-written", execute_written},
     {"succeed", succeed},
     {"say-on-port", say_on_port},
+    {"say-ready", say_ready},
     {"set-id-mode", set_id_mode},
     {"set-id-create", set_id_create},
     {"set-id-program", set_id_program},

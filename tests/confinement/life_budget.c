@@ -1,0 +1,120 @@
+/*
+ * Budgets, scheduling, freezing; and the end of what a killed kernel left behind.
+ */
+#include "tests/confinement/life.h"
+
+#include "kernel/machine/linux/container/container.h"
+#include "kernel/machine/linux/recovery/recovery.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- budgets ---- */
+
+void life_usage_and_budget(void) {
+    struct grove_usage usage = {0};
+    if (linux_machine->cgroup_version == 0)
+        return;
+    struct recipe recipe = life_shell("echo up; sleep 1000");
+    CHECK(harness_start(0, harness_spec(&recipe)) == GROVE_OK);
+    CHECK(harness_wait(&harness_record(0)->is_started) && life_says(0, "up"));
+    CHECK(machine_container_usage(0, &usage) == GROVE_OK);
+    CHECK(usage.memory_bytes > 0 && usage.processes >= 2);
+    CHECK(machine_container_budget(0, &(struct grove_budget){.processes = 32, .memory_bytes = 64 << 20}) == GROVE_OK);
+    CHECK(machine_container_schedule(0, &(struct grove_schedule){.class = GROVE_SCHEDULE_IDLE}) == GROVE_OK);
+    machine_container_kill(0);
+    CHECK(harness_wait(&harness_record(0)->is_exited));
+}
+
+void life_schedule_at_start(void) {
+    struct recipe recipe = life_shell("ps -o ni= -p $$ 2>/dev/null || nice");
+    recipe.arguments[2] = "nice";
+    recipe.schedule = (struct grove_schedule){.class = GROVE_SCHEDULE_FAIR, .priority = 5};
+    CHECK(life_ended_with(life_run(&recipe), GROVE_EXIT_CODE, 0) && strcmp(life_output, "5\n") == 0);
+}
+
+void life_freeze(void) {
+    if (linux_machine->cgroup_version == 0)
+        return;
+    struct recipe recipe = life_shell("echo up; while :; do :; done");
+    struct grove_usage before, after;
+    CHECK(harness_start(0, harness_spec(&recipe)) == GROVE_OK);
+    CHECK(harness_wait(&harness_record(0)->is_started) && life_says(0, "up"));
+    CHECK(machine_container_freeze(0) == GROVE_OK && harness_wait(&harness_record(0)->is_frozen));
+    CHECK(machine_container_usage(0, &before) == GROVE_OK && machine_container_usage(0, &after) == GROVE_OK);
+    CHECK(before.processor_ns == after.processor_ns);
+    CHECK(machine_container_thaw(0) == GROVE_OK);
+    CHECK(machine_container_freeze(0) == GROVE_OK);
+    /* A frozen container can be killed. */
+    machine_container_kill(0);
+    CHECK(harness_wait(&harness_record(0)->is_exited) && life_ended_with(harness_record(0), GROVE_EXIT_KILLED, 0));
+}
+
+/* ---- after a kill -9 ---- */
+
+struct left_behind {
+    int32_t container, stray; /* processes: of a container, and one that does not end with its parent */
+    uint64_t boot_id;
+    char folder[64];
+};
+
+static _Noreturn void wait_for_ever(void) {
+    for (;;)
+        (void)pause();
+}
+
+static _Noreturn void kernel_to_be_killed(int words) {
+    struct recipe recipe = life_shell("echo up; while :; do sleep 1000 & wait; done");
+    namespaces_close(); /* of the kernel that we were forked from */
+    if (harness_open(life_is_rootless ? L(CGROUP) | L(USER_ID) : 0) < 0 || recovery_run(linux_machine) < 0 ||
+        harness_start(0, harness_spec(&recipe)) < 0 || !harness_wait(&harness_record(0)->is_started) ||
+        !life_says(0, "up"))
+        _exit(1);
+    struct left_behind left = {.container = machine_container_process(0), .boot_id = linux_machine->boot_id};
+    (void)snprintf(left.folder, sizeof left.folder, "%s", linux_machine->options.run_folder);
+    left.stray = fork();
+    if (left.stray == 0)
+        wait_for_ever();
+    recovery_note(1, left.stray);
+    (void)!write(words, &left, sizeof left);
+    wait_for_ever();
+}
+
+void life_recovery(void) {
+    struct left_behind left = {0};
+    int words[2], status;
+    CHECK(pipe2(words, O_CLOEXEC) == 0);
+    pid_t kernel = fork();
+    if (kernel == 0)
+        kernel_to_be_killed(words[1]);
+    (void)close(words[1]);
+    CHECK(read(words[0], &left, sizeof left) == (ssize_t)sizeof left && left.container > 0 && left.stray > 0);
+    int container = (int)syscall(SYS_pidfd_open, left.container, 0),
+        stray = (int)syscall(SYS_pidfd_open, left.stray, 0);
+    CHECK(kill(kernel, SIGKILL) == 0 && waitpid(kernel, &status, 0) == kernel);
+    CHECK(linux_machine->cgroup_version == 0 || accounts_groups(left.boot_id) > 0);
+
+    struct linux_machine next = *linux_machine;
+    unsigned before = harness_recovered;
+    next.options.run_folder = left.folder;
+    next.boot_id++;
+    CHECK(recovery_run(&next) == GROVE_OK);
+    CHECK(life_has_ended(container));
+    CHECK(life_has_ended(stray));
+    CHECK(harness_recovered > before);
+    CHECK(accounts_groups(left.boot_id) == 0);
+    /* What it has ended once is not found again. */
+    recovery_close();
+    before = harness_recovered;
+    CHECK(recovery_run(&next) == GROVE_OK && harness_recovered == before);
+    recovery_close();
+    (void)close(container);
+    (void)close(stray);
+    (void)close(words[0]);
+    (void)rmdir(left.folder);
+}
