@@ -285,15 +285,34 @@ static enum outcome attack_try(const struct attack *attack, uint64_t left_out, c
 
 /* ---- all of them ---- */
 
-static bool needs_are_met(const struct attack *attack) {
-    static uint32_t landlock = UINT32_MAX;
-    if (landlock == UINT32_MAX) {
-        struct linux_machine machine = {.rootless = is_rootless};
-        (void)container_probe(&machine);
-        landlock = machine.landlock_version;
+/* What works for whoever the attacks run as: found out in a child, which is that user. */
+static struct linux_machine attacker;
+
+static bool attacker_probe(void) {
+    int ends[2], status = 1;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return false;
+    pid_t child = fork();
+    if (child == 0) {
+        struct linux_machine found = {.rootless = is_rootless};
+        if (is_rootless &&
+            (setresgid(65533, 65533, 65533) < 0 || setresuid(65533, 65533, 65533) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0))
+            _exit(1);
+        (void)container_probe(&found);
+        _exit(write(ends[1], &found, sizeof found) == (ssize_t)sizeof found ? 0 : 1);
     }
-    return !((attack->needs & (ROOT | GROUPS)) != 0 && is_rootless) &&
-           !((attack->needs & LANDLOCK) != 0 && landlock == 0) && !((attack->needs & SCOPES) != 0 && landlock < 6);
+    bool is_known = child > 0 && waitpid(child, &status, 0) == child && status == 0 &&
+                    read(ends[0], &attacker, sizeof attacker) == (ssize_t)sizeof attacker;
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    return is_known;
+}
+
+static bool needs_are_met(const struct attack *attack) {
+    return !((attack->needs & ROOT) != 0 && is_rootless) &&
+           !((attack->needs & GROUPS) != 0 && attacker.cgroup_version == 0) &&
+           !((attack->needs & LANDLOCK) != 0 && attacker.landlock_version == 0) &&
+           !((attack->needs & SCOPES) != 0 && attacker.landlock_version < 6);
 }
 
 static bool attack_check(const struct attack *attack) {
@@ -318,26 +337,12 @@ static void outside_give(void) {
         exit(99);
 }
 
-static bool user_namespaces_work(void) {
-    int status = 1;
-    pid_t child = fork();
-    if (child == 0) {
-        if (setresgid(65533, 65533, 65533) < 0 || setresuid(65533, 65533, 65533) < 0)
-            _exit(1);
-        struct linux_machine machine = {.rootless = true};
-        (void)prctl(PR_SET_DUMPABLE, 1);
-        (void)container_probe(&machine);
-        _exit((machine.layers_enforced & L(USER_NAMESPACE)) != 0 ? 0 : 1);
-    }
-    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
-}
-
 int main(int count, char **arguments) {
     unsigned wrong = 0;
     const struct rlimit descriptors = {4096, 4096};
     hostile = count > 1 ? arguments[1] : "";
     is_rootless = count > 2 && strcmp(arguments[2], "rootless") == 0;
-    if (geteuid() != 0 || (is_rootless && !user_namespaces_work())) {
+    if (geteuid() != 0 || !attacker_probe() || (is_rootless && (attacker.layers_enforced & L(USER_NAMESPACE)) == 0)) {
         (void)printf("left out: %s\n", geteuid() != 0 ? "needs root" : "user namespaces are denied here");
         return 77;
     }
