@@ -66,6 +66,7 @@ struct grove_service;
 struct grove_request; /* a message that a handler works on */
 struct grove_region;
 
+/* Of the library that runs, which may be newer than this header. */
 GROVE_PUBLIC struct grove_version grove_library_version(void);
 /* "a capability is missing" for GROVE_DENIED, and so on; constant. */
 GROVE_PUBLIC const char *grove_status_text(int status);
@@ -211,6 +212,10 @@ struct grove_service_options {
     void *context;
     bool not_ready_yet; /* readiness is reported by grove_service_ready, not by the first turn of the loop */
 };
+/*
+ * Make the service of this process, with copies of the options; serve it with grove_service_run. Destroying it closes
+ * its channels. The errors of opening the default session, and GROVE_NO_MEMORY.
+ */
 GROVE_PUBLIC int grove_service_create(const struct grove_service_options *options, struct grove_service **service);
 GROVE_PUBLIC void grove_service_destroy(struct grove_service *service);
 /* Serve a method of an endpoint that the manifest provides. GROVE_METHOD_ANY takes what no other handler does. */
@@ -274,6 +279,10 @@ GROVE_PUBLIC void grove_request_finish(struct grove_request *request);
 
 /* ---- regions -------------------------------------------------------------------------------------------------------- */
 
+/*
+ * New memory that only this service writes. Needs SHM_CREATE covering the size; charged to its budget. GROVE_DENIED,
+ * GROVE_EXHAUSTED, GROVE_NO_MEMORY.
+ */
 GROVE_PUBLIC int grove_region_create(struct grove_session *session, uint64_t size_bytes, struct grove_region **region);
 /* The state that outlives this instance; *is_fresh is false when it holds what an earlier instance left. */
 GROVE_PUBLIC int grove_region_state(struct grove_session *session, uint64_t size_bytes, struct grove_region **region,
@@ -303,6 +312,10 @@ GROVE_PUBLIC int grove_capability_revoke(struct grove_session *session, grove_ha
 
 /* ---- containers (for services that start others; needs PROC_SPAWN, PROC_CONTROL) ------------------------------------- */
 
+/*
+ * Make a container from a checked spec, whose capabilities the caller must be able to grant. GROVE_DENIED (the last error
+ * explains), GROVE_EXISTS, GROVE_EXHAUSTED (a pool, or the budget of the project), GROVE_INVALID.
+ */
 GROVE_PUBLIC int grove_container_create(struct grove_session *session, const void *spec, size_t spec_bytes,
                                         struct grove_container_reply *container);
 /* streams: NULL, or three descriptors (-1: none) for the streams that the spec passes. */
