@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The arrows between the layers point one way, and the core stays small and free of platforms.
+"""The arrows between the layers point one way, the core stays small and free of platforms, and files and functions short.
 
     layers.py ROOT
 
@@ -12,6 +12,8 @@ import sys
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 CONDITION = re.compile(r"^\s*#\s*(if|ifdef|ifndef|elif)\b(.*)")
 CORE_LINES_MAX = 5000
+FILE_LINES_MAX = 500
+FUNCTION_LINES_MAX = 80
 FREESTANDING = {"stdbool.h", "stddef.h", "stdint.h", "string.h"}
 
 # Folders beside a source from which the build chooses one.
@@ -21,7 +23,8 @@ PROCESSORS = ("x86_64", "aarch64")
 RULES = {
     "abi": (("grove/abi/",), FREESTANDING),
     "kernel/core": (("grove/abi/", "kernel/core/"), FREESTANDING),
-    "lib": (("grove/", "lib/"), None),
+    # "pause.h" is the build's choice of a file for the processor.
+    "lib": (("grove/", "lib/", "pause.h"), None),
     "servers": (("grove/", "lib/", "servers/"), None),
     "examples": (("grove/", "lib/", "examples/"), None),
 }
@@ -77,6 +80,72 @@ def check_size(root, problems):
         problems.append(f"kernel/core has {total} lines of code, more than {CORE_LINES_MAX}")
 
 
+def check_file_sizes(root, problems):
+    for folder in ("kernel/core", "abi"):
+        for path in sources(root, folder):
+            with open(path) as lines:
+                count = sum(1 for _ in lines)
+            # A table of the boundary may not be torn apart: abi's port.h is one contract.
+            if count > FILE_LINES_MAX and not path.endswith("grove/abi/port.h"):
+                problems.append(f"{os.path.relpath(path, root)}: {count} lines, more than {FILE_LINES_MAX}")
+
+
+# As clang-format lays it out: a definition begins in column 0 with a word and a bracket, its body ends with "}" there.
+FUNCTION = re.compile(r"^(?!typedef\b|struct\b[^(]*\{|union\b[^(]*\{|enum\b[^(]*\{)[A-Za-z_][^;={]*\b(\w+)\(")
+
+
+def functions(lines):
+    """(name, first line, lines) of each function, the heading included."""
+    name, first = None, 0
+    has_body = False
+    for number, line in enumerate(lines, 1):
+        if name is None:
+            found = FUNCTION.match(line)
+            if found and not line.rstrip().endswith(";"):
+                name, first, has_body = found.group(1), number, False
+        if name is None:
+            continue
+        has_body = has_body or line.rstrip().endswith("{")
+        if line.startswith("}") or (line.rstrip().endswith(";") and not has_body):
+            if has_body:
+                yield name, first, number - first + 1
+            name = None
+
+
+def check_functions(root, problems):
+    folders = ("abi", "kernel", "lib", "servers", "userspace", "examples", "tests", "bench")
+    for folder in folders:
+        for path, _, files in os.walk(os.path.join(root, folder)):
+            for file in sorted(files):
+                if not file.endswith((".c", ".h")):
+                    continue
+                where = os.path.join(path, file)
+                with open(where, errors="replace") as lines:
+                    for name, first, count in functions(lines):
+                        if count > FUNCTION_LINES_MAX:
+                            problems.append(f"{os.path.relpath(where, root)}:{first}: {name} has {count} lines, more "
+                                            f"than {FUNCTION_LINES_MAX}")
+
+
+DECLARATION = re.compile(r"^(?!typedef\b|static\b|#|_Static_assert)[A-Za-z_][\w \*]*\b\w+\([^;{]*")
+
+
+def check_comments(root, problems):
+    """A public function has a comment above it or stands in a group of declarations that has one."""
+    for folder in ("abi/include", "lib/include"):
+        for path in sources(root, folder):
+            with open(path) as file:
+                lines = file.read().splitlines()
+            is_explained = False
+            for number, line in enumerate(lines, 1):
+                if not line.strip():
+                    is_explained = False
+                elif line.lstrip().startswith(("/*", "*", "//")):
+                    is_explained = True
+                elif DECLARATION.match(line) and not is_explained:
+                    problems.append(f"{os.path.relpath(path, root)}:{number}: no comment says what this does: {line}")
+
+
 def main():
     root = sys.argv[1]
     problems = []
@@ -84,6 +153,9 @@ def main():
         check_includes(root, folder, allowed, system, problems)
     check_platforms(root, problems)
     check_size(root, problems)
+    check_file_sizes(root, problems)
+    check_functions(root, problems)
+    check_comments(root, problems)
     for problem in problems:
         print(problem)
     return 1 if problems else 0

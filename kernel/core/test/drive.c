@@ -15,7 +15,8 @@ static const struct core_limits tight = {.containers = 24,
                                          .spec_bytes = 1u << 16,
                                          .pending = 96,
                                          .audit = 32};
-static const char *const names[] = {"a.one", "a.two", "a.three", "a.b.four", "c.five", "system.init", "shell.1", "bad..name"};
+static const char *const names[] = {"a.one",  "a.two",       "a.three", "a.b.four",
+                                    "c.five", "system.init", "shell.1", "bad..name"};
 static const char *const patterns[] = {"a.>", "a.*", ">", "c.five", "a.one", "shell.>"};
 static const char *const paths[] = {"/", "/data", "/data/in", "/usr", "/data/../x"};
 
@@ -117,6 +118,8 @@ static void fill_capability(struct drive *drive, struct grove_capability *capabi
     world_permission(&chosen, capability);
 }
 
+static void fill_object_body(struct drive *drive, uint16_t operation, struct grove_message *message);
+
 static void fill_body(struct drive *drive, uint16_t operation, struct grove_message *message) {
     switch (operation) {
     case GROVE_REQUEST_CAPABILITY_READ:
@@ -159,6 +162,15 @@ static void fill_body(struct drive *drive, uint16_t operation, struct grove_mess
         message->body.region_grant.channel = handle(drive);
         message->body.region_grant.flags = choose(drive, 2);
         break;
+    default:
+        fill_object_body(drive, operation, message);
+        break;
+    }
+}
+
+/* Containers, projects, and what is read of them. */
+static void fill_object_body(struct drive *drive, uint16_t operation, struct grove_message *message) {
+    switch (operation) {
     case GROVE_REQUEST_CONTAINER_START:
         message->body.container_start.container = handle(drive);
         break;
