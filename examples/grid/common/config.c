@@ -34,9 +34,13 @@ static int read_deadline(const struct line *line, struct grid_config *config, st
 static int read_historian(const struct line *line, struct grid_config *config, struct problem *problem) {
     static const struct option_rule rules[] = {
         {"commit", OPTION_DURATION, false, 0, 0, offsetof(struct grid_config, commit_ns)},
-        {"segment", OPTION_WHOLE, false, 16384, 1u << 30, offsetof(struct grid_config, segment_bytes)},
+        {"segment", OPTION_SIZE, false, 16384, 1u << 30, offsetof(struct grid_config, segment_bytes)},
+        {"keep", OPTION_SIZE, false, 32768, 1ull << 50, offsetof(struct grid_config, keep_bytes)},
     };
-    return line_options(line, 1, rules, COUNT(rules), config, problem);
+    int status = line_options(line, 1, rules, COUNT(rules), config, problem);
+    if (status == 0 && config->keep_bytes / 2 < config->segment_bytes)
+        return line_fail(line, problem, "keep must be at least two segments: the one written to and a whole one");
+    return status;
 }
 
 static int check_host(const struct line *line, const char *host, struct problem *problem) {
@@ -288,6 +292,7 @@ static const struct grid_config config_defaults = {
     .deadline_ns = 20000000,
     .commit_ns = 50000000,
     .segment_bytes = 4u << 20,
+    .keep_bytes = 1u << 30,
 };
 
 /* What can only be seen when the last line is read. */

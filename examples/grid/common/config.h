@@ -51,6 +51,7 @@ struct grid_config {
     uint64_t deadline_ns; /* from a reading's time stamp to the confirmed trip */
     uint64_t commit_ns; /* the historian's group commit, at most this late */
     uint64_t segment_bytes; /* of one historian segment */
+    uint64_t keep_bytes; /* of all of them; at least two segments */
     unsigned device_count, map_count, feeder_count, stage_count;
     struct config_device device[GRID_DEVICES_MAX];
     struct config_map map[GRID_MAPS_MAX];

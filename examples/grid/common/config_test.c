@@ -24,12 +24,15 @@ static void a_good_one(void **state) {
     (void)state;
     struct grid_config *config = malloc(sizeof *config);
     struct problem problem = {""};
-    int status =
-        parse("period 10ms\nstage below 49 feeders 1\nstage below 48.5 feeders 2 delay 1s\n" GOOD, config, &problem);
+    int status = parse("period 10ms\nhistorian segment 2M keep 3G\nstage below 49 feeders 1\nstage below 48.5 feeders "
+                       "2 delay 1s\n" GOOD,
+                       config, &problem);
     assert_string_equal(problem.sentence, "");
     assert_int_equal(status, 0);
     assert_int_equal(config->period_ns, 10000000);
     assert_int_equal(config->stage_count, 2);
+    assert_int_equal(config->segment_bytes, UINT64_C(2) << 20);
+    assert_int_equal(config->keep_bytes, UINT64_C(3) << 30);
     const struct config_feeder *feeder = &config->feeder[0];
     assert_int_equal(feeder->unit, 3);
     assert_int_equal(feeder->overcurrent_ns, 200000000);
@@ -48,6 +51,11 @@ static void complaints(void **state) {
         {"", "no feeder is described"},
         {"speed 3\n", "g:1: 'speed' is unknown"},
         {"period 1us\n", "too short"},
+        {"historian segment 4T\n", "'4T' is not a size"},
+        {"historian segment M\n", "'M' is not a size"},
+        {"historian keep 4Mb\n", "'4Mb' is not a size"},
+        {"historian keep 1K\n", "keep is 32768 to"},
+        {"historian segment 4M keep 7M\n", "g:1: keep must be at least two segments"},
         {"device a host example.org\n", "not an IPv4 address"},
         {"device a host 1.2.3.4\ndevice a host 1.2.3.4\n", "g:2: device a is described twice"},
         {"device a host 1.2.3.4 port 70000\n", "1 to 65535"},

@@ -172,6 +172,27 @@ int line_duration(const struct line *line, unsigned index, uint64_t *value_ns, s
     return line_fail(line, problem, "'%s' is not a duration: write a number with us, ms or s, as in 20ms", word);
 }
 
+/* A whole number of bytes, "4194304", "4M", "1G", inside the rule's range. */
+static int line_size(const struct line *line, unsigned index, const struct option_rule *rule, uint64_t *value,
+                     struct problem *problem) {
+    static const char units[] = "KMG";
+    const char *word = line->word[index];
+    char digits[LINES_WORD_BYTES_MAX + 1];
+    size_t length = strspn(word, "0123456789");
+    memcpy(digits, word, length);
+    digits[length] = 0;
+    const char *rest, *unit = word[length] == 0 ? NULL : strchr(units, word[length]);
+    double number;
+    if (!number_read(digits, &number, &rest) || (word[length] != 0 && (unit == NULL || word[length + 1] != 0)))
+        return line_fail(line, problem, "'%s' is not a size: write a number of bytes, or with K, M or G, as in 4M",
+                         word);
+    double bytes = ldexp(number, unit == NULL ? 0 : 10 * (int)(unit - units + 1));
+    if (bytes < rule->least || bytes > rule->most)
+        return line_fail(line, problem, "%s is %.0f to %.0f bytes, not %s", rule->key, rule->least, rule->most, word);
+    *value = (uint64_t)bytes;
+    return 0;
+}
+
 /* Store the value at word `index` as the rule says. */
 static int option_store(const struct line *line, unsigned index, const struct option_rule *rule, void *field,
                         struct problem *problem) {
@@ -183,6 +204,8 @@ static int option_store(const struct line *line, unsigned index, const struct op
         return 0;
     case OPTION_DURATION:
         return line_duration(line, index, field, problem);
+    case OPTION_SIZE:
+        return line_size(line, index, rule, field, problem);
     case OPTION_TEXT:
         memcpy(field, line->word[index], LINES_WORD_BYTES_MAX + 1);
         return 0;

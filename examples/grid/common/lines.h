@@ -52,6 +52,7 @@ enum option_kind {
     OPTION_TEXT, /* char[LINES_WORD_BYTES_MAX + 1] */
     OPTION_NUMBER, /* double in [least, most] */
     OPTION_WHOLE, /* uint64_t in [least, most] */
+    OPTION_SIZE, /* uint64_t, bytes in [least, most]; written with K, M or G for powers of 1024, or without */
     OPTION_DURATION, /* uint64_t, nanoseconds */
     OPTION_FLAG, /* bool; the key alone */
 };

@@ -39,7 +39,9 @@ static int serve(struct historian *historian, const char *folder) {
     struct grove_region *region;
     struct problem problem = {""};
     bool is_fresh;
-    int status = store_open(folder, historian->config.segment_bytes, &intake->store, &problem);
+    struct store_limits limits = {.segment_bytes = historian->config.segment_bytes,
+                                  .keep_bytes = historian->config.keep_bytes};
+    int status = store_open(folder, &limits, &intake->store, &problem);
     if (status < 0)
         return refuse(status, &problem);
     if (grove_service_create(&options, &intake->service) < 0 ||

@@ -58,11 +58,11 @@ struct segment_feeder *store_feeder_place(struct segment_feeder *table, uint64_t
     return NULL;
 }
 
-int store_open(const char *folder, uint64_t segment_bytes, struct store **store, struct problem *problem) {
+int store_open(const char *folder, const struct store_limits *limits, struct store **store, struct problem *problem) {
     struct store *made = calloc(1, sizeof *made);
     if (made == NULL)
         return GROVE_NO_MEMORY;
-    made->segment_limit_bytes = segment_bytes;
+    made->limits = *limits;
     made->current = -1;
     made->next_batch = 1;
     made->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -151,6 +151,7 @@ static int segment_begin(struct store *store, struct problem *problem) {
     store->current = descriptor;
     store->offset = SEGMENT_HEADER_BYTES;
     store->bytes += SEGMENT_HEADER_BYTES;
+    store_retain(store);
     return 0;
 }
 
@@ -178,7 +179,7 @@ int store_commit(struct store *store, struct problem *problem) {
     if (store->batch_count == 0)
         return 0;
     uint64_t bytes = store->batch_count * sizeof store->batch[0];
-    bool is_full = store->offset > SEGMENT_HEADER_BYTES && store->offset + bytes > store->segment_limit_bytes;
+    bool is_full = store->offset > SEGMENT_HEADER_BYTES && store->offset + bytes > store->limits.segment_bytes;
     int status = store->current < 0 || is_full ? segment_begin(store, problem) : 0;
     if (status == 0)
         status = batch_write(store, problem);

@@ -15,18 +15,24 @@
 
 struct store;
 
+struct store_limits {
+    uint64_t segment_bytes; /* a segment that reaches this is followed by a new one */
+    uint64_t keep_bytes; /* of all segments: the oldest ones are removed before the newest grows the folder over it */
+};
+
 struct store_counts {
     uint64_t stored, missing;
     uint64_t commits; /* since the start */
-    uint64_t segments, bytes;
+    uint64_t segments, bytes; /* of what is kept; `stored` also counts what was removed since */
     uint64_t damaged;
 };
 
 /*
  * Open the folder and recover: the torn tail of the last segment is cut. GROVE_IO, GROVE_READ_ONLY, GROVE_NOT_FOUND,
- * GROVE_NO_MEMORY, GROVE_VERSION, GROVE_CORRUPT with *problem set. Does not need free space.
+ * GROVE_NO_MEMORY, GROVE_VERSION, GROVE_CORRUPT with *problem set. Does not need free space. The store removes whole
+ * segments only, and never the one it writes to.
  */
-int store_open(const char *folder, uint64_t segment_bytes, struct store **store, struct problem *problem);
+int store_open(const char *folder, const struct store_limits *limits, struct store **store, struct problem *problem);
 void store_close(struct store *store);
 /* 0: in the batch now. GROVE_EXISTS: a repetition. GROVE_AGAIN: the batch is full. GROVE_EXHAUSTED: too many feeders. */
 int store_add(struct store *store, const struct reading *reading);

@@ -1,4 +1,4 @@
-/* What store.c, store_recovery.c and store_range.c share. */
+/* What store.c, store_recovery.c, store_range.c and store_retention.c share. */
 #ifndef GRID_HISTORIAN_STORE_INTERNAL_H
 #define GRID_HISTORIAN_STORE_INTERNAL_H
 
@@ -15,7 +15,7 @@ struct store_segment {
 struct store {
     int folder; /* descriptor */
     int current; /* the last segment, open for writing; -1: none yet */
-    uint64_t segment_limit_bytes;
+    struct store_limits limits;
     uint64_t offset; /* end of what is durable in the current segment */
     uint64_t next_batch;
     uint64_t commits, damaged, bytes;
@@ -35,6 +35,8 @@ int store_segment_note(struct store *store, uint64_t number, uint64_t created_wa
 int store_recover(struct store *store, struct problem *problem);
 /* The place of a feeder in a table, a free one if it is new; NULL if the table is full. */
 struct segment_feeder *store_feeder_place(struct segment_feeder *table, uint64_t feeder);
+/* Remove the oldest segments until the current one may grow to its full size within the limit. */
+void store_retain(struct store *store);
 /* errno as a status, with a sentence. */
 int store_fail(struct problem *problem, const char *what, const char *name);
 

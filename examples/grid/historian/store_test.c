@@ -31,13 +31,18 @@ static int remove_folder(void **state) {
     return chdir("/") != 0 || system(command) != 0; /* NOLINT(cert-env33-c): a name made by mkdtemp */
 }
 
-static struct store *open_store(uint64_t segment_bytes) {
+static struct store *open_store_keeping(uint64_t segment_bytes, uint64_t keep_bytes) {
+    struct store_limits limits = {.segment_bytes = segment_bytes, .keep_bytes = keep_bytes};
     struct store *store = NULL;
     struct problem problem = {""};
-    int status = store_open(folder, segment_bytes, &store, &problem);
+    int status = store_open(folder, &limits, &store, &problem);
     if (status < 0)
         fail_msg("%d %s", status, problem.sentence);
     return store;
+}
+
+static struct store *open_store(uint64_t segment_bytes) {
+    return open_store_keeping(segment_bytes, UINT64_C(1) << 30);
 }
 
 static int add(struct store *store, uint16_t feeder, uint64_t sequence) {
@@ -148,6 +153,58 @@ static void segments_follow_each_other(void **state) {
     store_close(store);
 }
 
+static uint64_t folder_bytes(uint64_t segment_last) {
+    uint64_t bytes = 0;
+    for (uint64_t number = 1; number <= segment_last; number++) {
+        char name[64];
+        struct stat stat_now;
+        snprintf(name, sizeof name, "readings-%08u.segment", (unsigned)number);
+        if (stat(name, &stat_now) == 0)
+            bytes += (uint64_t)stat_now.st_size;
+    }
+    return bytes;
+}
+
+/* The folder never holds more than was asked for, what goes is the oldest, and the numbering does not notice. */
+static void the_oldest_segments_go(void **state) {
+    (void)state;
+    struct store *store = open_store_keeping(16384, 65536);
+    for (uint64_t i = 1; i <= 2000; i++) {
+        assert_int_equal(add(store, 1, i), 0);
+        commit(store);
+        assert_true(folder_bytes(32) <= 65536);
+    }
+    struct store_counts counts = store_counts(store);
+    assert_int_equal(counts.segments, 4);
+    assert_int_equal(counts.bytes, folder_bytes(32));
+    assert_int_equal(counts.stored, 2000);
+    assert_int_not_equal(access(first_segment, F_OK), 0);
+    store_close(store);
+    /* A smaller limit takes effect when the next segment begins. */
+    store = open_store_keeping(16384, 32768);
+    assert_int_equal(store_counts(store).stored, 2000);
+    assert_int_equal(store_counts(store).missing, 0);
+    assert_int_equal(add(store, 1, 2000), GROVE_EXISTS);
+    for (uint64_t i = 2001; i <= 2200; i++) {
+        assert_int_equal(add(store, 1, i), 0);
+        commit(store);
+    }
+    assert_int_equal(store_counts(store).segments, 2);
+    assert_true(folder_bytes(32) <= 32768);
+    struct reading readings[HISTORIAN_RANGE_MAX];
+    uint64_t next = UINT64_C(0), last = 0;
+    do {
+        unsigned count = HISTORIAN_RANGE_MAX;
+        assert_int_equal(store_range(store, 1, next, UINT64_C(9000000), readings, &count, &next), 0);
+        for (unsigned i = 0; i < count; i++) {
+            assert_true(last == 0 ? readings[i].sequence > 1900 : readings[i].sequence == last + 1);
+            last = readings[i].sequence;
+        }
+    } while (next != 0);
+    assert_int_equal(last, 2200);
+    store_close(store);
+}
+
 /* A file that may not grow any more: nothing is lost, and writing goes on when there is room. */
 static void no_room_and_room_again(void **state) {
     (void)state;
@@ -191,16 +248,21 @@ static void refusals(void **state) {
     assert_int_equal(add(store, 999, 1), GROVE_EXHAUSTED);
     store_close(store);
     struct problem problem = {""};
-    assert_int_equal(store_open("/nowhere/at/all", 1 << 20, &store, &problem), GROVE_NOT_FOUND);
+    struct store_limits limits = {.segment_bytes = 1 << 20, .keep_bytes = 1 << 30};
+    assert_int_equal(store_open("/nowhere/at/all", &limits, &store, &problem), GROVE_NOT_FOUND);
     assert_non_null(strstr(problem.sentence, "/nowhere/at/all"));
 }
 
 int main(void) {
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
-        STORE_TEST(what_is_committed_is_found_again), STORE_TEST(cut_at_every_byte_of_the_last_batch),
-        STORE_TEST(a_segment_that_was_being_made),    STORE_TEST(segments_follow_each_other),
-        STORE_TEST(no_room_and_room_again),           STORE_TEST(refusals),
+        STORE_TEST(what_is_committed_is_found_again),
+        STORE_TEST(cut_at_every_byte_of_the_last_batch),
+        STORE_TEST(a_segment_that_was_being_made),
+        STORE_TEST(segments_follow_each_other),
+        STORE_TEST(the_oldest_segments_go),
+        STORE_TEST(no_room_and_room_again),
+        STORE_TEST(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
