@@ -1,5 +1,6 @@
 /*
- * A list of chunks, the newest in front, from which pieces are cut. ARENA_TOTAL_MAX bounds what one manifest can cost.
+ * A list of chunks, the newest in front, from which pieces are cut. ARENA_TOTAL_MAX bounds what one manifest can cost. Each
+ * chunk is as large as all before it together, between two bounds: most manifests are small, and a project has thousands.
  */
 #include "userspace/manifest/arena.h"
 
@@ -9,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_BYTES (64u << 10)
+#define CHUNK_LEAST_BYTES (8u << 10)
+#define CHUNK_MOST_BYTES (64u << 10)
 #define ARENA_TOTAL_MAX (64u << 20)
 
 struct chunk {
@@ -60,7 +62,11 @@ static void *take_reserve(struct arena *arena, size_t size_bytes) {
 }
 
 static bool add_chunk(struct arena *arena, size_t least_bytes) {
-    size_t size_bytes = least_bytes > CHUNK_BYTES ? least_bytes : CHUNK_BYTES;
+    size_t size_bytes = arena->total_bytes < CHUNK_LEAST_BYTES  ? CHUNK_LEAST_BYTES
+                        : arena->total_bytes > CHUNK_MOST_BYTES ? CHUNK_MOST_BYTES
+                                                                : arena->total_bytes;
+    if (size_bytes < least_bytes)
+        size_bytes = least_bytes;
     if (arena->total_bytes + size_bytes > ARENA_TOTAL_MAX)
         return false;
     struct chunk *chunk = calloc(1, sizeof(*chunk) + size_bytes);

@@ -220,6 +220,43 @@ static void faulty_projects_are_refused(void **state) {
     expect_project_fault("p", GROVE_INVALID, "p/grove.yaml", 3, "did you mean variables?");
 }
 
+/* Services numbered from 0, in a folder with a long name, each with an endpoint of its own. */
+static void write_services(unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        char name[160], text[160];
+        snprintf(name, sizeof(name), "p/a-folder-with-a-name-that-is-long-enough-to-fill-memory-soon/%u.yaml", i);
+        snprintf(text, sizeof(text), "name: s%u\nexec: [/bin/true]\nnative: true\nprovides: [e%u]\n", i, i);
+        write_file(name, text);
+    }
+}
+
+static void large_projects_are_loaded_whole(void **state) {
+    struct manifest_options options = {.no_resolve = true};
+    struct manifest_errors errors = {0};
+    struct project *project = NULL;
+    (void)state;
+    write_file("p/grove.yaml", "name: p\nservices: [a*/*.yaml, a*/1*.yaml]\n");
+    write_services(1500);
+    if (project_load(in_folder("p"), &options, &project, &errors) < 0) {
+        manifest_errors_print(&errors, stderr);
+        fail_msg("the project is refused");
+    }
+    assert_int_equal(project->count, 1500);
+    project_destroy(project);
+}
+
+static void too_large_projects_are_refused(void **state) {
+    (void)state;
+    write_file("p/grove.yaml", "name: p\nservices: ['*/*.yaml']\n");
+    write_file("p/x/0.yaml", "");
+    for (unsigned i = 1; i < 16385; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "p/x/%u.yaml", i);
+        assert_int_equal(symlink("0.yaml", in_folder(name)), 0);
+    }
+    expect_project_fault("p", GROVE_TOO_LARGE, "p/grove.yaml", 0, "at most 16384 services");
+}
+
 static void only_files_are_read(void **state) {
     struct manifest_options options = test_options();
     struct manifest_errors errors = {0};
@@ -240,6 +277,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(implied_capabilities_say_so, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(projects_name_their_services, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(faulty_projects_are_refused, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(large_projects_are_loaded_whole, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(too_large_projects_are_refused, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(only_files_are_read, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
  * Projects: grove.yaml names the manifests that belong together, and what their variables stand for.
  */
 #include <glob.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,6 +25,7 @@ struct loader {
     const char *given_folder; /* as the caller wrote it, for messages */
     struct node *root;
     struct project_values values;
+    void *paths; /* of the manifests loaded: a tree of tsearch(3) */
     int status; /* the first fault's */
 };
 
@@ -99,13 +101,36 @@ static int keep_manifest(struct project *project, struct manifest *manifest) {
     return 0;
 }
 
+/* Once is enough: every further file would say the same. */
+static void refuse_size(struct loader *loader) {
+    if (loader->status != GROVE_TOO_LARGE)
+        errors_add(loader->errors, loader->path, 0, 0, "services",
+                   "a project has at most %u services; divide it into several", SERVICES_MAX);
+    fail(loader, GROVE_TOO_LARGE);
+}
+
+static int compare_paths(const void *a, const void *b) {
+    return strcmp(a, b);
+}
+
+static void keep_path(void *path) {
+    (void)path; /* it lies in a manifest's arena */
+}
+
 /* `path` is absolute. */
 static void load_service(struct loader *loader, const char *path) {
     struct manifest *manifest;
-    for (unsigned i = 0; i < loader->project->count; i++)
-        if (!strcmp(manifest_path(loader->project->manifests[i]), path_resolve(loader->arena, "/", path)))
-            return; /* named twice, by a file and a pattern */
+    if (tfind(path, &loader->paths, compare_paths))
+        return; /* named twice, by a file and a pattern */
+    if (loader->project->count == SERVICES_MAX) {
+        refuse_size(loader);
+        return;
+    }
     int status = manifest_load(shown_path(loader, path), &loader->options, &manifest, loader->errors);
+    if (status == 0 && !tsearch(manifest_path(manifest), &loader->paths, compare_paths)) {
+        manifest_destroy(manifest);
+        status = GROVE_NO_MEMORY;
+    }
     if (status == 0)
         status = keep_manifest(loader->project, manifest);
     if (status < 0)
@@ -129,8 +154,8 @@ static void load_entry(struct loader *loader, unsigned index) {
     }
     if (glob(path, 0, NULL, &found) != 0 || !found.gl_pathc)
         refuse_entry(loader, index, "no file matches", path);
-    else if (loader->project->count + found.gl_pathc > SERVICES_MAX)
-        refuse_entry(loader, index, "there are too many files that match", path);
+    else if (found.gl_pathc > SERVICES_MAX)
+        refuse_size(loader);
     else
         for (size_t i = 0; i < found.gl_pathc; i++)
             load_service(loader, found.gl_pathv[i]);
@@ -170,11 +195,23 @@ static struct claim *collect_claims(struct loader *loader, unsigned count) {
     return claims;
 }
 
+/* Names that no longer fit in memory must not be compared: all of them would look alike. */
+static void refuse_names(struct loader *loader) {
+    errors_add(loader->errors, loader->path, 0, 0, "services",
+               "the names of its services and endpoints need too much memory; divide the project into several");
+    fail(loader, GROVE_TOO_LARGE);
+}
+
 static void check_unique(struct loader *loader) {
     unsigned count = count_claims(loader->project);
     struct claim *claims = collect_claims(loader, count);
     if (!claims) {
         fail(loader, GROVE_NO_MEMORY);
+        return;
+    }
+    if (arena_is_exhausted(loader->arena)) {
+        refuse_names(loader);
+        free(claims);
         return;
     }
     qsort(claims, count, sizeof(*claims), compare_claims);
@@ -245,6 +282,7 @@ int project_load(const char *path, const struct manifest_options *options, struc
         project_destroy(loader.project);
     else
         *project = loader.project;
+    tdestroy(loader.paths, keep_path);
     arena_destroy(loader.arena);
     return loader.status;
 }
