@@ -1,7 +1,9 @@
 /*
- * What the contestants of ring-bench share: two pinned threads over one piece of shared memory, and a clock.
+ * What the contestants of ring-bench share: two pinned processes over one piece of shared memory, and a clock. Two
+ * processes and not two threads, because that is what a service and its client are: changing the address space is part of
+ * what the machine asks for.
  *
- * A contest runs `side` on two threads, 0 and 1, pinned to the processors asked for, and times thread 0 from the moment
+ * A contest runs `side` in two processes, 0 and 1, pinned to the processors asked for, and times side 0 from the moment
  * both are there to its return. Batches are small and the contests take turns, so that what else runs on the machine
  * meets all of them alike; the figures are medians.
  */
@@ -16,8 +18,8 @@ struct contest {
     const char *who; /* "raw" or "grove" */
     bool is_across; /* on two processors */
     unsigned operations;
-    void (*prepare)(void);
-    void (*side)(int thread, unsigned operations);
+    void (*prepare)(void); /* before the fork: what it allocates is shared only if it is bench_shared */
+    void (*side)(int side, unsigned operations);
 };
 
 extern const struct contest raw_contests[], grove_contests[];

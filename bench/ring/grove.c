@@ -111,11 +111,11 @@ static void send(struct channel_end *self, enum grove_lane lane, uint8_t kind, u
         wake(self);
 }
 
-static void one_way(int thread, unsigned operations) {
+static void one_way(int side, unsigned operations) {
     uint64_t message[MESSAGE_BYTES / 8u] = {0}, sum = 0, pending = 1;
-    struct channel_end *self = end[thread];
+    struct channel_end *self = end[side];
     for (uint64_t i = 0; i < operations; i++) {
-        if (thread == 0) {
+        if (side == 0) {
             message[0] = i;
             send(self, GROVE_LANE_LOW, GROVE_RECORD_MESSAGE, i, message);
             continue;
@@ -126,7 +126,7 @@ static void one_way(int thread, unsigned operations) {
         sum += message[0] + message[7];
         complete(self, &taken);
     }
-    while (thread == 0 && channel_end_pending(self, GROVE_LANE_LOW, &pending) == 0 && pending != 0)
+    while (side == 0 && channel_end_pending(self, GROVE_LANE_LOW, &pending) == 0 && pending != 0)
         bench_pause();
     seen += sum;
 }
@@ -156,15 +156,15 @@ static void answer(unsigned operations, enum wait how) {
     }
 }
 
-static void round_trip_asleep(int thread, unsigned operations) {
-    if (thread == 0)
+static void round_trip_asleep(int side, unsigned operations) {
+    if (side == 0)
         call(operations, WAIT_ASLEEP);
     else
         answer(operations, WAIT_ASLEEP);
 }
 
-static void round_trip_spinning(int thread, unsigned operations) {
-    if (thread == 0)
+static void round_trip_spinning(int side, unsigned operations) {
+    if (side == 0)
         call(operations, WAIT_SPINNING);
     else
         answer(operations, WAIT_SPINNING);
@@ -202,9 +202,9 @@ static void answer_with_loan(struct channel_end *self) {
     complete(self, &request);
 }
 
-static void round_trip_loan(int thread, unsigned operations) {
+static void round_trip_loan(int side, unsigned operations) {
     for (unsigned i = 0; i < operations; i++) {
-        if (thread == 1) {
+        if (side == 1) {
             answer_with_loan(end[1]);
             continue;
         }

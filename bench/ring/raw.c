@@ -1,5 +1,10 @@
 /*
  * The raw limits: a plain ring, a plain futex ping-pong and plain spinning, with nothing but the bytes.
+ *
+ * The ring publishes and completes one by one, as a channel does, and each side looks at the other's position only when
+ * what it knew is used up, as a channel does. It cannot wake anybody: a ring whose reader may sleep needs its publishing
+ * store to be seen before it looks whether the reader sleeps, a fence for each message and each completion. That limit
+ * is measured as well, as one_way_waking_per_s.
  */
 #include "bench/ring/bench.h"
 
@@ -31,7 +36,20 @@ static void prepare(void) {
     table->turn = 0;
 }
 
-static void produce(unsigned operations) {
+static uint64_t sleeper; /* nobody sleeps here, but a ring that could wake has to look */
+
+/* Make a position visible; with `wakes`, in the way that a ring must whose other side may be asleep. */
+static inline void publish(uint64_t *place, uint64_t position, bool wakes) {
+    if (!wakes) {
+        __atomic_store_n(place, position, __ATOMIC_RELEASE);
+        return;
+    }
+    __atomic_store_n(place, position, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&sleeper, __ATOMIC_SEQ_CST) != 0)
+        bench_futex_wake(&table->turn);
+}
+
+static inline void produce(unsigned operations, bool wakes) {
     uint64_t message[MESSAGE_BYTES / 8u] = {1}, known_read = 0;
     for (uint64_t i = 0; i < operations; i++) {
         while (i - known_read == SLOTS) {
@@ -41,13 +59,13 @@ static void produce(unsigned operations) {
         }
         message[0] = i;
         memcpy(ring->slot[i % SLOTS], message, sizeof message);
-        __atomic_store_n(&ring->written, i + 1u, __ATOMIC_RELEASE);
+        publish(&ring->written, i + 1u, wakes);
     }
     while (__atomic_load_n(&ring->read, __ATOMIC_ACQUIRE) != operations)
         bench_pause();
 }
 
-static void consume(unsigned operations) {
+static inline void consume(unsigned operations, bool wakes) {
     uint64_t known_written = 0, sum = 0;
     for (uint64_t i = 0; i < operations; i++) {
         while (i == known_written) {
@@ -58,16 +76,23 @@ static void consume(unsigned operations) {
         uint64_t message[MESSAGE_BYTES / 8u];
         memcpy(message, ring->slot[i % SLOTS], sizeof message);
         sum += message[0] + message[7];
-        __atomic_store_n(&ring->read, i + 1u, __ATOMIC_RELEASE);
+        publish(&ring->read, i + 1u, wakes);
     }
     seen += sum;
 }
 
-static void one_way(int thread, unsigned operations) {
-    if (thread == 0)
-        produce(operations);
+static void one_way(int side, unsigned operations) {
+    if (side == 0)
+        produce(operations, false);
     else
-        consume(operations);
+        consume(operations, false);
+}
+
+static void one_way_waking(int side, unsigned operations) {
+    if (side == 0)
+        produce(operations, true);
+    else
+        consume(operations, true);
 }
 
 /* Wait until it is the turn of `mine`: asleep, or spinning. */
@@ -87,10 +112,10 @@ static void give_turn(uint32_t other, bool is_spinning) {
         bench_futex_wake(&table->turn);
 }
 
-static void ping_pong(int thread, unsigned operations, bool is_spinning) {
+static void ping_pong(int side, unsigned operations, bool is_spinning) {
     uint64_t bytes[MESSAGE_BYTES / 8u] = {0};
     for (unsigned i = 0; i < operations; i++) {
-        if (thread == 0) {
+        if (side == 0) {
             memcpy(table->question, bytes, sizeof bytes);
             give_turn(2u * i + 1u, is_spinning);
             wait_turn(2u * i + 2u, is_spinning);
@@ -105,17 +130,20 @@ static void ping_pong(int thread, unsigned operations, bool is_spinning) {
     seen += bytes[0];
 }
 
-static void round_trip_asleep(int thread, unsigned operations) {
-    ping_pong(thread, operations, false);
+static void round_trip_asleep(int side, unsigned operations) {
+    ping_pong(side, operations, false);
 }
 
-static void round_trip_spinning(int thread, unsigned operations) {
-    ping_pong(thread, operations, true);
+static void round_trip_spinning(int side, unsigned operations) {
+    ping_pong(side, operations, true);
 }
 
 const struct contest raw_contests[] = {
     {"one_way_per_s", "raw", true, 100000, prepare, one_way},
     {"round_trip_same_ns", "raw", false, 2000, prepare, round_trip_asleep},
     {"round_trip_across_ns", "raw", true, 5000, prepare, round_trip_spinning},
+    {"round_trip_1m_ns", "raw", true, 5000, prepare,
+     round_trip_spinning}, /* by reference: the bytes stay where they are */
+    {"one_way_waking_per_s", "raw", true, 100000, prepare, one_way_waking},
 };
 const unsigned raw_contest_count = sizeof raw_contests / sizeof raw_contests[0];

@@ -54,42 +54,62 @@ TESTS = ["world", "payload", "client", "server", "scenarios", "kill_test"]
 UNIT_TESTS = ["end", "ring", "arena"]
 
 
-def run_test(root, compiler, folder, mutant):
-    """Build and run the tests with one file replaced; True if all pass."""
-    sources = []
-    for name in SOURCES:
-        path = root / "lib/channel" / (name + ".c")
-        if mutant and mutant[1] == path.name:
-            text = path.read_text()
-            if text.count(mutant[2]) != 1:
-                sys.exit(f"mutant '{mutant[0]}': its text is not once in {path.name}; bring mutants.py up to date")
-            path = folder / path.name
-            path.write_text(text.replace(mutant[2], mutant[3]))
-        sources.append(path)
-    flags = ["-std=gnu11", "-O1", "-g", "-w", f"-I{root}", f"-I{root}/abi/include"]
-    stored = ["-include", root / "tests/channel/stored.h", "-DCHANNEL_STORED=channel_stored"]
-    kill = [root / "tests/channel" / (name + ".c") for name in TESTS]
-    builds = [[*stored, *kill]] + [[root / "lib/channel" / (name + "_test.c"), "-lcmocka"] for name in UNIT_TESTS]
-    for number, build in enumerate(builds):
-        program = folder / str(number)
-        subprocess.run([*compiler, *flags, *sources, *build, "-o", program], check=True)
-        if subprocess.run([program, "quick"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE).returncode != 0:
-            return False
-    return True
+
+class Build:
+    """The tests and the unbroken sources, compiled once; for a mutant only its file is compiled again, and linked."""
+
+    def __init__(self, root, compiler, folder):
+        self.root, self.folder = root, folder
+        self.compiler = [*compiler, "-std=gnu11", "-O1", "-w", f"-I{root}", f"-I{root}/abi/include"]
+        self.stored = ["-include", root / "tests/channel/stored.h", "-DCHANNEL_STORED=channel_stored"]
+        # Each program: how the sources are compiled for it, and its own objects. The quick ones come first.
+        self.programs = [("plain", [self.compiled(root / "lib/channel" / (name + "_test.c"), "plain", name + "_test")])
+                         for name in UNIT_TESTS]
+        self.programs.append(("stored", [self.compiled(root / "tests/channel" / (name + ".c"), "stored", name)
+                                         for name in TESTS]))
+        self.objects = {(name, kind): self.compiled(root / "lib/channel" / (name + ".c"), kind, name)
+                        for name in SOURCES for kind in ("plain", "stored")}
+
+    def compiled(self, source, kind, name):
+        target = self.folder / f"{name}-{kind}.o"
+        flags = self.stored if kind == "stored" else []
+        subprocess.run([*self.compiler, *flags, "-c", source, "-o", target], check=True)
+        return target
+
+    def mutated(self, mutant, kind, number):
+        """The objects of lib/channel with one of them broken."""
+        if mutant is None:
+            return [self.objects[name, kind] for name in SOURCES]
+        path = self.root / "lib/channel" / mutant[1]
+        text = path.read_text()
+        if text.count(mutant[2]) != 1:
+            sys.exit(f"mutant '{mutant[0]}': its text is not once in {path.name}; bring mutants.py up to date")
+        broken = self.folder / f"{path.stem}-{number}.c"
+        broken.write_text(text.replace(mutant[2], mutant[3]))
+        return [self.compiled(broken, kind, broken.stem) if name == path.stem else self.objects[name, kind]
+                for name in SOURCES]
+
+    def survives(self, mutant, number):
+        """True if every test passes."""
+        objects = {}
+        for place, (kind, own) in enumerate(self.programs):
+            if kind not in objects:
+                objects[kind] = self.mutated(mutant, kind, number)
+            program = self.folder / f"{number}-{place}"
+            subprocess.run([*self.compiler, *own, *objects[kind], "-lcmocka", "-o", program], check=True)
+            if subprocess.run([program, "quick"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0:
+                return False
+        return True
 
 
 def main():
-    root = pathlib.Path(sys.argv[1])
-    compiler = sys.argv[2:]
-
-    def survives(mutant):
-        with tempfile.TemporaryDirectory() as folder:
-            return run_test(root, compiler, pathlib.Path(folder), mutant)
-
-    if not survives(None):
-        sys.exit("a test fails without any mutant")
-    with ThreadPoolExecutor(2) as pool:
-        survivors = [mutant[0] for mutant, alive in zip(MUTANTS, pool.map(survives, MUTANTS)) if alive]
+    with tempfile.TemporaryDirectory() as folder:
+        build = Build(pathlib.Path(sys.argv[1]), sys.argv[2:], pathlib.Path(folder))
+        if not build.survives(None, "whole"):
+            sys.exit("a test fails without any mutant")
+        with ThreadPoolExecutor(2) as pool:
+            alive = list(pool.map(build.survives, MUTANTS, range(len(MUTANTS))))
+    survivors = [mutant[0] for mutant, is_alive in zip(MUTANTS, alive) if is_alive]
     for name in survivors:
         print(f"survived: {name}")
     print(f"{len(MUTANTS) - len(survivors)} of {len(MUTANTS)} mutants found")
