@@ -170,7 +170,8 @@ static void halt(struct record *record) {
     *history_is_active(record) = false;
     enter(record, REGISTRY_STATE_STOPPING);
     set_timer(record, timeout_ns + FORCE_MARGIN_NS);
-    int status = grove_container_control(record->registry->session, record->container, GROVE_ACTION_STOP, 0, timeout_ns);
+    int status =
+        grove_container_control(record->registry->session, record->container, GROVE_ACTION_STOP, 0, timeout_ns);
     if (status == GROVE_WRONG_STATE || status == GROVE_STALE_HANDLE || status == GROVE_NOT_FOUND)
         life_event(record, LIFE_ENDED);
 }
@@ -197,7 +198,8 @@ static void rest(struct record *record) {
 static void expire(struct record *record) {
     char span[32];
     uint64_t timeout_ns = record->node.spec->readiness.timeout_ns;
-    (void)snprintf(span, sizeof span, "%.3g s", (double)(timeout_ns == 0 ? READY_TIMEOUT_DEFAULT_NS : timeout_ns) / 1e9);
+    (void)snprintf(span, sizeof span, "%.3g s",
+                   (double)(timeout_ns == 0 ? READY_TIMEOUT_DEFAULT_NS : timeout_ns) / 1e9);
     record_say(record, "was not ready within %s", span);
     (void)grove_container_control(record->registry->session, record->container, GROVE_ACTION_KILL, 0,
                                   REGISTRY_KERNEL_TIMEOUT_NS);
@@ -235,8 +237,7 @@ static void ended_for_good(struct record *record, enum registry_state state) {
 static void explain_end(struct record *record) {
     char text[REGISTRY_REASON_BYTES];
     if (record->reason == NULL)
-        record_say(record, "%s",
-                   exit_text(record->exit_cause, record->exit_detail, record->layer, text, sizeof text));
+        record_say(record, "%s", exit_text(record->exit_cause, record->exit_detail, record->layer, text, sizeof text));
 }
 
 /* An instance ended that was not asked to. */
@@ -272,8 +273,11 @@ static life_action *const table[REGISTRY_STATE_COUNT][LIFE_EVENTS] = {
     [REGISTRY_STATE_READY] = {[LIFE_UNWANT] = halt, [LIFE_ENDED] = fall},
     [REGISTRY_STATE_STOPPING] = {[LIFE_WANT] = again, [LIFE_ENDED] = rest, [LIFE_LATE] = force},
     [REGISTRY_STATE_STOPPED] = {[LIFE_WANT] = await, [LIFE_UNWANT] = settle},
-    [REGISTRY_STATE_FAILED] =
-        {[LIFE_WANT] = await, [LIFE_UNWANT] = settle, [LIFE_PROVIDED] = launch, [LIFE_LACKING] = lack, [LIFE_LATE] = await},
+    [REGISTRY_STATE_FAILED] = {[LIFE_WANT] = await,
+                               [LIFE_UNWANT] = settle,
+                               [LIFE_PROVIDED] = launch,
+                               [LIFE_LACKING] = lack,
+                               [LIFE_LATE] = await},
     [REGISTRY_STATE_GIVEN_UP] = {[LIFE_WANT] = forgive, [LIFE_UNWANT] = settle},
 };
 

@@ -172,8 +172,11 @@ static int check_right(struct grove_request *request, struct registry *registry,
     const char *client = grove_request_client(request);
     const struct record *caller = record_find(registry, client);
     char wanted[GROVE_NAME_MAX + 3];
-    (void)snprintf(wanted, sizeof wanted, "%s%s", target->service.text[0] != '\0' ? target->service.text : target->project.text,
-                   target->service.text[0] != '\0' ? "" : target->project.text[0] != '\0' ? ".>" : ">");
+    (void)snprintf(wanted, sizeof wanted, "%s%s",
+                   target->service.text[0] != '\0' ? target->service.text : target->project.text,
+                   target->service.text[0] != '\0'   ? ""
+                   : target->project.text[0] != '\0' ? ".>"
+                                                     : ">");
     if (caller != NULL && holds_control(registry, caller->container, wanted))
         return 0;
     return grove_fail(request, GROVE_DENIED,
@@ -234,8 +237,10 @@ static int check_place(struct grove_request *request, const struct grove_spec *s
     if (!service_name_is_valid(&name) || strcmp(name.text, text) != 0 || strchr(text, '.') == NULL)
         return grove_fail(request, GROVE_INVALID, "'%s' is no full name of a service: write project.service", text);
     if (strncmp(text, "system.", 7) == 0)
-        return grove_fail(request, GROVE_DENIED, "%s is in the project of the system services, which init starts; "
-                                                 "choose another project", text);
+        return grove_fail(request, GROVE_DENIED,
+                          "%s is in the project of the system services, which init starts; "
+                          "choose another project",
+                          text);
     if (spec->ring != 2 && grove_request_client_ring(request) != 1)
         return grove_fail(request, GROVE_DENIED, "%s asks for ring %u; services registered here run in ring 2", text,
                           spec->ring);
@@ -366,7 +371,8 @@ static int set_project(struct grove_request *request, void *context) {
         return grove_fail(request, GROVE_INVALID,
                           "a project has a name of tokens of A-Z a-z 0-9 _ - between dots, and not the name system");
     if (grove_request_client_ring(request) == 2)
-        return grove_fail(request, GROVE_DENIED, "%s may not set the budget of a project; shells and system services may",
+        return grove_fail(request, GROVE_DENIED,
+                          "%s may not set the budget of a project; shells and system services may",
                           grove_request_client(request));
     status = project_put(registry, &wanted.name, &wanted.budget, &is_new, problem, sizeof problem);
     if (is_new)
@@ -478,9 +484,16 @@ static int shut_down(struct grove_request *request, void *context) {
 }
 
 const struct method registry_methods[] = {
-    {REGISTRY_REGISTER, register_service}, {REGISTRY_UNREGISTER, unregister}, {REGISTRY_START, start},
-    {REGISTRY_STOP, stop},                 {REGISTRY_RESTART, restart},       {REGISTRY_QUERY, query_records},
-    {REGISTRY_STATUS, query_status},       {REGISTRY_WATCH, query_watch},     {REGISTRY_SPEC, query_spec},
-    {REGISTRY_PROJECT, set_project},       {REGISTRY_SHUT_DOWN, shut_down},
+    {REGISTRY_REGISTER, register_service},
+    {REGISTRY_UNREGISTER, unregister},
+    {REGISTRY_START, start},
+    {REGISTRY_STOP, stop},
+    {REGISTRY_RESTART, restart},
+    {REGISTRY_QUERY, query_records},
+    {REGISTRY_STATUS, query_status},
+    {REGISTRY_WATCH, query_watch},
+    {REGISTRY_SPEC, query_spec},
+    {REGISTRY_PROJECT, set_project},
+    {REGISTRY_SHUT_DOWN, shut_down},
 };
 const unsigned registry_method_count = sizeof registry_methods / sizeof registry_methods[0];

@@ -61,14 +61,10 @@ struct resource_text {
 };
 
 static const struct resource_text resource_texts[] = {
-    [1] = {"memory", "memory", 1 << 20, " MiB"},
-    [2] = {"processes", "processes", 1, ""},
-    [3] = {"shared memory", "shared", 1 << 20, " MiB"},
-    [4] = {"channels", "channels", 1, ""},
-    [5] = {"processor time", "processor", 10000, "%"},
-    [6] = {"descriptors", "descriptors", 1, ""},
-    [7] = {"file size", "file-size", 1 << 20, " MiB"},
-    [8] = {"scratch space", "scratch", 1 << 20, " MiB"},
+    [1] = {"memory", "memory", 1 << 20, " MiB"},        [2] = {"processes", "processes", 1, ""},
+    [3] = {"shared memory", "shared", 1 << 20, " MiB"}, [4] = {"channels", "channels", 1, ""},
+    [5] = {"processor time", "processor", 10000, "%"},  [6] = {"descriptors", "descriptors", 1, ""},
+    [7] = {"file size", "file-size", 1 << 20, " MiB"},  [8] = {"scratch space", "scratch", 1 << 20, " MiB"},
     [9] = {"scratch files", "scratch-files", 1, ""},
 };
 
@@ -82,11 +78,12 @@ void project_explain(const struct grove_message *reply, char *text, size_t text_
     double unit = resource->unit;
     const char *suffix = resource->unit_text;
     if (excess->asked == 0)
-        (void)snprintf(text, text_bytes,
-                       "the budget of project %s would be %g%s of %s, and its services are promised %g%s already; lower "
-                       "their 'resources: %s' first or keep more in 'budget:' of grove.yaml",
-                       excess->project.text, (double)excess->limit / unit, suffix, resource->name,
-                       (double)excess->promised / unit, suffix, resource->field);
+        (void)snprintf(
+            text, text_bytes,
+            "the budget of project %s would be %g%s of %s, and its services are promised %g%s already; lower "
+            "their 'resources: %s' first or keep more in 'budget:' of grove.yaml",
+            excess->project.text, (double)excess->limit / unit, suffix, resource->name, (double)excess->promised / unit,
+            suffix, resource->field);
     else
         (void)snprintf(text, text_bytes,
                        "project %s has a budget of %g%s of %s: %g%s are promised to its other services, and %g%s were "
@@ -164,8 +161,7 @@ static void unmake(struct registry *registry, grove_handle handle) {
     (void)grove_kernel_request(registry->session, &message, NULL, 0, NULL, NULL, REGISTRY_KERNEL_TIMEOUT_NS);
 }
 
-static int add(struct registry *registry, const char *name, struct project **out, char *problem,
-               size_t problem_bytes) {
+static int add(struct registry *registry, const char *name, struct project **out, char *problem, size_t problem_bytes) {
     struct project *project = calloc(1, sizeof *project);
     if (project == NULL)
         return GROVE_NO_MEMORY;

@@ -19,29 +19,29 @@
 
 /* X(name, number, request structure, what follows in the reply) */
 enum registry_method {
-    REGISTRY_REGISTER = 1,   /* registry_register, spec -> registry_count */
+    REGISTRY_REGISTER = 1, /* registry_register, spec -> registry_count */
     REGISTRY_UNREGISTER = 2, /* registry_target -> registry_count */
-    REGISTRY_START = 3,      /* registry_target -> registry_count; does not wait for readiness: WATCH does */
-    REGISTRY_STOP = 4,       /* registry_target -> registry_count; answered when all of it has ended */
-    REGISTRY_RESTART = 5,    /* registry_target -> registry_count; the start follows when each has ended */
-    REGISTRY_QUERY = 6,      /* registry_query -> registry_page, records */
-    REGISTRY_STATUS = 7,     /* registry_target (a service) -> registry_record */
-    REGISTRY_WATCH = 8,      /* registry_watch -> registry_page, records; waits until there is something to say */
-    REGISTRY_SPEC = 9,       /* registry_target (a service) -> the spec, as slice or data */
-    REGISTRY_PROJECT = 11,   /* registry_project -> registry_count; the budget of a project */
+    REGISTRY_START = 3, /* registry_target -> registry_count; does not wait for readiness: WATCH does */
+    REGISTRY_STOP = 4, /* registry_target -> registry_count; answered when all of it has ended */
+    REGISTRY_RESTART = 5, /* registry_target -> registry_count; the start follows when each has ended */
+    REGISTRY_QUERY = 6, /* registry_query -> registry_page, records */
+    REGISTRY_STATUS = 7, /* registry_target (a service) -> registry_record */
+    REGISTRY_WATCH = 8, /* registry_watch -> registry_page, records; waits until there is something to say */
+    REGISTRY_SPEC = 9, /* registry_target (a service) -> the spec, as slice or data */
+    REGISTRY_PROJECT = 11, /* registry_project -> registry_count; the budget of a project */
     REGISTRY_SHUT_DOWN = 10, /* registry_target -> registry_count; init only: stop everything, keep what is wanted */
 };
 
 /* X(name, number, text) */
 #define REGISTRY_STATE_TABLE(X) \
     X(REGISTERED, 0, "registered") /* known; never asked to run, or waiting to be connected to */ \
-    X(WAITING, 1, "waiting")       /* for what it requires to be ready */ \
-    X(STARTING, 2, "starting")     /* runs, is not ready yet */ \
+    X(WAITING, 1, "waiting") /* for what it requires to be ready */ \
+    X(STARTING, 2, "starting") /* runs, is not ready yet */ \
     X(READY, 3, "ready") \
     X(STOPPING, 4, "stopping") \
-    X(STOPPED, 5, "stopped")       /* on request, or it ended and its policy wants no restart */ \
-    X(FAILED, 6, "failed")         /* restart_due_ns says when it is tried again; 0: not by itself */ \
-    X(GIVEN_UP, 7, "given-up")     /* failed too often; `grove start` tries again */
+    X(STOPPED, 5, "stopped") /* on request, or it ended and its policy wants no restart */ \
+    X(FAILED, 6, "failed") /* restart_due_ns says when it is tried again; 0: not by itself */ \
+    X(GIVEN_UP, 7, "given-up") /* failed too often; `grove start` tries again */
 
 enum registry_state {
 #define REGISTRY_STATE_ENUM(name, number, text) REGISTRY_STATE_##name = (number),
@@ -51,9 +51,9 @@ enum registry_state {
 };
 
 enum registry_record_flags {
-    REGISTRY_WANTED = 1u << 0,    /* comes back after a restart of the system */
+    REGISTRY_WANTED = 1u << 0, /* comes back after a restart of the system */
     REGISTRY_ON_DEMAND = 1u << 1, /* starts when connected to */
-    REGISTRY_DONE = 1u << 2,      /* a task that has ended well */
+    REGISTRY_DONE = 1u << 2, /* a task that has ended well */
 };
 
 /* The spec follows the structure, or is the message's slice (spec_bytes tells its size in both cases). */
@@ -83,10 +83,10 @@ struct registry_count {
 /* Filters that are empty or 0 let everything through. */
 struct registry_query {
     uint32_t version, cursor; /* 0, or from the page before */
-    struct grove_name name;   /* shell pattern over full names: holds "*" and "?" too */
+    struct grove_name name; /* shell pattern over full names: holds "*" and "?" too */
     struct grove_name project;
     struct grove_name provides; /* endpoint */
-    uint32_t states;            /* bit n: enum registry_state n */
+    uint32_t states; /* bit n: enum registry_state n */
     uint32_t reserved;
 };
 
@@ -103,9 +103,9 @@ struct registry_watch {
 
 struct registry_page {
     uint32_t version, count; /* records that follow */
-    uint32_t cursor;         /* QUERY: where to go on; 0 at the end */
-    uint32_t total;          /* services registered */
-    uint64_t sequence;       /* WATCH: where to go on */
+    uint32_t cursor; /* QUERY: where to go on; 0 at the end */
+    uint32_t total; /* services registered */
+    uint64_t sequence; /* WATCH: where to go on */
 };
 
 #define REGISTRY_REASON_BYTES 192u
@@ -118,11 +118,11 @@ struct registry_record {
     uint32_t exit_cause; /* enum grove_exit_cause, of the latest instance that ended */
     int32_t exit_detail;
     uint32_t layer, phase;
-    uint64_t since_ns;                          /* monotonic: when it came into this state */
-    uint64_t asked_ns, started_ns, ready_ns;    /* monotonic: of the latest instance; 0 not */
-    uint64_t restart_due_ns;                    /* monotonic; 0 none */
-    uint64_t sequence;                          /* of this change */
-    char reason[REGISTRY_REASON_BYTES];         /* why it is so, for a person; may be empty */
+    uint64_t since_ns; /* monotonic: when it came into this state */
+    uint64_t asked_ns, started_ns, ready_ns; /* monotonic: of the latest instance; 0 not */
+    uint64_t restart_due_ns; /* monotonic; 0 none */
+    uint64_t sequence; /* of this change */
+    char reason[REGISTRY_REASON_BYTES]; /* why it is so, for a person; may be empty */
 };
 
 /* A page fits into half of the default medium lane. */

@@ -33,16 +33,16 @@ struct record {
     struct graph_node node; /* first: a node is its record; node.spec is the spec, malloc'ed */
     struct registry *registry;
     const char *name, *project; /* in the spec */
-    uint64_t number;            /* grows with each registration: the cursor of QUERY */
+    uint64_t number; /* grows with each registration: the cursor of QUERY */
     enum registry_state state;
-    bool is_wanted;      /* durable: comes back with the system */
-    bool is_dirty;       /* the durable file lags behind */
-    bool is_prepared;    /* what is to be written lies beside its place already */
-    bool is_done;        /* a task that has ended well */
-    bool is_stop_due;    /* to be stopped when nothing that requires it runs any more */
-    bool is_start_due;   /* to be started again when it has ended */
-    bool is_probed;      /* its probe succeeded, or it needs none */
-    bool is_waiting;     /* on the waiting list */
+    bool is_wanted; /* durable: comes back with the system */
+    bool is_dirty; /* the durable file lags behind */
+    bool is_prepared; /* what is to be written lies beside its place already */
+    bool is_done; /* a task that has ended well */
+    bool is_stop_due; /* to be stopped when nothing that requires it runs any more */
+    bool is_start_due; /* to be started again when it has ended */
+    bool is_probed; /* its probe succeeded, or it needs none */
+    bool is_waiting; /* on the waiting list */
     uint32_t stop_blockers;
     grove_handle container;
     grove_object_id container_id;
@@ -58,7 +58,7 @@ struct record {
         int descriptor; /* PORT: the connection being tried; -1 none */
         grove_handle container; /* COMMAND */
     } probe;
-    struct record *previous, *next;                 /* all, by number */
+    struct record *previous, *next; /* all, by number */
     struct record *changed_previous, *changed_next; /* all, by sequence */
     struct record *waiting_previous, *waiting_next;
     struct record *dirty_next;
@@ -71,8 +71,8 @@ struct later {
     struct registry *registry;
     struct grove_name service, project;
     uint64_t sequence; /* WATCH */
-    uint32_t count;    /* what to answer */
-    uint32_t timer;    /* WATCH; 0 none */
+    uint32_t count; /* what to answer */
+    uint32_t timer; /* WATCH; 0 none */
 };
 
 struct registry {
@@ -117,13 +117,13 @@ static inline struct record *record_of(struct graph_node *node) {
 /* ---- life.c ---- */
 
 enum life_event {
-    LIFE_WANT,     /* it shall run */
-    LIFE_UNWANT,   /* it shall not */
+    LIFE_WANT, /* it shall run */
+    LIFE_UNWANT, /* it shall not */
     LIFE_PROVIDED, /* all it requires is ready */
-    LIFE_LACKING,  /* what it requires will not be ready; the record's reason says what */
+    LIFE_LACKING, /* what it requires will not be ready; the record's reason says what */
     LIFE_READY,
     LIFE_ENDED, /* exit_cause, exit_detail and layer are set */
-    LIFE_LATE,  /* the timer of the state ran out */
+    LIFE_LATE, /* the timer of the state ran out */
     LIFE_EVENTS,
 };
 void life_event(struct record *record, enum life_event event);
@@ -195,7 +195,7 @@ bool project_name_is_inside(const char *name, const char *target);
 /* ---- history.c ---- */
 
 void history_open(struct registry *registry);
-void history_bind(struct record *record);   /* find the slot of its container, or take a free one */
+void history_bind(struct record *record); /* find the slot of its container, or take a free one */
 void history_release(struct record *record);
 struct backoff *history_backoff(struct record *record);
 uint32_t history_restarts(const struct record *record);

@@ -111,10 +111,10 @@ static void take(void *context, const struct file_header *header, const void *bo
 }
 
 static const struct file_kind store_kind = {.suffix = STORE_SUFFIX,
-                                     .magic = STORE_MAGIC,
-                                     .body_min = sizeof(struct grove_spec),
-                                     .fault_of = store_fault,
-                                     .take = take};
+                                            .magic = STORE_MAGIC,
+                                            .body_min = sizeof(struct grove_spec),
+                                            .fault_of = store_fault,
+                                            .take = take};
 
 int store_load(struct registry *registry, store_handler *handler) {
     struct loading loading = {.registry = registry, .handler = handler};

@@ -10,7 +10,7 @@ class Commands(gs.SystemTest):
 
     def test_without_a_kernel_each_says_how_to_get_one(self):
         for command in (("ps",), ("tree",), ("status", "a.b"), ("start", "a.b"), ("logs", "a.b"), ("why", "a.b"),
-                        ("top", "--once"), ("trace",), ("call", "a.b", "c"), ("kill", "a.b"), ("down", "-p", "a")):
+                        ("top", "--once"), ("trace",), ("boot",), ("call", "a.b", "c"), ("kill", "a.b"), ("down", "-p", "a")):
             with self.subTest(command[0]):
                 self.assertIn("grove up", self.fails(*command))
 
@@ -23,6 +23,23 @@ class Commands(gs.SystemTest):
         self.assertIn("one argument too many", self.fails("call", "counter", "count", "1", status=2))
         self.assertIn("it has: tell, count, crash", self.fails("call", "counter", "cuont"))
         self.assertEqual(self.system.grove("call", "echo", "3", "--hex", "6162").stdout, "6162\n")
+
+    def test_the_timeline_of_the_start_counts_from_the_kernel(self):
+        self.system.up()
+        timeline = self.system.json("boot")
+        self.assertEqual([phase["phase"] for phase in timeline["phases"]], ["core", "user services"])
+        services = {service["name"]: service for service in timeline["services"]}
+        core, user = (phase["ready_ns"] for phase in timeline["phases"])
+        self.assertGreaterEqual(core, max(services["system." + name]["ready_ns"] for name in ("registry", "log")))
+        self.assertEqual(user, max(service["ready_ns"] for service in services.values()
+                                   if service["phase"] == "user services"))
+        for service in services.values():
+            self.assertLess(service["started_ns"], service["ready_ns"], service["name"])
+        # What requires another was started when that one was ready.
+        self.assertLessEqual(services["basic.counter"]["ready_ns"], services["basic.teller"]["started_ns"])
+        self.assertNotIn("basic.echo", services)
+        text = self.system.grove("boot").stdout
+        self.assertLess(text.index("user services"), text.index("basic.counter"))
 
     def test_names_that_are_unknown_or_mean_several(self):
         self.system.up()
