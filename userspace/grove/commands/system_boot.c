@@ -216,6 +216,9 @@ int boot_reach_registry(const struct invocation *invocation, uint64_t deadline_n
             break;
         (void)poll(NULL, 0, 1);
     }
+    if (status == GROVE_NOT_FOUND)
+        return command_fail(invocation, "the registry does not come up, because init does not: nobody provides %s",
+                            REGISTRY_ENDPOINT);
     if (status < 0)
         return command_fail_library(invocation, "the registry does not come up");
     grove_channel_close(channel);

@@ -22,10 +22,12 @@ uint64_t system_faults_clock_ns(void) {
     return (uint64_t)now.tv_sec * GROVE_SECOND + (uint64_t)now.tv_nsec;
 }
 
+/* A start that failed is told twice, as itself with its layer and as an end; it counts once. */
 static bool is_fault(const struct grove_audit_record *record) {
-    return record->event == GROVE_AUDIT_START_FAILED ||
-           (record->event == GROVE_AUDIT_EXIT && record->cause != GROVE_EXIT_STOPPED &&
-            record->cause != GROVE_EXIT_KILLED && !exit_is_clean(record->cause, record->detail));
+    if (record->event != GROVE_AUDIT_EXIT)
+        return record->event == GROVE_AUDIT_START_FAILED;
+    return record->cause != GROVE_EXIT_STOPPED && record->cause != GROVE_EXIT_KILLED &&
+           record->cause != GROVE_EXIT_START_FAILED && !exit_is_clean(record->cause, record->detail);
 }
 
 /* How many faults of a service since then; the last one in *last. */

@@ -57,7 +57,9 @@ static void add(struct history *history, const struct grove_audit_record *record
 static bool is_trouble(const struct grove_audit_record *record) {
     if (record->event == GROVE_AUDIT_START_FAILED || record->event == GROVE_AUDIT_BUDGET)
         return true;
+    /* The end that follows a failed start says less than the failure itself. */
     return record->event == GROVE_AUDIT_EXIT && record->cause != GROVE_EXIT_STOPPED &&
+           record->cause != GROVE_EXIT_START_FAILED &&
            !exit_is_clean(record->cause, record->detail);
 }
 
