@@ -39,13 +39,14 @@
     X(TRACE_READ, 27) \
     X(KERNEL_READ, 28) \
     X(STATE_REGION, 29) \
-    X(SWAP, 30)
+    X(SWAP, 30) \
+    X(CONTAINER_LIST, 31)
 
 enum grove_operation {
 #define GROVE_REQUEST_ENUM(name, number) GROVE_REQUEST_##name = (number),
     GROVE_REQUEST_TABLE(GROVE_REQUEST_ENUM)
 #undef GROVE_REQUEST_ENUM
-        GROVE_REQUEST_END = 31,
+        GROVE_REQUEST_END = 32,
 };
 
 /* X(name, number): what the kernel tells a container unasked. */

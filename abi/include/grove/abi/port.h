@@ -151,6 +151,7 @@ struct grove_message {
         struct grove_container_control control;
         struct grove_container_read container_read;
         struct grove_container_record container_record;
+        struct grove_container_list container_list;
         struct grove_container_reply container;
         struct grove_project_create project_create;
         struct grove_budget_set budget_set;

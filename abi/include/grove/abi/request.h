@@ -339,6 +339,31 @@ struct grove_kernel_record {
     uint32_t reserved;
 };
 
+/*
+ * CONTAINER_LIST (grove_container_read, of which `cursor` counts): the containers that the caller made, several at a time,
+ * so that a restarted owner of thousands finds them again without a request for each. Reply: grove_container_list; fewer
+ * than fit, none even, may come before the end.
+ */
+#define GROVE_CONTAINER_LIST_MAX 5u
+struct grove_container_entry {
+    grove_handle container; /* in the caller's table */
+    grove_object_id id;
+    struct grove_name name;
+    uint16_t state; /* enum grove_container_state */
+    uint16_t endpoints;
+    uint32_t generation;
+    uint32_t exit_cause;
+    int32_t exit_detail;
+    uint32_t layer;
+    uint32_t reserved;
+    uint64_t started_ns, ready_ns;
+};
+struct grove_container_list {
+    uint32_t cursor; /* where to go on; 0 at the end */
+    uint32_t count;
+    struct grove_container_entry entries[GROVE_CONTAINER_LIST_MAX];
+};
+
 /* SWAP: steps of a live update; all are GROVE_UNSUPPORTED until the kernel can do them. */
 
 struct grove_handle_reply {
