@@ -278,7 +278,7 @@ static int take_out(struct record *record, struct inheritance *inheritance) {
 static int put_in(struct registry *registry, struct grove_spec *spec, const struct inheritance *inheritance,
                   char *problem, size_t problem_bytes) {
     struct record *record;
-    int status = record_create(registry, spec, GROVE_HANDLE_NONE, &record, problem, problem_bytes);
+    int status = record_create(registry, spec, NULL, &record, problem, problem_bytes);
     if (status < 0)
         return status;
     record->is_wanted = inheritance->is_wanted;

@@ -124,30 +124,33 @@ static int create_endpoints(struct record *record, bool may_exist) {
 }
 
 int record_contain(struct record *record, char *problem, size_t problem_bytes) {
-    struct grove_session *session = record->registry->session;
-    struct grove_container_record found;
     struct grove_container_reply made;
-    int status = 0;
-    bool is_there = record->container != GROVE_HANDLE_NONE;
-    if (is_there && grove_container_read(session, record->container, &found) == 0) {
-        record->container_id = found.id;
-    } else {
-        is_there = false;
-        status = project_create_container(record->registry, record->node.spec, &made, problem, problem_bytes);
-        if (status < 0)
-            return status;
-        record->container = made.container;
-        record->container_id = made.id;
-        record->generation = made.generation;
-    }
-    status = create_endpoints(record, is_there);
+    int status = project_create_container(record->registry, record->node.spec, &made, problem, problem_bytes);
+    if (status < 0)
+        return status;
+    record->container = made.container;
+    record->container_id = made.id;
+    record->generation = made.generation;
+    status = create_endpoints(record, false);
     if (status == 0)
         return 0;
     (void)snprintf(problem, problem_bytes, "%s", grove_last_error());
-    if (!is_there) {
-        (void)grove_container_control(session, record->container, GROVE_ACTION_DESTROY, 0, REGISTRY_KERNEL_TIMEOUT_NS);
-        record->container = GROVE_HANDLE_NONE;
-    }
+    (void)grove_container_control(record->registry->session, record->container, GROVE_ACTION_DESTROY, 0,
+                                  REGISTRY_KERNEL_TIMEOUT_NS);
+    record->container = GROVE_HANDLE_NONE;
+    return status;
+}
+
+/* With all its endpoints, the kernel need not be asked for any of them. */
+static int take_up(struct record *record, const struct grove_container_entry *found, char *problem,
+                   size_t problem_bytes) {
+    record->container = found->container;
+    record->container_id = found->id;
+    if (found->endpoints == record->node.spec->provides.count)
+        return 0;
+    int status = create_endpoints(record, true);
+    if (status < 0)
+        (void)snprintf(problem, problem_bytes, "%s", grove_last_error());
     return status;
 }
 
@@ -207,8 +210,8 @@ static void link_out(struct record *record) {
     changed_remove(record);
 }
 
-int record_create(struct registry *registry, struct grove_spec *spec, grove_handle container, struct record **record,
-                  char *problem, size_t problem_bytes) {
+int record_create(struct registry *registry, struct grove_spec *spec, const struct grove_container_entry *found,
+                  struct record **record, char *problem, size_t problem_bytes) {
     if (registry->count == REGISTRY_SERVICES_MAX) {
         (void)snprintf(problem, problem_bytes, "%u services are registered, which is the limit", registry->count);
         return GROVE_EXHAUSTED;
@@ -220,7 +223,6 @@ int record_create(struct registry *registry, struct grove_spec *spec, grove_hand
     made->node.spec = spec;
     made->name = grove_spec_text(spec, spec->name);
     made->project = grove_spec_text(spec, spec->project);
-    made->container = container;
     made->since_ns = grove_now_ns();
     made->probe.descriptor = -1;
     int status = add_names(made, problem, problem_bytes);
@@ -229,7 +231,7 @@ int record_create(struct registry *registry, struct grove_spec *spec, grove_hand
         return status;
     }
     char why[2 * REGISTRY_REASON_BYTES];
-    status = record_contain(made, why, sizeof why);
+    status = found == NULL ? record_contain(made, why, sizeof why) : take_up(made, found, why, sizeof why);
     if (status < 0) {
         (void)snprintf(problem, problem_bytes, "the kernel does not take %s: %s", made->name, why);
         remove_names(made, spec->provides.count);

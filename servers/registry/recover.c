@@ -2,8 +2,8 @@
  * Coming back: after a death of this process, of the kernel, or for the first time.
  *
  *   1. The files say which services are registered and which of them are wanted.
- *   2. The own capability table says which containers this program made in earlier instances. One without a file was
- *      never acknowledged to anybody (or is a probe), and is destroyed.
+ *   2. The kernel lists the containers that this program made in earlier instances, several in one reply. One without a
+ *      file was never acknowledged to anybody (or is a probe), and is destroyed.
  *   3. A service whose container runs is taken over as it runs; one that is wanted and does not run is started: after a
  *      death of the kernel that is all of them.
  *
@@ -15,8 +15,7 @@
 #include <stdlib.h>
 
 struct found {
-    struct grove_container_record record;
-    grove_handle handle;
+    struct grove_container_entry entry;
     bool is_claimed;
 };
 
@@ -26,35 +25,33 @@ static struct {
     struct name_table by_name;
 } kept;
 
-static int remember(grove_handle handle, const struct grove_container_record *record) {
+static int remember(const struct grove_container_entry *entry) {
     if (kept.count == kept.size)
         return GROVE_EXHAUSTED;
     struct found *found = &kept.list[kept.count++];
-    found->record = *record;
-    found->handle = handle;
-    return name_table_add(&kept.by_name, found->record.name.text, found);
+    found->entry = *entry;
+    return name_table_add(&kept.by_name, found->entry.name.text, found);
 }
 
 /* The size of the list is the pool's: containers in the table are at most as many. */
 static int find_containers(struct registry *registry) {
-    struct grove_capability_entry entry;
-    struct grove_container_record record;
-    const struct grove_notice_init *self = grove_session_identity(registry->session);
     uint32_t cursor = 0;
-    int status;
     kept.size = REGISTRY_SERVICES_MAX;
     kept.list = calloc(kept.size, sizeof *kept.list);
     if (kept.list == NULL)
         return GROVE_NO_MEMORY;
-    while ((status = grove_capability_list(registry->session, &cursor, &entry)) == 0) {
-        if (entry.capability.kind != GROVE_CAP_CONTAINER || entry.object == self->id)
-            continue;
-        if (grove_container_read(registry->session, entry.handle, &record) == 0)
-            (void)remember(entry.handle, &record);
-        if (cursor == 0)
-            return 0;
-    }
-    return status == GROVE_NOT_FOUND ? 0 : status;
+    do {
+        struct grove_message message = {.operation = GROVE_REQUEST_CONTAINER_LIST};
+        const struct grove_container_list *list = &message.body.container_list;
+        message.body.container_read.cursor = cursor;
+        int status = grove_kernel_request(registry->session, &message, NULL, 0, NULL, NULL, REGISTRY_KERNEL_TIMEOUT_NS);
+        if (status < 0)
+            return status;
+        for (uint32_t index = 0; index < list->count && index < GROVE_CONTAINER_LIST_MAX; index++)
+            (void)remember(&list->entries[index]);
+        cursor = list->cursor;
+    } while (cursor != 0);
+    return 0;
 }
 
 static void register_again(struct registry *registry, struct grove_spec *spec, bool is_wanted) {
@@ -62,15 +59,14 @@ static void register_again(struct registry *registry, struct grove_spec *spec, b
     struct record *record;
     const char *name = grove_spec_text(spec, spec->name);
     struct found *found = name_table_find(&kept.by_name, name);
-    grove_handle container = found == NULL ? GROVE_HANDLE_NONE : found->handle;
-    int status = record_create(registry, spec, container, &record, problem, sizeof problem);
+    int status = record_create(registry, spec, found == NULL ? NULL : &found->entry, &record, problem, sizeof problem);
     if (status < 0) {
         (void)fprintf(stderr, "registry: cannot take %s up again: %s\n", name, problem);
         free(spec);
         return;
     }
     record->is_wanted = is_wanted;
-    if (found != NULL && record->container == container)
+    if (found != NULL)
         found->is_claimed = true;
 }
 
@@ -78,8 +74,8 @@ static void destroy_unclaimed(struct registry *registry) {
     for (uint32_t index = 0; index < kept.count; index++) {
         if (kept.list[index].is_claimed)
             continue;
-        (void)fprintf(stderr, "registry: %s was never acknowledged and is removed\n", kept.list[index].record.name.text);
-        (void)grove_container_control(registry->session, kept.list[index].handle, GROVE_ACTION_DESTROY, 0,
+        (void)fprintf(stderr, "registry: %s was never acknowledged and is removed\n", kept.list[index].entry.name.text);
+        (void)grove_container_control(registry->session, kept.list[index].entry.container, GROVE_ACTION_DESTROY, 0,
                                       REGISTRY_KERNEL_TIMEOUT_NS);
     }
 }
@@ -87,8 +83,17 @@ static void destroy_unclaimed(struct registry *registry) {
 static void adopt_all(struct registry *registry) {
     for (struct record *record = registry->first; record != NULL; record = record->next) {
         const struct found *found = name_table_find(&kept.by_name, record->name);
-        if (found != NULL && found->is_claimed)
-            life_adopt(record, &found->record);
+        if (found == NULL || !found->is_claimed)
+            continue;
+        const struct grove_container_entry *entry = &found->entry;
+        life_adopt(record, &(struct grove_container_record){.id = entry->id,
+                                                            .state = entry->state,
+                                                            .generation = entry->generation,
+                                                            .exit_cause = entry->exit_cause,
+                                                            .exit_detail = entry->exit_detail,
+                                                            .layer = entry->layer,
+                                                            .started_ns = entry->started_ns,
+                                                            .ready_ns = entry->ready_ns});
     }
 }
 

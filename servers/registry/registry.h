@@ -95,14 +95,16 @@ struct registry {
 
 /* ---- records.c: being registered ---- */
 
-/* Take over a checked spec: container, endpoints, tables. `container` 0: make one. On failure the spec stays the
- * caller's, and the last error of the library or `problem` says why. */
-int record_create(struct registry *registry, struct grove_spec *spec, grove_handle container, struct record **record,
-                  char *problem, size_t problem_bytes);
+/*
+ * Take over a checked spec: container, endpoints, tables. `found`: its container from an earlier instance of this
+ * program; NULL: make one. On failure the spec stays the caller's, and `problem` says why.
+ */
+int record_create(struct registry *registry, struct grove_spec *spec, const struct grove_container_entry *found,
+                  struct record **record, char *problem, size_t problem_bytes);
 /* Forget it, with its container, endpoints and channels. Its durable file is the caller's business. */
 void record_destroy(struct record *record);
 struct record *record_find(struct registry *registry, const char *name);
-/* Make its container again if the kernel no longer knows it. On failure `problem` says why. */
+/* Make its container, with its endpoints. On failure `problem` says why. */
 int record_contain(struct record *record, char *problem, size_t problem_bytes);
 /* A new state is known from here on: order of changes, watchers. */
 void record_changed(struct record *record);

@@ -85,8 +85,7 @@ def check_file_sizes(root, problems):
         for path in sources(root, folder):
             with open(path) as lines:
                 count = sum(1 for _ in lines)
-            # A table of the boundary may not be torn apart: abi's port.h is one contract.
-            if count > FILE_LINES_MAX and not path.endswith("grove/abi/port.h"):
+            if count > FILE_LINES_MAX:
                 problems.append(f"{os.path.relpath(path, root)}: {count} lines, more than {FILE_LINES_MAX}")
 
 

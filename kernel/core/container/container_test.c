@@ -3,6 +3,7 @@
 
 #include "kernel/core/test/unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct world_permission maker_permissions[] = {
@@ -460,6 +461,37 @@ static void an_answer_for_an_earlier_instance_is_dropped(void **state) {
     world_close(&world);
 }
 
+static void an_owner_lists_what_it_made_and_nothing_else(void **state) {
+    (void)state;
+    struct world world;
+    struct fake_packet reply;
+    struct grove_container_reply made[7];
+    char name[32];
+    machine_container maker = open_maker(&world);
+    for (unsigned i = 0; i < ITEMS(made); i++) {
+        struct world_spec spec = reader_spec;
+        (void)snprintf(name, sizeof(name), "grid.reader%u", i);
+        spec.name = name;
+        assert_int_equal(world_create(&world, maker, &spec, &made[i]), 0);
+    }
+    assert_int_equal(world_control(&world, maker, made[3].container, GROVE_ACTION_DESTROY), 0);
+    struct grove_container_read body = {.cursor = 0};
+    uint32_t found = 0;
+    do {
+        assert_int_equal(world_ask(&world, maker, GROVE_REQUEST_CONTAINER_LIST, &body, sizeof(body), &reply), 0);
+        const struct grove_container_list *list = &reply.message.body.container_list;
+        for (uint32_t i = 0; i < list->count; i++, found++) {
+            uint32_t index = found < 3 ? found : found + 1;
+            assert_true(list->entries[i].container == made[index].container);
+            assert_true(list->entries[i].id == made[index].id);
+            assert_int_equal(list->entries[i].state, GROVE_CONTAINER_CREATED);
+        }
+        body.cursor = list->cursor;
+    } while (body.cursor != 0);
+    assert_int_equal(found, 6);
+    world_close(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_gives_more_than_it_has),
@@ -482,6 +514,7 @@ int main(void) {
         cmocka_unit_test(shutting_down_ends_everything),
         cmocka_unit_test(giving_needs_the_right_to_grant),
         cmocka_unit_test(an_answer_for_an_earlier_instance_is_dropped),
+        cmocka_unit_test(an_owner_lists_what_it_made_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

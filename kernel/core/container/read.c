@@ -102,6 +102,47 @@ int container_read_invoke(struct request *request) {
     return REQUEST_LATER;
 }
 
+/* ---- CONTAINER_LIST ---- */
+
+#define LIST_STEP 512u /* containers looked at for one reply */
+
+int container_list_check(struct request *request) {
+    (void)request;
+    return GROVE_OK;
+}
+
+static void list_one(const struct core *core, const struct container *container, struct grove_container_entry *entry) {
+    entry->container = container->owner_handle;
+    entry->id = pool_identity(container);
+    container_name(core, container, &entry->name);
+    entry->state = container->state;
+    entry->endpoints = (uint16_t)count_list(&container->endpoints, GROVE_SPEC_INTERFACES_MAX);
+    entry->generation = container->generation;
+    entry->exit_cause = container->exit_cause;
+    entry->exit_detail = container->exit_detail;
+    entry->layer = container->layer;
+    entry->started_ns = container->started_ns;
+    entry->ready_ns = container->ready_ns;
+}
+
+int container_list_invoke(struct request *request) {
+    struct core *core = request->core;
+    struct grove_container_list *list = &request->reply.message.body.container_list;
+    uint32_t index = request->message->body.container_read.cursor;
+    grove_object_id owner = pool_identity(request->caller);
+    index = index == 0 ? 1 : index;
+    for (uint32_t looked = 0; index < core->containers.touched && looked < LIST_STEP; index++, looked++) {
+        const struct container *container = core_container(core, index);
+        if (container == NULL || container->owner != owner || container->owner_handle == GROVE_HANDLE_NONE)
+            continue;
+        if (list->count == GROVE_CONTAINER_LIST_MAX)
+            break;
+        list_one(core, container, &list->entries[list->count++]);
+    }
+    list->cursor = index < core->containers.touched ? index : 0;
+    return GROVE_OK;
+}
+
 /* ---- CONTAINER_STREAMS ---- */
 
 int container_streams_check(struct request *request) {

@@ -43,6 +43,7 @@ static const struct operation operations[GROVE_REQUEST_END] = {
     OPERATION(KERNEL_READ, kernel_read, 0, 0),
     OPERATION(STATE_REGION, state_region, 0, 0),
     OPERATION(SWAP, swap, 0, 4),
+    OPERATION(CONTAINER_LIST, container_list, 0, 0),
 };
 
 static const struct operation *find_operation(const struct grove_message *message) {
