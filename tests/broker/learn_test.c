@@ -8,7 +8,7 @@ static char folder[] = "/var/tmp/learn-test-XXXXXX";
 
 static int make_folder(void **state) {
     char path[96];
-    strcpy(folder + sizeof folder - 7, "XXXXXX");
+    memset(folder + sizeof folder - 7, 'X', 6);
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/file", folder);
     close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));

@@ -64,7 +64,7 @@ static void read_tables(const struct grove_spec *spec) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     /* Its own block: 8-aligned, and a read past its end is seen. */
-    void *blob = malloc(size_bytes > 0 ? size_bytes : 1);
+    void *blob = calloc(1, size_bytes > 0 ? size_bytes : 1);
     const char *problem = NULL;
     if (blob == NULL)
         return 0;

@@ -19,8 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PAGE 4096u
-#define SIZE (16u * PAGE)
+#define PAGE ((size_t)4096)
+#define SIZE (16 * PAGE)
 
 static int descriptors_open(void) {
     int count = 0;
@@ -105,8 +105,8 @@ static void clone_has_the_contents_and_only_the_pages_in_use(void **state) {
     struct stat about;
     assert_int_equal(machine_memory_create(SIZE, 0, &memory), 0);
     char *owner = map(memory, PROT_READ | PROT_WRITE);
-    strcpy(owner, "first");
-    strcpy(owner + 9 * PAGE, "tenth");
+    memcpy(owner, "first", sizeof "first");
+    memcpy(owner + 9 * PAGE, "tenth", sizeof "tenth");
     assert_int_equal(machine_memory_seal(memory), 0);
     assert_int_equal(machine_memory_clone(memory, SIZE, 0, &copy), 0);
     assert_int_equal(fstat(copy, &about), 0);

@@ -133,13 +133,14 @@ int control_lock(const char *run_folder, char *problem, size_t problem_bytes) {
 
 static int listen_on(const char *path, char *problem, size_t problem_bytes) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path) {
+    size_t path_bytes = strlen(path) + 1;
+    if (path_bytes > sizeof address.sun_path) {
         snprintf(problem, problem_bytes, "the path of the control socket %s is too long; name a shorter run folder",
                  path);
         return GROVE_TOO_LARGE;
     }
-    strcpy(address.sun_path, path);
-    strcpy(socket_path, path);
+    memcpy(address.sun_path, path, path_bytes);
+    memcpy(socket_path, path, path_bytes);
     int made = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     (void)unlink(path); /* left by an earlier kernel: the lock says that none runs here now */
     mode_t before = umask(0177);
