@@ -1,0 +1,346 @@
+/*
+ * The life table, every state by every event: the state that follows, and what was said to the kernel and to the other
+ * parts of the registry. Those are played here by functions that write down what they were asked.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "servers/registry/registry.h"
+
+#define ITEMS(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- the others ---- */
+
+static char said[256];
+static int start_status;
+static uint32_t timers;
+static bool is_active;
+static struct backoff backoff;
+
+static void say(const char *what) {
+    size_t length = strlen(said);
+    (void)snprintf(said + length, sizeof said - length, "%s%s", length == 0 ? "" : " ", what);
+}
+
+uint64_t grove_now_ns(void) {
+    return 1000;
+}
+
+const char *grove_last_error(void) {
+    return "no reason";
+}
+
+int grove_service_after(struct grove_service *service, uint64_t delay_ns, grove_timer_handler *handler, void *context,
+                        uint32_t *timer) {
+    (void)service;
+    (void)delay_ns;
+    (void)handler;
+    (void)context;
+    *timer = ++timers;
+    return 0;
+}
+
+void grove_service_cancel(struct grove_service *service, uint32_t timer) {
+    (void)service;
+    (void)timer;
+}
+
+int grove_container_start(struct grove_session *session, grove_handle container, enum grove_start_reason reason,
+                          const int streams[3], struct grove_container_reply *reply) {
+    (void)session;
+    (void)container;
+    (void)streams;
+    reply->generation = 7;
+    say(reason == GROVE_START_FRESH ? "start" : "start-again");
+    return start_status;
+}
+
+int grove_container_control(struct grove_session *session, grove_handle container, enum grove_container_action action,
+                            uint32_t detail, uint64_t timeout_ns) {
+    (void)session;
+    (void)container;
+    (void)detail;
+    (void)timeout_ns;
+    say(action == GROVE_ACTION_STOP ? "stop" : action == GROVE_ACTION_KILL ? "kill" : "?");
+    return 0;
+}
+
+int grove_container_read(struct grove_session *session, grove_handle container, struct grove_container_record *record) {
+    (void)session;
+    (void)container;
+    (void)record;
+    return GROVE_NOT_FOUND;
+}
+
+int record_contain(struct record *record, char *problem, size_t problem_bytes) {
+    (void)record;
+    (void)problem;
+    (void)problem_bytes;
+    return 0;
+}
+
+void record_changed(struct record *record) {
+    (void)record;
+}
+
+void record_say(struct record *record, const char *format, ...) {
+    (void)record;
+    (void)format;
+}
+
+void log_attach(struct registry *registry, const char *name) {
+    (void)registry;
+    (void)name;
+}
+
+void order_wait(struct record *record) {
+    record->is_waiting = true;
+}
+
+void order_wait_no_more(struct record *record) {
+    record->is_waiting = false;
+}
+
+void order_check(struct record *record) {
+    (void)record;
+    say("check");
+}
+
+void order_settled(struct record *record) {
+    (void)record;
+    say("settled");
+}
+
+void readiness_begin(struct record *record) {
+    (void)record;
+    say("probe");
+}
+
+void readiness_end(struct record *record) {
+    (void)record;
+}
+
+struct backoff *history_backoff(struct record *record) {
+    (void)record;
+    return &backoff;
+}
+
+bool *history_is_active(struct record *record) {
+    (void)record;
+    return &is_active;
+}
+
+void history_note(struct record *record) {
+    (void)record;
+}
+
+void history_recall(struct record *record, bool *is_given_up, uint64_t *restart_due_ns) {
+    (void)record;
+    *is_given_up = false;
+    *restart_due_ns = 0;
+}
+
+/* ---- a service that failed once, and waits before its next try ---- */
+
+static struct registry registry;
+static struct grove_spec spec;
+
+static struct record make(enum registry_state state) {
+    spec = (struct grove_spec){.restart = {.policy = GROVE_RESTART_ALWAYS,
+                                           .first_delay_ns = 50,
+                                           .base_delay_ns = 50,
+                                           .delay_cap_ns = 100,
+                                           .factor_percent = 200}};
+    registry = (struct registry){0};
+    backoff = (struct backoff){0};
+    is_active = true;
+    start_status = 0;
+    said[0] = '\0';
+    return (struct record){.registry = &registry,
+                           .node = {.spec = &spec},
+                           .name = "a.b",
+                           .project = "a",
+                           .state = state,
+                           .is_waiting = state == REGISTRY_STATE_WAITING || state == REGISTRY_STATE_FAILED,
+                           .exit_cause = GROVE_EXIT_CODE,
+                           .exit_detail = 1};
+}
+
+struct expected {
+    bool means_something;
+    enum registry_state state;
+    const char *said;
+};
+
+#define TO(next, text) \
+    { true, REGISTRY_STATE_##next, text }
+static const struct expected table[REGISTRY_STATE_COUNT][LIFE_EVENTS] = {
+    [REGISTRY_STATE_REGISTERED] = {[LIFE_WANT] = TO(WAITING, "check")},
+    [REGISTRY_STATE_WAITING] = {[LIFE_UNWANT] = TO(STOPPED, "settled"),
+                                [LIFE_PROVIDED] = TO(STARTING, "start probe"),
+                                [LIFE_LACKING] = TO(FAILED, "settled")},
+    [REGISTRY_STATE_STARTING] = {[LIFE_UNWANT] = TO(STOPPING, "stop"),
+                                 [LIFE_READY] = TO(READY, "settled"),
+                                 [LIFE_ENDED] = TO(FAILED, "settled"),
+                                 [LIFE_LATE] = TO(STARTING, "kill")},
+    [REGISTRY_STATE_READY] = {[LIFE_UNWANT] = TO(STOPPING, "stop"), [LIFE_ENDED] = TO(FAILED, "settled")},
+    [REGISTRY_STATE_STOPPING] =
+        {[LIFE_WANT] = TO(STOPPING, ""), [LIFE_ENDED] = TO(STOPPED, "settled"), [LIFE_LATE] = TO(STOPPING, "kill")},
+    [REGISTRY_STATE_STOPPED] = {[LIFE_WANT] = TO(WAITING, "check"), [LIFE_UNWANT] = TO(STOPPED, "settled")},
+    [REGISTRY_STATE_FAILED] = {[LIFE_WANT] = TO(WAITING, "check"),
+                               [LIFE_UNWANT] = TO(STOPPED, "settled"),
+                               [LIFE_PROVIDED] = TO(STARTING, "start probe"),
+                               [LIFE_LACKING] = TO(FAILED, ""),
+                               [LIFE_LATE] = TO(WAITING, "check")},
+    [REGISTRY_STATE_GIVEN_UP] = {[LIFE_WANT] = TO(WAITING, "check"), [LIFE_UNWANT] = TO(STOPPED, "settled")},
+};
+
+static void each_state_answers_each_event(void **state) {
+    (void)state;
+    for (unsigned from = 0; from < REGISTRY_STATE_COUNT; from++) {
+        for (unsigned event = 0; event < LIFE_EVENTS; event++) {
+            const struct expected *expected = &table[from][event];
+            struct record record = make((enum registry_state)from);
+            life_event(&record, (enum life_event)event);
+            enum registry_state next = expected->means_something ? expected->state : (enum registry_state)from;
+            if (record.state != next || strcmp(said, expected->said == NULL ? "" : expected->said) != 0)
+                fail_msg("state %u, event %u: came to %u saying \"%s\"", from, event, record.state, said);
+        }
+    }
+}
+
+/* In each of these states somebody waits for something: if it does not come, a timer must. */
+static void nothing_waits_for_ever(void **state) {
+    (void)state;
+    static const struct {
+        enum registry_state from;
+        enum life_event event;
+    } cases[] = {{REGISTRY_STATE_WAITING, LIFE_PROVIDED}, {REGISTRY_STATE_STARTING, LIFE_UNWANT},
+                 {REGISTRY_STATE_STARTING, LIFE_LATE},    {REGISTRY_STATE_READY, LIFE_ENDED},
+                 {REGISTRY_STATE_STOPPING, LIFE_LATE},    {REGISTRY_STATE_FAILED, LIFE_PROVIDED}};
+    for (unsigned i = 0; i < ITEMS(cases); i++) {
+        struct record record = make(cases[i].from);
+        life_event(&record, cases[i].event);
+        assert_int_not_equal(record.timer, 0);
+    }
+}
+
+static void a_task_that_ends_well_is_ready(void **state) {
+    (void)state;
+    struct record record = make(REGISTRY_STATE_STARTING);
+    spec.readiness.kind = GROVE_READY_EXIT;
+    record.exit_detail = 0;
+    life_event(&record, LIFE_ENDED);
+    assert_int_equal(record.state, REGISTRY_STATE_READY);
+    assert_true(record.is_done);
+    life_event(&record, LIFE_UNWANT); /* nothing runs that could be stopped */
+    assert_int_equal(record.state, REGISTRY_STATE_STOPPED);
+}
+
+static void a_policy_decides_what_an_end_means(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t policy;
+        int32_t exit_status;
+        enum registry_state next;
+    } cases[] = {
+        {GROVE_RESTART_ALWAYS, 0, REGISTRY_STATE_FAILED},      {GROVE_RESTART_ALWAYS, 1, REGISTRY_STATE_FAILED},
+        {GROVE_RESTART_ON_FAILURE, 0, REGISTRY_STATE_STOPPED}, {GROVE_RESTART_ON_FAILURE, 1, REGISTRY_STATE_FAILED},
+        {GROVE_RESTART_NEVER, 0, REGISTRY_STATE_STOPPED},      {GROVE_RESTART_NEVER, 1, REGISTRY_STATE_FAILED}};
+    for (unsigned i = 0; i < ITEMS(cases); i++) {
+        struct record record = make(REGISTRY_STATE_READY);
+        spec.restart.policy = cases[i].policy;
+        record.exit_detail = cases[i].exit_status;
+        life_event(&record, LIFE_ENDED);
+        assert_int_equal(record.state, cases[i].next);
+        bool is_tried_again = cases[i].policy == GROVE_RESTART_ALWAYS ||
+                              (cases[i].policy == GROVE_RESTART_ON_FAILURE && cases[i].exit_status != 0);
+        assert_int_equal(record.restart_due_ns != 0, is_tried_again);
+    }
+}
+
+static void too_many_ends_are_given_up(void **state) {
+    (void)state;
+    struct record record = make(REGISTRY_STATE_READY);
+    spec.restart.give_up_count = 2;
+    spec.restart.give_up_window_ns = UINT64_MAX;
+    for (unsigned i = 0; i < 2; i++) {
+        life_event(&record, LIFE_ENDED);
+        assert_int_equal(record.state, REGISTRY_STATE_FAILED);
+        record.state = REGISTRY_STATE_READY;
+    }
+    life_event(&record, LIFE_ENDED);
+    assert_int_equal(record.state, REGISTRY_STATE_GIVEN_UP);
+    life_event(&record, LIFE_WANT);
+    assert_int_equal(record.state, REGISTRY_STATE_WAITING);
+    assert_int_equal(backoff.total, 2);
+}
+
+static void a_start_that_fails_is_judged_like_an_end(void **state) {
+    (void)state;
+    struct record record = make(REGISTRY_STATE_WAITING);
+    start_status = GROVE_LAYER_MISSING;
+    life_event(&record, LIFE_PROVIDED);
+    assert_int_equal(record.state, REGISTRY_STATE_FAILED);
+    assert_int_equal(record.exit_cause, GROVE_EXIT_START_FAILED);
+    assert_int_not_equal(record.restart_due_ns, 0);
+}
+
+static void wanted_while_it_stops_it_starts_when_it_has_ended(void **state) {
+    (void)state;
+    struct record record = make(REGISTRY_STATE_STOPPING);
+    life_event(&record, LIFE_WANT);
+    life_event(&record, LIFE_ENDED);
+    assert_int_equal(record.state, REGISTRY_STATE_WAITING);
+    record = make(REGISTRY_STATE_STOPPING);
+    registry.is_shutting_down = true;
+    life_event(&record, LIFE_WANT);
+    life_event(&record, LIFE_ENDED);
+    assert_int_equal(record.state, REGISTRY_STATE_STOPPED);
+}
+
+static void what_runs_in_the_kernel_is_taken_over_as_it_is(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t found;
+        enum registry_state next;
+    } cases[] = {
+        {GROVE_CONTAINER_STARTING, REGISTRY_STATE_STARTING}, {GROVE_CONTAINER_RUNNING, REGISTRY_STATE_STARTING},
+        {GROVE_CONTAINER_READY, REGISTRY_STATE_READY},       {GROVE_CONTAINER_QUIESCED, REGISTRY_STATE_READY},
+        {GROVE_CONTAINER_FROZEN, REGISTRY_STATE_READY},      {GROVE_CONTAINER_STOPPING, REGISTRY_STATE_STOPPING},
+        {GROVE_CONTAINER_CREATED, REGISTRY_STATE_WAITING},   {GROVE_CONTAINER_STOPPED, REGISTRY_STATE_FAILED}};
+    for (unsigned i = 0; i < ITEMS(cases); i++) {
+        struct record record = make(REGISTRY_STATE_REGISTERED);
+        struct grove_container_record found = {.state = cases[i].found,
+                                               .generation = cases[i].found != GROVE_CONTAINER_CREATED,
+                                               .exit_cause = GROVE_EXIT_SIGNAL,
+                                               .exit_detail = 9};
+        life_adopt(&record, &found);
+        assert_int_equal(record.state, cases[i].next);
+        assert_null(strstr(said, "start")); /* nothing runs twice */
+        assert_true(is_active);
+    }
+    struct record record = make(REGISTRY_STATE_REGISTERED);
+    is_active = false; /* nobody wanted it any more */
+    life_adopt(&record, &(struct grove_container_record){.state = GROVE_CONTAINER_STOPPED, .generation = 1});
+    assert_int_equal(record.state, REGISTRY_STATE_STOPPED);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_state_answers_each_event),
+        cmocka_unit_test(nothing_waits_for_ever),
+        cmocka_unit_test(a_task_that_ends_well_is_ready),
+        cmocka_unit_test(a_policy_decides_what_an_end_means),
+        cmocka_unit_test(too_many_ends_are_given_up),
+        cmocka_unit_test(a_start_that_fails_is_judged_like_an_end),
+        cmocka_unit_test(wanted_while_it_stops_it_starts_when_it_has_ended),
+        cmocka_unit_test(what_runs_in_the_kernel_is_taken_over_as_it_is),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
