@@ -19,6 +19,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 static void child_report(const struct plan *plan, const struct report *report) {
     (void)calls_write(plan->report, report, sizeof *report);
@@ -195,9 +196,10 @@ static const struct {
     {child_mount_namespace, GROVE_LAYER_MOUNT_NAMESPACE, true},
     {child_view_begin, GROVE_LAYER_FILE_VIEW, false},
     {child_process_files, GROVE_LAYER_PROC, true},
+    {child_session, GROVE_LAYER_STREAMS, false},
+    /* What a spare does beforehand ends here (STEPS_PREPARED). */
     {child_view_finish, GROVE_LAYER_FILE_VIEW, true},
     {child_host_name, GROVE_LAYER_UTS_NAMESPACE, true},
-    {child_session, GROVE_LAYER_STREAMS, false},
     {child_limits, GROVE_LAYER_RESOURCE_LIMITS, true},
     {child_schedule, GROVE_LAYER_SCHEDULE, true},
     {child_user, GROVE_LAYER_USER_ID, true},
@@ -209,6 +211,9 @@ static const struct {
     {child_end_with_groved, GROVE_LAYER_NONE, false},
     {child_filter, GROVE_LAYER_SECCOMP, true},
 };
+
+#define STEPS ((unsigned)(sizeof steps / sizeof *steps))
+#define STEPS_PREPARED 7u
 
 static _Noreturn void child_fail(const struct plan *plan, enum grove_layer layer, long error) {
     struct report report = {.kind = REPORT_FAILED, .layer = (uint32_t)layer, .error = (int32_t)-error};
@@ -225,9 +230,8 @@ static long child_execute(const struct plan *plan) {
                        calls_pointer(plan->environment), 0, 0);
 }
 
-_Noreturn void child_run(const struct plan *plan) {
-    struct report executing = {.kind = REPORT_EXECUTING};
-    for (unsigned i = 0; i < sizeof steps / sizeof *steps; i++) {
+static void child_steps(const struct plan *plan, unsigned first, unsigned last) {
+    for (unsigned i = first; i < last; i++) {
         long result;
         if (steps[i].is_optional && (plan->skip >> steps[i].layer & 1) != 0)
             continue;
@@ -235,6 +239,75 @@ _Noreturn void child_run(const struct plan *plan) {
         if (result < 0)
             child_fail(plan, steps[i].layer, result);
     }
+}
+
+static _Noreturn void child_go(const struct plan *plan, unsigned first) {
+    struct report executing = {.kind = REPORT_EXECUTING};
+    child_steps(plan, first, STEPS);
     child_report(plan, &executing);
     child_fail(plan, GROVE_LAYER_EXECUTE, child_execute(plan));
+}
+
+_Noreturn void child_run(const struct plan *plan) {
+    child_go(plan, 0);
+}
+
+/* ---- the spare ---- */
+
+/* Of groved's descriptors a spare keeps the low ones, which are /dev/null, and its end of the set-up socket. */
+static long child_close_all(const struct plan *plan) {
+    long result = 0;
+    if (plan->report > PLAN_DESCRIPTOR_FLOOR)
+        result = system_call(SYS_close_range, PLAN_DESCRIPTOR_FLOOR, plan->report - 1, 0, 0, 0);
+    return result < 0 ? result : system_call(SYS_close_range, plan->report + 1, ~0u, 0, 0, 0);
+}
+
+/* Descriptors arrive in the order in which spare.c gathers them. Their numbers here take the place of groved's. */
+static long child_renumber(struct plan *plan, const int *passed, unsigned count) {
+    unsigned next = 3;
+    if (count != 3 + plan->descriptor_count + plan->mount_count + (plan->init >= 0))
+        return -EPROTO;
+    for (unsigned i = 0; i < 3; i++)
+        plan->streams[i] = passed[i];
+    for (unsigned i = 0; i < plan->descriptor_count; i++)
+        plan->descriptors[i] = passed[next++];
+    for (unsigned i = 0; i < plan->mount_count; i++)
+        plan->mounts[i].tree = passed[next++];
+    if (plan->init >= 0)
+        plan->init = passed[next];
+    return 0;
+}
+
+/* The plan lies in the memory shared with groved, which names its place; groved no longer touches it. */
+static long child_receive(int report, struct plan **plan) {
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(PLAN_PASSED_MAX * sizeof(int))];
+    } control;
+    struct iovec part = {.iov_base = plan, .iov_len = sizeof *plan};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes};
+    message.msg_controllen = sizeof control.bytes;
+    long length = system_call(SYS_recvmsg, report, calls_pointer(&message), MSG_CMSG_CLOEXEC, 0, 0);
+    if (length != (long)sizeof *plan)
+        return length < 0 ? length : -ECANCELED;
+    if (message.msg_controllen < CMSG_LEN(0) || (message.msg_flags & MSG_CTRUNC) != 0)
+        return -EMFILE;
+    return child_renumber(*plan, (const int *)(const void *)CMSG_DATA(&control.header),
+                          (unsigned)((control.header.cmsg_len - CMSG_LEN(0)) / sizeof(int)));
+}
+
+_Noreturn void child_prepare(const struct plan *plan) {
+    struct report prepared = {.kind = REPORT_PREPARED};
+    struct plan *rest;
+    long result = child_end_with_groved(plan);
+    child_steps(plan, 0, STEPS_PREPARED);
+    if (result == 0)
+        result = child_close_all(plan);
+    if (result < 0)
+        child_fail(plan, GROVE_LAYER_NONE, result);
+    child_report(plan, &prepared);
+    result = child_receive(plan->report, &rest);
+    if (result < 0)
+        child_fail(plan, GROVE_LAYER_STREAMS, result);
+    child_go(rest, STEPS_PREPARED);
 }

@@ -1,7 +1,7 @@
 /*
  * The table of containers: one record for each index that was ever started and not destroyed.
  */
-#include "kernel/machine/linux/container/container.h"
+#include "kernel/machine/linux/container/launch.h"
 #include "kernel/machine/linux/recovery/recovery.h"
 
 #include <poll.h>
@@ -116,6 +116,7 @@ void container_shut_down(struct linux_machine *machine) {
     free(table);
     table = NULL;
     table_size = 0;
+    spare_end_all();
     launch_free_all();
     namespaces_close();
     cgroup_shut_down();

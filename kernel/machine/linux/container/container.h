@@ -2,6 +2,7 @@
  * What the files of container/ share: the record of one container and the steps of its life.
  *
  *     start.c        lays out a plan and clones          child*.c       carries the plan out
+ *     spare.c        children prepared beforehand        launch.h       what those two share
  *     life.c         follows the instance to its end     operations.c   what the core asks meanwhile
  *     view.c         granted paths                       filter.c       system calls
  *     identity.c     user ids and owners                 streams.c      standard streams, sockets, readiness
@@ -42,6 +43,8 @@ struct container {
     struct launch *launch; /* what a child that has not executed its program yet still reads */
     struct cgroup *cgroup;
     uint64_t memory_kills; /* counted by the cgroup before this instance */
+    /* What was counted in groups that earlier instances were in. */
+    uint64_t processor_before_ns, memory_peak_before_bytes;
 
     uid_t user;
     gid_t group;
@@ -128,6 +131,8 @@ void limits_plan(const struct container *container, struct plan *plan);
 
 /* start.c: the child of this container has executed its program or is gone. */
 void launch_release(struct container *container);
+/* The same after a start that succeeded: the next one of its kind is prepared for. */
+void launch_done(struct container *container);
 void launch_free_all(void);
 
 /* life.c: follow an instance that was cloned; on failure nothing is watched */

@@ -31,7 +31,7 @@ static void announce(struct container *container) {
     if (container->was_announced || container->has_failed)
         return;
     container->was_announced = true;
-    launch_release(container);
+    launch_done(container);
     container->phase = CONTAINER_RUNNING;
     core_container_started(linux_machine->core, container->index, GROVE_OK, GROVE_LAYER_NONE, 0);
 }

@@ -115,7 +115,13 @@ int machine_container_usage(machine_container index, struct grove_usage *usage) 
     const struct container *container = container_find(index);
     if (container == NULL || container->cgroup == NULL)
         return GROVE_UNSUPPORTED;
-    return cgroup_usage(container->cgroup, usage);
+    int result = cgroup_usage(container->cgroup, usage);
+    if (result == GROVE_OK) {
+        usage->processor_ns += container->processor_before_ns;
+        if (usage->memory_peak_bytes < container->memory_peak_before_bytes)
+            usage->memory_peak_bytes = container->memory_peak_before_bytes;
+    }
+    return result;
 }
 
 int32_t machine_container_process(machine_container index) {

@@ -22,6 +22,7 @@
 #define PLAN_LIMITS_MAX 8u
 #define PLAN_CGROUPS_MAX 6u
 #define PLAN_SCRATCH_OPTIONS 128u
+#define PLAN_PASSED_MAX 253u /* descriptors in one message, by Linux */
 
 /* One granted path: a detached copy of the mount that holds it, to be moved to `path`. */
 struct plan_mount {
@@ -87,8 +88,9 @@ struct plan {
     const char *const *environment;
 };
 
-/* Never returns. */
+/* Never return. The second one goes only as far as a child can be prepared, and waits for the rest of its plan. */
 _Noreturn void child_run(const struct plan *plan);
+_Noreturn void child_prepare(const struct plan *plan);
 /* Build the file view: up to where /proc is mounted at "proc", and the rest. Return 0 or a negative error number. */
 long child_view_begin(const struct plan *plan);
 long child_view_finish(const struct plan *plan);

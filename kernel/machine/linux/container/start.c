@@ -7,7 +7,7 @@
  * that, because until the execve the child runs groved's code only. groved does not wait for the child: what it says arrives in life.c. A failure on this
  * side closes what was opened so far and reports the layer at once; a failure in the child is reported by the child.
  */
-#include "kernel/machine/linux/container/container.h"
+#include "kernel/machine/linux/container/launch.h"
 #include "kernel/machine/linux/container/schedule.h"
 #include "kernel/machine/linux/recovery/recovery.h"
 
@@ -23,51 +23,47 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ENVIRONMENT_EXTRA 4u
-
-/*
- * One start. The child shares groved's memory until it executes its program, so what it reads, and its stack, stay
- * untouched until then (launch_release). Blocks are kept for the next start; there are as many as starts ever were under
- * way together.
- */
-#define LAUNCH_STACK_BYTES 32768u
-struct launch {
-    _Alignas(64) char stack[LAUNCH_STACK_BYTES];
-    struct plan plan;
-    struct streams_child child;
-    int report_ends[2], port_ends[2];
-    const char *arguments[GROVE_SPEC_ARGUMENTS_MAX + 4];
-    const char *environment[GROVE_SPEC_ENVIRONMENT_MAX + ENVIRONMENT_EXTRA + 1];
-    char report_text[16], listen_text[32], host_name[GROVE_NAME_MAX + 1];
-    int error; /* of the part that failed, an errno */
-    struct launch *next;
-};
-static struct launch *spare;
-/* The one being laid out. */
+/* Blocks not in use. */
+static struct launch *idle;
+/* The one being laid out, and the prepared child that goes with it. */
 static struct launch *layout;
+static struct spare prepared;
 
-static int launch_take(void) {
-    layout = spare;
-    if (layout != NULL)
-        spare = layout->next;
+struct launch *launch_take(void) {
+    struct launch *launch = idle;
+    if (launch != NULL)
+        idle = launch->next;
     else
-        layout = aligned_alloc(64, (sizeof *layout + 63) & ~(size_t)63);
-    return layout == NULL ? GROVE_NO_MEMORY : GROVE_OK;
+        launch = aligned_alloc(64, (sizeof *launch + 63) & ~(size_t)63);
+    if (launch != NULL)
+        launch->stack_of = NULL;
+    return launch;
+}
+
+void launch_give_back(struct launch *launch) {
+    if (launch->stack_of != NULL)
+        launch_give_back(launch->stack_of);
+    launch->next = idle;
+    idle = launch;
 }
 
 void launch_release(struct container *container) {
-    if (container->launch == NULL)
-        return;
-    container->launch->next = spare;
-    spare = container->launch;
+    if (container->launch != NULL)
+        launch_give_back(container->launch);
     container->launch = NULL;
 }
 
+void launch_done(struct container *container) {
+    if (container->launch != NULL)
+        spare_want(&container->launch->plan);
+    launch_release(container);
+}
+
 void launch_free_all(void) {
-    while (spare != NULL) {
-        struct launch *next = spare->next;
-        free(spare);
-        spare = next;
+    while (idle != NULL) {
+        struct launch *next = idle->next;
+        free(idle);
+        idle = next;
     }
 }
 
@@ -85,33 +81,13 @@ static int part_layers(struct container *container, const struct machine_start *
     plan->is_open = (flags & GROVE_SPEC_LEARN) != 0 || is_left_out(GROVE_LAYER_FILE_VIEW);
     if (plan->is_open && linux_machine->options.open_with_privileges)
         plan->skip |= UINT64_C(1) << GROVE_LAYER_LINUX_CAPABILITIES;
-    plan->has_terminal = (flags & GROVE_SPEC_TERMINAL) != 0;
+    /* Only an embedded kernel is in the session of whoever passed the terminal; groved's is nobody's to share. */
+    plan->has_terminal = (flags & GROVE_SPEC_TERMINAL) != 0 && linux_machine->options.embedded;
     plan->has_process_files = (flags & GROVE_SPEC_NATIVE) == 0 && !is_left_out(GROVE_LAYER_PROC);
     plan->drops_user = !linux_machine->rootless;
     plan->user = container->user;
     plan->group = container->group;
     return GROVE_OK;
-}
-
-static int part_cgroup(struct container *container, const struct machine_start *start) {
-    int result = GROVE_OK;
-    (void)start;
-    for (unsigned i = 0; i < PLAN_CGROUPS_MAX; i++)
-        layout->plan.cgroups[i] = -1;
-    if (is_left_out(GROVE_LAYER_CGROUP))
-        return GROVE_OK;
-    if (container->cgroup == NULL) {
-        result = cgroup_create(container->index, &container->cgroup);
-        if (result == GROVE_OK)
-            result = cgroup_budget(container->cgroup, &container->budget, &layout->error);
-    }
-    if (result == GROVE_OK) {
-        cgroup_join_descriptors(container->cgroup, layout->plan.cgroups);
-        for (unsigned i = 0; i < PLAN_CGROUPS_MAX && layout->plan.cgroups[i] >= 0; i++)
-            streams_keep(&layout->child, layout->plan.cgroups[i]);
-        container->memory_kills = cgroup_memory_kills(container->cgroup);
-    }
-    return result;
 }
 
 static int part_namespaces(struct container *container, const struct machine_start *start) {
@@ -147,6 +123,61 @@ static int part_view(struct container *container, const struct machine_start *st
         plan->system_links = plan->system_folders = NULL;
     }
     return result;
+}
+
+/* The outer form of the view is known now: is there a child that has made it already? */
+static int part_prepared(struct container *container, const struct machine_start *start) {
+    (void)container;
+    (void)start;
+    (void)spare_take(&layout->plan, &prepared);
+    return GROVE_OK;
+}
+
+static bool has_limits(const struct grove_budget *budget) {
+    return budget->memory_bytes != 0 || budget->processes != 0 || budget->processor_ppm != 0;
+}
+
+/* The group of a prepared child takes the place of that of earlier instances, whose counters are carried on. */
+static int cgroup_replace(struct container *container) {
+    struct grove_usage usage = {0};
+    if (container->cgroup != NULL) {
+        if (cgroup_usage(container->cgroup, &usage) == GROVE_OK) {
+            container->processor_before_ns += usage.processor_ns;
+            if (usage.memory_peak_bytes > container->memory_peak_before_bytes)
+                container->memory_peak_before_bytes = usage.memory_peak_bytes;
+        }
+        spare_retire(container->cgroup);
+    }
+    container->cgroup = prepared.cgroup;
+    container->memory_kills = 0;
+    prepared.cgroup = NULL;
+    return has_limits(&container->budget) ? cgroup_budget(container->cgroup, &container->budget, &layout->error)
+                                          : GROVE_OK;
+}
+
+static int cgroup_join(struct container *container) {
+    int result = GROVE_OK;
+    if (container->cgroup == NULL) {
+        result = cgroup_create(container->index, &container->cgroup);
+        if (result == GROVE_OK && has_limits(&container->budget))
+            result = cgroup_budget(container->cgroup, &container->budget, &layout->error);
+    }
+    if (result == GROVE_OK) {
+        cgroup_join_descriptors(container->cgroup, layout->plan.cgroups);
+        for (unsigned i = 0; i < PLAN_CGROUPS_MAX && layout->plan.cgroups[i] >= 0; i++)
+            streams_keep(&layout->child, layout->plan.cgroups[i]);
+        container->memory_kills = cgroup_memory_kills(container->cgroup);
+    }
+    return result;
+}
+
+static int part_cgroup(struct container *container, const struct machine_start *start) {
+    (void)start;
+    for (unsigned i = 0; i < PLAN_CGROUPS_MAX; i++)
+        layout->plan.cgroups[i] = -1;
+    if (is_left_out(GROVE_LAYER_CGROUP))
+        return GROVE_OK;
+    return prepared.launch != NULL ? cgroup_replace(container) : cgroup_join(container);
 }
 
 static int part_landlock(struct container *container, const struct machine_start *start) {
@@ -195,11 +226,22 @@ static int part_sockets(struct container *container, const struct machine_start 
         streams_keep(&layout->child, layout->port_ends[1]);
     }
     layout->error = -listen_open(start->spec, &layout->plan, &layout->child);
+    return layout->error != 0 ? GROVE_LAYER_MISSING : GROVE_OK;
+}
+
+/* The set-up socket. A prepared child has its end already, under the number it was cloned with. */
+static int part_report(struct container *container, const struct machine_start *start) {
+    (void)container;
+    (void)start;
+    if (prepared.launch != NULL) {
+        layout->plan.report = prepared.launch->plan.report;
+        return GROVE_OK;
+    }
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, layout->report_ends) < 0)
         return GROVE_NO_DESCRIPTORS;
     layout->plan.report = layout->report_ends[1];
     streams_keep(&layout->child, layout->report_ends[1]);
-    return layout->error != 0 ? GROVE_LAYER_MISSING : GROVE_OK;
+    return GROVE_OK;
 }
 
 static unsigned program_environment(const struct container *container, const struct grove_spec *spec) {
@@ -249,7 +291,7 @@ static int part_program(struct container *container, const struct machine_start 
 
 /* ---- the clone ---- */
 
-static uint64_t clone_flags(void) {
+static uint64_t clone_flags(uint64_t skip) {
     static const struct {
         enum grove_layer layer;
         uint64_t flag;
@@ -258,36 +300,62 @@ static uint64_t clone_flags(void) {
                  {GROVE_LAYER_UTS_NAMESPACE, CLONE_NEWUTS}};
     uint64_t flags = CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
     for (unsigned i = 0; i < sizeof table / sizeof *table; i++)
-        if (!is_left_out(table[i].layer))
+        if ((skip >> table[i].layer & 1) == 0)
             flags |= table[i].flag;
     return flags;
 }
 
 /* See raw/PROCESSOR/clone.S. */
-extern long raw_clone3(struct clone_args *arguments, size_t size_bytes, void (*run)(const struct plan *plan),
+extern long raw_clone3(struct clone_args *arguments, size_t size, void (*run)(const struct plan *plan),
                        const struct plan *plan);
 
 /* exit_signal stays 0: the descriptor tells of the end, and nobody's wait for other children takes it away. */
-static int part_clone(struct container *container, const struct machine_start *start) {
-    int descriptor = -1, group = -1;
-    struct clone_args arguments = {.flags = clone_flags(), .pidfd = (uintptr_t)&descriptor};
-    arguments.stack = (uintptr_t)layout->stack;
-    arguments.stack_size = sizeof layout->stack;
-    (void)start;
-    if (container->cgroup != NULL && !is_left_out(GROVE_LAYER_CGROUP))
-        group = cgroup_clone_descriptor(container->cgroup);
-    if (group >= 0) {
+int launch_clone(struct launch *launch, void (*run)(const struct plan *plan), const struct cgroup *group,
+                 pid_t *process, int *process_descriptor, int *error) {
+    int descriptor = -1, folder = group == NULL ? -1 : cgroup_clone_descriptor(group);
+    struct clone_args arguments = {.flags = clone_flags(launch->plan.skip), .pidfd = (uintptr_t)&descriptor};
+    arguments.stack = (uintptr_t)launch->stack;
+    arguments.stack_size = sizeof launch->stack;
+    if (folder >= 0) {
         arguments.flags |= CLONE_INTO_CGROUP;
-        arguments.cgroup = (__u64)group;
+        arguments.cgroup = (__u64)folder;
     }
-    long process = raw_clone3(&arguments, sizeof arguments, child_run, &layout->plan);
-    if (process < 0) {
-        layout->error = (int)-process;
-        return process == -EAGAIN || process == -ENOMEM ? GROVE_NO_MEMORY : GROVE_LAYER_MISSING;
+    long result = raw_clone3(&arguments, sizeof arguments, run, &launch->plan);
+    if (result < 0) {
+        *error = (int)-result;
+        return result == -EAGAIN || result == -ENOMEM ? GROVE_NO_MEMORY : GROVE_LAYER_MISSING;
     }
+    *process = (pid_t)result;
+    *process_descriptor = descriptor;
+    return GROVE_OK;
+}
+
+/* Ends with the instance's own: the process is the container's from here on, whatever comes of it. */
+static int clone_prepared(struct container *container) {
+    if (!spare_send(&prepared, layout)) {
+        layout->error = errno;
+        return GROVE_IO;
+    }
+    layout->stack_of = prepared.launch;
+    layout->report_ends[0] = prepared.report;
+    container->process = prepared.process;
+    container->process_descriptor = prepared.process_descriptor;
+    prepared = (struct spare){0};
+    return GROVE_OK;
+}
+
+static int part_clone(struct container *container, const struct machine_start *start) {
+    const struct cgroup *group = is_left_out(GROVE_LAYER_CGROUP) ? NULL : container->cgroup;
+    int result;
+    (void)start;
+    if (prepared.launch != NULL)
+        result = clone_prepared(container);
+    else
+        result =
+            launch_clone(layout, child_run, group, &container->process, &container->process_descriptor, &layout->error);
+    if (result < 0)
+        return result;
     container->launch = layout;
-    container->process = (pid_t)process;
-    container->process_descriptor = descriptor;
     recovery_note(container->index, container->process);
     return GROVE_OK;
 }
@@ -297,11 +365,13 @@ static const struct {
     enum grove_layer layer;
 } parts[] = {
     {part_layers, GROVE_LAYER_NONE},
-    {part_cgroup, GROVE_LAYER_CGROUP},
     {part_sockets, GROVE_LAYER_STREAMS},
     {part_streams, GROVE_LAYER_STREAMS},
     {part_namespaces, GROVE_LAYER_MOUNT_NAMESPACE},
     {part_view, GROVE_LAYER_FILE_VIEW},
+    {part_prepared, GROVE_LAYER_NONE},
+    {part_cgroup, GROVE_LAYER_CGROUP},
+    {part_report, GROVE_LAYER_STREAMS},
     {part_landlock, GROVE_LAYER_LANDLOCK},
     {part_filter, GROVE_LAYER_SECCOMP},
     {part_limits, GROVE_LAYER_RESOURCE_LIMITS},
@@ -328,6 +398,8 @@ static void layout_abandon(struct container *container) {
         (void)close(layout->report_ends[0]);
     if (layout->port_ends[0] >= 0)
         (void)close(layout->port_ends[0]);
+    if (prepared.launch != NULL)
+        spare_end(&prepared);
     container->phase = CONTAINER_IDLE;
 }
 
@@ -386,7 +458,7 @@ int machine_container_start(const struct machine_start *start) {
     if (result == GROVE_OK && container->phase != CONTAINER_IDLE)
         result = GROVE_WRONG_STATE;
     if (result == GROVE_OK)
-        result = launch_take();
+        result = (layout = launch_take()) == NULL ? GROVE_NO_MEMORY : GROVE_OK;
     if (result < 0) {
         for (unsigned i = 0; i < 3; i++)
             if (start->streams[i] != MACHINE_OBJECT_NONE)
@@ -403,7 +475,9 @@ int machine_container_start(const struct machine_start *start) {
         layer = parts[i].layer;
         result = parts[i].run(container, start);
     }
-    view_close(&layout->plan);
+    /* A prepared child has its own copies and has begun to note their numbers in the plan (spare_send closed ours). */
+    if (layout->stack_of == NULL)
+        view_close(&layout->plan);
     streams_close_child(&layout->child);
     if (result == GROVE_OK)
         return start_follow(container, start);

@@ -1,0 +1,255 @@
+/*
+ * Prepared children: the slow and always equal part of a start, done before anybody asks for it.
+ *
+ * Making control groups, cloning into new namespaces and building the empty file view take longer than all the rest of a
+ * start. So after each start groved, when it has nothing else to do, clones a child that does this much and waits on its
+ * set-up socket (child_prepare). The next start with the same profile (the layers and the outer form of the view)
+ * sends it the plan, and it goes through the remaining steps like any other child: granted paths, limits, user,
+ * Landlock, capabilities, system call filter.
+ *
+ *   - A spare belongs to nobody. Its control group is new and has no limits yet; they are set before the plan is sent.
+ *   - It holds nothing of groved: it closes every descriptor it was cloned with but its end of the set-up socket, and
+ *     what it needs later is passed to it over that socket.
+ *   - Each spare becomes one instance, once: process number, namespaces, control group and memory file system are never
+ *     used a second time.
+ *   - A spare that cannot be had (never made, failed, not ready yet, of another profile, killed) costs time and nothing
+ *     else: the start then clones a child as if there were no spares.
+ *
+ * It shares groved's memory and runs groved's code only, as every starting child does. When groved ends in order it ends
+ * its spares; when it is killed, they read the end of the set-up socket and exit, and their parent-death signal and
+ * recovery (by control group) say so twice more. A spare wakes nobody: it is looked at when a start wants one.
+ */
+#include "kernel/machine/linux/container/launch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Two profiles are usual: services linked with libgrove, and programs that know nothing of Grove. */
+#define SPARES_MAX 2u
+/* After a start, before the next spare is made: the new service's first requests come first. */
+#define SPARE_DELAY_NS UINT64_C(3000000)
+/* Numbers of control groups that no container index reaches. */
+#define SPARE_GROUP_FIRST (UINT32_C(1) << 30)
+
+static struct spare spares[SPARES_MAX];
+static machine_container next_group = SPARE_GROUP_FIRST;
+static uint64_t wanted_count;
+
+static struct {
+    struct plan plan; /* the profile only */
+    uint64_t timer;
+} wish;
+
+/* ---- profiles ---- */
+
+/* Open views, a granted "/" and a terminal's session are made at once or not at all. */
+static bool has_profile(const struct plan *plan) {
+    return !linux_machine->options.embedded && !plan->is_open && !plan->has_terminal && plan->root_tree < 0;
+}
+
+static bool is_profile(const struct plan *a, const struct plan *b) {
+    return a->skip == b->skip && a->has_process_files == b->has_process_files &&
+           a->namespaces_mount == b->namespaces_mount && a->namespaces_network == b->namespaces_network &&
+           a->system_links == b->system_links && a->system_folders == b->system_folders &&
+           strcmp(a->scratch_options, b->scratch_options) == 0;
+}
+
+static void profile_copy(struct plan *to, const struct plan *from) {
+    to->skip = from->skip;
+    to->has_process_files = from->has_process_files;
+    to->namespaces_mount = from->namespaces_mount;
+    to->namespaces_network = from->namespaces_network;
+    to->system_links = from->system_links;
+    to->system_folders = from->system_folders;
+    to->root_tree = -1;
+    (void)memcpy(to->scratch_options, from->scratch_options, sizeof to->scratch_options);
+}
+
+/* ---- making one ---- */
+
+static void close_all(const int *descriptors, unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        if (descriptors[i] >= 0)
+            (void)close(descriptors[i]);
+}
+
+static int spare_clone(struct spare *spare) {
+    int ends[2], joins[PLAN_CGROUPS_MAX + 1], error, result;
+    struct plan *plan = &spare->launch->plan;
+    unsigned join_count = 0;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return GROVE_NO_DESCRIPTORS;
+    joins[0] = -1;
+    if (spare->cgroup != NULL)
+        cgroup_join_descriptors(spare->cgroup, joins);
+    while (join_count < PLAN_CGROUPS_MAX && joins[join_count] >= 0)
+        join_count++;
+    for (unsigned i = 0; i < PLAN_CGROUPS_MAX; i++)
+        plan->cgroups[i] = i < join_count ? joins[i] : -1;
+    plan->report = ends[1];
+    result =
+        launch_clone(spare->launch, child_prepare, spare->cgroup, &spare->process, &spare->process_descriptor, &error);
+    close_all(joins, join_count);
+    (void)close(ends[1]);
+    spare->report = ends[0];
+    if (result < 0)
+        (void)close(ends[0]);
+    return result;
+}
+
+static int spare_make(struct spare *spare, const struct plan *profile) {
+    struct spare made = {.launch = launch_take(), .last_wanted = wanted_count};
+    int result = made.launch == NULL ? GROVE_NO_MEMORY : GROVE_OK;
+    if (result < 0)
+        return result;
+    (void)memset(&made.launch->plan, 0, sizeof made.launch->plan);
+    profile_copy(&made.launch->plan, profile);
+    if ((profile->skip >> GROVE_LAYER_CGROUP & 1) == 0)
+        result = cgroup_create(next_group++, &made.cgroup);
+    if (result == GROVE_OK)
+        result = spare_clone(&made);
+    if (result == GROVE_OK) {
+        *spare = made;
+        return GROVE_OK;
+    }
+    if (made.cgroup != NULL)
+        cgroup_destroy(made.cgroup);
+    launch_give_back(made.launch);
+    return result;
+}
+
+/* Killed and waited for at once: it has no program, so its end takes a moment only, and nobody else waits for it. */
+void spare_end(struct spare *spare) {
+    (void)syscall(SYS_pidfd_send_signal, spare->process_descriptor, SIGKILL, NULL, 0);
+    (void)waitid(P_PIDFD, (id_t)spare->process_descriptor, &(siginfo_t){0}, WEXITED | __WALL);
+    (void)close(spare->process_descriptor);
+    (void)close(spare->report);
+    if (spare->cgroup != NULL)
+        cgroup_destroy(spare->cgroup);
+    launch_give_back(spare->launch);
+    *spare = (struct spare){0};
+}
+
+/* ---- control groups that earlier instances were in: removing one takes time, so not while a start waits ---- */
+
+#define RETIRED_MAX 32u
+static struct cgroup *retired[RETIRED_MAX];
+static unsigned retired_count;
+
+static void retire_all(void) {
+    while (retired_count > 0)
+        cgroup_destroy(retired[--retired_count]);
+}
+
+void spare_retire(struct cgroup *group) {
+    if (retired_count == RETIRED_MAX)
+        retire_all();
+    retired[retired_count++] = group;
+}
+
+/* ---- having one ready ---- */
+
+static void make_wished(struct loop *loop, void *context) {
+    struct spare *place = NULL;
+    (void)loop;
+    (void)context;
+    wish.timer = 0;
+    retire_all();
+    for (unsigned i = 0; i < SPARES_MAX; i++) {
+        if (spares[i].launch != NULL && is_profile(&spares[i].launch->plan, &wish.plan))
+            return;
+        if (place == NULL ||
+            (place->launch != NULL && (spares[i].launch == NULL || spares[i].last_wanted < place->last_wanted)))
+            place = &spares[i];
+    }
+    if (place->launch != NULL)
+        spare_end(place);
+    /* Not being able to is told by the next start, which does the same. */
+    (void)spare_make(place, &wish.plan);
+}
+
+void spare_want(const struct plan *plan) {
+    if (!has_profile(plan))
+        return;
+    wanted_count++;
+    profile_copy(&wish.plan, plan);
+    if (wish.timer == 0)
+        (void)loop_at(linux_machine->loop, machine_clock_ns() + SPARE_DELAY_NS, make_wished, NULL, &wish.timer);
+}
+
+void spare_end_all(void) {
+    if (wish.timer != 0)
+        loop_cancel(linux_machine->loop, wish.timer);
+    wish.timer = 0;
+    retire_all();
+    for (unsigned i = 0; i < SPARES_MAX; i++)
+        if (spares[i].launch != NULL)
+            spare_end(&spares[i]);
+}
+
+/* ---- using one ---- */
+
+static bool look_ready(struct spare *spare) {
+    struct report report;
+    ssize_t length = recv(spare->report, &report, sizeof report, MSG_DONTWAIT);
+    if (length == (ssize_t)sizeof report && report.kind == REPORT_PREPARED)
+        spare->is_ready = true;
+    else if (length >= 0 || (errno != EAGAIN && errno != EINTR))
+        spare_end(spare);
+    return spare->launch != NULL && spare->is_ready;
+}
+
+bool spare_take(const struct plan *plan, struct spare *taken) {
+    if (!has_profile(plan) || 4 + plan->descriptor_count + plan->mount_count > PLAN_PASSED_MAX)
+        return false;
+    for (unsigned i = 0; i < SPARES_MAX; i++) {
+        if (spares[i].launch == NULL || !is_profile(&spares[i].launch->plan, plan) || !look_ready(&spares[i]))
+            continue;
+        *taken = spares[i];
+        spares[i] = (struct spare){0};
+        return true;
+    }
+    return false;
+}
+
+static unsigned gather(const struct plan *plan, int descriptors[PLAN_PASSED_MAX]) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < 3; i++)
+        descriptors[count++] = plan->streams[i];
+    for (unsigned i = 0; i < plan->descriptor_count; i++)
+        descriptors[count++] = plan->descriptors[i];
+    for (unsigned i = 0; i < plan->mount_count; i++)
+        descriptors[count++] = plan->mounts[i].tree;
+    if (plan->init >= 0)
+        descriptors[count++] = plan->init;
+    return count;
+}
+
+bool spare_send(const struct spare *spare, const struct launch *launch) {
+    const struct plan *plan = &launch->plan;
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(PLAN_PASSED_MAX * sizeof(int))];
+    } control = {0};
+    int descriptors[PLAN_PASSED_MAX];
+    struct iovec part = {.iov_base = &plan, .iov_len = sizeof plan};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes};
+    unsigned count = gather(plan, descriptors);
+    /* The plan is the child's from the moment it is sent. */
+    const int *trees = descriptors + 3 + plan->descriptor_count;
+    const unsigned tree_count = plan->mount_count;
+    message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
+    (void)memcpy(CMSG_DATA(&control.header), descriptors, count * sizeof(int));
+    if (sendmsg(spare->report, &message, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)sizeof plan)
+        return false;
+    close_all(trees, tree_count);
+    return true;
+}
