@@ -34,7 +34,8 @@
 
 struct linux_machine *linux_machine;
 
-static const struct core_limits limits; /* the defaults */
+/* The defaults, but for the audit records kept for reading: the whole log is on disk, and 2,048 fit groved into 3 MB. */
+static const struct core_limits limits = {.audit = 2048};
 static void *core_memory;
 static int signal_event = -1;
 static volatile sig_atomic_t hang_up_asked, shut_down_asked;
