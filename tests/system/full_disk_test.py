@@ -1,0 +1,120 @@
+"""A full disk under the state folder: clear errors, nothing acknowledged is lost, and all goes on when there is room.
+
+The state folder is a small tmpfs in a mount namespace of the test's own, so this needs root.
+"""
+import ctypes
+import os
+import struct
+import subprocess
+import sys
+
+import grove_system as gs
+
+CLONE_NEWNS = 0x20000
+AUDIT_RECORD = 512
+
+
+def own_mounts():
+    libc = ctypes.CDLL(None, use_errno=True)
+    return os.geteuid() == 0 and libc.unshare(CLONE_NEWNS) == 0 and \
+        subprocess.run(["mount", "--make-rprivate", "/"], check=False).returncode == 0
+
+
+class FullDisk(gs.SystemTest):
+    def setUp(self):
+        self.addCleanup(lambda: subprocess.run(["umount", "-l", self.system.state], check=False, capture_output=True))
+        super().setUp()
+        os.mkdir(self.system.state)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=755", "none", self.system.state], check=True)
+        self.filler = os.path.join(self.system.state, "filler")
+
+    def fill(self):
+        with open(self.filler, "wb", buffering=0) as file:
+            for size in (65536, 4096, 1):
+                try:
+                    while file.write(b"x" * size) > 0:
+                        pass
+                except OSError:
+                    pass
+
+    def empty(self):
+        os.unlink(self.filler)
+
+    def second(self):
+        return self.system.write_project("second", {
+            "one": f'exec: ["{self.system.actors}/actor", echo, one]\nprovides: [one]'})
+
+    def say(self, words):
+        return self.system.grove("call", "talker", "say", words)
+
+    def test_what_cannot_be_kept_is_refused_and_what_was_acknowledged_is_kept(self):
+        self.system.up()
+        before = self.system.services()
+        self.fill()
+        result = self.system.up(self.second(), check=False)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("the disk is full", result.stderr)
+        self.assertNotIn("second.one", self.system.services())
+        # Those that run go on, and can be restarted.
+        self.assertEqual(self.system.call("counter", "tell", "number=7"), {})
+        self.system.grove("restart", "basic.talker")
+        self.system.kill_kernel()
+        self.system.grove("up", check=False)
+        self.assertLessEqual(set(before), set(self.system.services()))
+        self.system.wait_for_state("basic.counter", "ready")
+        self.empty()
+        self.system.up(self.second())
+        self.assertEqual(self.system.state_of("second.one"), "ready")
+
+    def test_a_budget_that_cannot_be_kept_is_refused(self):
+        folder = self.second()
+        self.system.up(folder)
+        self.fill()
+        with open(os.path.join(folder, "grove.yaml"), "a", encoding="utf-8") as file:
+            file.write("budget: {memory: 64M}\n")
+        result = self.system.up(folder, check=False)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("the disk is full; nothing has changed", result.stderr)
+        self.empty()
+        self.system.up(folder)
+
+    def test_the_log_says_what_it_had_to_drop_and_goes_on(self):
+        self.system.up()
+        self.say("before")
+        gs.wait_for("the log has it", lambda: "before" in self.system.grove("logs", "talker").stdout)
+        self.fill()
+        for _ in range(50): # what is left of a page, and more
+            self.say("while it was full " + 200 * "x")
+        log = os.path.join(self.system.state, "services", "system.log", "basic.talker")
+        self.assertLess(sum(os.path.getsize(os.path.join(log, name)) for name in os.listdir(log)), 50 * 200)
+        self.empty()
+
+        def log_after_one_more():
+            self.say("after")
+            return self.system.grove("logs", "-n", "1000", "talker").stdout
+
+        text = gs.wait_for("the log goes on", lambda: (text := log_after_one_more()) and "after" in text and text)
+        self.assertRegex(text, r"\d+ bytes were dropped here: the log could not be written")
+        self.assertIn("before", text)
+
+    def test_the_audit_log_keeps_whole_records_in_order(self):
+        self.system.up()
+        self.fill()
+        for _ in range(20):
+            self.system.grove("restart", "basic.talker")
+        self.empty()
+        for _ in range(3):
+            self.system.grove("restart", "basic.talker")
+        self.system.grove("down", "--all")
+        with open(os.path.join(self.system.state, "audit.log"), "rb") as file:
+            data = file.read()
+        self.assertEqual(len(data) % AUDIT_RECORD, 0, "a torn record was left")
+        sequences = [struct.unpack_from("<Q", data, offset)[0] for offset in range(0, len(data), AUDIT_RECORD)]
+        self.assertEqual(sequences, list(range(sequences[0], sequences[0] + len(sequences))))
+
+
+if __name__ == "__main__":
+    if not own_mounts():
+        print("skipped: it takes root and a mount namespace to make a small disk")
+        sys.exit(77)
+    gs.main()
