@@ -237,5 +237,7 @@ uint32_t channel_end_peer_processor(const struct channel_end *end) {
 }
 
 void channel_end_set_processor(struct channel_end *end, uint32_t processor_plus_one) {
-    __atomic_store_n(&end->control->processor, processor_plus_one, __ATOMIC_RELAXED);
+    /* Only a change is stored: the peer reads `waiting`, in the same cache line, after all that it publishes. */
+    if (__atomic_load_n(&end->control->processor, __ATOMIC_RELAXED) != processor_plus_one)
+        __atomic_store_n(&end->control->processor, processor_plus_one, __ATOMIC_RELAXED);
 }

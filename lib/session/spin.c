@@ -4,29 +4,14 @@
 #include "pause.h"
 
 #include <sched.h>
-#include <unistd.h>
 
 #define BUDGET_FIRST_NS 16000u
 #define BUDGET_MIN_NS 2000u
 #define BUDGET_MAX_NS 64000u
-#define RETRY_AFTER_WAITS 64u
+#define RETRY_AFTER_WAITS 16u
 /* An answer that is on its way comes within the first turns, which pay for neither a pause nor a clock. */
 #define TURNS_WITHOUT_PAUSE 64u
 #define TURNS_BETWEEN_CLOCKS 16u
-
-static bool has_several_processors(void) {
-    static int count; /* several threads may find it out; they find the same */
-    int known = __atomic_load_n(&count, __ATOMIC_RELAXED);
-    if (known == 0) {
-        cpu_set_t allowed;
-        CPU_ZERO(&allowed);
-        known = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
-        if (known == 1)
-            known = (int)sysconf(_SC_NPROCESSORS_ONLN); /* pinned: the peer may still run elsewhere */
-        __atomic_store_n(&count, known > 0 ? known : 1, __ATOMIC_RELAXED);
-    }
-    return known > 1;
-}
 
 void spin_init(struct spin *spin) {
     *spin = (struct spin){.budget_ns = BUDGET_FIRST_NS};
@@ -38,8 +23,8 @@ uint32_t spin_processor(void) {
 }
 
 bool spin_begin(struct spin *spin, uint32_t own_processor, uint32_t peer_processor, struct spin_turn *turn) {
-    if (peer_processor == 0 || own_processor == 0 || peer_processor == own_processor || !has_several_processors())
-        return false;
+    if (peer_processor == 0 || own_processor == 0 || peer_processor == own_processor)
+        return false; /* two different processors: the machine has more than one */
     if (spin->budget_ns < BUDGET_MIN_NS) {
         if (++spin->skipped < RETRY_AFTER_WAITS)
             return false;
