@@ -46,9 +46,9 @@ static uint64_t largest_batch_after(const struct segment_record *records, uint64
     return 0;
 }
 
-/* The batch that the record after `before` belongs to. */
+/* The batch that the record after `before` belongs to; numbers do not wrap. */
 static uint64_t batch_after(const struct segment_record *before) {
-    return before->position + 1u < before->count ? before->batch : before->batch + 1;
+    return before->position + 1u < before->count ? before->batch : before->batch + (before->batch < UINT64_MAX);
 }
 
 struct segment_extent segment_extent(const struct segment_record *records, uint64_t count, uint64_t first_batch) {
