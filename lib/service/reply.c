@@ -9,6 +9,7 @@
 #include "lib/service/service.h"
 
 #include "lib/session/client.h"
+#include "lib/session/copy.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -51,8 +52,7 @@ static int publish(const struct grove_request *request, const struct outgoing *r
         memcpy(payload, &reply->slice, sizeof reply->slice);
         payload += sizeof reply->slice;
     }
-    if (reply->length_bytes > 0)
-        memcpy(payload, reply->data, reply->length_bytes);
+    copy_bytes(payload, reply->data, reply->length_bytes);
     record->number = request->taken.header.number;
     record->deadline_ns = request->taken.header.deadline_ns;
     record->method = reply->method;

@@ -9,6 +9,7 @@
  * not stop each other.
  */
 #include "lib/session/client.h"
+#include "lib/session/copy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -259,8 +260,7 @@ static void fill(struct grove_record *record, const struct grove_call *call, con
         memcpy(payload, slice, sizeof *slice);
         payload += sizeof *slice;
     }
-    if (call->length_bytes > 0)
-        memcpy(payload, call->data, call->length_bytes);
+    copy_bytes(payload, call->data, call->length_bytes);
 }
 
 /* Publish one request. With `pending` it is a call, listed before its request can be answered. */
