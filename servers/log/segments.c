@@ -122,6 +122,9 @@ static void find_range(struct segments *segments) {
             segments->last = (uint32_t)number;
     }
     (void)closedir(folder);
+    /* A stray number far below the others would make every walk long. */
+    if (segments->last - segments->first >= SEGMENTS_KEPT)
+        segments->first = segments->last - SEGMENTS_KEPT + 1;
 }
 
 static uint64_t intact_bytes(const struct segments *segments, uint32_t number) {
