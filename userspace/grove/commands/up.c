@@ -21,7 +21,8 @@ static const struct command_option options[] = {
     COMMAND_MANIFEST_OPTIONS,
     {"timeout", 't', "TIME", "wait no longer than this until all is ready (30s)"},
     {"no-wait", 'n', NULL, "do not wait until the services are ready"},
-    {"optional", 'O', "LAYER,...", "sandbox layers that may be missing on this machine, if the kernel is started"},
+    {"optional", 'O', "LAYER,...",
+     "sandbox layers that may be missing on this machine, if the kernel is started; else $GROVE_OPTIONAL_LAYERS"},
     {0},
 };
 
@@ -117,10 +118,8 @@ static int send_project(const struct up *up, struct grove_channel *channel, cons
     if (registration->is_answered)
         return 0;
     name_set(&message.name, project->name);
-    const struct grove_call call = {.method = REGISTRY_PROJECT,
-                                    .data = &message,
-                                    .length_bytes = sizeof message,
-                                    .timeout_ns = SYSTEM_TIMEOUT_NS};
+    const struct grove_call call = {
+        .method = REGISTRY_PROJECT, .data = &message, .length_bytes = sizeof message, .timeout_ns = SYSTEM_TIMEOUT_NS};
     int status = grove_call_start(channel, &call, registered, registration);
     return status < 0 ? command_fail_library(up->invocation, "project %s cannot be registered", project->name) : 0;
 }
@@ -175,8 +174,8 @@ static int settle_budget(const struct up *up, struct grove_channel *channel, con
     if (status == 0)
         status = wait_for_answers(up, registration, 1, 0);
     if (status == 0 && registration->status < 0)
-        status = command_fail(up->invocation, "project %s cannot be registered: %s", project->name,
-                              registration->sentence);
+        status =
+            command_fail(up->invocation, "project %s cannot be registered: %s", project->name, registration->sentence);
     return status;
 }
 

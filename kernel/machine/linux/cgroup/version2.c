@@ -77,7 +77,7 @@ static int limit(const char *path, const char *name, uint64_t value) {
 }
 
 static int version2_budget(const struct cgroup *group, const struct grove_budget *budget) {
-    char path[CGROUP_PATH_MAX], text[64];
+    char path[CGROUP_PATH_MAX];
     int error;
     group_path(group->index, path);
     if ((error = limit(path, "memory.max", budget->memory_bytes)) < 0 ||
@@ -88,6 +88,7 @@ static int version2_budget(const struct cgroup *group, const struct grove_budget
     if (budget->processor_ppm == 0)
         error = file_write(path, "cpu.max", "max");
     else {
+        char text[64];
         (void)snprintf(text, sizeof text, "%llu %u",
                        (unsigned long long)(budget->processor_ppm / (1000000 / PERIOD_US)), PERIOD_US);
         error = file_write(path, "cpu.max", text);
