@@ -6,7 +6,8 @@
  *     notices.c     notice -> who handles it                attachment.c one end of a channel: mapping, waking
  *     wait.c        the one place that sleeps               spin.c       when looking again beats sleeping
  *     client.c      connect, call, send                     answer.c     replies matched to calls
- *     loan.c        large messages                          region.c, capability.c, container.c  kernel requests
+ *     copy.h        copying a message                       loan.c      large messages
+ *     region.c, capability.c, container.c  kernel requests
  *
  * One thread uses a session. Nothing here outlives the process: after a crash the kernel gives the next instance the
  * same channels, and what they hold is in shared memory.
