@@ -150,7 +150,8 @@ static void sleep_until_told(struct side *side, bool for_room) {
     look_for_peer(side);
     if (__atomic_load_n(&is_over, __ATOMIC_SEQ_CST))
         return;
-    if (!channel_end_prepare_sleep(side->end, GROVE_WAITING_FUTEX, for_room ? CHANNEL_FOR_BOTH : CHANNEL_FOR_RECORDS, &signal))
+    if (!channel_end_prepare_sleep(side->end, GROVE_WAITING_FUTEX, for_room ? CHANNEL_FOR_BOTH : CHANNEL_FOR_RECORDS,
+                                   &signal))
         return;
     if (side->attached == NULL || (signal & GROVE_SIGNAL_CLOSED) != 0)
         sleep_on(&notices[side->index], told);

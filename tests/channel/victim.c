@@ -152,7 +152,8 @@ static void look_around(struct victim *victim) {
     uint32_t signal;
     uint64_t bytes;
     enum grove_waiting waiting;
-    if (channel_end_prepare_sleep(victim->end, GROVE_WAITING_FUTEX, (enum channel_sleep)(1 + choose(victim, 3)), &signal))
+    if (channel_end_prepare_sleep(victim->end, GROVE_WAITING_FUTEX, (enum channel_sleep)(1 + choose(victim, 3)),
+                                  &signal))
         channel_end_awake(victim->end);
     is_fine(victim, channel_end_pending(victim->end, (enum grove_lane)choose(victim, GROVE_LANES), &bytes));
     channel_end_must_wake(victim->end, &waiting);

@@ -89,7 +89,7 @@ GROVE_PUBLIC uint64_t grove_now_ns(void);
  */
 struct grove_session_options {
     const char *path; /* NULL: as above */
-    int descriptor;   /* -1: none. Leave the structure out (NULL) for the usual case */
+    int descriptor; /* -1: none. Leave the structure out (NULL) for the usual case */
 };
 GROVE_PUBLIC int grove_session_open(const struct grove_session_options *options, struct grove_session **session);
 GROVE_PUBLIC void grove_session_close(struct grove_session *session);
@@ -124,7 +124,7 @@ struct grove_connect_options {
     struct grove_session *session; /* NULL: the default one */
     uint64_t tag;
     uint64_t lane_bytes[GROVE_LANES]; /* 0: default */
-    uint64_t arena_bytes;             /* 0: default; GROVE_ARENA_NONE */
+    uint64_t arena_bytes; /* 0: default; GROVE_ARENA_NONE */
 };
 /* Endpoint names without a dot belong to the caller's own project; with a dot they are complete ("system.registry"). */
 GROVE_PUBLIC int grove_connect(const char *endpoint, struct grove_channel **channel);
@@ -305,8 +305,9 @@ GROVE_PUBLIC int grove_capability_list(struct grove_session *session, uint32_t *
                                        struct grove_capability_entry *entry); /* GROVE_NOT_FOUND after the last */
 GROVE_PUBLIC int grove_capability_derive(struct grove_session *session, grove_handle source,
                                          const struct grove_capability *capability, grove_handle *handle);
-GROVE_PUBLIC int grove_capability_grant(struct grove_session *session, grove_handle source, struct grove_channel *channel,
-                                        const struct grove_capability *capability, grove_handle *handle);
+GROVE_PUBLIC int grove_capability_grant(struct grove_session *session, grove_handle source,
+                                        struct grove_channel *channel, const struct grove_capability *capability,
+                                        grove_handle *handle);
 GROVE_PUBLIC int grove_capability_revoke(struct grove_session *session, grove_handle handle, bool itself,
                                          uint64_t *count);
 
