@@ -6,9 +6,18 @@
  */
 #include "kernel/machine/linux/container/container.h"
 
+#include <sys/resource.h>
+
 #define LIMITS_DESCRIPTORS 1024u
 
+/*
+ * Without root a limit cannot be raised: where the user has less than the budget allows, that is what there is to give.
+ * Some systems let a user have 4096 descriptors, which is no reason to start nothing.
+ */
 static void limits_add(struct plan *plan, int resource, uint64_t value) {
+    struct rlimit own;
+    if (linux_machine->rootless && getrlimit((unsigned)resource, &own) == 0 && own.rlim_max < value)
+        value = own.rlim_max;
     plan->limits[plan->limit_count++] =
         (struct plan_limit){.resource = resource, .limit = {.rlim_cur = value, .rlim_max = value}};
 }
