@@ -93,6 +93,18 @@ static long child_directory(const struct plan *plan) {
     return plan->directory == NULL ? 0 : calls_chdir(plan->directory);
 }
 
+/* Close everything from `first` on but two, either of which may be -1; both are above it. */
+static long child_close_but(long first, long one, long other) {
+    long low = one < other ? one : other, high = one < other ? other : one, result = 0;
+    if (low > first)
+        result = system_call(SYS_close_range, first, low - 1, 0, 0, 0);
+    if (low >= 0)
+        first = low + 1;
+    if (result == 0 && high > first)
+        result = system_call(SYS_close_range, first, high - 1, 0, 0, 0);
+    return result < 0 ? result : system_call(SYS_close_range, high + 1, ~0u, 0, 0, 0);
+}
+
 static long child_streams(const struct plan *plan) {
     for (int i = 0; i < 3; i++) {
         long result = calls_duplicate(plan->streams[i], i, 0);
@@ -104,8 +116,8 @@ static long child_streams(const struct plan *plan) {
         if (result < 0)
             return result;
     }
-    /* Whatever else is open, in whatever place groved has it, ends with the execve; the small init keeps the report. */
-    long result = system_call(SYS_close_range, 3 + (long)plan->descriptor_count, ~0u, CLOSE_RANGE_CLOEXEC, 0, 0);
+    /* Whatever else is open, in whatever place groved has it, ends here: the number of descriptors is limited by now. */
+    long result = child_close_but(3 + (long)plan->descriptor_count, plan->report, plan->init);
     if (result == 0 && plan->init >= 0)
         result = system_call(SYS_fcntl, plan->report, F_SETFD, 0, 0, 0);
     return result;
@@ -200,11 +212,12 @@ static const struct {
     /* What a spare does beforehand ends here (STEPS_PREPARED). */
     {child_view_finish, GROVE_LAYER_FILE_VIEW, true},
     {child_host_name, GROVE_LAYER_UTS_NAMESPACE, true},
+    {child_no_new_privileges, GROVE_LAYER_NO_NEW_PRIVILEGES, true},
+    {child_landlock_step, GROVE_LAYER_LANDLOCK, true},
+    /* After the last step that opens anything: a child still holds copies of all that groved has open. */
     {child_limits, GROVE_LAYER_RESOURCE_LIMITS, true},
     {child_schedule, GROVE_LAYER_SCHEDULE, true},
     {child_user, GROVE_LAYER_USER_ID, true},
-    {child_no_new_privileges, GROVE_LAYER_NO_NEW_PRIVILEGES, true},
-    {child_landlock_step, GROVE_LAYER_LANDLOCK, true},
     {child_streams, GROVE_LAYER_STREAMS, false},
     {child_directory, GROVE_LAYER_FILE_VIEW, false},
     {child_capabilities, GROVE_LAYER_LINUX_CAPABILITIES, true},
