@@ -64,6 +64,7 @@ void life_readiness(void);
 void life_passed_listeners(void);
 /* life_budget.c */
 void life_usage_and_budget(void);
+void life_own_limit(void);
 void life_schedule_at_start(void);
 void life_freeze(void);
 void life_recovery(void);

@@ -31,6 +31,17 @@ void life_usage_and_budget(void) {
     CHECK(harness_wait(&harness_record(0)->is_exited));
 }
 
+/* A user's own limit cannot be raised, and is no reason not to start. */
+void life_own_limit(void) {
+    const struct rlimit few = {2048, 2048};
+    struct recipe recipe = life_shell("ulimit -n");
+    if (!life_is_rootless)
+        return;
+    CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    recipe.budget.descriptors = 65536;
+    CHECK(life_ended_with(life_run(&recipe), GROVE_EXIT_CODE, 0) && strcmp(life_output, "2048\n") == 0);
+}
+
 void life_schedule_at_start(void) {
     struct recipe recipe = life_shell("ps -o ni= -p $$ 2>/dev/null || nice");
     recipe.arguments[2] = "nice";

@@ -47,6 +47,7 @@ static const struct {
     {"readiness", life_readiness},
     {"passed listeners", life_passed_listeners},
     {"usage and budget", life_usage_and_budget},
+    {"a limit of the user's own", life_own_limit},
     {"schedule at start", life_schedule_at_start},
     {"freeze", life_freeze},
     {"recovery", life_recovery},
