@@ -1,4 +1,4 @@
-"""The grid as a whole: a real device's breaker is tripped, kills harm nobody, a full disk loses nothing."""
+"""The grid as a whole: a real device's breaker is tripped, kills of services and kernel and a full disk lose nothing."""
 import os
 import subprocess
 import unittest
@@ -147,6 +147,28 @@ class Kills(Grid):
         self.wait_for_readings(60)
         self.assertEqual(self.historian()["missing"], 0)
         self.summary()
+
+
+class KernelKilled(Grid):
+    def test_what_was_stored_is_there_and_the_numbering_begins_anew(self):
+        self.up()
+        self.wait_for_readings(60)
+        accounts = self.accounts()
+        last, before = self.system.call("grid.historian", "latest", "1"), self.historian()
+        self.system.kill_kernel()
+        self.system.grove("up")
+        for name in USER_SERVICES:
+            self.system.wait_for_state(f"grid.{name}", "ready")
+        self.assertGreaterEqual(self.historian()["stored"], before["stored"], "completed readings are gone")
+        found = self.system.call("grid.historian", "range", str(last["wall_ns"]), str(last["wall_ns"]), "1", "1")
+        self.assertEqual(found["count"], 1, "the last reading before the kill is not found")
+        self.wait_for_readings(60)
+        latest, after = self.system.call("grid.historian", "latest", "1"), self.historian()
+        self.assertNotEqual(latest["epoch"], last["epoch"], "numbers of the first kernel's readings are given again")
+        self.assertGreater(latest["wall_ns"], last["wall_ns"])
+        self.assertEqual((after["missing"], after["damaged"]), (0, 0))
+        self.summary()
+        self.assert_nothing_is_left(accounts)
 
 
 @unittest.skipUnless(os.geteuid() == 0, "mounting needs root")
