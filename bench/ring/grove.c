@@ -27,7 +27,7 @@ static void must(bool is_good, const char *what) {
 
 static void make_layout(void) {
     static const uint64_t lane_bytes[GROVE_LANES] = GROVE_LANE_BYTES_DEFAULT;
-    uint64_t offset = (uint64_t)GROVE_SEGMENT_PAGE * (1u + GROVE_LANES);
+    uint64_t offset = (uint64_t)(size_t)GROVE_SEGMENT_PAGE * (1u + GROVE_LANES);
     for (unsigned lane = 0; lane < GROVE_LANES; lane++) {
         layout.lane_offset_bytes[lane] = offset;
         layout.lane_bytes[lane] = lane_bytes[lane];
@@ -49,7 +49,7 @@ static void prepare(void) {
         } else {
             channel_end_deinit(end[side]);
         }
-        memset(segment[side], 0, GROVE_SEGMENT_PAGE * (1u + GROVE_LANES));
+        memset(segment[side], 0, (size_t)GROVE_SEGMENT_PAGE * (1u + GROVE_LANES));
         must(channel_end_init(end[side], (enum grove_channel_role)side, &layout, segment[side], false) == 0, "init");
     }
     for (int side = 0; side < 2; side++)

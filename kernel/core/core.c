@@ -146,7 +146,7 @@ int core_create(void *memory, const struct core_limits *limits, uint64_t boot_id
 /* ---- the roots of authority ---- */
 
 static int give_everything(struct core *core, struct container *container) {
-    for (uint16_t kind = 1; kind < GROVE_CAP_KIND_COUNT; kind++) {
+    for (uint16_t kind = 1; kind < (uint16_t)GROVE_CAP_KIND_COUNT; kind++) {
         struct grove_capability all = {.kind = kind, .rights = GROVE_RIGHTS_ALL | GROVE_RIGHT_EXTERNAL};
         struct capability_new new = {.container = container, .capability = &all};
         struct capability *entry = NULL;

@@ -32,7 +32,7 @@ static void loans_use_up_and_return(void **state) {
     channel_end_loan_return(client, offsets[3]);
     assert_int_equal(channel_end_loan(client, GROVE_ARENA_GRANULE + 1u, &data, &offset), GROVE_AGAIN);
     channel_end_loan_return(client, offsets[2]);
-    assert_int_equal(channel_end_loan(client, 3u * GROVE_ARENA_GRANULE, &data, &offset), 0);
+    assert_int_equal(channel_end_loan(client, UINT64_C(3) * GROVE_ARENA_GRANULE, &data, &offset), 0);
     assert_int_equal(offset, offsets[1]);
     channel_end_loan_return(client, offsets[1]);
     channel_end_loan_return(client, offsets[1]); /* twice: no harm */
@@ -179,7 +179,7 @@ static void next_instance_frees_what_no_record_carries(void **state) {
     assert_int_equal(channel_end_loan(&pair->end[CLIENT], 4096, &data, &carried), 0);
     send_slice(&pair->end[CLIENT], GROVE_LANE_LOW, GROVE_RECORD_MESSAGE, 1, carried, 4096, GROVE_SLICE_SENDER);
     assert_int_equal(pair_hand_over(pair, CLIENT), 0);
-    assert_int_equal(channel_end_loan(&pair->end[CLIENT], WHOLE - 2u * 4096u, &data, &offset), 0);
+    assert_int_equal(channel_end_loan(&pair->end[CLIENT], WHOLE - UINT64_C(2) * 4096u, &data, &offset), 0);
     assert_int_equal(offset, carried + 4096u);
     channel_end_loan_return(&pair->end[CLIENT], offset);
     assert_int_equal(channel_end_take(&pair->end[SERVER], GROVE_LANE_LOW, &taken), 0);

@@ -38,7 +38,8 @@ static void take_over_checks_each_field(void **state) {
     struct pair *pair = pair_create();
     expect_take_over(&control_of(pair, SERVER)->out[1].write_position, pair, 8, GROVE_CORRUPT);
     pair = pair_create();
-    expect_take_over(&control_of(pair, SERVER)->out[1].write_position, pair, 2u * TEST_LANE_BYTES, GROVE_CORRUPT);
+    expect_take_over(&control_of(pair, SERVER)->out[1].write_position, pair, UINT64_C(2) * TEST_LANE_BYTES,
+                     GROVE_CORRUPT);
     pair = pair_create();
     expect_take_over(&control_of(pair, SERVER)->out[1].write_position, pair, 64, GROVE_CORRUPT); /* no record there */
     pair = pair_create();
@@ -139,7 +140,7 @@ static void marks_are_used_in_turn(void **state) {
     (void)state;
     struct pair *pair = pair_create();
     struct channel_taken taken;
-    for (uint64_t i = 1; i <= 3u * GROVE_REPLY_MARKS; i++) {
+    for (uint64_t i = 1; i <= UINT64_C(3) * GROVE_REPLY_MARKS; i++) {
         assert_int_equal(send_kind(&pair->end[CLIENT], GROVE_LANE_LOW, GROVE_RECORD_CALL, i, 16), 0);
         take_expect(&pair->end[SERVER], GROVE_LANE_LOW, i, 16, &taken);
         assert_int_equal(send_kind(&pair->end[SERVER], GROVE_LANE_LOW, GROVE_RECORD_REPLY, i, 0), 0);

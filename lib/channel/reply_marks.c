@@ -16,7 +16,7 @@
 /* The marks of a lane: one page each, behind the control page. */
 static struct grove_reply_mark *marks_of(const struct channel_end *end, unsigned lane) {
     _Static_assert(GROVE_REPLY_MARKS * sizeof(struct grove_reply_mark) == GROVE_SEGMENT_PAGE, "one page a lane");
-    return (struct grove_reply_mark *)(void *)(end->own + GROVE_SEGMENT_PAGE * (1u + lane));
+    return (struct grove_reply_mark *)(void *)(end->own + (size_t)GROVE_SEGMENT_PAGE * (1u + lane));
 }
 
 void reply_marks_add(struct channel_end *end, unsigned lane, uint64_t number, uint64_t end_position) {

@@ -20,10 +20,11 @@ static void lanes_are_independent_and_both_ways(void **state) {
     struct channel_taken taken;
     for (int side = 0; side < SIDES; side++)
         for (int lane = 0; lane < (int)GROVE_LANES; lane++)
-            assert_int_equal(send_message(&pair->end[side], (enum grove_lane)lane, (uint64_t)(side * 8 + lane), 20), 0);
+            assert_int_equal(
+                send_message(&pair->end[side], (enum grove_lane)lane, (uint64_t)side * 8 + (uint64_t)lane, 20), 0);
     for (int side = 0; side < SIDES; side++)
         for (int lane = (int)GROVE_LANES - 1; lane >= 0; lane--) {
-            take_expect(&pair->end[!side], (enum grove_lane)lane, (uint64_t)(side * 8 + lane), 20, &taken);
+            take_expect(&pair->end[!side], (enum grove_lane)lane, (uint64_t)side * 8 + (uint64_t)lane, 20, &taken);
             complete(&pair->end[!side], &taken);
         }
     pair_destroy(pair);
@@ -158,8 +159,8 @@ static void at_most_a_window_of_records_is_taken(void **state) {
 static void window_in_a_larger_lane_is_bounded(void **state) {
     (void)state;
     struct grove_channel_layout layout = test_layout(0);
-    layout.lane_bytes[GROVE_LANE_LOW] = 4u * TEST_LANE_BYTES;
-    layout.total_bytes = layout.arena_offset_bytes += 3u * TEST_LANE_BYTES;
+    layout.lane_bytes[GROVE_LANE_LOW] = UINT64_C(4) * TEST_LANE_BYTES;
+    layout.total_bytes = layout.arena_offset_bytes += UINT64_C(3) * TEST_LANE_BYTES;
     uint8_t *own = segment_create(&layout), *peer = segment_create(&layout);
     struct channel_end *end = calloc(2, sizeof *end);
     assert_int_equal(channel_end_init(&end[0], GROVE_ROLE_CLIENT, &layout, own, false), 0);

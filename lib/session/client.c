@@ -111,7 +111,7 @@ int grove_connect_with(const char *endpoint, const struct grove_connect_options 
         reply.role = GROVE_ROLE_CLIENT;
         status = attachment_init(&opened->base, session, &client_owner, &reply, objects[0], objects[1]);
     }
-    if (status < 0) {
+    if (status != 0) {
         free(opened);
         return status;
     }

@@ -51,7 +51,7 @@ static int region_map(struct grove_session *session, const struct grove_region_r
                            (unsigned long long)reply->size_bytes);
     if (memory >= 0)
         close(memory);
-    if (status < 0) {
+    if (status != 0) {
         free(mapped);
         return status;
     }

@@ -75,7 +75,7 @@ int text_share_parse(const char *text, uint64_t *ppm) {
         unsigned weight = PPM_PER_PERCENT;
         for (; *digit >= '0' && *digit <= '9' && weight > 1; digit++) {
             weight /= 10;
-            value += (unsigned)(*digit - '0') * weight;
+            value += (uint64_t)(*digit - '0') * weight;
         }
         if (digit == text + 1)
             return GROVE_INVALID;

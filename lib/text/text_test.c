@@ -64,7 +64,7 @@ static void canonical_texts_round_trip(void **state) {
 
 static void every_kind_has_a_text(void **state) {
     (void)state;
-    for (uint16_t kind = 1; kind < GROVE_CAP_KIND_COUNT; kind++) {
+    for (uint16_t kind = 1; kind < (uint16_t)GROVE_CAP_KIND_COUNT; kind++) {
         const char *name = text_kind_name(kind);
         assert_non_null(name);
         assert_int_equal(text_kind_parse(name, strlen(name)), kind);

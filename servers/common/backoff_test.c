@@ -65,7 +65,7 @@ static void quiet_time_heals_step_by_step(void **state) {
     for (uint64_t turn = 0; turn < 4; turn++)
         next(&backoff, &policy, SECOND);
     assert_int_equal(backoff.level, 4);
-    assert_int_equal(next(&backoff, &policy, SECOND + 2 * 35 * MS), 20 * MS + 1);
+    assert_int_equal(next(&backoff, &policy, SECOND + 70 * MS), 20 * MS + 1);
     assert_int_equal(next(&backoff, &policy, 10 * SECOND), 0);
 }
 

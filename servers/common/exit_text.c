@@ -34,15 +34,25 @@ static const char *status_sentence(int32_t status) {
 /* The signals that end programs in practice; numbers are the same on every machine Grove runs on. */
 static const char *signal_sentence(int32_t number) {
     static const char *const sentences[] = {
-        [1] = "hang-up",       [2] = "interrupt",           [3] = "quit",          [4] = "illegal instruction",
-        [6] = "abort",         [7] = "bus error",           [8] = "arithmetic",    [9] = "kill",
-        [11] = "segmentation fault", [13] = "broken pipe",  [14] = "alarm",        [15] = "terminate",
-        [24] = "processor time limit", [25] = "file size limit", [31] = "bad system call",
+        [1] = "hang-up",
+        [2] = "interrupt",
+        [3] = "quit",
+        [4] = "illegal instruction",
+        [6] = "abort",
+        [7] = "bus error",
+        [8] = "arithmetic",
+        [9] = "kill",
+        [11] = "segmentation fault",
+        [13] = "broken pipe",
+        [14] = "alarm",
+        [15] = "terminate",
+        [24] = "processor time limit",
+        [25] = "file size limit",
+        [31] = "bad system call",
     };
     size_t count = sizeof sentences / sizeof sentences[0];
-    if (number <= 0 || (size_t)number >= count || sentences[number] == NULL)
-        return "signal";
-    return sentences[number];
+    size_t index = number > 0 ? (size_t)number : count;
+    return index < count && sentences[index] != NULL ? sentences[index] : "signal";
 }
 
 const char *exit_text(uint32_t cause, int32_t detail, uint32_t layer, char *text, size_t text_bytes) {

@@ -111,7 +111,7 @@ static void arrived(struct unit *unit) {
 }
 
 void unit_start(struct unit *unit) {
-    struct grove_container_reply reply;
+    struct grove_container_reply reply = {0};
     enum grove_start_reason reason = unit->generation == 0 ? GROVE_START_FRESH : GROVE_START_RESTARTED;
     if (unit->init->is_stopping)
         return;
@@ -145,7 +145,8 @@ void unit_stop(struct unit *unit) {
     enter(unit, REGISTRY_STATE_STOPPING);
     expect_within(unit, unit->spec->stop_timeout_ns, INIT_KERNEL_TIMEOUT_NS);
     (void)grove_container_control(unit->init->session, unit->container, GROVE_ACTION_STOP, 0,
-                                  unit->spec->stop_timeout_ns == 0 ? INIT_KERNEL_TIMEOUT_NS : unit->spec->stop_timeout_ns);
+                                  unit->spec->stop_timeout_ns == 0 ? INIT_KERNEL_TIMEOUT_NS
+                                                                   : unit->spec->stop_timeout_ns);
 }
 
 void unit_restart(struct unit *unit) {

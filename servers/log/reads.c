@@ -28,8 +28,8 @@ static struct {
 static int fill(struct source *source, struct segment_position *position, uint64_t since_ns, size_t *used_bytes) {
     uint32_t count = 0;
     bool is_end = true;
-    int status =
-        segments_read(&source->segments, position, since_ns, page.chunks, sizeof page.chunks, used_bytes, &count, &is_end);
+    int status = segments_read(&source->segments, position, since_ns, page.chunks, sizeof page.chunks, used_bytes,
+                               &count, &is_end);
     page.head = (struct log_page){.version = LOG_PROTOCOL_VERSION,
                                   .count = count,
                                   .segment = position->segment,
@@ -127,7 +127,7 @@ static int check(struct grove_request *request, struct log_read *wanted) {
 
 int log_read(struct grove_request *request, void *context) {
     struct logger *logger = context;
-    struct log_read wanted;
+    struct log_read wanted = {0};
     struct segment_position position;
     size_t used_bytes = 0;
     int status = check(request, &wanted);

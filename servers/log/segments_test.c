@@ -22,11 +22,11 @@ struct fixture {
 
 static int set_up(void **state) {
     struct fixture *fixture = calloc(1, sizeof *fixture);
+    *state = fixture;
     (void)snprintf(fixture->path, sizeof fixture->path, "/tmp/grove-segments-XXXXXX");
     if (mkdtemp(fixture->path) == NULL)
         return -1;
     fixture->parent = open(fixture->path, O_RDONLY | O_DIRECTORY);
-    *state = fixture;
     return segments_open(&fixture->segments, fixture->parent, "p.service");
 }
 
@@ -36,7 +36,7 @@ static int tear_down(void **state) {
     segments_close(&fixture->segments);
     (void)close(fixture->parent);
     (void)snprintf(command, sizeof command, "rm -r %s", fixture->path);
-    int status = system(command);
+    int status = system(command); /* NOLINT(cert-env33-c): a name made by mkdtemp */
     free(fixture);
     return status;
 }
@@ -53,8 +53,9 @@ static void collect(struct fixture *fixture, struct segment_position position, u
     uint32_t count;
     bool is_end = false;
     while (!is_end) {
-        assert_int_equal(segments_read(&fixture->segments, &position, since_ns, buffer, sizeof buffer, &used_bytes,
-                                       &count, &is_end), 0);
+        assert_int_equal(
+            segments_read(&fixture->segments, &position, since_ns, buffer, sizeof buffer, &used_bytes, &count, &is_end),
+            0);
         size_t offset = 0;
         for (uint32_t index = 0; index < count; index++) {
             struct log_chunk chunk;

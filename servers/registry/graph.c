@@ -39,9 +39,10 @@ static const char *name_of(const struct graph_node *node) {
 static int missing(const struct graph_node *node, const struct grove_spec_interface *requirement, char *problem,
                    size_t problem_bytes) {
     const char *endpoint = grove_spec_text(node->spec, requirement->name);
-    (void)snprintf(problem, problem_bytes,
-                   "%s requires %s, which no registered service provides; register one, or mark the requirement optional",
-                   name_of(node), endpoint);
+    (void)snprintf(
+        problem, problem_bytes,
+        "%s requires %s, which no registered service provides; register one, or mark the requirement optional",
+        name_of(node), endpoint);
     return GROVE_NOT_FOUND;
 }
 
@@ -72,14 +73,13 @@ static void append(struct sentence *sentence, const char *before, const char *wo
 /* The parents lead from the end of the path back to its beginning; turning them round for a moment prints it forwards. */
 static struct graph_node *turn_round(struct graph_node *from, const struct graph_node *to) {
     struct graph_node *before = NULL;
-    for (;;) {
+    while (before != to) {
         struct graph_node *parent = from->parent;
         from->parent = before;
         before = from;
-        if (from == to)
-            return from;
         from = parent;
     }
+    return before;
 }
 
 static int cycle(struct graph_node *end, struct graph_node *begin, char *problem, size_t problem_bytes) {

@@ -11,9 +11,9 @@
  */
 #include "servers/registry/registry.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <arpa/inet.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,8 +37,8 @@ static void try_again(struct grove_service *service, void *context) {
 
 static void try_later(struct record *record) {
     uint64_t interval_ns = record->node.spec->readiness.interval_ns;
-    (void)grove_service_after(record->registry->service, interval_ns == 0 ? INTERVAL_DEFAULT_NS : interval_ns, try_again,
-                              record, &record->probe.timer);
+    (void)grove_service_after(record->registry->service, interval_ns == 0 ? INTERVAL_DEFAULT_NS : interval_ns,
+                              try_again, record, &record->probe.timer);
 }
 
 static void succeeded(struct record *record) {
@@ -123,8 +123,8 @@ static void try_port(struct record *record) {
     if (connect(descriptor, (const struct sockaddr *)(const void *)&address, bytes) == 0) {
         close_connection(record);
         succeeded(record);
-    } else if (errno != EINPROGRESS || grove_service_watch(record->registry->service, descriptor, POLLOUT,
-                                                           connection_decided, record) < 0) {
+    } else if (errno != EINPROGRESS ||
+               grove_service_watch(record->registry->service, descriptor, POLLOUT, connection_decided, record) < 0) {
         close_connection(record);
         try_later(record);
     }
@@ -142,7 +142,7 @@ static void remove_probe(struct record *record) {
 
 static int start_probe(struct record *record) {
     struct grove_session *session = record->registry->session;
-    struct grove_container_reply made;
+    struct grove_container_reply made = {0};
     if (record->probe.container == GROVE_HANDLE_NONE) {
         struct grove_spec *probe;
         const char *command = grove_spec_text(record->node.spec, record->node.spec->readiness.argument);

@@ -97,8 +97,7 @@ static void follow(struct attacker *attacker, const uint8_t *victim) {
 }
 
 static void start_over(struct attacker *attacker) {
-    struct grove_control *control = (void *)attacker->segment;
-    for (uint64_t i = 0; i < sizeof *control / 8u; i++)
+    for (uint64_t i = 0; i < sizeof(struct grove_control) / 8u; i++)
         put(attacker->segment + i * 8u, 0);
 }
 

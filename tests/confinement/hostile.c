@@ -133,7 +133,7 @@ static int say_ready(void) {
     int socket_ = socket(AF_UNIX, SOCK_DGRAM, 0);
     if (path == NULL || strlen(path) >= sizeof address.sun_path || socket_ < 0)
         return STRANGE;
-    (void)strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     if (sendto(socket_, "STATUS=x\nREADY=1\n", 17, 0, (struct sockaddr *)&address, sizeof address) != 17)
         return STRANGE;
     for (;;)
@@ -246,7 +246,7 @@ static int change_root(void) {
 /* ---- others ---- */
 
 static int signal_other(void) {
-    return judge(kill((pid_t)atoi(parameter), 0), ESRCH, EPERM);
+    return judge(kill((pid_t)strtol(parameter, NULL, 10), 0), ESRCH, EPERM);
 }
 
 static int trace(void) {
@@ -294,7 +294,7 @@ static int abstract_listen(void) {
 }
 
 static int network_connect(void) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(parameter))};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)strtoul(parameter, NULL, 10))};
     int out = socket(AF_INET, SOCK_STREAM, 0);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     return out < 0 ? STRANGE
@@ -307,7 +307,7 @@ static int netlink(void) {
 
 static int message_queue(void) {
     /* The parent made one with this key in its own namespace. */
-    return judge(syscall(SYS_msgget, atoi(parameter), 0), ENOENT, ENOENT);
+    return judge(syscall(SYS_msgget, strtol(parameter, NULL, 10), 0), ENOENT, ENOENT);
 }
 
 static int host_name(void) {

@@ -295,7 +295,7 @@ static int drive(const char *endpoint) {
     status = grove_region_state(session, sizeof *progress, &region, &is_fresh);
     if (status == 0)
         status = grove_connect("server", &channel);
-    if (status < 0)
+    if (status != 0)
         return grove_report("client");
     progress = grove_region_data(region, NULL);
     progress->resumed += grove_channel_is_resumed(channel);

@@ -35,7 +35,7 @@ static void *reserve(struct grove_table *table, uint32_t count, size_t size) {
 }
 
 static void fill(struct grove_spec_capability *capability, const char *kind, const char *value) {
-    capability->kind = (uint16_t)atoi(kind);
+    capability->kind = (uint16_t)strtoul(kind, NULL, 10);
     capability->rights = GROVE_RIGHT_USE | GROVE_RIGHT_DERIVE | GROVE_RIGHT_GRANT;
     if (value[0] == '\0')
         return;
@@ -44,7 +44,7 @@ static void fill(struct grove_spec_capability *capability, const char *kind, con
         capability->text = keep(value);
         return;
     }
-    uint16_t port = (uint16_t)atoi(value + 4);
+    uint16_t port = (uint16_t)strtoul(value + 4, NULL, 10);
     capability->address = (struct grove_address){.family = 4,
                                                  .prefix_bits = 32,
                                                  .transport = value[0] == 't' ? 6 : 17,
@@ -60,7 +60,7 @@ static char **take_capabilities(char **word) {
     uint32_t count = (uint32_t)(end - word) / 2;
     struct grove_spec_capability *capabilities = reserve(&spec->capabilities, count, sizeof *capabilities);
     for (uint32_t i = 0; i < count; i++)
-        fill(&capabilities[i], word[2 * i], word[2 * i + 1]);
+        fill(&capabilities[i], word[(size_t)2 * i], word[(size_t)2 * i + 1]);
     return *end == NULL ? end : end + 1;
 }
 
@@ -84,8 +84,8 @@ int main(int count, char **words) {
     spec->magic = GROVE_SPEC_MAGIC;
     spec->version = GROVE_SPEC_VERSION;
     spec->header_bytes = sizeof *spec;
-    spec->flags = (uint32_t)atoi(words[2]);
-    spec->ring = (uint8_t)atoi(words[3]);
+    spec->flags = (uint32_t)strtoul(words[2], NULL, 10);
+    spec->ring = (uint8_t)strtoul(words[3], NULL, 10);
     spec->name = keep(words[1]);
     char project[64];
     snprintf(project, sizeof project, "%.*s", (int)strcspn(words[1], "."), words[1]);

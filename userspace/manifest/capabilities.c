@@ -34,7 +34,8 @@ struct resolver {
 
 static bool is_same(const struct resolved_capability *there, const struct grove_capability *capability, uint16_t held) {
     return there->capability.kind == capability->kind && (there->flags & GROVE_SPEC_CAPABILITY_HELD) == held &&
-           !memcmp(&there->capability.argument, &capability->argument, sizeof(capability->argument));
+           grove_argument_covers(&there->capability.argument, &capability->argument) &&
+           grove_argument_covers(&capability->argument, &there->capability.argument);
 }
 
 static void add(struct resolver *resolver, const struct grove_capability *capability, uint16_t flags,

@@ -135,8 +135,7 @@ static void many_values_are_refused(void **state) {
     size_t size = 64u << 10;
     char *text = malloc(size);
     (void)state;
-    strcpy(text, "exec: [");
-    size_t length = strlen(text);
+    size_t length = (size_t)snprintf(text, size, "exec: [");
     while (length < size - 8)
         length += (size_t)sprintf(text + length, "a,\n");
     struct manifest_options options = test_options();

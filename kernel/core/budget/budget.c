@@ -53,7 +53,7 @@ static uint64_t weight_of(const struct project *project, size_t field) {
 }
 
 static void weigh(const struct project *project, struct grove_budget *weights) {
-    uint64_t all[LIMITS];
+    uint64_t all[LIMITS] = {0};
     for (size_t i = 0; i < LIMITS; i++)
         all[i] = weight_of(project, i);
     memset(weights, 0, sizeof(*weights));

@@ -369,7 +369,7 @@ void drive_open(struct drive *drive, const uint8_t *bytes, size_t count) {
     drive->left = count;
     drive->actors[0] = drive->world.init;
     drive->actor_count = 1;
-    for (uint16_t kind = 1; kind < GROVE_CAP_KIND_COUNT; kind++)
+    for (uint16_t kind = 1; kind < (uint16_t)GROVE_CAP_KIND_COUNT; kind++)
         learn(drive, world_find(&drive->world, drive->world.init, kind));
 }
 

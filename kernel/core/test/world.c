@@ -35,8 +35,7 @@ struct grove_name world_name(const char *text) {
 void world_permission(const struct world_permission *from, struct grove_capability *capability) {
     memset(capability, 0, sizeof(*capability));
     capability->kind = from->kind;
-    capability->rights = from->rights != 0 ? from->rights
-                                           : GROVE_RIGHT_USE | GROVE_RIGHT_DERIVE | GROVE_RIGHT_GRANT;
+    capability->rights = from->rights != 0 ? from->rights : GROVE_RIGHT_USE | GROVE_RIGHT_DERIVE | GROVE_RIGHT_GRANT;
     if (from->text != NULL) {
         capability->argument.kind = (uint16_t)grove_capability_argument_kind(from->kind);
         capability->argument.length_bytes = (uint16_t)strlen(from->text);
@@ -189,8 +188,7 @@ int world_create(struct world *world, machine_container owner, const struct worl
     struct grove_container_create body = {.spec_bytes = world_build(spec, blob)};
     machine_object object = fake_blob(blob, body.spec_bytes);
     struct fake_packet packet;
-    uint64_t sequence =
-        world_send(world, owner, GROVE_REQUEST_CONTAINER_CREATE, &body, sizeof(body), &object, 1);
+    uint64_t sequence = world_send(world, owner, GROVE_REQUEST_CONTAINER_CREATE, &body, sizeof(body), &object, 1);
     world_settle(world);
     if (!fake_take(owner, GROVE_REQUEST_CONTAINER_CREATE, sequence, &packet))
         return WORLD_NO_REPLY;
@@ -213,7 +211,7 @@ int world_start(struct world *world, machine_container owner, grove_handle handl
 
 machine_container world_service(struct world *world, machine_container owner, const struct world_spec *spec,
                                 grove_handle *handle) {
-    struct grove_container_reply reply;
+    struct grove_container_reply reply = {0};
     if (world_create(world, owner, spec, &reply) < 0 || world_start(world, owner, reply.container) < 0)
         give_up("a service could not be made");
     machine_container machine = world_machine(world, reply.id);

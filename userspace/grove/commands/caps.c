@@ -115,7 +115,7 @@ static int show_manifest(const struct invocation *invocation, const char *path, 
         manifest_compile(manifest, &compiled, &bytes, &errors) < 0)
         status = command_fail_manifest(invocation, &errors);
     const struct grove_spec *spec = compiled;
-    for (uint32_t i = 0; status == 0 && i < spec->capabilities.count; i++) {
+    for (uint32_t i = 0; status == 0 && spec != NULL && i < spec->capabilities.count; i++) {
         struct grove_capability capability;
         uint16_t flags;
         grove_spec_capability(spec, i, &capability, &flags);

@@ -24,13 +24,12 @@ static const struct command_option options[] = {
 
 static pid_t kernel_process(const struct invocation *invocation) {
     char path[4200];
-    long process = 0;
+    char line[32] = "";
     (void)snprintf(path, sizeof path, "%s/kernel.pid", invocation->run_folder);
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return 0;
-    if (fscanf(file, "%ld", &process) != 1)
-        process = 0;
+    long process = fgets(line, sizeof line, file) == NULL ? 0 : strtol(line, NULL, 10);
     (void)fclose(file);
     return process > 1 ? (pid_t)process : 0;
 }
@@ -40,8 +39,10 @@ static int wait_for_end(const struct invocation *invocation, int descriptor, pid
     int result = poll(&end, 1, (int)(timeout_ns / GROVE_MILLISECOND));
     if (result == 1)
         return 0;
-    return command_fail(invocation, "the kernel (process %d) has not ended in time; it goes on stopping, \"kill -9 %d\" "
-                                    "ends it at once", (int)process, (int)process);
+    return command_fail(invocation,
+                        "the kernel (process %d) has not ended in time; it goes on stopping, \"kill -9 %d\" "
+                        "ends it at once",
+                        (int)process, (int)process);
 }
 
 static int down_all(const struct invocation *invocation) {
@@ -117,7 +118,8 @@ static int run(struct invocation *invocation) {
     if (named != NULL)
         name_set(&project, named);
     else
-        status = project_of_folder(invocation, invocation->argument_count > 0 ? invocation->arguments[0] : ".", &project);
+        status =
+            project_of_folder(invocation, invocation->argument_count > 0 ? invocation->arguments[0] : ".", &project);
     return status != 0 ? status : down_project(invocation, &project);
 }
 
@@ -125,9 +127,10 @@ const struct command command_down = {
     .name = "down",
     .summary = "stop a project, or the whole system",
     .usage = "[FOLDER]",
-    .description = "Stops the services of a project in the reverse order of their requirements and forgets them; what they "
-                   "keep on disk stays. With --all the whole system ends, the kernel included; what was registered and "
-                   "wanted then comes back with the next \"grove up\".",
+    .description =
+        "Stops the services of a project in the reverse order of their requirements and forgets them; what they "
+        "keep on disk stays. With --all the whole system ends, the kernel included; what was registered and "
+        "wanted then comes back with the next \"grove up\".",
     .examples = "  grove down                 the project of the current folder\n"
                 "  grove down -p grid         a project by name\n"
                 "  grove down --all           everything",

@@ -148,7 +148,7 @@ static int run(struct invocation *invocation) {
     static struct request request; /* its strings live as long as the process */
     struct needs *needs = needs_create();
     char *name = NULL, *file = NULL;
-    uint64_t timeout_ns;
+    uint64_t timeout_ns = 0;
     request = (struct request){.invocation = invocation, .folder = getcwd(NULL, 0), .flags = GROVE_SPEC_LEARN};
     if (!request.folder)
         request.folder = "/";

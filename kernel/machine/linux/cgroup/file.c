@@ -74,7 +74,7 @@ unsigned file_processes(const char *folder, pid_t *processes, unsigned room) {
         return 0;
     for (char *rest = NULL, *line = strtok_r(text, "\n", &rest); line != NULL && count < room;
          line = strtok_r(NULL, "\n", &rest))
-        processes[count++] = (pid_t)atoi(line);
+        processes[count++] = (pid_t)strtol(line, NULL, 10);
     return count;
 }
 

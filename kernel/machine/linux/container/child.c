@@ -300,6 +300,7 @@ static long child_receive(int report, struct plan **plan) {
     struct iovec part = {.iov_base = plan, .iov_len = sizeof *plan};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes};
     message.msg_controllen = sizeof control.bytes;
+    control.header.cmsg_len = 0;
     long length = system_call(SYS_recvmsg, report, calls_pointer(&message), MSG_CMSG_CLOEXEC, 0, 0);
     if (length != (long)sizeof *plan)
         return length < 0 ? length : -ECANCELED;

@@ -156,7 +156,9 @@ static void emit_return(uint32_t action) {
 /* Both processors are little-endian: the low half of an argument comes first. */
 static void emit_argument(unsigned argument, bool is_high) {
     emit(BPF_LD | BPF_W | BPF_ABS,
-         (uint32_t)(offsetof(struct seccomp_data, args) + 8u * argument + (is_high ? 4u : 0u)), 0, 0);
+         (uint32_t)(offsetof(struct seccomp_data, args) + sizeof(uint64_t) * argument +
+                    (is_high ? sizeof(uint32_t) : 0)),
+         0, 0);
 }
 
 /* Falls through when the rule does not hold. */

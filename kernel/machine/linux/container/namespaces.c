@@ -237,7 +237,7 @@ static int self_take_low_descriptors(void) {
 
 static int shared_init(void) {
     extern const unsigned char init_program[], init_program_end[];
-    size_t size = (size_t)(init_program_end - init_program);
+    size_t size = (size_t)((uintptr_t)init_program_end - (uintptr_t)init_program);
     int file = memfd_create("grove-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (file < 0 || write(file, init_program, size) != (ssize_t)size ||
         fcntl(file, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)

@@ -65,7 +65,7 @@ int schedule_apply(pid_t process, const struct grove_schedule *schedule) {
     if (threads == NULL)
         return GROVE_OK;
     for (struct dirent *entry; result == GROVE_OK && (entry = readdir(threads)) != NULL;) {
-        int thread = atoi(entry->d_name);
+        long thread = strtol(entry->d_name, NULL, 10);
         if (thread > 0 && syscall(SYS_sched_setattr, thread, &plan, 0) < 0)
             result = schedule_status(errno);
     }

@@ -234,7 +234,7 @@ static uint64_t grant_access(const struct grant *grant, bool is_folder) {
 /* Returns 0 with the mount appended, 1 if the grant is left out, or a negative error number. */
 static int grant_open(struct container *container, const struct grant *grant, struct plan *plan) {
     struct plan_mount *mount = &plan->mounts[plan->mount_count];
-    struct stat status;
+    struct stat status = {.st_mode = 0};
     int error = grant->is_created ? create_folder(grant->path) : 0;
     int source = error < 0 ? error : open_source(grant->source);
     if (source == -ENOENT && grant->is_optional)
