@@ -2,7 +2,9 @@
  * Creating the container, starting it, and waiting: one loop over two descriptors, signals and the session.
  *
  * Signals. What is sent to grove is meant for the program and is passed on. Only when the terminal itself signals (Ctrl-C)
- * and the program is in grove's process group, which is so under an embedded kernel, the program has it already.
+ * and the program is in grove's process group, which is so under an embedded kernel, the program has it already. Ctrl-Z
+ * stops that whole group. A program of the running kernel is in a session of its own, where a stop has no effect: it is
+ * frozen while grove is stopped.
  *
  * If grove is killed, the kernel sees the session end and ends the program.
  */
@@ -41,6 +43,8 @@ static void on_notice(const struct grove_message *notice, const int *objects, un
 static bool catch_signals(struct launch *launch) {
     sigset_t set;
     sigemptyset(&set);
+    if (launch->kernel->process == 0)
+        sigaddset(&set, SIGTSTP);
     for (size_t i = 0; i < sizeof(passed_signals) / sizeof(passed_signals[0]); i++)
         sigaddset(&set, passed_signals[i]);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
@@ -53,6 +57,13 @@ static void control(struct launch *launch, enum grove_container_action action, u
     grove_container_control(launch->kernel->session, launch->container.container, action, detail, STOP_TIMEOUT_NS);
 }
 
+/* Stop like any program that does not catch it; the shell continues us. */
+static void stop_ourselves(struct launch *launch) {
+    control(launch, GROVE_ACTION_FREEZE, 0);
+    raise(SIGSTOP);
+    control(launch, GROVE_ACTION_THAW, 0);
+}
+
 static bool program_has_it(const struct launch *launch, const struct signalfd_siginfo *signal) {
     const struct grove_spec *spec = launch->spec;
     return signal->ssi_code == SI_KERNEL && launch->kernel->process > 0 && (spec->flags & GROVE_SPEC_TERMINAL);
@@ -63,7 +74,9 @@ static void pass_signals(struct launch *launch) {
     while (!launch->has_ended && read(launch->signals, &signal, sizeof(signal)) == (ssize_t)sizeof(signal)) {
         bool asks_to_end = signal.ssi_signo == SIGINT || signal.ssi_signo == SIGTERM;
         launch->was_interrupted |= asks_to_end;
-        if (launch->interrupt_stops && asks_to_end)
+        if (signal.ssi_signo == SIGTSTP)
+            stop_ourselves(launch);
+        else if (launch->interrupt_stops && asks_to_end)
             control(launch, GROVE_ACTION_STOP, 0);
         else if (!program_has_it(launch, &signal))
             control(launch, GROVE_ACTION_SIGNAL, signal.ssi_signo);
