@@ -27,7 +27,7 @@ void bits_fill(uint64_t *bits, uint32_t first, uint32_t count, bool value) {
     while (count != 0) {
         uint32_t shift = first % 64u;
         uint32_t here = count < 64u - shift ? count : 64u - shift;
-        uint64_t mask = UINT64_MAX >> (64u - here) << shift;
+        uint64_t mask = (UINT64_MAX << shift) & (UINT64_MAX >> (63u - (shift + here - 1u) % 64u));
         bits[first / 64u] = value ? bits[first / 64u] | mask : bits[first / 64u] & ~mask;
         first += here;
         count -= here;

@@ -111,7 +111,7 @@ int grove_connect_with(const char *endpoint, const struct grove_connect_options 
         reply.role = GROVE_ROLE_CLIENT;
         status = attachment_init(&opened->base, session, &client_owner, &reply, objects[0], objects[1]);
     }
-    if (status != 0) {
+    if (status != 0 || opened == NULL) {
         free(opened);
         return status;
     }
@@ -298,8 +298,8 @@ static int send_record(struct grove_channel *channel, const struct grove_call *c
 }
 
 int grove_send(struct grove_channel *channel, const struct grove_call *call) {
-    enum grove_lane lane;
-    uint64_t deadline_ns;
+    enum grove_lane lane = GROVE_LANE_MEDIUM;
+    uint64_t deadline_ns = 0;
     int status = client_resolve(channel->base.session, call, &lane, &deadline_ns);
     if (status < 0)
         return status;
@@ -363,9 +363,9 @@ static int no_answer(const struct grove_channel *channel, const struct grove_cal
 }
 
 int grove_call(struct grove_channel *channel, const struct grove_call *call, struct grove_answer *answer) {
-    enum grove_lane lane;
+    enum grove_lane lane = GROVE_LANE_MEDIUM;
     struct pending_call pending = {.state = CALL_WAITING};
-    uint64_t deadline_ns;
+    uint64_t deadline_ns = 0;
     int status = client_resolve(channel->base.session, call, &lane, &deadline_ns);
     if (status < 0)
         return status;
@@ -391,8 +391,8 @@ int grove_call(struct grove_channel *channel, const struct grove_call *call, str
 
 int grove_call_start(struct grove_channel *channel, const struct grove_call *call, grove_answer_handler *done,
                      void *context) {
-    enum grove_lane lane;
-    uint64_t deadline_ns;
+    enum grove_lane lane = GROVE_LANE_MEDIUM;
+    uint64_t deadline_ns = 0;
     int status = client_resolve(channel->base.session, call, &lane, &deadline_ns);
     if (status < 0)
         return status;

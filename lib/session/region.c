@@ -51,9 +51,9 @@ static int region_map(struct grove_session *session, const struct grove_region_r
                            (unsigned long long)reply->size_bytes);
     if (memory >= 0)
         close(memory);
-    if (status != 0) {
+    if (status != 0 || mapped == NULL) {
         free(mapped);
-        return status;
+        return status != 0 ? status : GROVE_NO_MEMORY;
     }
     *mapped = (struct grove_region){.session = session,
                                     .handle = reply->region,
@@ -66,14 +66,20 @@ static int region_map(struct grove_session *session, const struct grove_region_r
 
 /* Ask for memory, map it for writing, have it sealed. */
 static int region_request(struct grove_session *session, struct grove_message *message, struct grove_region **region) {
+    struct grove_region *mapped = NULL;
     int memory = -1;
     unsigned count = 1;
     int status = grove_kernel_request(session, message, NULL, 0, &memory, &count, SESSION_TIMEOUT_NS);
     if (status == 0)
-        status = region_map(session, &message->body.region, memory, true, region);
+        status = region_map(session, &message->body.region, memory, true, &mapped);
     if (status == 0)
         status = session_post_handle(session, GROVE_REQUEST_REGION_ATTACHED, message->body.region.region);
-    return status;
+    if (status != 0) {
+        grove_region_close(mapped);
+        return status;
+    }
+    *region = mapped;
+    return 0;
 }
 
 int grove_region_create(struct grove_session *session, uint64_t size_bytes, struct grove_region **region) {
@@ -91,7 +97,7 @@ int grove_region_state(struct grove_session *session, uint64_t size_bytes, struc
     int status = session_or_default(session, &session);
     if (status == 0)
         status = region_request(session, &message, &opened);
-    if (status < 0)
+    if (status != 0)
         return status;
     if (opened->size_bytes < size_bytes) {
         uint64_t found_bytes = opened->size_bytes;
@@ -117,9 +123,16 @@ int grove_region_accept(struct grove_session *session, const struct grove_messag
     }
     const struct grove_region_reply *reply = &notice->body.region_granted.region;
     bool is_writable = (reply->rights & GROVE_RIGHT_WRITE) != 0;
-    status = region_map(session, reply, descriptor, is_writable, region);
-    return status == 0 && is_writable ? session_post_handle(session, GROVE_REQUEST_REGION_ATTACHED, reply->region)
-                                      : status;
+    struct grove_region *mapped = NULL;
+    status = region_map(session, reply, descriptor, is_writable, &mapped);
+    if (status == 0 && is_writable)
+        status = session_post_handle(session, GROVE_REQUEST_REGION_ATTACHED, reply->region);
+    if (status != 0) {
+        grove_region_close(mapped);
+        return status;
+    }
+    *region = mapped;
+    return 0;
 }
 
 int grove_region_grant(struct grove_region *region, struct grove_channel *channel) {

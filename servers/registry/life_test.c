@@ -41,7 +41,9 @@ int grove_service_after(struct grove_service *service, uint64_t delay_ns, grove_
     (void)delay_ns;
     (void)handler;
     (void)context;
-    *timer = ++timers;
+    timers++;
+    if (timer != NULL)
+        *timer = timers;
     return 0;
 }
 

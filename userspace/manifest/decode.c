@@ -24,10 +24,10 @@ struct decoder {
     ((decoder)->has_failed = true, \
      errors_add((decoder)->errors, (node)->file, (node)->line, (node)->column, (decoder)->path, __VA_ARGS__))
 
-static size_t enter(struct decoder *decoder, const char *name, const unsigned *index) {
+static size_t enter(struct decoder *decoder, const char *name, unsigned index) {
     size_t before = decoder->path_bytes, room = PATH_MAX_BYTES - before;
     char *end = decoder->path + before;
-    int added = index ? snprintf(end, room, "[%u]", *index) : snprintf(end, room, "%s%s", before ? "." : "", name);
+    int added = name ? snprintf(end, room, "%s%s", before ? "." : "", name) : snprintf(end, room, "[%u]", index);
     decoder->path_bytes += (size_t)added < room ? (size_t)added : room - 1;
     return before;
 }
@@ -214,7 +214,7 @@ static const struct node **collect(struct decoder *decoder, const struct node *n
     const struct node **nodes = arena_take(decoder->arena, (node->count + 1) * sizeof(const struct node *));
     unsigned taken = 0, index = 0;
     for (const struct node *child = node->first; child; child = child->next, index++) {
-        size_t before = node->kind == NODE_MAP ? enter(decoder, child->key, NULL) : enter(decoder, NULL, &index);
+        size_t before = node->kind == NODE_MAP ? enter(decoder, child->key, 0) : enter(decoder, NULL, index);
         if (expect_text(decoder, child, "this"))
             nodes[taken++] = child;
         leave(decoder, before);
@@ -271,7 +271,7 @@ static void decode_groups(struct decoder *decoder, const struct field *field, co
     struct group_list *list = place;
     list->items = arena_take(decoder->arena, (node->count + 1) * field->group->bytes);
     for (const struct node *child = node->first; child; child = child->next, list->count++) {
-        size_t before = enter(decoder, NULL, &list->count);
+        size_t before = enter(decoder, NULL, list->count);
         decode_into(decoder, field->group, expand_short(decoder, field->group, child),
                     (char *)list->items + list->count * field->group->bytes);
         leave(decoder, before);
@@ -351,7 +351,7 @@ static void refuse_unknown(struct decoder *decoder, const struct group *group, c
     for (const struct field *field = group->fields; field->name && count < 63; field++)
         names[count++] = field->name;
     names[count] = NULL;
-    size_t before = enter(decoder, node->key, NULL);
+    size_t before = enter(decoder, node->key, 0);
     const char *nearest = text_nearest(node->key, names);
     if (nearest)
         FAIL(decoder, node, "%s has no such field; did you mean %s?", group->name, nearest);
@@ -379,7 +379,7 @@ static void decode_into(struct decoder *decoder, const struct group *group, cons
             refuse_unknown(decoder, group, child);
     for (const struct field *field = group->fields; field->name; field++) {
         const struct node *child = node_find(node, field->name);
-        size_t before = enter(decoder, field->name, NULL);
+        size_t before = enter(decoder, field->name, 0);
         if (child)
             decode_field(decoder, field, child, structure + field->offset);
         else
