@@ -120,6 +120,15 @@ static bool wait_for_end(struct launch *launch) {
     return true;
 }
 
+static const char *layer_text(uint32_t layer) {
+    static const char *const texts[GROVE_LAYER_COUNT] = {
+#define LAYER_TEXT(name, number, text) [number] = text,
+        GROVE_LAYER_TABLE(LAYER_TEXT)
+#undef LAYER_TEXT
+    };
+    return texts[layer];
+}
+
 static int fail_start(const struct launch *launch, int status, const struct grove_container_reply *reply) {
     const struct grove_spec *spec = launch->spec;
     const char *program = grove_spec_text(spec, spec->executable);
@@ -134,8 +143,12 @@ static int fail_start(const struct launch *launch, int status, const struct grov
         command_fail(launch->invocation, "%s cannot be executed: %s", program, strerror(error));
         return LAUNCH_CANNOT_EXECUTE;
     }
-    (void)status;
-    command_fail_library(launch->invocation, "%s was not started", program);
+    if (reply->layer != GROVE_LAYER_NONE && reply->layer < GROVE_LAYER_COUNT)
+        command_fail(launch->invocation,
+                     "%s was not started: the sandbox layer %s could not be set up: %s; `grove doctor` tells about layers",
+                     program, layer_text(reply->layer), error != 0 ? strerror(error) : grove_status_text(status));
+    else
+        command_fail_library(launch->invocation, "%s was not started", program);
     return LAUNCH_FAILED;
 }
 

@@ -37,6 +37,16 @@ struct cgroup_version {
 extern const struct cgroup_version cgroup_version1, cgroup_version2;
 
 /* All paths are FOLDER/NAME; results are 0 or a negative error number. */
+/*
+ * The limit that is written for a memory budget. Until its program runs, a container's process shares groved's memory;
+ * a group so small that it is used up by then would end groved with it, so none is smaller than 1 MiB.
+ */
+#define CGROUP_MEMORY_LEAST_BYTES (UINT64_C(1) << 20)
+static inline uint64_t cgroup_memory_limit(const struct grove_budget *budget) {
+    uint64_t wanted = budget->memory_bytes;
+    return wanted != 0 && wanted < CGROUP_MEMORY_LEAST_BYTES ? CGROUP_MEMORY_LEAST_BYTES : wanted;
+}
+
 int file_write(const char *folder, const char *name, const char *text);
 int file_write_number(const char *folder, const char *name, uint64_t number);
 int file_read(const char *folder, const char *name, char *text, size_t size_bytes);

@@ -132,7 +132,7 @@ static int limit(enum controller controller, const struct cgroup *group, const c
 static int version1_budget(const struct cgroup *group, const struct grove_budget *budget) {
     uint64_t quota = budget->processor_ppm / (1000000 / PERIOD_US);
     int error;
-    if ((error = limit(MEMORY, group, "memory.limit_in_bytes", budget->memory_bytes, "-1")) < 0 ||
+    if ((error = limit(MEMORY, group, "memory.limit_in_bytes", cgroup_memory_limit(budget), "-1")) < 0 ||
         (error = limit(PIDS, group, "pids.max", budget->processes, "max")) < 0)
         return error;
     error = limit(CPU, group, "cpu.cfs_quota_us", quota, "-1");

@@ -80,7 +80,7 @@ static int version2_budget(const struct cgroup *group, const struct grove_budget
     char path[CGROUP_PATH_MAX];
     int error;
     group_path(group->index, path);
-    if ((error = limit(path, "memory.max", budget->memory_bytes)) < 0 ||
+    if ((error = limit(path, "memory.max", cgroup_memory_limit(budget))) < 0 ||
         (error = limit(path, "pids.max", budget->processes)) < 0)
         return error;
     /* Swap would only hide the limit; without a swap controller there is nothing to switch off. */

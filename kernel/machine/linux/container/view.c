@@ -87,8 +87,15 @@ static int open_strictly(int folder, const char *path, uint64_t resolve) {
     return result < 0 ? -errno : (int)result;
 }
 
-static bool link_is_trusted(const struct stat *status) {
-    return status->st_uid == 0 || status->st_uid == linux_machine->user;
+/*
+ * A link leads where its owner wants. Root's and the kernel's own user's are followed. Without root all other owners look
+ * the same (there is one mapped id), so the folder decides: where nobody but its owner can make links, they are followed.
+ */
+static bool link_is_trusted(int folder, const struct stat *status) {
+    struct stat place;
+    if (status->st_uid == 0 || status->st_uid == linux_machine->user)
+        return true;
+    return linux_machine->rootless && fstat(folder, &place) == 0 && (place.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
 /* Put what a link says before what was left to follow. */
@@ -124,7 +131,7 @@ static int walk(const char *path) {
         int next = open_strictly(at, name, 0);
         int error = next < 0 ? next : fstatat(next, "", &status, AT_EMPTY_PATH) < 0 ? -errno : 0;
         if (error == 0 && S_ISLNK(status.st_mode)) {
-            error = !link_is_trusted(&status) || ++links > 32 ? -ELOOP : walk_link(next, rest, sizeof rest);
+            error = !link_is_trusted(at, &status) || ++links > 32 ? -ELOOP : walk_link(next, rest, sizeof rest);
             (void)close(next);
             next = -1;
         }
