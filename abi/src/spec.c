@@ -33,7 +33,8 @@ static bool range_is_inside(const struct grove_spec *spec, uint64_t offset_bytes
     return offset_bytes >= spec->header_bytes && offset_bytes + length_bytes <= spec->total_bytes;
 }
 
-static bool table_is_inside(const struct grove_spec *spec, struct grove_table table, uint64_t item_bytes, uint32_t max) {
+static bool table_is_inside(const struct grove_spec *spec, struct grove_table table, uint64_t item_bytes,
+                            uint32_t max) {
     return table.count == 0 || (table.count <= max && table.offset_bytes % SPEC_ALIGN == 0 &&
                                 range_is_inside(spec, table.offset_bytes, table.count * item_bytes));
 }
@@ -104,7 +105,8 @@ static bool name_is_valid(const struct grove_spec *spec, struct grove_span span)
 
 static bool header_is_valid(struct check *check, size_t blob_bytes) {
     const struct grove_spec *spec = check->spec;
-    if (spec->header_bytes != sizeof(*spec) || spec->total_bytes < spec->header_bytes || spec->total_bytes != blob_bytes)
+    if (spec->header_bytes != sizeof(*spec) || spec->total_bytes < spec->header_bytes ||
+        spec->total_bytes != blob_bytes)
         return fails(check, "the header's sizes do not fit the spec");
     if (spec->ring < 1 || spec->ring > 3)
         return fails(check, "the ring is not 1, 2 or 3");
@@ -141,7 +143,8 @@ static bool capability_is_valid(struct check *check, uint32_t index) {
         return fails(check, "a capability's kind is unknown");
     if ((entry->rights & ~(GROVE_RIGHTS_ALL | GROVE_RIGHT_EXTERNAL)) != 0)
         return fails(check, "a capability's rights are unknown");
-    if (entry->argument_kind != GROVE_ARGUMENT_NONE && entry->argument_kind != grove_capability_argument_kind(entry->kind))
+    if (entry->argument_kind != GROVE_ARGUMENT_NONE &&
+        entry->argument_kind != grove_capability_argument_kind(entry->kind))
         return fails(check, "a capability's argument is not of the kind it takes");
     if ((entry->flags & ~SPEC_CAPABILITY_FLAGS_ALL) != 0)
         return fails(check, "a capability's flags are unknown");
@@ -203,8 +206,7 @@ static bool schedule_is_valid(struct check *check) {
                fails(check, "a fair schedule's priority is not -20 to 19");
     case GROVE_SCHEDULE_FIXED:
     case GROVE_SCHEDULE_ROUND_ROBIN:
-        return (schedule->priority >= 1 && schedule->priority <= 99) ||
-               fails(check, "a fixed priority is not 1 to 99");
+        return (schedule->priority >= 1 && schedule->priority <= 99) || fails(check, "a fixed priority is not 1 to 99");
     case GROVE_SCHEDULE_DEADLINE:
         return (schedule->runtime_ns > 0 && schedule->runtime_ns <= schedule->deadline_ns &&
                 schedule->deadline_ns <= schedule->period_ns) ||
@@ -231,7 +233,8 @@ static bool content_is_valid(struct check *check, size_t blob_bytes) {
     const struct grove_spec *spec = check->spec;
     return header_is_valid(check, blob_bytes) && tables_are_inside(check) && identity_is_valid(check) &&
            capabilities_are_valid(check) &&
-           spans_are_valid(check, spec->arguments, "an argument lies outside the text or does not end in a zero byte") &&
+           spans_are_valid(check, spec->arguments,
+                           "an argument lies outside the text or does not end in a zero byte") &&
            spans_are_valid(check, spec->environment,
                            "an environment entry lies outside the text or does not end in a zero byte") &&
            interfaces_are_valid(check, spec->provides) && interfaces_are_valid(check, spec->requires) &&

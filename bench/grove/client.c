@@ -55,7 +55,8 @@ static void call(void *client, const void *data, size_t bytes) {
 }
 
 static void send_one(void *client, const void *data, size_t bytes) {
-    struct grove_call call = {.method = BENCH_SINK, .data = data, .length_bytes = bytes, .timeout_ns = 10 * GROVE_SECOND};
+    struct grove_call call = {
+        .method = BENCH_SINK, .data = data, .length_bytes = bytes, .timeout_ns = 10 * GROVE_SECOND};
     check(grove_send(client, &call), "send");
 }
 

@@ -39,9 +39,10 @@ static grove_handle container_make(const char *binary, size_t index) {
     char text[1024], name[64];
     void *spec;
     size_t bytes;
-    int length = snprintf(text, sizeof text,
-                          "name: s%zu\nversion: 1.0.0\nnative: true\nexec: [\"%s\"]\ncapabilities: [\"IPC_RECV:scale.s%zu\"]\n",
-                          index, binary, index);
+    int length =
+        snprintf(text, sizeof text,
+                 "name: s%zu\nversion: 1.0.0\nnative: true\nexec: [\"%s\"]\ncapabilities: [\"IPC_RECV:scale.s%zu\"]\n",
+                 index, binary, index);
     if (manifest_load_text(text, (size_t)length, "scale-bench", &options, &manifest, &errors) < 0 ||
         manifest_compile(manifest, &spec, &bytes, &errors) < 0) {
         manifest_errors_print(&errors, stderr);
@@ -49,7 +50,8 @@ static grove_handle container_make(const char *binary, size_t index) {
     }
     check(grove_container_create(session, spec, bytes, &reply), "create");
     endpoint_name(name, index);
-    check(grove_endpoint_create(session, name, (struct grove_version){.major = 1}, reply.container, &endpoint), "endpoint");
+    check(grove_endpoint_create(session, name, (struct grove_version){.major = 1}, reply.container, &endpoint),
+          "endpoint");
     free(spec);
     manifest_destroy(manifest);
     return reply.container;

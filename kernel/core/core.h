@@ -12,16 +12,16 @@
 
 /* Sizes of the pools. Zero takes the default in brackets. */
 struct core_limits {
-    uint32_t containers;   /* [16384] */
-    uint32_t endpoints;    /* [32768] */
-    uint32_t channels;     /* [32768] */
-    uint32_t regions;      /* [16384] */
-    uint32_t projects;     /* [1024] */
+    uint32_t containers; /* [16384] */
+    uint32_t endpoints; /* [32768] */
+    uint32_t channels; /* [32768] */
+    uint32_t regions; /* [16384] */
+    uint32_t projects; /* [1024] */
     uint32_t capabilities; /* [524288] slots over all tables */
-    uint32_t text_bytes;   /* [16 MiB] names and arguments, interned */
-    uint32_t spec_bytes;   /* [64 MiB] copies of specs */
-    uint32_t pending;      /* [8192] requests and notices that wait */
-    uint32_t audit;        /* [8192] records kept in memory for AUDIT_READ */
+    uint32_t text_bytes; /* [16 MiB] names and arguments, interned */
+    uint32_t spec_bytes; /* [64 MiB] copies of specs */
+    uint32_t pending; /* [8192] requests and notices that wait */
+    uint32_t audit; /* [8192] records kept in memory for AUDIT_READ */
 };
 
 struct core;
@@ -29,7 +29,8 @@ struct core;
 /* The bytes core_create needs for these limits. The machine gives zeroed memory that costs nothing until touched. */
 size_t core_bytes(const struct core_limits *limits);
 /* Lay the core out in `memory` (64-aligned, core_bytes long). next_audit: sequence number after the last one on disk. */
-int core_create(void *memory, const struct core_limits *limits, uint64_t boot_id, uint64_t next_audit, struct core **core);
+int core_create(void *memory, const struct core_limits *limits, uint64_t boot_id, uint64_t next_audit,
+                struct core **core);
 
 /*
  * The root of all authority: make the first container (init) from a checked spec, holding every permission kind without
@@ -62,7 +63,7 @@ void core_container_frozen(struct core *core, machine_container container);
 void core_container_over_budget(struct core *core, machine_container container, uint32_t resource, uint64_t used,
                                 uint64_t limit);
 void core_port_writable(struct core *core, machine_container container); /* after GROVE_AGAIN */
-void core_port_closed(struct core *core, machine_container container);   /* a shell hung up */
+void core_port_closed(struct core *core, machine_container container); /* a shell hung up */
 
 /*
  * A system call that the machine takes to the kernel (network on linux): may this container do it? 0 or GROVE_DENIED;

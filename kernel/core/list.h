@@ -15,10 +15,9 @@ struct list {
 };
 
 /* The structure that `link` is the member `member` of. */
-#define list_item(link, type, member) ((type *)(void *)((char *)(link) - offsetof(type, member)))
+#define list_item(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 /* The first member of a list, or NULL. */
-#define list_first_item(head, type, member) \
-    (list_is_empty(head) ? NULL : list_item((head)->next, type, member))
+#define list_first_item(head, type, member) (list_is_empty(head) ? NULL : list_item((head)->next, type, member))
 
 static inline void list_init(struct list *head) {
     head->next = head;

@@ -63,7 +63,7 @@ struct machine_start {
     grove_object_id id;
     uint32_t generation;
     const struct grove_spec *spec; /* checked; valid until the core destroys the container */
-    machine_object streams[3];     /* MACHINE_OBJECT_NONE where the spec does not pass one; the machine takes them over */
+    machine_object streams[3]; /* MACHINE_OBJECT_NONE where the spec does not pass one; the machine takes them over */
     uint32_t caller_user, caller_group; /* for GROVE_SPEC_CALLER_IDENTITY */
 };
 /*
@@ -89,7 +89,7 @@ void machine_container_streams(machine_container container, machine_object strea
 
 /* ---- the rest ---- */
 
-uint64_t machine_clock_ns(void);      /* monotonic */
+uint64_t machine_clock_ns(void); /* monotonic */
 uint64_t machine_wall_clock_ns(void); /* since 1970 */
 void machine_random(void *buffer, size_t size_bytes);
 /* Append to the durable audit log; failures are counted and reported by the machine, never returned. */

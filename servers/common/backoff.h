@@ -18,9 +18,9 @@
 /* Zero is a service that never failed. Plain memory: it may lie in a state region and outlive its process. */
 struct backoff {
     uint64_t restarts_ns[BACKOFF_REMEMBERED]; /* a ring of the latest restarts */
-    uint64_t last_ns;                         /* of the latest failure */
-    uint32_t total;                           /* restarts ever; total mod BACKOFF_REMEMBERED is the next place */
-    uint32_t level;                           /* steps up the ladder of delays */
+    uint64_t last_ns; /* of the latest failure */
+    uint32_t total; /* restarts ever; total mod BACKOFF_REMEMBERED is the next place */
+    uint32_t level; /* steps up the ladder of delays */
 };
 
 /*

@@ -57,7 +57,8 @@ static void load_file(struct init *init, int folder, const char *file) {
     bool is_self = strcmp(name, self->name.text) == 0;
     if (is_self || boot_find(init, name) != NULL || init->count == INIT_SERVICES_MAX || spec->phase >= INIT_PHASES) {
         if (!is_self)
-            (void)fprintf(stderr, "init: %s/%s is left out: its name is taken, its phase is none or there are too many\n",
+            (void)fprintf(stderr,
+                          "init: %s/%s is left out: its name is taken, its phase is none or there are too many\n",
                           init->folder, file);
         free(spec);
         return;

@@ -62,8 +62,8 @@ static int answer_status(struct grove_request *request, struct init *init) {
         struct init_page head;
         struct init_record records[INIT_SERVICES_MAX + 1];
     } page;
-    page.head = (struct init_page){
-        .version = INIT_PROTOCOL_VERSION, .count = init->count + 1, .started_ns = init->booted_ns};
+    page.head =
+        (struct init_page){.version = INIT_PROTOCOL_VERSION, .count = init->count + 1, .started_ns = init->booted_ns};
     memcpy(page.head.phase_ns, init->phase_ns, sizeof page.head.phase_ns);
     fill_self(init, &page.records[0]);
     for (uint32_t index = 0; index < init->count; index++)
@@ -122,8 +122,8 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
     init->service = service;
     init->session = grove_service_session(service);
     grove_session_on_notice(init->session, on_notice, init);
-    int status =
-        grove_endpoint_create(init->session, INIT_ENDPOINT, (struct grove_version){.major = 1}, GROVE_HANDLE_NONE, &endpoint);
+    int status = grove_endpoint_create(init->session, INIT_ENDPOINT, (struct grove_version){.major = 1},
+                                       GROVE_HANDLE_NONE, &endpoint);
     if (status < 0 && status != GROVE_EXISTS)
         return status;
     if (grove_kernel_request(init->session, &kernel, NULL, 0, NULL, NULL, INIT_KERNEL_TIMEOUT_NS) == 0)

@@ -12,7 +12,7 @@
 #define INIT_PHASES 8u
 
 enum init_method {
-    INIT_STATUS = 1,  /* init_request -> init_page, records: init itself first, then the services in order of start */
+    INIT_STATUS = 1, /* init_request -> init_page, records: init itself first, then the services in order of start */
     INIT_RESTART = 2, /* init_request (a service) -> init_page: the new instance is ready, or the deadline passed */
 };
 
@@ -23,7 +23,7 @@ struct init_request {
 
 struct init_page {
     uint32_t version, count;
-    uint64_t started_ns;            /* monotonic: when the kernel started */
+    uint64_t started_ns; /* monotonic: when the kernel started */
     uint64_t phase_ns[INIT_PHASES]; /* monotonic: when all of a phase was ready; 0: not yet, or nothing in it */
 };
 

@@ -24,8 +24,8 @@ struct source {
     struct stream {
         struct source *source;
         int descriptor; /* -1 none */
-        ino_t pipe;     /* tells whether a descriptor given again is the same pipe */
-        uint32_t kind;  /* enum log_stream */
+        ino_t pipe; /* tells whether a descriptor given again is the same pipe */
+        uint32_t kind; /* enum log_stream */
     } streams[LOG_STREAMS];
 };
 

@@ -11,7 +11,7 @@
 
 enum log_method {
     LOG_ATTACH = 1, /* log_attach, one way, from init and registry: this container may have new streams */
-    LOG_READ = 2,   /* log_read -> log_page, chunks */
+    LOG_READ = 2, /* log_read -> log_page, chunks */
 };
 
 struct log_attach {
@@ -23,16 +23,16 @@ struct log_attach {
 
 enum log_read_flags {
     LOG_READ_FROM_POSITION = 1u << 0, /* go on at `segment`, `offset_bytes`; else at the last `lines` lines */
-    LOG_READ_WAIT = 1u << 1,          /* nothing there: answer when there is, or after wait_ms with nothing */
+    LOG_READ_WAIT = 1u << 1, /* nothing there: answer when there is, or after wait_ms with nothing */
 };
 struct log_read {
     uint32_t version, flags;
     struct grove_name name;
-    uint32_t lines;         /* 0: all that is kept */
+    uint32_t lines; /* 0: all that is kept */
     uint32_t segment;
     uint64_t offset_bytes;
-    uint64_t since_ns;      /* wall clock: nothing older */
-    uint32_t wait_ms;       /* at most LOG_WAIT_MS_MAX */
+    uint64_t since_ns; /* wall clock: nothing older */
+    uint32_t wait_ms; /* at most LOG_WAIT_MS_MAX */
     uint32_t reserved;
 };
 
@@ -42,8 +42,8 @@ struct log_read {
  */
 struct log_page {
     uint32_t version, count;
-    uint32_t segment;      /* where to go on */
-    uint32_t is_end;       /* 1: nothing more is there now */
+    uint32_t segment; /* where to go on */
+    uint32_t is_end; /* 1: nothing more is there now */
     uint64_t offset_bytes;
 };
 

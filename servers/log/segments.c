@@ -206,7 +206,8 @@ static int write_record(struct segments *segments, const struct segment_record *
     return status;
 }
 
-static int append(struct segments *segments, uint64_t time_ns, uint32_t stream, const void *bytes, uint32_t length_bytes) {
+static int append(struct segments *segments, uint64_t time_ns, uint32_t stream, const void *bytes,
+                  uint32_t length_bytes) {
     struct segment_record record = {
         .magic = SEGMENT_MAGIC, .length_bytes = length_bytes, .time_ns = time_ns, .stream = stream};
     record.check = check_of(&record, bytes);

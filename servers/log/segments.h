@@ -25,16 +25,16 @@ struct segment_record {
     uint32_t magic;
     uint32_t length_bytes;
     uint64_t time_ns; /* wall clock */
-    uint32_t stream;  /* enum log_stream */
+    uint32_t stream; /* enum log_stream */
     uint32_t reserved;
     uint64_t check; /* FNV-1a over the record with check 0, and its bytes */
 };
 
 struct segments {
-    int folder;     /* of this service; -1 closed */
-    int current;    /* the segment being written; -1 none */
+    int folder; /* of this service; -1 closed */
+    int current; /* the segment being written; -1 none */
     uint32_t first; /* oldest kept; 0: none */
-    uint32_t last;  /* the one being written */
+    uint32_t last; /* the one being written */
     uint64_t size_bytes; /* of the last */
     uint64_t dropped_bytes; /* could not be written; said in the log when there is room again */
 };
@@ -43,7 +43,8 @@ struct segments {
 int segments_open(struct segments *segments, int parent, const char *name);
 void segments_close(struct segments *segments);
 /* Append one chunk, at most SEGMENT_CHUNK_MAX. GROVE_FULL, GROVE_READ_ONLY, GROVE_IO: it was dropped and counted. */
-int segments_append(struct segments *segments, uint64_t time_ns, uint32_t stream, const void *bytes, uint32_t length_bytes);
+int segments_append(struct segments *segments, uint64_t time_ns, uint32_t stream, const void *bytes,
+                    uint32_t length_bytes);
 
 /*
  * Fill `buffer` with struct log_chunk records from a position on. A position that was removed meanwhile goes on at the

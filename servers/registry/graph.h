@@ -16,8 +16,8 @@ struct graph_node {
     const struct grove_spec *spec;
     /* Room for the walk; zero before the first one. */
     struct graph_node *parent; /* who required it on the path being walked */
-    struct graph_node *next;   /* in the order found */
-    uint32_t requirement;      /* the next of spec->requires to look at */
+    struct graph_node *next; /* in the order found */
+    uint32_t requirement; /* the next of spec->requires to look at */
     uint32_t colour;
 };
 

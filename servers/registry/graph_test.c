@@ -13,7 +13,8 @@
 #include "servers/common/test_spec.h"
 #include "servers/registry/graph.h"
 
-#define V(major, minor, patch) {(major), (minor), (patch), 0}
+#define V(major, minor, patch) \
+    { (major), (minor), (patch), 0 }
 #define NODES_MAX 2000
 
 static struct graph_node nodes[NODES_MAX];
@@ -33,7 +34,8 @@ static struct graph_node *provider(const char *endpoint, struct grove_version *v
     return NULL;
 }
 
-static struct graph_node *add(const char *name, struct grove_version version, const struct test_interface *requirements) {
+static struct graph_node *add(const char *name, struct grove_version version,
+                              const struct test_interface *requirements) {
     const struct test_interface provides[] = {{name, version, {0}, 0}, {0}};
     assert_true(count < NODES_MAX);
     nodes[count] = (struct graph_node){.spec = test_spec(name, provides, requirements)};
@@ -108,8 +110,8 @@ static void a_failure_leaves_the_order_as_it_was(void **state) {
 
 static void a_missing_optional_one_is_no_matter(void **state) {
     (void)state;
-    struct graph_node *top = add(
-        "p.top", one, (struct test_interface[]){{.name = "p.gone", .flags = GROVE_INTERFACE_OPTIONAL}, {0}});
+    struct graph_node *top =
+        add("p.top", one, (struct test_interface[]){{.name = "p.gone", .flags = GROVE_INTERFACE_OPTIONAL}, {0}});
     struct graph_order order = {0};
     assert_int_equal(visit(&order, top), 0);
     assert_int_equal(order.count, 1);
@@ -118,8 +120,7 @@ static void a_missing_optional_one_is_no_matter(void **state) {
 static void a_version_conflict_names_both_versions_and_both_services(void **state) {
     (void)state;
     (void)add("p.base", (struct grove_version)V(2, 1, 0), NULL);
-    struct graph_node *top =
-        add("p.top", one, (struct test_interface[]){{"p.base", V(1, 2, 0), V(2, 0, 0), 0}, {0}});
+    struct graph_node *top = add("p.top", one, (struct test_interface[]){{"p.base", V(1, 2, 0), V(2, 0, 0), 0}, {0}});
     struct graph_order order = {0};
     assert_int_equal(visit(&order, top), GROVE_VERSION);
     assert_string_equal(problem, "p.top requires p.base >=1.2.0 <2.0.0, but p.base provides version 2.1.0");

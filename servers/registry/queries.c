@@ -99,8 +99,7 @@ static struct record *asked_record(struct grove_request *request, struct registr
     struct record *record = record_find(registry, target.service.text);
     if (record == NULL)
         *status = grove_fail(request, GROVE_NOT_FOUND,
-                             "no service named %s is registered; `grove ps` lists those that are",
-                             target.service.text);
+                             "no service named %s is registered; `grove ps` lists those that are", target.service.text);
     return record;
 }
 

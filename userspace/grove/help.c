@@ -145,13 +145,14 @@ static void man_overview(FILE *stream) {
     }
     fputs(".SH OPTIONS\nThese are common to all commands.\n", stream);
     man_options(command_common_options, stream);
-    fputs(".SH ENVIRONMENT\n.TP\n.B GROVE_RUN\nThe run folder, as \\-\\-run.\n"
-          ".TP\n.B GROVE_STATE\nThe state folder, as \\-\\-state.\n"
-          ".TP\n.B GROVE_OPTIONAL_LAYERS\nThe layers that may be missing, as \\-\\-optional of grove up and grove run.\n"
-          ".TP\n.B NO_COLOR\nIf set and not empty, nothing is coloured unless \\-\\-color=always is given.\n"
-          ".SH EXIT STATUS\n0 on success, 1 on failure, 2 when called wrongly.\n"
-          ".SH SEE ALSO\n.BR grove-manifest (5),\n.BR groved (8)\n",
-          stream);
+    fputs(
+        ".SH ENVIRONMENT\n.TP\n.B GROVE_RUN\nThe run folder, as \\-\\-run.\n"
+        ".TP\n.B GROVE_STATE\nThe state folder, as \\-\\-state.\n"
+        ".TP\n.B GROVE_OPTIONAL_LAYERS\nThe layers that may be missing, as \\-\\-optional of grove up and grove run.\n"
+        ".TP\n.B NO_COLOR\nIf set and not empty, nothing is coloured unless \\-\\-color=always is given.\n"
+        ".SH EXIT STATUS\n0 on success, 1 on failure, 2 when called wrongly.\n"
+        ".SH SEE ALSO\n.BR grove-manifest (5),\n.BR groved (8)\n",
+        stream);
 }
 
 void help_man(const struct command *command, FILE *stream) {

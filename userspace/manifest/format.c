@@ -243,8 +243,9 @@ static const struct field manifest_fields[] = {
     {"listen-fds", FIELD_FLAG, PLACE(manifest_values, listen_fds), .example = "true",
      .help = "The sockets of its NET_BIND capabilities are made before it starts and passed to it as LISTEN_FDS."},
     {"explain", FIELD_FLAG, PLACE(manifest_values, explain), .example = "true",
-     .help = "Each file that it misses in its view and that is there outside is a refusal, once each, for grove why. Its "
-             "file calls are slower: for finding out, not for every day."},
+     .help =
+         "Each file that it misses in its view and that is there outside is a refusal, once each, for grove why. Its "
+         "file calls are slower: for finding out, not for every day."},
     {"stop-timeout", FIELD_DURATION, PLACE(manifest_values, stop_timeout), .standing = "5s", .example = "10s",
      .help = "Between being asked to stop and being killed."},
     {"identity", FIELD_CHOICE, PLACE(manifest_values, identity), .choices = identities, .standing = "own",

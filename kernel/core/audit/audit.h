@@ -20,7 +20,7 @@ struct audit_log {
 struct audit_event {
     enum grove_audit_event event;
     const struct container *who; /* NULL: the kernel */
-    text_id object;              /* name of what was acted on; 0: none */
+    text_id object; /* name of what was acted on; 0: none */
     uint16_t operation;
     int32_t detail;
     uint32_t generation;

@@ -53,7 +53,7 @@ static bool is_searched(const struct capability_new *new) {
 }
 
 static int check_room(const struct core *core, const struct capability_new *new) {
-    if (new->parent != NULL && new->parent->depth >= CAPABILITY_DEPTH_MAX)
+    if (new->parent != NULL &&new->parent->depth >= CAPABILITY_DEPTH_MAX)
         return GROVE_EXHAUSTED;
     if (new->container->capability_count >= core_table_limit(core, new->container))
         return GROVE_EXHAUSTED;
@@ -98,8 +98,8 @@ int capability_create(struct core *core, const struct capability_new *new, struc
     struct capability *entry = pool_take(&core->capabilities);
     if (entry == NULL)
         return GROVE_EXHAUSTED;
-    entry->kind = (uint8_t)new->capability->kind;
-    entry->rights = (uint8_t)new->capability->rights;
+    entry->kind = (uint8_t) new->capability->kind;
+    entry->rights = (uint8_t) new->capability->rights;
     entry->as.object = new->object;
     status = keep_argument(core, entry, &new->capability->argument);
     if (status < 0) {

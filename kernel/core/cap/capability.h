@@ -43,10 +43,10 @@ struct capability {
     uint8_t argument_kind;
     bool is_revoked;
     bool is_primary; /* the object ends with this entry */
-    uint8_t side;    /* CHANNEL: enum grove_channel_role of the holder */
+    uint8_t side; /* CHANNEL: enum grove_channel_role of the holder */
     union {
         uint64_t quantity;
-        text_id text;            /* PATH, PATTERN, ADDRESS (its bytes) */
+        text_id text; /* PATH, PATTERN, ADDRESS (its bytes) */
         grove_object_id object;
     } as;
     struct list children;

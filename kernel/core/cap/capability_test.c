@@ -6,9 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct core_limits large = {.containers = 16, .capabilities = 20000, .text_bytes = 1u << 20,
-                                         .spec_bytes = 1u << 18, .channels = 64, .endpoints = 16, .regions = 16,
-                                         .projects = 8, .pending = 256, .audit = 256};
+static const struct core_limits large = {.containers = 16,
+                                         .capabilities = 20000,
+                                         .text_bytes = 1u << 20,
+                                         .spec_bytes = 1u << 18,
+                                         .channels = 64,
+                                         .endpoints = 16,
+                                         .regions = 16,
+                                         .projects = 8,
+                                         .pending = 256,
+                                         .audit = 256};
 
 static const struct world_permission giver_permissions[] = {
     {.kind = GROVE_CAP_IPC_SEND, .text = "grid.>"},
@@ -40,8 +47,7 @@ static int grant(struct pair *pair, grove_handle source, const struct world_perm
     struct grove_capability_grant body = {.source = source, .channel = pair->channel};
     struct fake_packet reply;
     world_permission(what, &body.capability);
-    int status =
-        world_ask(&pair->world, pair->giver, GROVE_REQUEST_CAPABILITY_GRANT, &body, sizeof(body), &reply);
+    int status = world_ask(&pair->world, pair->giver, GROVE_REQUEST_CAPABILITY_GRANT, &body, sizeof(body), &reply);
     if (status == 0)
         *handle = reply.message.body.handle_reply.handle;
     return status;
@@ -205,8 +211,8 @@ static void a_table_can_be_read(void **state) {
     } while (body.cursor != 0);
     assert_int_equal(count, core_container(pair.world.core, pair.giver)->capability_count);
     body = (struct grove_capability_read){.container = pair.giver_handle};
-    assert_int_equal(world_ask(&pair.world, pair.world.init, GROVE_REQUEST_CAPABILITY_READ, &body, sizeof(body), &reply),
-                     0);
+    assert_int_equal(
+        world_ask(&pair.world, pair.world.init, GROVE_REQUEST_CAPABILITY_READ, &body, sizeof(body), &reply), 0);
     assert_int_equal(world_ask(&pair.world, pair.taker, GROVE_REQUEST_CAPABILITY_READ, &body, sizeof(body), &reply),
                      GROVE_STALE_HANDLE);
     world_close(&pair.world);
@@ -252,16 +258,14 @@ static void revoking_ten_thousand_delays_nobody(void **state) {
                          0);
     }
     struct grove_capability_revoke body = {.handle = root};
-    uint64_t sequence =
-        world_send(&world, world.init, GROVE_REQUEST_CAPABILITY_REVOKE, &body, sizeof(body), NULL, 0);
+    uint64_t sequence = world_send(&world, world.init, GROVE_REQUEST_CAPABILITY_REVOKE, &body, sizeof(body), NULL, 0);
     /* At once, before any work was done. */
     assert_int_equal(capability_is_alive(world.core, pool_find(&world.core->capabilities, entry)), false);
     uint32_t turns = 0;
     while (!fake_take(world.init, GROVE_REQUEST_CAPABILITY_REVOKE, sequence, NULL)) {
         /* Meanwhile another container asks, and is answered in the same turn. */
         struct grove_endpoint_read question = {.name = world_name("grid.nobody")};
-        uint64_t asked =
-            world_send(&world, other, GROVE_REQUEST_ENDPOINT_READ, &question, sizeof(question), NULL, 0);
+        uint64_t asked = world_send(&world, other, GROVE_REQUEST_ENDPOINT_READ, &question, sizeof(question), NULL, 0);
         assert_true(fake_take(other, GROVE_REQUEST_ENDPOINT_READ, asked, NULL));
         uint32_t used = world.core->capabilities.used;
         core_work(world.core);

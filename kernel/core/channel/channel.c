@@ -104,10 +104,8 @@ void channel_fill_reply(const struct channel *channel, const struct channel_side
 
 void channel_describe_segment(const struct channel *channel, const struct channel_side *side, struct packet *packet,
                               bool with_bell) {
-    packet->objects[0] = (struct port_object){.kind = PORT_OBJECT_SEGMENT,
-                                              .index = side->role,
-                                              .id = pool_identity(channel),
-                                              .epoch = side->epoch};
+    packet->objects[0] = (struct port_object){
+        .kind = PORT_OBJECT_SEGMENT, .index = side->role, .id = pool_identity(channel), .epoch = side->epoch};
     if (with_bell) {
         packet->objects[1] = packet->objects[0];
         packet->objects[1].kind = PORT_OBJECT_BELL;

@@ -37,14 +37,14 @@ struct channel_side {
     struct list link; /* in its container's client_sides, ended_sides, server_sides or unprepared */
     uint32_t container; /* pool index; 0: gone */
     uint8_t role;
-    bool is_given;       /* the running instance has the segment */
+    bool is_given; /* the running instance has the segment */
     bool is_sealed;
     bool is_done;
     bool is_closed_told; /* CLOSED was said to the running instance */
     machine_object segment, bell;
-    uint32_t epoch;       /* instances that were given a segment */
+    uint32_t epoch; /* instances that were given a segment */
     uint32_t shown_epoch; /* of the peer's segment that this instance was shown; 0: none */
-    grove_handle handle;  /* in its container's table; 0: none */
+    grove_handle handle; /* in its container's table; 0: none */
 };
 
 struct channel {

@@ -262,9 +262,9 @@ static void destroying_the_endpoint_closes_its_channels(void **state) {
     assert_int_equal(world_connect(&ends.world, ends.client, "grid.echo", &reply), GROVE_EXISTS); /* the old channel */
     world_handle_request(&ends.world, ends.client, GROVE_REQUEST_CHANNEL_CLOSE, ends.client_channel);
     assert_int_equal(world_connect(&ends.world, ends.client, "grid.echo", &reply), GROVE_NOT_FOUND);
-    assert_int_equal(capability_find_handle(ends.world.core, core_container(ends.world.core, ends.server), handle,
-                                            &entry),
-                     GROVE_STALE_HANDLE);
+    assert_int_equal(
+        capability_find_handle(ends.world.core, core_container(ends.world.core, ends.server), handle, &entry),
+        GROVE_STALE_HANDLE);
     assert_int_equal(world_endpoint(&ends.world, ends.server, "grid.echo", 0, NULL), 0);
     assert_int_equal(world_endpoint(&ends.world, ends.server, "grid.echo", 0, NULL), GROVE_EXISTS);
     world_close(&ends.world);
@@ -370,9 +370,8 @@ static void a_full_port_loses_no_news(void **state) {
     uint32_t count = 0;
     struct grove_channel_connect body = {.endpoint = world_name("grid.echo"), .arena_bytes = GROVE_ARENA_NONE};
     for (; body.tag < 20; body.tag++) {
-        assert_int_equal(world_ask(&ends.world, ends.client, GROVE_REQUEST_CHANNEL_CONNECT, &body, sizeof(body),
-                                   &packet),
-                         0);
+        assert_int_equal(
+            world_ask(&ends.world, ends.client, GROVE_REQUEST_CHANNEL_CONNECT, &body, sizeof(body), &packet), 0);
         world_attach(&ends.world, ends.client, packet.message.body.channel.channel);
     }
     while (fake_take(ends.server, GROVE_NOTICE_CHANNEL_NEW, 0, &packet) ||

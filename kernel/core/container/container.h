@@ -34,20 +34,20 @@ struct container {
     text_id project_name; /* for people */
     uint32_t project;
     uint8_t ring;
-    uint8_t state;              /* enum grove_container_state */
+    uint8_t state; /* enum grove_container_state */
     uint8_t state_before_freeze;
-    uint8_t kill_cause;         /* enum grove_exit_cause the core asked for; NONE otherwise */
-    bool is_client;             /* a shell: no spec, no process of its own */
-    bool is_native;             /* speaks the kernel port */
+    uint8_t kill_cause; /* enum grove_exit_cause the core asked for; NONE otherwise */
+    bool is_client; /* a shell: no spec, no process of its own */
+    bool is_native; /* speaks the kernel port */
     bool has_instance;
-    bool is_running;            /* the machine said so */
+    bool is_running; /* the machine said so */
     bool is_prepared;
     bool is_ending;
     bool is_dying;
-    bool is_tracing;            /* it asked for traces */
-    bool has_port;              /* INIT was sent; packets go out */
+    bool is_tracing; /* it asked for traces */
+    bool has_port; /* INIT was sent; packets go out */
     grove_object_id owner;
-    grove_handle owner_handle;  /* in the owner's table; 0: none */
+    grove_handle owner_handle; /* in the owner's table; 0: none */
 
     uint32_t generation;
     uint32_t start_reason;
@@ -69,10 +69,10 @@ struct container {
     uint32_t capability_count;
 
     struct list endpoints;
-    struct list client_sides;   /* channels in which it is the client */
-    struct list server_sides;   /* ... the server, with a segment for this instance */
-    struct list unprepared;     /* ... the server, without one */
-    struct list ended_sides;    /* clients' sides whose instance's end is already marked */
+    struct list client_sides; /* channels in which it is the client */
+    struct list server_sides; /* ... the server, with a segment for this instance */
+    struct list unprepared; /* ... the server, without one */
+    struct list ended_sides; /* clients' sides whose instance's end is already marked */
     struct list regions;
     uint32_t region_count;
     grove_object_id state_region;
@@ -117,7 +117,7 @@ struct container_new {
     const struct grove_spec *spec; /* NULL: a shell */
     struct grove_name name;
     struct container *owner; /* NULL: the kernel */
-    uint32_t project;        /* pool index */
+    uint32_t project; /* pool index */
     uint8_t ring;
 };
 int container_create(struct core *core, const struct container_new *new, struct container **container);

@@ -7,9 +7,9 @@
 #include <string.h>
 
 static const struct world_permission maker_permissions[] = {
-    {.kind = GROVE_CAP_PROC_SPAWN, .text = "grid.>"},    {.kind = GROVE_CAP_PROC_CONTROL, .text = "grid.>"},
-    {.kind = GROVE_CAP_FS_READ, .text = "/data"},        {.kind = GROVE_CAP_IPC_RECV, .text = "grid.>"},
-    {.kind = GROVE_CAP_SCHED_RT, .quantity = 200000},    {.kind = GROVE_CAP_IPC_SEND, .text = "grid.>"},
+    {.kind = GROVE_CAP_PROC_SPAWN, .text = "grid.>"}, {.kind = GROVE_CAP_PROC_CONTROL, .text = "grid.>"},
+    {.kind = GROVE_CAP_FS_READ, .text = "/data"},     {.kind = GROVE_CAP_IPC_RECV, .text = "grid.>"},
+    {.kind = GROVE_CAP_SCHED_RT, .quantity = 200000}, {.kind = GROVE_CAP_IPC_SEND, .text = "grid.>"},
 };
 static const struct world_spec maker_spec = {.name = "grid.maker", .permissions = maker_permissions, .count = 6};
 static const struct world_permission reader[] = {{.kind = GROVE_CAP_FS_READ, .text = "/data/in"}};
@@ -168,8 +168,7 @@ static void ping_waits_for_the_answer(void **state) {
         .container = handle, .action = GROVE_ACTION_PING, .deadline_ns = fake.clock_ns + 1000};
     uint64_t sequence = world_send(&world, maker, GROVE_REQUEST_CONTAINER_CONTROL, &body, sizeof(body), NULL, 0);
     assert_true(fake_take(service, GROVE_NOTICE_PING, 0, &packet));
-    struct grove_state_report report = {.report = GROVE_REPORT_PONG,
-                                        .value = packet.message.body.request.value + 1};
+    struct grove_state_report report = {.report = GROVE_REPORT_PONG, .value = packet.message.body.request.value + 1};
     world_ask(&world, service, GROVE_REQUEST_STATE_REPORT, &report, sizeof(report), NULL);
     assert_false(fake_take(maker, GROVE_REQUEST_CONTAINER_CONTROL, sequence, &packet));
     report.value--;
@@ -365,11 +364,10 @@ static void a_real_time_schedule_needs_its_share(void **state) {
     struct grove_container_reply made;
     grove_handle handle = 0;
     machine_container maker = open_maker(&world);
-    struct world_spec spec = {.name = "grid.rt",
-                              .schedule = {.class = GROVE_SCHEDULE_DEADLINE,
-                                           .runtime_ns = 2000000,
-                                           .deadline_ns = 10000000,
-                                           .period_ns = 10000000}};
+    struct world_spec spec = {
+        .name = "grid.rt",
+        .schedule = {
+            .class = GROVE_SCHEDULE_DEADLINE, .runtime_ns = 2000000, .deadline_ns = 10000000, .period_ns = 10000000}};
     assert_int_equal(world_create(&world, maker, &spec, &made), GROVE_DENIED);
     spec.permissions = share;
     spec.count = 1;

@@ -113,11 +113,16 @@ static int control_checkpoint(struct request *request) {
 }
 
 static int (*const actions[])(struct request *) = {
-    [GROVE_ACTION_STOP] = control_stop,           [GROVE_ACTION_KILL] = control_kill,
-    [GROVE_ACTION_FREEZE] = control_freeze,       [GROVE_ACTION_THAW] = control_thaw,
-    [GROVE_ACTION_PING] = control_ping,           [GROVE_ACTION_QUIESCE] = control_quiesce,
-    [GROVE_ACTION_RESUME] = control_resume,       [GROVE_ACTION_DESTROY] = control_destroy,
-    [GROVE_ACTION_MARK_READY] = control_mark_ready, [GROVE_ACTION_SIGNAL] = control_signal,
+    [GROVE_ACTION_STOP] = control_stop,
+    [GROVE_ACTION_KILL] = control_kill,
+    [GROVE_ACTION_FREEZE] = control_freeze,
+    [GROVE_ACTION_THAW] = control_thaw,
+    [GROVE_ACTION_PING] = control_ping,
+    [GROVE_ACTION_QUIESCE] = control_quiesce,
+    [GROVE_ACTION_RESUME] = control_resume,
+    [GROVE_ACTION_DESTROY] = control_destroy,
+    [GROVE_ACTION_MARK_READY] = control_mark_ready,
+    [GROVE_ACTION_SIGNAL] = control_signal,
     [GROVE_ACTION_CHECKPOINT] = control_checkpoint,
 };
 

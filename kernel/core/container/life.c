@@ -18,6 +18,8 @@ enum { KEEP = 0x40, NO, BACK };
 #define STOPPED GROVE_CONTAINER_STOPPED
 #define FROZEN GROVE_CONTAINER_FROZEN
 
+/* The table is read by its columns. */
+/* clang-format off */
 static const uint8_t life[8][LIFE_EVENTS] = {
     /*             START     STARTED  FAILED   READY  QUIESCED  RESUME STOP      FROZEN  THAW  EXIT */
     [CREATED] =   {STARTING, NO,      NO,      NO,    NO,       NO,    NO,       NO,     NO,   NO},
@@ -29,6 +31,7 @@ static const uint8_t life[8][LIFE_EVENTS] = {
     [STOPPED] =   {STARTING, NO,      NO,      NO,    NO,       NO,    NO,       NO,     NO,   NO},
     [FROZEN] =    {NO,       NO,      NO,      KEEP,  NO,       NO,    STOPPING, KEEP,   BACK, STOPPED},
 };
+/* clang-format on */
 
 int life_check(const struct container *container, enum life_event event) {
     return life[container->state][event] == NO ? GROVE_WRONG_STATE : GROVE_OK;

@@ -178,8 +178,7 @@ static void started(struct core *core, struct container *container) {
         catch_up_with_stop(core, container);
 }
 
-static void failed(struct core *core, struct container *container, int status, enum grove_layer layer,
-                   int32_t detail) {
+static void failed(struct core *core, struct container *container, int status, enum grove_layer layer, int32_t detail) {
     container->layer = layer;
     container->exit_detail = status;
     container->fail_detail = detail;

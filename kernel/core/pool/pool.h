@@ -25,7 +25,7 @@ struct pool {
     uint8_t *base;
     size_t item_bytes;
     uint32_t capacity; /* items, the unused item 0 included */
-    uint32_t touched;  /* items below this were in use at some time */
+    uint32_t touched; /* items below this were in use at some time */
     uint32_t used;
     uint32_t first_free;
 };

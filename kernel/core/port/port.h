@@ -29,11 +29,17 @@ struct region;
 
 /* ---- out ---- */
 
-enum port_object_kind { PORT_OBJECT_NONE, PORT_OBJECT_SEGMENT, PORT_OBJECT_BELL, PORT_OBJECT_REGION, PORT_OBJECT_STREAM };
+enum port_object_kind {
+    PORT_OBJECT_NONE,
+    PORT_OBJECT_SEGMENT,
+    PORT_OBJECT_BELL,
+    PORT_OBJECT_REGION,
+    PORT_OBJECT_STREAM
+};
 
 /* A machine_object named by the kernel object that owns it. */
 struct port_object {
-    uint32_t kind;  /* enum port_object_kind */
+    uint32_t kind; /* enum port_object_kind */
     uint32_t index; /* role of the channel's side; number of the stream */
     uint64_t id;
     uint32_t epoch; /* of a segment */
@@ -103,7 +109,7 @@ enum pending_kind { PENDING_PACKET, PENDING_START, PENDING_PING, PENDING_QUIESCE
 struct pending {
     struct pool_item item;
     struct list link; /* in a container's queue or waiters, or in the core's scans and revocations */
-    uint32_t kind;    /* enum pending_kind */
+    uint32_t kind; /* enum pending_kind */
     uint16_t operation;
     uint64_t sequence;
     grove_object_id requester;
@@ -113,7 +119,7 @@ struct pending {
     struct timer timer;
     struct work work;
     struct list condemned; /* REVOKE */
-    struct packet packet;  /* PACKET; SCAN: the request */
+    struct packet packet; /* PACKET; SCAN: the request */
 };
 
 /* A waiting request of this caller. GROVE_EXHAUSTED; each container may have PORT_QUEUE_MAX of them. */

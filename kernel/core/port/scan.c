@@ -37,8 +37,8 @@ static bool audit_matches(const struct core *core, const struct container *reade
 }
 
 /* Returns true while there is more to look at; else *status is set. */
-static bool scan_audit(struct core *core, struct pending *pending, const struct container *reader,
-                       struct packet *reply, int *status) {
+static bool scan_audit(struct core *core, struct pending *pending, const struct container *reader, struct packet *reply,
+                       int *status) {
     const struct audit_log *log = &core->audit;
     uint64_t sequence = pending->value < log->first ? log->first : pending->value;
     for (uint32_t i = 0; i < SCAN_STEP && sequence < log->next; i++, sequence++) {

@@ -60,8 +60,7 @@ static void count_packet(struct container *to) {
     machine_kernel_page_wake(to->page);
 }
 
-static int send_with(struct container *to, const struct packet *packet, const machine_object *objects,
-                     uint32_t count) {
+static int send_with(struct container *to, const struct packet *packet, const machine_object *objects, uint32_t count) {
     struct grove_message message = packet->message;
     message.version = GROVE_PORT_VERSION;
     message.objects = (uint16_t)count;

@@ -39,7 +39,8 @@ void region_handle_lost(struct core *core, grove_object_id id) {
 static int make_handle(struct core *core, struct container *owner, struct capability *parent, struct region *region) {
     struct capability *handle = NULL;
     uint16_t rights = GROVE_RIGHT_READ | GROVE_RIGHT_WRITE | GROVE_RIGHT_GRANT | GROVE_RIGHT_CONTROL;
-    int status = capability_create_object(core, owner, parent, GROVE_CAP_REGION, rights, pool_identity(region), &handle);
+    int status =
+        capability_create_object(core, owner, parent, GROVE_CAP_REGION, rights, pool_identity(region), &handle);
     if (status == GROVE_OK)
         region->handle = capability_handle(handle);
     return status;

@@ -10,9 +10,9 @@
 #ifndef GROVE_CORE_REGION_H
 #define GROVE_CORE_REGION_H
 
+#include "kernel/core/list.h"
 #include "kernel/core/machine.h"
 #include "kernel/core/pool/pool.h"
-#include "kernel/core/list.h"
 
 struct core;
 struct container;

@@ -27,8 +27,8 @@ struct fake_object {
 struct fake_container {
     struct fake_packet *first, *last;
     uint32_t packets;
-    uint32_t port_limit;  /* 0: none */
-    bool is_full;         /* the core was told GROVE_AGAIN */
+    uint32_t port_limit; /* 0: none */
+    bool is_full; /* the core was told GROVE_AGAIN */
     bool is_start_asked, is_running, is_kill_asked, is_freeze_asked;
     bool is_destroyed;
     uint32_t signal;
@@ -40,8 +40,8 @@ struct fake_container {
 struct fake {
     uint64_t clock_ns;
     uint64_t random;
-    uint32_t fail_memory;     /* n: the n-th memory operation from now fails; 0: none does */
-    int fail_start;           /* a status that the next starts return at once */
+    uint32_t fail_memory; /* n: the n-th memory operation from now fails; 0: none does */
+    int fail_start; /* a status that the next starts return at once */
     uint32_t objects_open, pages_open;
     uint32_t destroyed; /* containers that the machine was told to forget */
     uint64_t audit_records;

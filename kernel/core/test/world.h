@@ -27,7 +27,7 @@ struct world_spec {
     const char *name;
     const struct world_permission *permissions;
     uint32_t count;
-    uint8_t ring;   /* 0: 2 */
+    uint8_t ring; /* 0: 2 */
     uint32_t flags; /* 0: native */
     struct grove_budget budget;
     struct grove_schedule schedule;

@@ -68,8 +68,7 @@ int text_intern(struct texts *texts, const void *bytes, uint32_t length_bytes, t
     struct text *text = heap_take(&texts->heap, sizeof(*text) + length_bytes + 1);
     if (text == NULL)
         return GROVE_EXHAUSTED;
-    *text = (struct text){
-        .references = 1, .hash = hash, .next = *bucket_of(texts, hash), .length_bytes = length_bytes};
+    *text = (struct text){.references = 1, .hash = hash, .next = *bucket_of(texts, hash), .length_bytes = length_bytes};
     memcpy(text->bytes, bytes, length_bytes);
     text->bytes[length_bytes] = '\0';
     *id = id_of(texts, text);

@@ -15,7 +15,7 @@ enum timer_kind { TIMER_STOP, TIMER_WAIT, TIMER_BOOT, TIMER_SHUT_DOWN, TIMER_KIN
 struct timer {
     uint64_t deadline_ns;
     uint32_t position; /* in the heap, from 1; 0: not set */
-    uint32_t kind;     /* enum timer_kind */
+    uint32_t kind; /* enum timer_kind */
 };
 
 struct timers {

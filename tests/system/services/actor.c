@@ -23,8 +23,8 @@ enum method { METHOD_TELL = 1, METHOD_COUNT = 2, METHOD_SAY = 3, METHOD_TOLD = 4
 
 /* What counter and teller keep between their instances. */
 struct kept {
-    uint64_t told;    /* teller: numbers 1..told were accepted by the channel, or one more (the one under way) */
-    uint64_t count;   /* counter: different numbers */
+    uint64_t told; /* teller: numbers 1..told were accepted by the channel, or one more (the one under way) */
+    uint64_t count; /* counter: different numbers */
     uint64_t doubled; /* counter: came again */
     unsigned char seen[NUMBERS_MAX / 8];
 };

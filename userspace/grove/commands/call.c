@@ -42,7 +42,8 @@ static int list_methods(const struct invocation *invocation, const struct grove_
     if (known[0] == '\0')
         return command_fail(invocation, "the manifest of %s names no methods; give the method's number and --hex BYTES",
                             grove_spec_text(spec, spec->name));
-    return command_fail(invocation, "%s has no method %s; it has: %s", grove_spec_text(spec, spec->name), method, known);
+    return command_fail(invocation, "%s has no method %s; it has: %s", grove_spec_text(spec, spec->name), method,
+                        known);
 }
 
 static int find_method(const struct invocation *invocation, struct wanted *wanted, const char *method) {
@@ -80,7 +81,8 @@ static int encode(const struct invocation *invocation, const struct wanted *want
                                CALL_BYTES_MAX);
     }
     if (wanted->request == NULL)
-        return command_fail(invocation, "the manifest says nothing of method %u; send bytes with --hex", wanted->method);
+        return command_fail(invocation, "the manifest says nothing of method %u; send bytes with --hex",
+                            wanted->method);
     if (call_encode(wanted->request, invocation->arguments + 2, invocation->argument_count - 2, message, CALL_BYTES_MAX,
                     used_bytes, problem, sizeof problem) < 0)
         return command_misused(invocation, "%s", problem);
@@ -92,7 +94,8 @@ static int print_reply(const struct invocation *invocation, const struct wanted 
     char problem[CALL_PROBLEM_BYTES];
     json_t *object;
     bool is_raw = command_has(invocation, "hex") || wanted->reply == NULL;
-    if (!is_raw && call_decode(wanted->reply, answer->data, answer->length_bytes, &object, problem, sizeof problem) < 0) {
+    if (!is_raw &&
+        call_decode(wanted->reply, answer->data, answer->length_bytes, &object, problem, sizeof problem) < 0) {
         command_remark(invocation, "%s; here are its bytes", problem);
         is_raw = true;
     }
@@ -172,10 +175,11 @@ const struct command command_call = {
     .name = "call",
     .summary = "call a method of a service",
     .usage = "NAME METHOD [ARGUMENT...]",
-    .description = "Calls a method by the name in the service's manifest. Arguments stand in the order of its signature or "
-                   "as name=value: \"feeder:u32 value:f64 name:text\" is written 3 49.8 north, or feeder=3 value=49.8 "
-                   "name=north. Numbers may be decimal or 0x..., bool is true or false, bytes are hexadecimal. The reply is "
-                   "printed by its signature. A service that is not running and can be started by a connection is.",
+    .description =
+        "Calls a method by the name in the service's manifest. Arguments stand in the order of its signature or "
+        "as name=value: \"feeder:u32 value:f64 name:text\" is written 3 49.8 north, or feeder=3 value=49.8 "
+        "name=north. Numbers may be decimal or 0x..., bool is true or false, bytes are hexadecimal. The reply is "
+        "printed by its signature. A service that is not running and can be started by a connection is.",
     .examples = "  grove call grid.protect reset feeder=3\n"
                 "  grove call --json grid.historian count\n"
                 "  grove call grid.historian 7 --hex 0100",

@@ -58,7 +58,8 @@ static int next_field(const char **signature, struct field *field, const struct 
     if (length == 0)
         return 0;
     if (colon == NULL || colon == text || (size_t)(colon - text) > FIELD_NAME_MAX)
-        return FAIL(problem, "the signature has '%.*s', which is not NAME:TYPE", (int)(length < 64 ? length : 64), text);
+        return FAIL(problem, "the signature has '%.*s', which is not NAME:TYPE", (int)(length < 64 ? length : 64),
+                    text);
     size_t name_bytes = (size_t)(colon - text);
     field->type = find_type(colon + 1, length - name_bytes - 1);
     if (field->type == NULL)
@@ -81,7 +82,8 @@ static void put_number(unsigned char *to, uint64_t number, unsigned bytes) {
         to[index] = (unsigned char)(number >> (8 * index));
 }
 
-static int encode_unsigned(const struct field *field, const char *word, uint64_t *number, const struct problem *problem) {
+static int encode_unsigned(const struct field *field, const char *word, uint64_t *number,
+                           const struct problem *problem) {
     uint64_t most = field->type->bytes == 8 ? UINT64_MAX : (UINT64_C(1) << (8 * field->type->bytes)) - 1;
     char *end;
     errno = 0;
@@ -103,8 +105,8 @@ static int encode_signed(const struct field *field, const char *word, uint64_t *
         return FAIL(problem, "%s is %s: a whole number from %" PRId64 " to %" PRId64 ", not '%.64s'", field->name,
                     field->type->name, -most - 1, most, word);
     if (errno == ERANGE || value > most || value < -most - 1)
-        return FAIL(problem, "%s is %s: %.64s is not from %" PRId64 " to %" PRId64, field->name, field->type->name, word,
-                    -most - 1, most);
+        return FAIL(problem, "%s is %s: %.64s is not from %" PRId64 " to %" PRId64, field->name, field->type->name,
+                    word, -most - 1, most);
     *number = (uint64_t)value;
     return 0;
 }
@@ -150,7 +152,8 @@ static int encode_rest(const struct field *field, const char *word, unsigned cha
     size_t length = strlen(word);
     if (field->type->kind == KIND_BYTES) {
         if (call_from_hex(word, to, room_bytes, used_bytes) < 0)
-            return FAIL(problem, "%s is bytes: pairs of hexadecimal digits such as 00ff, not '%.64s'", field->name, word);
+            return FAIL(problem, "%s is bytes: pairs of hexadecimal digits such as 00ff, not '%.64s'", field->name,
+                        word);
         return 0;
     }
     if (length > room_bytes)
@@ -161,7 +164,8 @@ static int encode_rest(const struct field *field, const char *word, unsigned cha
 }
 
 /* A word "name=value" must name the field it stands for, so that a wrong order is noticed and not sent. */
-static int value_of_word(const struct field *field, const char *word, const char **value, const struct problem *problem) {
+static int value_of_word(const struct field *field, const char *word, const char **value,
+                         const struct problem *problem) {
     const char *equals = strchr(word, '=');
     size_t length = strlen(field->name);
     *value = word;
@@ -270,8 +274,9 @@ int call_decode(const char *signature, const void *message, size_t message_bytes
             break;
         }
         (void)json_object_set_new(made, field.name,
-                                  field.type->bytes == 0 ? rest_value(field.type, from, bytes)
-                                                         : number_value(field.type, get_number(from, field.type->bytes)));
+                                  field.type->bytes == 0
+                                      ? rest_value(field.type, from, bytes)
+                                      : number_value(field.type, get_number(from, field.type->bytes)));
         from += bytes;
         left -= bytes;
     }

@@ -34,7 +34,8 @@ static void what_was_encoded_decodes(void **state) {
     (void)state;
     json_t *object;
     assert_int_equal(ENCODE("v:f64 f:f32 n:i8 ok:bool b:bytes", "49.8", "-1.5", "-128", "true", "00ff"), 0);
-    assert_int_equal(call_decode("v:f64 f:f32 n:i8 ok:bool b:bytes", message, used, &object, problem, sizeof problem), 0);
+    assert_int_equal(call_decode("v:f64 f:f32 n:i8 ok:bool b:bytes", message, used, &object, problem, sizeof problem),
+                     0);
     assert_true(json_real_value(json_object_get(object, "v")) == 49.8);
     assert_true(json_real_value(json_object_get(object, "f")) == -1.5);
     assert_int_equal(json_integer_value(json_object_get(object, "n")), -128);

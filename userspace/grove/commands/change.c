@@ -23,8 +23,10 @@ static int restart_own(const struct invocation *invocation, const struct grove_n
 }
 
 static int refuse_own(const struct invocation *invocation, const struct grove_name *name) {
-    return command_fail(invocation, "%s is a system service, which is always running; \"grove restart\" restarts it, "
-                                    "\"grove down --all\" ends the whole system", name->text);
+    return command_fail(invocation,
+                        "%s is a system service, which is always running; \"grove restart\" restarts it, "
+                        "\"grove down --all\" ends the whole system",
+                        name->text);
 }
 
 static int change_one(struct invocation *invocation, uint32_t method, const char *text, bool waits) {

@@ -1,9 +1,9 @@
 /*
  * grove kill: a signal to a service, by the kernel and without asking anybody else.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <signal.h>
 
 #include "userspace/grove/commands/system_client.h"
 
@@ -16,9 +16,9 @@ static const struct {
     const char *name;
     uint32_t number;
 } signals[] = {
-    {"HUP", SIGHUP},   {"INT", SIGINT},   {"QUIT", SIGQUIT}, {"ABRT", SIGABRT}, {"KILL", SIGKILL}, {"USR1", SIGUSR1},
-    {"SEGV", SIGSEGV}, {"USR2", SIGUSR2}, {"PIPE", SIGPIPE}, {"ALRM", SIGALRM}, {"TERM", SIGTERM}, {"CONT", SIGCONT},
-    {"STOP", SIGSTOP}, {"WINCH", SIGWINCH},
+    {"HUP", SIGHUP},   {"INT", SIGINT},   {"QUIT", SIGQUIT}, {"ABRT", SIGABRT},   {"KILL", SIGKILL},
+    {"USR1", SIGUSR1}, {"SEGV", SIGSEGV}, {"USR2", SIGUSR2}, {"PIPE", SIGPIPE},   {"ALRM", SIGALRM},
+    {"TERM", SIGTERM}, {"CONT", SIGCONT}, {"STOP", SIGSTOP}, {"WINCH", SIGWINCH},
 };
 
 static int read_signal(const struct invocation *invocation, uint32_t *number) {
@@ -36,7 +36,8 @@ static int read_signal(const struct invocation *invocation, uint32_t *number) {
     char *end;
     unsigned long value = strtoul(text, &end, 10);
     if (*end != '\0' || end == text || value == 0 || value > 64)
-        return command_misused(invocation, "\"%s\" is no signal; write a name such as KILL, TERM or HUP, or a number", text);
+        return command_misused(invocation, "\"%s\" is no signal; write a name such as KILL, TERM or HUP, or a number",
+                               text);
     *number = (uint32_t)value;
     return 0;
 }
@@ -76,8 +77,9 @@ const struct command command_kill = {
     .name = "kill",
     .summary = "send a signal to services",
     .usage = "NAME...",
-    .description = "Kills services at once, as a crash would, or sends them another signal. What is killed is restarted "
-                   "by its policy: to stop a service use \"grove stop\". Nothing that was accepted is lost.",
+    .description =
+        "Kills services at once, as a crash would, or sends them another signal. What is killed is restarted "
+        "by its policy: to stop a service use \"grove stop\". Nothing that was accepted is lost.",
     .examples = "  grove kill grid.historian           as if it had crashed\n"
                 "  grove kill -s HUP grid.historian    another signal",
     .operands = COMMAND_OPERANDS_SERVICE,

@@ -64,7 +64,9 @@ static void print_line(const struct printer *printer, uint32_t stream, uint64_t 
     }
     if (printer->with_time)
         print_time(time_ns);
-    enum output_colour colour = stream == LOG_STREAM_ERROR ? OUTPUT_WARNING : stream == LOG_STREAM_LOG ? OUTPUT_DIM : OUTPUT_PLAIN;
+    enum output_colour colour = stream == LOG_STREAM_ERROR ? OUTPUT_WARNING
+                                : stream == LOG_STREAM_LOG ? OUTPUT_DIM
+                                                           : OUTPUT_PLAIN;
     printf("%s%s%s\n", output_on(invocation, colour), text, output_off(invocation));
 }
 
@@ -169,7 +171,8 @@ static int read_page(struct printer *printer, struct log_read *wanted, bool *is_
     struct log_page page;
     int status = system_connect(printer->invocation, LOG_ENDPOINT, &channel);
     if (status == 0)
-        status = system_call(printer->invocation, channel, LOG_READ, wanted, sizeof *wanted, 2 * SYSTEM_TIMEOUT_NS, &answer);
+        status =
+            system_call(printer->invocation, channel, LOG_READ, wanted, sizeof *wanted, 2 * SYSTEM_TIMEOUT_NS, &answer);
     if (status != 0)
         return status;
     status = add_page(printer, &answer, &page);
@@ -236,9 +239,10 @@ const struct command command_logs = {
     .name = "logs",
     .summary = "print what a service wrote",
     .usage = "NAME",
-    .description = "Prints what a service wrote to its standard output and error, as far as it is kept (a few megabytes for "
-                   "each service), also of instances that have ended. With --json each line is one object with time, "
-                   "stream and text.",
+    .description =
+        "Prints what a service wrote to its standard output and error, as far as it is kept (a few megabytes for "
+        "each service), also of instances that have ended. With --json each line is one object with time, "
+        "stream and text.",
     .examples = "  grove logs -n 20 grid.historian    the last lines\n"
                 "  grove logs -f grid.historian       and all that follow",
     .operands = COMMAND_OPERANDS_SERVICE,

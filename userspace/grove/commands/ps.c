@@ -3,14 +3,15 @@
  */
 #include <string.h>
 
-#include "servers/common/names.h"
 #include "servers/common/name_table.h"
+#include "servers/common/names.h"
 #include "userspace/grove/commands/system_client.h"
 
 static const struct command_option options[] = {
     {"project", 'p', "NAME", "only services of this project"},
-    {"in", 'i', "STATE", "only services in this state: registered, waiting, starting, ready, stopping, stopped, "
-                            "failed or given-up"},
+    {"in", 'i', "STATE",
+     "only services in this state: registered, waiting, starting, ready, stopping, stopped, "
+     "failed or given-up"},
     {0},
 };
 
@@ -53,10 +54,14 @@ static int add_system(struct listing *listing, uint32_t states) {
 
 static int run(struct invocation *invocation) {
     static const struct output_column columns[] = {
-        {"NAME", "name", OUTPUT_TEXT},          {"STATE", "state", OUTPUT_STATE},
-        {"PID", "process", OUTPUT_TEXT},        {"RESTARTS", "restarts", OUTPUT_TEXT},
-        {"MEMORY", "memory_bytes", OUTPUT_BYTES}, {"UP", "uptime_ns", OUTPUT_DURATION},
-        {"REASON", "reason", OUTPUT_TEXT},      {0},
+        {"NAME", "name", OUTPUT_TEXT},
+        {"STATE", "state", OUTPUT_STATE},
+        {"PID", "process", OUTPUT_TEXT},
+        {"RESTARTS", "restarts", OUTPUT_TEXT},
+        {"MEMORY", "memory_bytes", OUTPUT_BYTES},
+        {"UP", "uptime_ns", OUTPUT_DURATION},
+        {"REASON", "reason", OUTPUT_TEXT},
+        {0},
     };
     struct registry_query query = {.version = REGISTRY_PROTOCOL_VERSION};
     struct listing listing = {.invocation = invocation};

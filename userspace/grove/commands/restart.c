@@ -13,8 +13,9 @@ const struct command command_restart = {
     .name = "restart",
     .summary = "restart services",
     .usage = "[NAME...]",
-    .description = "Stops services and starts them again. Their channels, and the messages in them, are kept for the new "
-                   "instance. System services can be restarted, too.",
+    .description =
+        "Stops services and starts them again. Their channels, and the messages in them, are kept for the new "
+        "instance. System services can be restarted, too.",
     .examples = "  grove restart grid.historian    one service\n"
                 "  grove restart log               a system service",
     .operands = COMMAND_OPERANDS_SERVICE,

@@ -13,9 +13,10 @@ const struct command command_start = {
     .name = "start",
     .summary = "start registered services",
     .usage = "[NAME...]",
-    .description = "Starts services and all that they require, in the order of their requirements, and waits until they "
-                   "are ready. A service that was given up is tried again. It stays wanted: after a restart of the system "
-                   "it comes back.",
+    .description =
+        "Starts services and all that they require, in the order of their requirements, and waits until they "
+        "are ready. A service that was given up is tried again. It stays wanted: after a restart of the system "
+        "it comes back.",
     .examples = "  grove start grid.historian    one service\n"
                 "  grove start -p grid           all of a project",
     .operands = COMMAND_OPERANDS_SERVICE,

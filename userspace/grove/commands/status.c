@@ -6,7 +6,8 @@
 
 #include "userspace/grove/commands/system_client.h"
 
-static int read_own(const struct invocation *invocation, const struct grove_name *name, struct registry_record *record) {
+static int read_own(const struct invocation *invocation, const struct grove_name *name,
+                    struct registry_record *record) {
     struct init_page page;
     struct init_record records[INIT_SERVICES_MAX + 1];
     int status = system_init(invocation, INIT_STATUS, "", &page, records);
@@ -28,8 +29,8 @@ static json_t *interfaces(const struct grove_spec *spec, bool provided) {
         const struct grove_spec_interface *one =
             provided ? grove_spec_provided(spec, index) : grove_spec_required(spec, index);
         char text[128];
-        (void)snprintf(text, sizeof text, "%s %s%u.%u.%u", grove_spec_text(spec, one->name), provided ? "" : ">=",
-                       one->version.major, one->version.minor, one->version.patch);
+        (void)snprintf(text, sizeof text, "%s %s%u.%u.%u", grove_spec_text(spec, one->name),
+                       provided ? "" : ">=", one->version.major, one->version.minor, one->version.patch);
         (void)json_array_append_new(list, json_string(text));
     }
     return list;
@@ -80,7 +81,8 @@ static int run(struct invocation *invocation) {
     if (status == 0)
         status = system_name(invocation, invocation->arguments[0], &name);
     if (status == 0)
-        status = system_is_own(&name) ? read_own(invocation, &name, &record) : system_status(invocation, &name, &record);
+        status =
+            system_is_own(&name) ? read_own(invocation, &name, &record) : system_status(invocation, &name, &record);
     if (status != 0)
         return status;
     bool is_known = system_container(session, &name, &container);

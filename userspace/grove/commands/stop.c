@@ -13,8 +13,9 @@ const struct command command_stop = {
     .name = "stop",
     .summary = "stop services",
     .usage = "[NAME...]",
-    .description = "Stops services in the reverse order of their requirements and waits until they have ended. They stay "
-                   "registered and are not started again until somebody says so.",
+    .description =
+        "Stops services in the reverse order of their requirements and waits until they have ended. They stay "
+        "registered and are not started again until somebody says so.",
     .examples = "  grove stop grid.historian    one service\n"
                 "  grove stop -p grid           all of a project",
     .operands = COMMAND_OPERANDS_SERVICE,

@@ -28,8 +28,10 @@ int system_connect(const struct invocation *invocation, const char *endpoint, st
         return status;
     status = grove_connect_with(endpoint, &options, channel);
     if (status == GROVE_NOT_FOUND)
-        return command_fail(invocation, "the kernel in %s runs without %s; \"grove down --all\" and \"grove up\" start "
-                                        "it with its system services", invocation->run_folder, endpoint);
+        return command_fail(invocation,
+                            "the kernel in %s runs without %s; \"grove down --all\" and \"grove up\" start "
+                            "it with its system services",
+                            invocation->run_folder, endpoint);
     if (status < 0)
         return command_fail_library(invocation, "%s cannot be reached", endpoint);
     if (index < 4) {
@@ -41,10 +43,9 @@ int system_connect(const struct invocation *invocation, const char *endpoint, st
 
 int system_call(const struct invocation *invocation, struct grove_channel *channel, uint32_t method, const void *data,
                 size_t bytes, uint64_t timeout_ns, struct grove_answer *answer) {
-    int status = grove_call(channel,
-                            &(struct grove_call){
-                                .method = method, .data = data, .length_bytes = bytes, .timeout_ns = timeout_ns},
-                            answer);
+    int status = grove_call(
+        channel, &(struct grove_call){.method = method, .data = data, .length_bytes = bytes, .timeout_ns = timeout_ns},
+        answer);
     if (status < 0)
         return command_fail(invocation, "%s", grove_last_error());
     return 0;
@@ -58,8 +59,8 @@ static int short_answer(const struct invocation *invocation, struct grove_answer
 
 /* ---- registry ---- */
 
-int system_query(const struct invocation *invocation, const struct registry_query *query, system_record_handler *handler,
-                 void *context) {
+int system_query(const struct invocation *invocation, const struct registry_query *query,
+                 system_record_handler *handler, void *context) {
     struct registry_query next = *query;
     struct grove_channel *channel;
     int status = system_connect(invocation, REGISTRY_ENDPOINT, &channel);

@@ -28,8 +28,8 @@ bool system_is_own(const struct grove_name *name); /* "system.X", which init see
 
 /* Every record of a query, page by page. The handler returns 0 to go on. */
 typedef int system_record_handler(const struct registry_record *record, void *context);
-int system_query(const struct invocation *invocation, const struct registry_query *query, system_record_handler *handler,
-                 void *context);
+int system_query(const struct invocation *invocation, const struct registry_query *query,
+                 system_record_handler *handler, void *context);
 int system_status(const struct invocation *invocation, const struct grove_name *name, struct registry_record *record);
 /* init's page: head and records in `records` (INIT_SERVICES_MAX + 1 of them). */
 int system_init(const struct invocation *invocation, uint32_t method, const char *service, struct init_page *page,

@@ -53,7 +53,8 @@ static int look(struct follow *follow, struct registry_watch *watch) {
     struct registry_page page;
     int status = system_connect(follow->invocation, REGISTRY_ENDPOINT, &channel);
     if (status == 0)
-        status = system_call(follow->invocation, channel, REGISTRY_WATCH, watch, sizeof *watch, SYSTEM_TIMEOUT_NS, &answer);
+        status =
+            system_call(follow->invocation, channel, REGISTRY_WATCH, watch, sizeof *watch, SYSTEM_TIMEOUT_NS, &answer);
     if (status != 0)
         return status;
     memset(&page, 0, sizeof page);
@@ -73,7 +74,8 @@ static int look(struct follow *follow, struct registry_watch *watch) {
 }
 
 static int count_all(struct follow *follow, const struct registry_watch *watch) {
-    struct registry_query query = {.version = REGISTRY_PROTOCOL_VERSION, .name = watch->service, .project = watch->project};
+    struct registry_query query = {
+        .version = REGISTRY_PROTOCOL_VERSION, .name = watch->service, .project = watch->project};
     follow->open = follow->bad = 0;
     return system_query(follow->invocation, &query, count_one, follow);
 }
@@ -92,8 +94,10 @@ int system_wait_until_ready(const struct invocation *invocation, const struct gr
     while (status == 0 && follow.open > 0) {
         if (grove_now_ns() > deadline_ns) {
             progress_end(invocation);
-            return command_fail(invocation, "%u service%s not ready yet; \"grove ps\" shows which, \"grove why NAME\" "
-                                            "says why", follow.open, follow.open == 1 ? " is" : "s are");
+            return command_fail(invocation,
+                                "%u service%s not ready yet; \"grove ps\" shows which, \"grove why NAME\" "
+                                "says why",
+                                follow.open, follow.open == 1 ? " is" : "s are");
         }
         status = look(&follow, &watch);
         if (status == 0)

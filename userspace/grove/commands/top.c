@@ -55,8 +55,9 @@ static json_t *row_of(const struct grove_container_record *record, uint64_t used
     return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:i}", "name", record->name.text, "processor_ppm",
                      (json_int_t)share_ppm, "processor_ns", (json_int_t)record->usage.processor_ns, "memory_bytes",
                      (json_int_t)record->usage.memory_bytes, "memory_peak_bytes",
-                     (json_int_t)record->usage.memory_peak_bytes, "shared_bytes", (json_int_t)record->usage.shared_bytes,
-                     "processes", (json_int_t)record->usage.processes, "process", (int)record->process);
+                     (json_int_t)record->usage.memory_peak_bytes, "shared_bytes",
+                     (json_int_t)record->usage.shared_bytes, "processes", (json_int_t)record->usage.processes,
+                     "process", (int)record->process);
 }
 
 static int measure(const struct invocation *invocation, struct samples *old, struct samples *new, json_t *rows) {
@@ -163,8 +164,9 @@ static int run(struct invocation *invocation) {
         if (once && turn > 0)
             break;
         if (status == 0)
-            (void)poll(NULL, 0, (int)((once && interval_ns > GROVE_SECOND / 5 ? GROVE_SECOND / 5 : interval_ns) /
-                                      GROVE_MILLISECOND));
+            (void)poll(
+                NULL, 0,
+                (int)((once && interval_ns > GROVE_SECOND / 5 ? GROVE_SECOND / 5 : interval_ns) / GROVE_MILLISECOND));
     }
     free(samples[0].list);
     free(samples[1].list);
@@ -175,9 +177,10 @@ const struct command command_top = {
     .name = "top",
     .summary = "show what services use, live",
     .usage = "",
-    .description = "Shows processor, memory and processes of everything that runs, again and again until it is "
-                   "interrupted. With --once, or with --json, it is shown once; with --json and --interval, one line each "
-                   "time.",
+    .description =
+        "Shows processor, memory and processes of everything that runs, again and again until it is "
+        "interrupted. With --once, or with --json, it is shown once; with --json and --interval, one line each "
+        "time.",
     .examples = "  grove top                 live\n"
                 "  grove top --once --json   for a program",
     .options = options,

@@ -29,8 +29,10 @@ static void interrupted(int number) {
     is_interrupted = 1;
 }
 
-static const char *const stages[] = {[GROVE_TRACE_SENT] = "sent",           [GROVE_TRACE_TAKEN] = "taken",
-                                     [GROVE_TRACE_COMPLETED] = "completed", [GROVE_TRACE_REPLIED] = "replied",
+static const char *const stages[] = {[GROVE_TRACE_SENT] = "sent",
+                                     [GROVE_TRACE_TAKEN] = "taken",
+                                     [GROVE_TRACE_COMPLETED] = "completed",
+                                     [GROVE_TRACE_REPLIED] = "replied",
                                      [GROVE_TRACE_APPLIED] = "applied"};
 static const char *const lanes[] = {"high", "medium", "low"};
 
@@ -138,9 +140,10 @@ const struct command command_trace = {
     .name = "trace",
     .summary = "show the steps of messages",
     .usage = "[NAME]",
-    .description = "Switches tracing on and prints each step of each message: sent, taken, completed, replied, applied, with "
-                   "the time since it was sent. With NAME, only the steps that this service took. Tracing is switched off at "
-                   "the end; services are not slowed down then.",
+    .description =
+        "Switches tracing on and prints each step of each message: sent, taken, completed, replied, applied, with "
+        "the time since it was sent. With NAME, only the steps that this service took. Tracing is switched off at "
+        "the end; services are not slowed down then.",
     .examples = "  grove trace --for 2s              everything for two seconds\n"
                 "  grove trace grid.protect -n 20    twenty steps of one service",
     .operands = COMMAND_OPERANDS_SERVICE,

@@ -112,8 +112,9 @@ const struct command command_tree = {
     .name = "tree",
     .summary = "show projects as a tree of services",
     .usage = "",
-    .description = "Shows every project with its services and their states and, with --requires, the endpoints that each "
-                   "service needs.",
+    .description =
+        "Shows every project with its services and their states and, with --requires, the endpoints that each "
+        "service needs.",
     .examples = "  grove tree -r            with requirements\n"
                 "  grove tree -p grid       one project",
     .options = options,

@@ -59,8 +59,7 @@ static bool is_trouble(const struct grove_audit_record *record) {
         return true;
     /* The end that follows a failed start says less than the failure itself. */
     return record->event == GROVE_AUDIT_EXIT && record->cause != GROVE_EXIT_STOPPED &&
-           record->cause != GROVE_EXIT_START_FAILED &&
-           !exit_is_clean(record->cause, record->detail);
+           record->cause != GROVE_EXIT_START_FAILED && !exit_is_clean(record->cause, record->detail);
 }
 
 static int read_audit(const struct invocation *invocation, const struct grove_name *name, unsigned keep) {
@@ -113,9 +112,9 @@ static json_t *events_json(const struct history *history, bool are_refusals) {
             (void)refusal_explain(&event->record, sentence, sizeof sentence, grant, sizeof grant);
         else
             end_in_words(&event->record, sentence, sizeof sentence);
-        json_t *object = json_pack("{s:s, s:I, s:i, s:i}", "what", sentence, "time_ns",
-                                   (json_int_t)event->record.time_ns, "times", (int)event->times, "generation",
-                                   (int)event->record.generation);
+        json_t *object =
+            json_pack("{s:s, s:I, s:i, s:i}", "what", sentence, "time_ns", (json_int_t)event->record.time_ns, "times",
+                      (int)event->times, "generation", (int)event->record.generation);
         if (grant[0] != '\0')
             (void)json_object_set_new(object, "grant", json_string(grant));
         (void)json_array_append_new(list, object);
@@ -210,8 +209,9 @@ const struct command command_why = {
     .name = "why",
     .summary = "explain refusals, failures and restarts of a service",
     .usage = "NAME",
-    .description = "Says why a service is in its state, what was refused to it, with the line of its manifest that would "
-                   "allow it, and how its instances ended. What happened many times is shown once.",
+    .description =
+        "Says why a service is in its state, what was refused to it, with the line of its manifest that would "
+        "allow it, and how its instances ended. What happened many times is shown once.",
     .examples = "  grove why grid.historian    why is it not ready?",
     .operands = COMMAND_OPERANDS_SERVICE,
     .minimum = 1,

@@ -52,14 +52,14 @@ struct grove_spec_capability {
     uint16_t rights;
     uint16_t argument_kind;
     uint16_t flags; /* enum grove_spec_capability_flags */
-    struct grove_span text;        /* PATH, PATTERN */
-    struct grove_address address;  /* ADDRESS */
-    uint64_t quantity;             /* QUANTITY */
+    struct grove_span text; /* PATH, PATTERN */
+    struct grove_address address; /* ADDRESS */
+    uint64_t quantity; /* QUANTITY */
 };
 enum grove_spec_capability_flags {
     GROVE_SPEC_CAPABILITY_OPTIONAL = 1u << 0, /* a path that does not exist is left out and does not fail the start */
-    GROVE_SPEC_CAPABILITY_CREATE = 1u << 1,   /* FS_WRITE of a folder that is made if missing (a service's state) */
-    GROVE_SPEC_CAPABILITY_HELD = 1u << 2,     /* in the table to be handed on (`grants:` of a manifest); the machine opens
+    GROVE_SPEC_CAPABILITY_CREATE = 1u << 1, /* FS_WRITE of a folder that is made if missing (a service's state) */
+    GROVE_SPEC_CAPABILITY_HELD = 1u << 2, /* in the table to be handed on (`grants:` of a manifest); the machine opens
                                                * nothing of it in the container's own view */
 };
 
@@ -80,7 +80,7 @@ struct grove_spec_method {
     struct grove_span name;
     struct grove_span request;
     struct grove_span reply;
-    uint32_t method;    /* number on the wire */
+    uint32_t method; /* number on the wire */
     uint32_t interface; /* index into provides */
 };
 
@@ -89,18 +89,18 @@ struct grove_budget {
     uint64_t memory_bytes;
     uint64_t processor_ppm; /* parts per million of one processor; 1000000 is one whole processor */
     uint64_t processes;
-    uint64_t descriptors;      /* per process */
-    uint64_t file_bytes;       /* largest file (RLIMIT_FSIZE on linux) */
-    uint64_t scratch_bytes;    /* size of the private /tmp; 0 is the default of 16 MiB */
-    uint64_t scratch_files;    /* inodes in the private /tmp; 0 is the default of 4096 */
-    uint64_t shared_bytes;     /* channel and region memory the container may cause */
-    uint64_t channels;         /* channels it may open as a client; 0 is the default of 256 */
+    uint64_t descriptors; /* per process */
+    uint64_t file_bytes; /* largest file (RLIMIT_FSIZE on linux) */
+    uint64_t scratch_bytes; /* size of the private /tmp; 0 is the default of 16 MiB */
+    uint64_t scratch_files; /* inodes in the private /tmp; 0 is the default of 4096 */
+    uint64_t shared_bytes; /* channel and region memory the container may cause */
+    uint64_t channels; /* channels it may open as a client; 0 is the default of 256 */
     uint64_t reserved[3];
 };
 
 enum grove_schedule_class {
     GROVE_SCHEDULE_FAIR = 0,
-    GROVE_SCHEDULE_FIXED = 1,    /* needs SCHED_RT; priority 1 (low) to 99 */
+    GROVE_SCHEDULE_FIXED = 1, /* needs SCHED_RT; priority 1 (low) to 99 */
     GROVE_SCHEDULE_ROUND_ROBIN = 2, /* needs SCHED_RT */
     GROVE_SCHEDULE_DEADLINE = 3, /* needs SCHED_RT covering runtime/period */
     GROVE_SCHEDULE_IDLE = 4,
@@ -112,19 +112,25 @@ struct grove_schedule {
 };
 
 enum grove_readiness_kind {
-    GROVE_READY_GROVE = 0,   /* libgrove says so on the kernel port */
+    GROVE_READY_GROVE = 0, /* libgrove says so on the kernel port */
     GROVE_READY_STARTED = 1, /* as soon as it runs */
-    GROVE_READY_NOTIFY = 2,  /* READY=1 on NOTIFY_SOCKET */
-    GROVE_READY_PORT = 3,    /* a TCP port accepts: argument "host:port" */
+    GROVE_READY_NOTIFY = 2, /* READY=1 on NOTIFY_SOCKET */
+    GROVE_READY_PORT = 3, /* a TCP port accepts: argument "host:port" */
     GROVE_READY_COMMAND = 4, /* a command inside the container exits 0 */
-    GROVE_READY_EXIT = 5,    /* a task: ready when it has exited with 0 */
+    GROVE_READY_EXIT = 5, /* a task: ready when it has exited with 0 */
 };
-enum grove_health_kind { GROVE_HEALTH_NONE, GROVE_HEALTH_PING, GROVE_HEALTH_HTTP, GROVE_HEALTH_TCP, GROVE_HEALTH_COMMAND };
+enum grove_health_kind {
+    GROVE_HEALTH_NONE,
+    GROVE_HEALTH_PING,
+    GROVE_HEALTH_HTTP,
+    GROVE_HEALTH_TCP,
+    GROVE_HEALTH_COMMAND
+};
 struct grove_probe {
     uint32_t kind; /* enum grove_readiness_kind or enum grove_health_kind */
     uint32_t failures; /* health: this many in a row is a failure */
     struct grove_span argument;
-    uint64_t timeout_ns;  /* readiness: for all of it; health: for one try */
+    uint64_t timeout_ns; /* readiness: for all of it; health: for one try */
     uint64_t interval_ns; /* between tries */
 };
 
@@ -133,9 +139,9 @@ struct grove_restart {
     uint32_t policy;
     uint32_t factor_percent; /* back-off grows by this; 200 doubles */
     uint64_t first_delay_ns; /* 0: the first restart is immediate */
-    uint64_t base_delay_ns;  /* the second one waits this, then it grows */
+    uint64_t base_delay_ns; /* the second one waits this, then it grows */
     uint64_t delay_cap_ns;
-    uint32_t give_up_count;  /* this many restarts ... */
+    uint32_t give_up_count; /* this many restarts ... */
     uint32_t reserved;
     uint64_t give_up_window_ns; /* ... inside this window: state "given up" */
 };
@@ -143,30 +149,30 @@ struct grove_restart {
 enum grove_stream_mode { GROVE_STREAM_LOG = 0, GROVE_STREAM_NULL = 1, GROVE_STREAM_PASSED = 2 };
 
 enum grove_spec_flags {
-    GROVE_SPEC_SYSTEM_FILES = 1u << 0,  /* /usr, /lib*, /bin, /sbin and the loader's cache, to read and execute */
-    GROVE_SPEC_NATIVE = 1u << 1,        /* speaks the kernel port on descriptor 3 */
+    GROVE_SPEC_SYSTEM_FILES = 1u << 0, /* /usr, /lib*, /bin, /sbin and the loader's cache, to read and execute */
+    GROVE_SPEC_NATIVE = 1u << 1, /* speaks the kernel port on descriptor 3 */
     GROVE_SPEC_NOTIFY_SOCKET = 1u << 2, /* wants NOTIFY_SOCKET */
-    GROVE_SPEC_LISTEN_FDS = 1u << 3,    /* its NET_BIND sockets are made before it starts and passed as LISTEN_FDS */
-    GROVE_SPEC_ON_DEMAND = 1u << 4,     /* started when a client connects */
-    GROVE_SPEC_LEARN = 1u << 5,         /* open container that records what is used */
+    GROVE_SPEC_LISTEN_FDS = 1u << 3, /* its NET_BIND sockets are made before it starts and passed as LISTEN_FDS */
+    GROVE_SPEC_ON_DEMAND = 1u << 4, /* started when a client connects */
+    GROVE_SPEC_LEARN = 1u << 5, /* open container that records what is used */
     GROVE_SPEC_CALLER_IDENTITY = 1u << 6, /* run under the spawner's user id (grove run), not one of its own */
-    GROVE_SPEC_ESSENTIAL = 1u << 7,     /* the system is not up without it */
-    GROVE_SPEC_TERMINAL = 1u << 8,      /* may use the terminal passed as its streams */
-    GROVE_SPEC_EXPLAIN = 1u << 9,       /* a file that is there outside and missing in its view is a refusal, audited once */
+    GROVE_SPEC_ESSENTIAL = 1u << 7, /* the system is not up without it */
+    GROVE_SPEC_TERMINAL = 1u << 8, /* may use the terminal passed as its streams */
+    GROVE_SPEC_EXPLAIN = 1u << 9, /* a file that is there outside and missing in its view is a refusal, audited once */
 };
 
 struct grove_spec {
     uint32_t magic, version;
     uint32_t header_bytes, total_bytes;
     uint32_t flags; /* enum grove_spec_flags */
-    uint8_t ring;   /* 1 system, 2 user, 3 external */
+    uint8_t ring; /* 1 system, 2 user, 3 external */
     uint8_t stream_in, stream_out, stream_error; /* enum grove_stream_mode */
     struct grove_version service_version;
-    struct grove_span name;    /* "project.service", pattern tokens of [A-Za-z0-9_-] */
+    struct grove_span name; /* "project.service", pattern tokens of [A-Za-z0-9_-] */
     struct grove_span project; /* "project" or "project.child" */
     struct grove_span executable; /* absolute path in the container's own file view */
-    struct grove_span directory;  /* working directory in that view; empty: none, "/" */
-    struct grove_span manifest;   /* the file it was compiled from, for messages only */
+    struct grove_span directory; /* working directory in that view; empty: none, "/" */
+    struct grove_span manifest; /* the file it was compiled from, for messages only */
     struct grove_span description;
     struct grove_table capabilities, arguments, environment, provides, requires, methods;
     uint32_t text_offset_bytes, text_bytes;

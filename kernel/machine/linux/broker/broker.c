@@ -152,7 +152,8 @@ static struct outcome decide(const struct broker_request *request) {
     /* Numbers of another architecture mean other calls; thread 0 is a process this kernel cannot see. */
     if (notification->data.arch != NATIVE_ARCHITECTURE || request->thread == 0)
         return outcome_error(ENOSYS);
-    broker_handler *handler = broker_handler_of(request->number, request->broker->is_learning || request->broker->is_explaining);
+    broker_handler *handler =
+        broker_handler_of(request->number, request->broker->is_learning || request->broker->is_explaining);
     return handler == NULL ? outcome_error(ENOSYS) : handler(request);
 }
 

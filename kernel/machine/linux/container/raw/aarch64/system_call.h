@@ -14,10 +14,7 @@ static inline long system_call(long number, long a, long b, long c, long d, long
     register long fourth __asm__("x3") = d;
     register long fifth __asm__("x4") = e;
     register long which __asm__("x8") = number;
-    __asm__ volatile("svc 0"
-                     : "+r"(first)
-                     : "r"(second), "r"(third), "r"(fourth), "r"(fifth), "r"(which)
-                     : "memory");
+    __asm__ volatile("svc 0" : "+r"(first) : "r"(second), "r"(third), "r"(fourth), "r"(fifth), "r"(which) : "memory");
     return first;
 }
 
