@@ -302,7 +302,7 @@ static long child_receive(int report, struct plan **plan) {
     message.msg_controllen = sizeof control.bytes;
     control.header.cmsg_len = 0;
     long length = system_call(SYS_recvmsg, report, calls_pointer(&message), MSG_CMSG_CLOEXEC, 0, 0);
-    if (length != (long)sizeof *plan)
+    if (length != (long)sizeof *plan || *plan == NULL)
         return length < 0 ? length : -ECANCELED;
     if (message.msg_controllen < CMSG_LEN(0) || (message.msg_flags & MSG_CTRUNC) != 0)
         return -EMFILE;
@@ -312,7 +312,7 @@ static long child_receive(int report, struct plan **plan) {
 
 _Noreturn void child_prepare(const struct plan *plan) {
     struct report prepared = {.kind = REPORT_PREPARED};
-    struct plan *rest;
+    struct plan *rest = NULL;
     long result = child_end_with_groved(plan);
     child_steps(plan, 0, STEPS_PREPARED);
     if (result == 0)

@@ -99,6 +99,7 @@ _Noreturn void init_main(long *stack) {
     init_report(descriptor, (struct report){.kind = REPORT_RUNNING});
     /* The program has the streams and sockets now; kept here they would never be seen to close. */
     (void)system_call(SYS_close_range, 0, descriptor - 1, 0, 0, 0);
+    info.si_code = SI_USER;
     for (;;) {
         long signal = system_call(SYS_rt_sigtimedwait, calls_pointer(&all), calls_pointer(&info), 0, sizeof all, 0);
         if (signal == SIGCHLD)
