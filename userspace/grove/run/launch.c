@@ -144,9 +144,10 @@ static int fail_start(const struct launch *launch, int status, const struct grov
         return LAUNCH_CANNOT_EXECUTE;
     }
     if (reply->layer != GROVE_LAYER_NONE && reply->layer < GROVE_LAYER_COUNT)
-        command_fail(launch->invocation,
-                     "%s was not started: the sandbox layer %s could not be set up: %s; `grove doctor` tells about layers",
-                     program, layer_text(reply->layer), error != 0 ? strerror(error) : grove_status_text(status));
+        command_fail(
+            launch->invocation,
+            "%s was not started: the sandbox layer %s could not be set up: %s; `grove doctor` tells about layers",
+            program, layer_text(reply->layer), error != 0 ? strerror(error) : grove_status_text(status));
     else
         command_fail_library(launch->invocation, "%s was not started", program);
     return LAUNCH_FAILED;

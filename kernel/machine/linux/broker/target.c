@@ -64,6 +64,22 @@ static void take_groups(const char *text, struct target_identity *identity) {
     }
 }
 
+/* The number at `index` behind "Name:". False: the line is another one. */
+static bool read_field(const char *line, const char *name, unsigned index, int base, unsigned long *value) {
+    size_t length = strlen(name);
+    if (strncmp(line, name, length) != 0)
+        return false;
+    const char *at = line + length;
+    for (unsigned i = 0; i <= index; i++) {
+        char *end;
+        *value = strtoul(at, &end, base);
+        if (end == at)
+            return false;
+        at = end;
+    }
+    return true;
+}
+
 int target_identity(pid_t thread, struct target_identity *identity) {
     memset(identity, 0, sizeof *identity);
     identity->umask = 022;
@@ -71,20 +87,20 @@ int target_identity(pid_t thread, struct target_identity *identity) {
     if (status == NULL)
         return -ESRCH;
     char line[1024];
-    unsigned real, effective, found = 0;
+    unsigned found = 0;
     while (fgets(line, sizeof line, status) != NULL) {
-        long process;
-        if (sscanf(line, "Tgid: %ld", &process) == 1) {
-            identity->process = (pid_t)process;
+        unsigned long value;
+        if (read_field(line, "Tgid:", 0, 10, &value)) {
+            identity->process = (pid_t)value;
             found++;
-        } else if (sscanf(line, "Uid: %u %u", &real, &effective) == 2) {
-            identity->user = effective;
+        } else if (read_field(line, "Uid:", 1, 10, &value)) {
+            identity->user = (uid_t)value;
             found++;
-        } else if (sscanf(line, "Gid: %u %u", &real, &effective) == 2) {
-            identity->group = effective;
+        } else if (read_field(line, "Gid:", 1, 10, &value)) {
+            identity->group = (gid_t)value;
             found++;
-        } else if (sscanf(line, "Umask: %o", &real) == 1) {
-            identity->umask = (mode_t)real;
+        } else if (read_field(line, "Umask:", 0, 8, &value)) {
+            identity->umask = (mode_t)value;
         } else if (strncmp(line, "Groups:", 7) == 0) {
             take_groups(line + 7, identity);
         }

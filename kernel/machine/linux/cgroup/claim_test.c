@@ -32,7 +32,8 @@ static int tear_down(void **state) {
 
 static void path_of(uint64_t kernel, const char *below, char path[128]) {
     assert_int_equal(claim_path(base, kernel, path, 100), 0);
-    (void)strcat(path, below);
+    size_t length = strlen(path);
+    (void)snprintf(path + length, 128 - length, "%s", below);
 }
 
 /* A kernel that is killed: a process that makes its folder, with a container's in it, and ends. */
