@@ -147,7 +147,7 @@ class Containers(KernelTest):
         port = self.connect()
         handle = port.create(self.kernel.spec("test.sleeper", ["/bin/sleep", "1000"]))
         before = None
-        for generation in range(1, 6):
+        for generation in range(1, 21):
             port.start_container(handle)
             state, seen, process = port.read(handle)
             self.assertEqual(seen, generation)
@@ -157,7 +157,8 @@ class Containers(KernelTest):
             self.assertEqual(cause, 3)
             if before is None:
                 before = self.kernel.descriptors()
-        self.assertEqual(self.kernel.descriptors(), before)
+        # Up to two children are prepared for coming starts, with two descriptors each; a leak would be one a start.
+        self.assertLessEqual(self.kernel.descriptors(), before + 4)
         os.kill(port.read(handle)[2], 0) if port.read(handle)[2] > 0 else None
         port.control(handle, p.DESTROY)
 

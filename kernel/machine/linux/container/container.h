@@ -57,6 +57,7 @@ struct container {
 
     bool is_executing; /* the child reported that all layers stand */
     bool was_announced; /* core_container_started was called for this instance */
+    bool is_ready_early; /* said READY=1 before the end of its set-up socket was read */
     bool is_killed; /* groved killed it */
     bool is_freezing;
     bool has_failed, has_ended, has_listener;

@@ -34,6 +34,9 @@ static void announce(struct container *container) {
     launch_done(container);
     container->phase = CONTAINER_RUNNING;
     core_container_started(linux_machine->core, container->index, GROVE_OK, GROVE_LAYER_NONE, 0);
+    if (container->is_ready_early)
+        core_container_ready(linux_machine->core, container->index);
+    container->is_ready_early = false;
 }
 
 /* Without the go-ahead byte the child gives up, and says that its filter could not be set up. */

@@ -42,7 +42,7 @@ static bool notify_is_ready(const char *text, size_t length) {
 }
 
 static void notify_readable(struct loop *loop, int descriptor, uint32_t events, void *context) {
-    const struct container *container = context;
+    struct container *container = context;
     char text[NOTIFY_BYTES_MAX];
     bool is_ready = false;
     (void)loop;
@@ -56,6 +56,8 @@ static void notify_readable(struct loop *loop, int descriptor, uint32_t events, 
     }
     if (is_ready && container->phase == CONTAINER_RUNNING)
         core_container_ready(linux_machine->core, container->index);
+    else if (is_ready && container->phase == CONTAINER_STARTING)
+        container->is_ready_early = true; /* a quick program; life.c tells the core after its start */
 }
 
 static int notify_bind(struct container *container) {

@@ -405,7 +405,8 @@ static void layout_abandon(struct container *container) {
 
 static void instance_begin(struct container *container) {
     container->phase = CONTAINER_STARTING;
-    container->is_executing = container->was_announced = container->is_killed = container->is_freezing = false;
+    container->is_executing = container->was_announced = container->is_ready_early = container->is_killed =
+        container->is_freezing = false;
     container->has_failed = container->has_ended = false;
     container->failed_layer = GROVE_LAYER_NONE;
     container->failed_error = 0;
