@@ -158,6 +158,11 @@ static void real_time_schedules_are_checked(void **state) {
     assert_int_equal(check(&blob), 0);
     blob.spec.schedule.runtime_ns = 3;
     assert_int_equal(check(&blob), GROVE_INVALID);
+    blob.spec.schedule.runtime_ns = 2;
+    blob.spec.schedule.period_ns = GROVE_SCHEDULE_PERIOD_NS_MAX;
+    assert_int_equal(check(&blob), 0);
+    blob.spec.schedule.period_ns++;
+    assert_int_equal(check(&blob), GROVE_INVALID);
 }
 
 static void sizes_are_checked_first(void **state) {

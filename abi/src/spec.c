@@ -198,24 +198,30 @@ static bool methods_are_valid(struct check *check) {
     return true;
 }
 
-static bool schedule_is_valid(struct check *check) {
-    const struct grove_schedule *schedule = &check->spec->schedule;
+const char *grove_schedule_fault(const struct grove_schedule *schedule) {
+    bool is_fair_priority = schedule->priority >= -20 && schedule->priority <= 19;
+    bool is_fixed_priority = schedule->priority >= 1 && schedule->priority <= 99;
+    bool is_reservation = schedule->runtime_ns > 0 && schedule->runtime_ns <= schedule->deadline_ns &&
+                          schedule->deadline_ns <= schedule->period_ns &&
+                          schedule->period_ns <= GROVE_SCHEDULE_PERIOD_NS_MAX;
     switch (schedule->class) {
     case GROVE_SCHEDULE_FAIR:
-        return (schedule->priority >= -20 && schedule->priority <= 19) ||
-               fails(check, "a fair schedule's priority is not -20 to 19");
+        return is_fair_priority ? NULL : "a fair schedule's priority is not -20 to 19";
     case GROVE_SCHEDULE_FIXED:
     case GROVE_SCHEDULE_ROUND_ROBIN:
-        return (schedule->priority >= 1 && schedule->priority <= 99) || fails(check, "a fixed priority is not 1 to 99");
+        return is_fixed_priority ? NULL : "a fixed priority is not 1 to 99";
     case GROVE_SCHEDULE_DEADLINE:
-        return (schedule->runtime_ns > 0 && schedule->runtime_ns <= schedule->deadline_ns &&
-                schedule->deadline_ns <= schedule->period_ns) ||
-               fails(check, "a deadline schedule needs 0 < runtime <= deadline <= period");
+        return is_reservation ? NULL : "a deadline schedule needs 0 < runtime <= deadline <= period <= 1 h";
     case GROVE_SCHEDULE_IDLE:
-        return true;
+        return NULL;
     default:
-        return fails(check, "the schedule class is unknown");
+        return "the schedule class is unknown";
     }
+}
+
+static bool schedule_is_valid(struct check *check) {
+    const char *fault = grove_schedule_fault(&check->spec->schedule);
+    return fault == NULL || fails(check, fault);
 }
 
 static bool policy_is_valid(struct check *check) {

@@ -93,9 +93,10 @@ static void check_schedule(struct checker *checker) {
              "class fair has priorities from -20 (first) to 19; for %lld write "
              "class: fixed too",
              (long long)schedule->priority);
-    if (is_deadline && !(schedule->runtime && schedule->runtime <= deadline && deadline <= schedule->period))
+    if (is_deadline && !(schedule->runtime && schedule->runtime <= deadline && deadline <= schedule->period &&
+                         schedule->period <= GROVE_SCHEDULE_PERIOD_NS_MAX))
         FAIL(checker, class, "schedule",
-             "class deadline needs runtime, deadline and period with 0 < runtime <= deadline <= period");
+             "class deadline needs runtime, deadline and period with 0 < runtime <= deadline <= period <= 1h");
     if ((is_fixed || is_deadline) && !may_use_real_time(checker->manifest))
         FAIL(checker, class, "schedule.class",
              "this class is real-time and needs a capability; add \"- SCHED_RT:20%%\" to capabilities, or write class: "

@@ -53,6 +53,7 @@ static const struct {
     {LEAST "schedule: {priority: 50}\n", 3, "schedule.priority", "-20"},
     {LEAST "capabilities: [SCHED_RT]\nschedule: {class: deadline, period: 1ms, runtime: 2ms}\n", 4, "schedule",
      "runtime"},
+    {LEAST "capabilities: [SCHED_RT]\nschedule: {class: deadline, period: 2h, runtime: 2ms}\n", 4, "schedule", "<= 1h"},
     {LEAST "readiness: {kind: port}\n", 3, "readiness.argument", "127.0.0.1:8080"},
     {LEAST "health: ping\n", 3, "health.kind", "native"},
     {LEAST "environment: {A B: 1}\n", 3, "environment", "no name of a variable"},

@@ -169,7 +169,8 @@ static const struct field schedule_fields[] = {
      .help = "deadline: time it needs in each period."},
     {"deadline", FIELD_DURATION, PLACE(schedule, deadline), .example = "10ms",
      .help = "deadline: when it must be done, counted from the start of a period. Absent: the period."},
-    {"period", FIELD_DURATION, PLACE(schedule, period), .example = "20ms", .help = "deadline: length of a period."},
+    {"period", FIELD_DURATION, PLACE(schedule, period), .example = "20ms",
+     .help = "deadline: length of a period, at most 1h."},
     {0},
 };
 static const struct group schedule_group = {

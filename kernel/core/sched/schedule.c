@@ -4,43 +4,18 @@
 #include <string.h>
 
 #define PPM UINT64_C(1000000)
-#define PERIOD_NS_MAX (UINT64_C(3600) * 1000000000)
-
-static bool deadline_is_valid(const struct grove_schedule *schedule) {
-    return schedule->runtime_ns > 0 && schedule->runtime_ns <= schedule->deadline_ns &&
-           schedule->deadline_ns <= schedule->period_ns && schedule->period_ns <= PERIOD_NS_MAX;
-}
-
-bool schedule_is_valid(const struct grove_schedule *schedule) {
-    switch (schedule->class) {
-    case GROVE_SCHEDULE_FAIR:
-        return schedule->priority >= -20 && schedule->priority <= 19;
-    case GROVE_SCHEDULE_FIXED:
-    case GROVE_SCHEDULE_ROUND_ROBIN:
-        return schedule->priority >= 1 && schedule->priority <= 99;
-    case GROVE_SCHEDULE_DEADLINE:
-        return deadline_is_valid(schedule);
-    case GROVE_SCHEDULE_IDLE:
-        return true;
-    default:
-        return false;
-    }
-}
 
 /* A fixed priority needs some real-time share; a deadline needs as much as it reserves, rounded up. */
 bool schedule_needs(const struct grove_schedule *schedule, struct grove_capability *needed) {
-    bool is_fixed = schedule->class == GROVE_SCHEDULE_FIXED || schedule->class == GROVE_SCHEDULE_ROUND_ROBIN;
-    if (!is_fixed && schedule->class != GROVE_SCHEDULE_DEADLINE)
+    bool is_deadline = schedule->class == GROVE_SCHEDULE_DEADLINE;
+    if (!is_deadline && schedule->class != GROVE_SCHEDULE_FIXED && schedule->class != GROVE_SCHEDULE_ROUND_ROBIN)
         return false;
     memset(needed, 0, sizeof(*needed));
     needed->kind = GROVE_CAP_SCHED_RT;
     needed->rights = GROVE_RIGHT_USE;
     needed->argument.kind = GROVE_ARGUMENT_QUANTITY;
-    if (!is_fixed && schedule->period_ns > 0)
-        needed->argument.value.quantity =
-            schedule->period_ns <= PERIOD_NS_MAX && schedule->runtime_ns <= schedule->period_ns
-                ? (schedule->runtime_ns * PPM + schedule->period_ns - 1) / schedule->period_ns
-                : PPM;
+    if (is_deadline)
+        needed->argument.value.quantity = (schedule->runtime_ns * PPM + schedule->period_ns - 1) / schedule->period_ns;
     return true;
 }
 
@@ -48,7 +23,7 @@ bool schedule_needs(const struct grove_schedule *schedule, struct grove_capabili
 
 int schedule_set_check(struct request *request) {
     const struct grove_schedule_set *body = &request->message->body.schedule_set;
-    if (!schedule_is_valid(&body->schedule))
+    if (grove_schedule_fault(&body->schedule) != NULL)
         return GROVE_INVALID;
     int status = request_find_container(request, body->container, NULL);
     struct grove_capability needed;

@@ -5,9 +5,7 @@
 #include "grove/abi/capability.h"
 #include "grove/abi/spec.h"
 
-/* Known class, values in range. */
-bool schedule_is_valid(const struct grove_schedule *schedule);
-/* The permission it needs; false if it needs none. */
+/* The permission that a valid schedule needs; false if it needs none. */
 bool schedule_needs(const struct grove_schedule *schedule, struct grove_capability *needed);
 
 #endif

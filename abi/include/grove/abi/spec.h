@@ -110,6 +110,9 @@ struct grove_schedule {
     int32_t priority; /* FAIR: nice -20..19; FIXED, ROUND_ROBIN: 1..99 */
     uint64_t runtime_ns, deadline_ns, period_ns; /* DEADLINE */
 };
+#define GROVE_SCHEDULE_PERIOD_NS_MAX UINT64_C(3600000000000)
+/* NULL if the class is known and its values are in range, else a constant sentence that says what is wrong. */
+const char *grove_schedule_fault(const struct grove_schedule *schedule);
 
 enum grove_readiness_kind {
     GROVE_READY_GROVE = 0, /* libgrove says so on the kernel port */
