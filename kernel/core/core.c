@@ -145,16 +145,20 @@ int core_create(void *memory, const struct core_limits *limits, uint64_t boot_id
 
 /* ---- the roots of authority ---- */
 
+/* A permission that comes from nowhere, into a container in which authority begins. */
+static int give(struct core *core, struct container *container, const struct grove_capability *given) {
+    struct grove_capability external = *given;
+    external.rights |= GROVE_RIGHT_EXTERNAL;
+    struct capability_new new = {.container = container, .capability = &external};
+    struct capability *entry = NULL;
+    return capability_is_valid(&external) ? capability_create(core, &new, &entry) : GROVE_INVALID;
+}
+
 static int give_everything(struct core *core, struct container *container) {
-    for (uint16_t kind = 1; kind < (uint16_t)GROVE_CAP_KIND_COUNT; kind++) {
-        struct grove_capability all = {.kind = kind, .rights = GROVE_RIGHTS_ALL | GROVE_RIGHT_EXTERNAL};
-        struct capability_new new = {.container = container, .capability = &all};
-        struct capability *entry = NULL;
-        int status = capability_create(core, &new, &entry);
-        if (status < 0)
-            return status;
-    }
-    return GROVE_OK;
+    int status = GROVE_OK;
+    for (uint16_t kind = 1; status == GROVE_OK && kind < (uint16_t)GROVE_CAP_KIND_COUNT; kind++)
+        status = give(core, container, &(struct grove_capability){.kind = kind, .rights = GROVE_RIGHTS_ALL});
+    return status;
 }
 
 static void boot_init(struct core *core) {
@@ -178,8 +182,6 @@ int core_boot(struct core *core, const void *spec, size_t spec_bytes, machine_co
     if (status < 0 || core->init != 0)
         return status < 0 ? status : GROVE_EXISTS;
     struct container_new new = {.spec = spec, .project = core->root_project};
-    new.ring = new.spec->ring;
-    memcpy(new.name.text, grove_spec_text(new.spec, new.spec->name), new.spec->name.length_bytes);
     struct container *init = NULL;
     status = container_create(core, &new, &init);
     if (status < 0)
@@ -193,23 +195,9 @@ int core_boot(struct core *core, const void *spec, size_t spec_bytes, machine_co
     return GROVE_OK;
 }
 
-static int give_to_client(struct core *core, struct container *client, const struct grove_capability *capabilities,
-                          uint32_t count) {
-    for (uint32_t i = 0; i < count; i++) {
-        struct grove_capability external = capabilities[i];
-        external.rights |= GROVE_RIGHT_EXTERNAL;
-        struct capability_new new = {.container = client, .capability = &external};
-        struct capability *entry = NULL;
-        int status = capability_is_valid(&external) ? capability_create(core, &new, &entry) : GROVE_INVALID;
-        if (status < 0)
-            return status;
-    }
-    return GROVE_OK;
-}
-
 int core_client_create(struct core *core, const char *name, uint32_t user, uint32_t process,
                        const struct grove_capability *capabilities, uint32_t count, machine_container *machine) {
-    struct container_new new = {.project = core->root_project, .ring = CONTAINER_RING_EXTERNAL};
+    struct container_new new = {.project = core->root_project};
     struct container *client = NULL;
     for (size_t i = 0; i < GROVE_NAME_MAX && name[i] != '\0'; i++)
         new.name.text[i] = name[i];
@@ -220,7 +208,8 @@ int core_client_create(struct core *core, const char *name, uint32_t user, uint3
         return status;
     client->user = user;
     client->process = process;
-    status = give_to_client(core, client, capabilities, count);
+    for (uint32_t i = 0; status == GROVE_OK && i < count; i++)
+        status = give(core, client, &capabilities[i]);
     if (status == GROVE_OK)
         status = container_make_page(core, client);
     if (status < 0) {
@@ -290,7 +279,7 @@ void core_learned(struct core *core, machine_container index, const struct grove
     if (owner == NULL || !capability_is_valid(used) || !port_has_share(owner))
         return;
     struct packet packet;
-    memset(&packet, 0, sizeof(packet));
+    packet_init(&packet, GROVE_NOTICE_LEARNED);
     struct grove_notice_learned *notice = &packet.message.body.learned;
     notice->container = pool_identity(container);
     notice->capability = *used;
@@ -301,7 +290,7 @@ void core_learned(struct core *core, machine_container index, const struct grove
                                                                     : used->argument.length_bytes;
     memcpy(notice->capability.argument.value.text, used->argument.value.text, bytes);
     if (remember(core, text_hash(core->key, notice, sizeof(*notice))))
-        port_notice(core, owner, GROVE_NOTICE_LEARNED, &packet);
+        port_notice(core, owner, &packet);
 }
 
 /* ---- work ---- */
@@ -380,15 +369,10 @@ bool core_is_down(const struct core *core) {
     return core->is_shutting_down && core->instances == 0;
 }
 
-/* ---- KERNEL_READ and SWAP ---- */
+/* ---- KERNEL_READ ---- */
 
 static struct grove_pool_account account(const struct pool *pool) {
     return (struct grove_pool_account){.used = pool->used, .capacity = pool->capacity - 1};
-}
-
-int kernel_read_check(struct request *request) {
-    (void)request;
-    return GROVE_OK;
 }
 
 int kernel_read_invoke(struct request *request) {
@@ -409,15 +393,4 @@ int kernel_read_invoke(struct request *request) {
     record->text.used = core->texts.heap.used * core->texts.heap.granule_bytes;
     record->text.capacity = core->texts.heap.granules * core->texts.heap.granule_bytes;
     return GROVE_OK;
-}
-
-/* The steps of a live update need two instances of one container; the object model keeps one until they come. */
-int swap_check(struct request *request) {
-    (void)request;
-    return GROVE_UNSUPPORTED;
-}
-
-int swap_invoke(struct request *request) {
-    (void)request;
-    return GROVE_UNSUPPORTED;
 }

@@ -45,6 +45,7 @@ int machine_blob_read(machine_object blob, void *buffer, uint64_t size_bytes);
 
 /* The two ends of a doorbell. GROVE_NO_DESCRIPTORS. */
 int machine_bell_create(machine_object ends[2]);
+/* Does nothing for MACHINE_OBJECT_NONE. */
 void machine_object_close(machine_object object);
 
 /* ---- the kernel port ---- */

@@ -69,36 +69,28 @@ void audit_life(struct core *core, const struct container *container, enum grove
                                             .detail = detail});
 }
 
+void audit_request(const struct request *request, enum grove_audit_event event, text_id object, int32_t detail,
+                   const struct grove_capability *capability) {
+    audit_write(request->core, &(struct audit_event){.event = event,
+                                                     .who = request->caller,
+                                                     .object = object,
+                                                     .operation = request->message->operation,
+                                                     .detail = detail,
+                                                     .capability = capability});
+}
+
 /* ---- AUDIT_READ ---- */
 
 int audit_read_check(struct request *request) {
     const struct grove_name *name = &request->message->body.audit_read.name;
-    if (name->text[0] == '\0')
+    if (name->text[0] == '\0' || container_is_named(request->core, request->caller, name))
         return GROVE_OK;
-    if (!name_is_valid(name))
-        return GROVE_INVALID;
-    struct grove_name own;
-    container_name(request->core, request->caller, &own);
-    if (memcmp(&own, name, sizeof(own)) == 0)
-        return GROVE_OK;
-    struct grove_capability wanted;
-    struct capability *entry = NULL;
-    capability_for_name(GROVE_CAP_AUDIT_READ, name, &wanted);
-    return request_permit(request, &wanted, GROVE_RIGHT_USE, &entry);
+    return request_permit_name(request, GROVE_CAP_AUDIT_READ, name);
 }
 
-/* A record's subjects are who acted and what was acted on. The scan goes on in steps: scan_work. */
+/* A record's subjects are who acted and what was acted on. */
 int audit_read_invoke(struct request *request) {
-    struct pending *pending = NULL;
-    int status = pending_create(request, PENDING_SCAN, &pending);
-    if (status < 0)
-        return status;
-    pending->packet.message = *request->message;
-    pending->value = request->message->body.audit_read.sequence;
-    if (!scan_work(request->core, &pending->work))
-        return REQUEST_LATER;
-    work_queue(request->core, &pending->work, WORK_SCAN);
-    return REQUEST_LATER;
+    return request_scan(request, request->message->body.audit_read.sequence);
 }
 
 void core_recovered(struct core *core, uint32_t count) {

@@ -10,6 +10,7 @@
 
 struct core;
 struct container;
+struct request;
 
 struct audit_log {
     struct grove_audit_record *records;
@@ -33,6 +34,9 @@ void audit_write(struct core *core, const struct audit_event *event);
 /* An event of a container's own life. */
 void audit_life(struct core *core, const struct container *container, enum grove_audit_event event, uint32_t cause,
                 int32_t detail);
+/* What a request did or was refused. `capability` may be NULL. */
+void audit_request(const struct request *request, enum grove_audit_event event, text_id object, int32_t detail,
+                   const struct grove_capability *capability);
 uint64_t audit_check(const struct grove_audit_record *record);
 
 #endif

@@ -13,21 +13,24 @@ static const uint32_t resources[LIMITS] = {BUDGET_MEMORY,        BUDGET_PROCESSO
                                            BUDGET_DESCRIPTORS,   BUDGET_FILE_SIZE, BUDGET_SCRATCH_SIZE,
                                            BUDGET_SCRATCH_FILES, BUDGET_SHARED,    BUDGET_CHANNELS};
 
-/* All fields of a budget are amounts of 64 bits in which 0 means "no limit of its own". */
-static void load(const struct grove_budget *budget, uint64_t limits[LIMITS]) {
-    memcpy(limits, budget, LIMITS * sizeof(uint64_t));
+/* A budget is a row of amounts of 64 bits in which 0 means "no limit of its own". */
+static uint64_t limit_of(const struct grove_budget *budget, size_t field) {
+    uint64_t limit;
+    memcpy(&limit, (const char *)budget + field * sizeof(limit), sizeof(limit));
+    return limit;
+}
+
+static void set_limit(struct grove_budget *budget, size_t field, uint64_t limit) {
+    memcpy((char *)budget + field * sizeof(limit), &limit, sizeof(limit));
 }
 
 void budget_narrow(const struct grove_budget *outer, struct grove_budget *inner) {
-    uint64_t above[LIMITS];
-    uint64_t own[LIMITS];
-    load(outer, above);
-    load(inner, own);
     for (size_t i = 0; i < LIMITS; i++) {
-        if (above[i] != 0 && (own[i] == 0 || own[i] > above[i]))
-            own[i] = above[i];
+        uint64_t above = limit_of(outer, i);
+        uint64_t own = limit_of(inner, i);
+        if (above != 0 && (own == 0 || own > above))
+            set_limit(inner, i, above);
     }
-    memcpy(inner, own, sizeof(own));
 }
 
 void budget_of_project(const struct core *core, uint32_t index, struct grove_budget *budget) {
@@ -47,44 +50,38 @@ void budget_effective(const struct core *core, const struct container *container
 /* ---- promises ---- */
 
 static uint64_t weight_of(const struct project *project, size_t field) {
-    uint64_t limits[LIMITS];
-    load(&project->budget, limits);
-    return limits[field] != 0 || field >= PROJECT_PROMISES ? limits[field] : project->promised[field];
+    uint64_t limit = limit_of(&project->budget, field);
+    return limit != 0 || field >= PROJECT_PROMISES ? limit : project->promised[field];
 }
 
-static void weigh(const struct project *project, struct grove_budget *weights) {
-    uint64_t all[LIMITS] = {0};
+static struct grove_budget weigh(const struct project *project) {
+    struct grove_budget weights = budget_none;
     for (size_t i = 0; i < LIMITS; i++)
-        all[i] = weight_of(project, i);
-    memset(weights, 0, sizeof(*weights));
-    memcpy(weights, all, sizeof(all));
+        set_limit(&weights, i, weight_of(project, i));
+    return weights;
 }
 
 static int exceed(const struct core *core, const struct project *project, size_t field, uint64_t asked,
                   uint64_t promised, struct grove_overcommitted *excess) {
-    uint64_t limits[LIMITS];
-    load(&project->budget, limits);
     memset(excess, 0, sizeof(*excess));
     text_to_name(&core->texts, project->name, &excess->project);
     excess->resource = resources[field];
     excess->asked = asked;
     excess->promised = promised;
-    excess->limit = limits[field];
+    excess->limit = limit_of(&project->budget, field);
     return GROVE_EXHAUSTED;
 }
 
 /* Up to the first project with a limit of its own: for those above, nothing changes then. */
 static int check_field(const struct core *core, uint32_t index, size_t field, uint64_t before, uint64_t after,
                        struct grove_overcommitted *excess) {
-    uint64_t limits[LIMITS];
     for (const struct project *project = pool_at(&core->projects, index); project != NULL && after > before;
          project = pool_at(&core->projects, project->parent)) {
         uint64_t others = field < PROJECT_PROMISES ? project->promised[field] - before : 0;
-        load(&project->budget, limits);
-        if (limits[field] != 0)
-            return after > limits[field] || others > limits[field] - after
-                       ? exceed(core, project, field, after, others, excess)
-                       : GROVE_OK;
+        uint64_t limit = limit_of(&project->budget, field);
+        if (limit != 0)
+            return after > limit || others > limit - after ? exceed(core, project, field, after, others, excess)
+                                                           : GROVE_OK;
         before += others;
         after += others;
     }
@@ -93,29 +90,23 @@ static int check_field(const struct core *core, uint32_t index, size_t field, ui
 
 int budget_check(const struct core *core, uint32_t project, const struct grove_budget *before,
                  const struct grove_budget *after, struct grove_overcommitted *excess) {
-    uint64_t old[LIMITS];
-    uint64_t new[LIMITS];
     int status = GROVE_OK;
-    load(before, old);
-    load(after, new);
     for (size_t i = 0; status == GROVE_OK && i < LIMITS; i++)
-        status = check_field(core, project, i, old[i], new[i], excess);
+        status = check_field(core, project, i, limit_of(before, i), limit_of(after, i), excess);
     return status;
 }
 
 void budget_promise(struct core *core, uint32_t index, const struct grove_budget *before,
                     const struct grove_budget *after) {
-    uint64_t old[LIMITS];
-    uint64_t new[LIMITS];
-    load(before, old);
-    load(after, new);
     for (size_t i = 0; i < PROJECT_PROMISES; i++) {
-        for (struct project *project = pool_at(&core->projects, index); project != NULL && old[i] != new[i];
+        uint64_t old = limit_of(before, i);
+        uint64_t new = limit_of(after, i);
+        for (struct project *project = pool_at(&core->projects, index); project != NULL && old != new;
              project = pool_at(&core->projects, project->parent)) {
             uint64_t weight = weight_of(project, i);
-            project->promised[i] += new[i] - old[i];
-            new[i] = weight_of(project, i);
-            old[i] = weight;
+            project->promised[i] += new - old;
+            new = weight_of(project, i);
+            old = weight;
         }
     }
 }
@@ -125,71 +116,64 @@ void budget_promise(struct core *core, uint32_t index, const struct grove_budget
 void budget_warn(struct core *core, struct container *container, enum budget_resource resource, uint64_t used,
                  uint64_t limit) {
     struct packet packet;
-    memset(&packet, 0, sizeof(packet));
+    packet_init(&packet, GROVE_NOTICE_BUDGET_WARNING);
     packet.message.body.budget_warning =
         (struct grove_notice_budget){.resource = resource, .used = used, .limit = limit};
     audit_life(core, container, GROVE_AUDIT_BUDGET, resource, GROVE_EXHAUSTED);
-    port_notice(core, container, GROVE_NOTICE_BUDGET_WARNING, &packet);
+    port_notice(core, container, &packet);
 }
 
-static bool is_over(uint64_t used, uint64_t more, uint64_t limit) {
-    return limit != 0 && (used > limit || more > limit - used);
+/* Would `more` take what is used over the limit? The container that asks is told. */
+static bool is_over(struct core *core, struct container *container, enum budget_resource resource, uint64_t used,
+                    uint64_t more, uint64_t limit) {
+    if (limit == 0 || (used <= limit && more <= limit - used))
+        return false;
+    budget_warn(core, container, resource, used, limit);
+    return true;
 }
 
-static int check_own(struct core *core, struct container *container, uint64_t shared_bytes, uint32_t channels) {
-    uint64_t channel_limit = container->budget.channels != 0 ? container->budget.channels : CHANNELS_DEFAULT;
-    if (is_over(container->channel_count, channels, channel_limit)) {
-        budget_warn(core, container, BUDGET_CHANNELS, container->channel_count, channel_limit);
+static int check_charge(struct core *core, struct container *container, const struct charge *charged,
+                        const struct charge *more, const struct grove_budget *limit) {
+    if (is_over(core, container, BUDGET_CHANNELS, charged->channels, more->channels, limit->channels) ||
+        is_over(core, container, BUDGET_SHARED, charged->shared_bytes, more->shared_bytes, limit->shared_bytes))
         return GROVE_EXHAUSTED;
-    }
-    if (is_over(container->shared_bytes, shared_bytes, container->budget.shared_bytes)) {
-        budget_warn(core, container, BUDGET_SHARED, container->shared_bytes, container->budget.shared_bytes);
-        return GROVE_EXHAUSTED;
-    }
     return GROVE_OK;
 }
 
-static int check_project(struct core *core, struct container *container, const struct project *project,
-                         uint64_t shared_bytes, uint32_t channels) {
-    if (is_over(project->channels, channels, project->budget.channels)) {
-        budget_warn(core, container, BUDGET_CHANNELS, project->channels, project->budget.channels);
-        return GROVE_EXHAUSTED;
-    }
-    if (is_over(project->shared_bytes, shared_bytes, project->budget.shared_bytes)) {
-        budget_warn(core, container, BUDGET_SHARED, project->shared_bytes, project->budget.shared_bytes);
-        return GROVE_EXHAUSTED;
-    }
-    return GROVE_OK;
+/* Sums of 64 bits wrap, so that a negative amount takes away. */
+static void add(struct charge *charged, const struct charge *more) {
+    charged->shared_bytes += more->shared_bytes;
+    charged->channels += more->channels;
+}
+
+static void add_to_projects(struct core *core, uint32_t index, const struct charge *more) {
+    for (struct project *project = pool_at(&core->projects, index); project != NULL;
+         project = pool_at(&core->projects, project->parent))
+        add(&project->charged, more);
 }
 
 int budget_charge(struct core *core, struct container *container, uint64_t shared_bytes, uint32_t channels) {
-    int status = check_own(core, container, shared_bytes, channels);
-    struct project *project = pool_at(&core->projects, container->project);
-    for (; status == GROVE_OK && project != NULL; project = pool_at(&core->projects, project->parent))
-        status = check_project(core, container, project, shared_bytes, channels);
+    struct charge more = {.shared_bytes = shared_bytes, .channels = channels};
+    struct grove_budget own = container->budget;
+    if (own.channels == 0)
+        own.channels = CHANNELS_DEFAULT;
+    int status = check_charge(core, container, &container->charged, &more, &own);
+    for (const struct project *project = pool_at(&core->projects, container->project);
+         status == GROVE_OK && project != NULL; project = pool_at(&core->projects, project->parent))
+        status = check_charge(core, container, &project->charged, &more, &project->budget);
     if (status < 0)
         return status;
-    container->shared_bytes += shared_bytes;
-    container->channel_count += channels;
-    for (project = pool_at(&core->projects, container->project); project != NULL;
-         project = pool_at(&core->projects, project->parent)) {
-        project->shared_bytes += shared_bytes;
-        project->channels += channels;
-    }
+    add(&container->charged, &more);
+    add_to_projects(core, container->project, &more);
     return GROVE_OK;
 }
 
-void budget_release(struct core *core, struct container *container, uint32_t index, uint64_t shared_bytes,
+void budget_release(struct core *core, struct container *container, uint32_t project, uint64_t shared_bytes,
                     uint32_t channels) {
-    if (container != NULL) {
-        container->shared_bytes -= shared_bytes;
-        container->channel_count -= channels;
-    }
-    for (struct project *project = pool_at(&core->projects, index); project != NULL;
-         project = pool_at(&core->projects, project->parent)) {
-        project->shared_bytes -= shared_bytes;
-        project->channels -= channels;
-    }
+    struct charge less = {.shared_bytes = -shared_bytes, .channels = -(uint64_t)channels};
+    if (container != NULL)
+        add(&container->charged, &less);
+    add_to_projects(core, project, &less);
 }
 
 void core_container_over_budget(struct core *core, machine_container index, uint32_t resource, uint64_t used,
@@ -202,45 +186,30 @@ void core_container_over_budget(struct core *core, machine_container index, uint
 /* ---- BUDGET_SET ---- */
 
 /* A smaller limit must still hold what is promised to the members. */
-static int check_promised(struct request *request, const struct grove_budget *budget) {
-    const struct project *project = request->project;
-    uint64_t limits[LIMITS];
-    load(budget, limits);
-    for (size_t i = 0; i < PROJECT_PROMISES; i++) {
-        struct grove_overcommitted *excess = &request->reply.message.body.overcommitted;
-        if (limits[i] == 0 || project->promised[i] <= limits[i])
-            continue;
-        (void)exceed(request->core, project, i, 0, project->promised[i], excess);
-        excess->limit = limits[i];
-        return GROVE_EXHAUSTED;
-    }
-    return GROVE_OK;
-}
-
-static int check_project_budget(struct request *request, const struct grove_budget *budget) {
+static int check_project(struct request *request, const struct grove_budget *budget) {
     struct core *core = request->core;
-    struct grove_budget before;
-    struct grove_budget after;
+    struct grove_overcommitted *excess = &request->reply.message.body.overcommitted;
     struct project changed = *request->project;
     if (changed.is_doomed)
         return GROVE_STALE_HANDLE;
     changed.budget = *budget;
-    weigh(request->project, &before);
-    weigh(&changed, &after);
-    int status = check_promised(request, budget);
-    return status < 0 ? status
-                      : budget_check(core, changed.parent, &before, &after, &request->reply.message.body.overcommitted);
+    for (size_t i = 0; i < PROJECT_PROMISES; i++) {
+        uint64_t limit = limit_of(budget, i);
+        if (limit != 0 && changed.promised[i] > limit)
+            return exceed(core, &changed, i, 0, changed.promised[i], excess);
+    }
+    struct grove_budget before = weigh(request->project);
+    struct grove_budget after = weigh(&changed);
+    return budget_check(core, changed.parent, &before, &after, excess);
 }
 
 int budget_set_check(struct request *request) {
     const struct grove_budget_set *body = &request->message->body.budget_set;
-    struct capability *entry = NULL;
-    if (capability_find_object(request->core, request->caller, body->container, GROVE_CAP_PROJECT, GROVE_RIGHT_CONTROL,
-                               &entry) == GROVE_OK) {
-        request->project = pool_find(&request->core->projects, entry->as.object);
-        return request->project == NULL ? GROVE_STALE_HANDLE : check_project_budget(request, &body->budget);
-    }
-    int status = request_find_container(request, body->container, NULL);
+    int status = request_find(request, body->container, GROVE_CAP_PROJECT, GROVE_RIGHT_CONTROL);
+    request->project = request->object;
+    if (status != GROVE_INVALID)
+        return status < 0 ? status : check_project(request, &body->budget);
+    status = request_find_container(request, body->container, NULL);
     return status < 0 ? status
                       : budget_check(request->core, request->container->project, &request->container->budget,
                                      &body->budget, &request->reply.message.body.overcommitted);
@@ -263,12 +232,10 @@ static bool is_inside(const struct core *core, uint32_t index, const struct proj
 static int set_project(struct request *request) {
     struct core *core = request->core;
     struct project *project = request->project;
-    struct grove_budget before;
-    struct grove_budget after;
+    struct grove_budget before = weigh(project);
     int status = GROVE_OK;
-    weigh(project, &before);
     project->budget = request->message->body.budget_set.budget;
-    weigh(project, &after);
+    struct grove_budget after = weigh(project);
     budget_promise(core, project->parent, &before, &after);
     for (uint32_t index = 1; index < core->containers.touched; index++) {
         const struct container *container = core_container(core, index);

@@ -33,6 +33,12 @@ enum budget_resource {
     BUDGET_SCRATCH_FILES = 9,
 };
 
+/* What the core gave out, to a container or to all members of a project. */
+struct charge {
+    uint64_t shared_bytes;
+    uint64_t channels;
+};
+
 /* Each limit of `inner`, or that of `outer` where it has none or a larger one. */
 void budget_narrow(const struct grove_budget *outer, struct grove_budget *inner);
 /*

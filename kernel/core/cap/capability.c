@@ -37,11 +37,7 @@ static bool is_permission(uint16_t kind) {
 }
 
 /* Slot 0 of the lists by kind holds the container handles that others granted. */
-static uint32_t *list_count(struct container *container, uint16_t kind) {
-    return &container->kind_counts[is_permission(kind) ? kind : 0];
-}
-
-static struct list *list_head(struct container *container, uint16_t kind) {
+static struct capability_list *list_of(struct container *container, uint16_t kind) {
     return &container->kinds[is_permission(kind) ? kind : 0];
 }
 
@@ -57,7 +53,7 @@ static int check_room(const struct core *core, const struct capability_new *new)
         return GROVE_EXHAUSTED;
     if (new->container->capability_count >= core_table_limit(core, new->container))
         return GROVE_EXHAUSTED;
-    if (is_searched(new) && *list_count(new->container, new->capability->kind) >= CAPABILITY_TOPS_MAX)
+    if (is_searched(new) && list_of(new->container, new->capability->kind)->count >= CAPABILITY_TOPS_MAX)
         return GROVE_EXHAUSTED;
     return GROVE_OK;
 }
@@ -114,8 +110,8 @@ int capability_create(struct core *core, const struct capability_new *new, struc
     list_append(&new->container->table, &entry->table);
     new->container->capability_count++;
     if (is_searched(new)) {
-        list_append(list_head(new->container, entry->kind), &entry->kind_link);
-        ++*list_count(new->container, entry->kind);
+        list_append(&list_of(new->container, entry->kind)->entries, &entry->kind_link);
+        list_of(new->container, entry->kind)->count++;
     }
     *out = entry;
     return GROVE_OK;
@@ -131,36 +127,51 @@ int capability_create_object(struct core *core, struct container *container, str
     return capability_create(core, &new, entry);
 }
 
-/* What ends with the primary entry of an object. */
-static void end_object(struct core *core, uint16_t kind, uint8_t side, grove_object_id object) {
+void *capability_object(const struct core *core, uint16_t kind, grove_object_id id) {
     switch (kind) {
     case GROVE_CAP_CONTAINER:
-        container_handle_lost(core, object);
+        return pool_find(&core->containers, id);
+    case GROVE_CAP_ENDPOINT:
+        return pool_find(&core->endpoints, id);
+    case GROVE_CAP_CHANNEL:
+        return pool_find(&core->channels, id);
+    case GROVE_CAP_REGION:
+        return pool_find(&core->regions, id);
+    default:
+        return pool_find(&core->projects, id);
+    }
+}
+
+/* What ends with the primary entry of an object. */
+static void end_object(struct core *core, uint16_t kind, uint8_t side, void *object) {
+    struct channel *channel = object;
+    switch (kind) {
+    case GROVE_CAP_CONTAINER:
+        container_destroy(core, object);
         break;
     case GROVE_CAP_ENDPOINT:
-        endpoint_handle_lost(core, object);
+        endpoint_destroy(core, object);
         break;
     case GROVE_CAP_CHANNEL:
-        channel_handle_lost(core, object, side);
+        channel_close_side(core, channel, &channel->sides[side], GROVE_CLOSED);
         break;
     case GROVE_CAP_REGION:
         region_handle_lost(core, object);
         break;
-    case GROVE_CAP_PROJECT:
-        project_handle_lost(core, object);
-        break;
     default:
+        project_handle_lost(core, object);
         break;
     }
 }
 
 /* Files are shown to an instance when it starts; one that lost a right to files must not go on with them. */
-static bool is_in_file_view(uint16_t kind) {
+bool capability_is_of_files(uint16_t kind) {
     return kind == GROVE_CAP_FS_READ || kind == GROVE_CAP_FS_WRITE || kind == GROVE_CAP_FS_EXEC ||
            kind == GROVE_CAP_DEVICE;
 }
 
-void capability_remove(struct core *core, struct capability *entry) {
+/* Remove an entry without children. The object of a primary entry ends. */
+static void capability_remove(struct core *core, struct capability *entry) {
     struct container *container = pool_at(&core->containers, entry->container);
     bool was_searched = list_is_linked(&entry->kind_link);
     list_remove(&entry->kind_link);
@@ -168,17 +179,16 @@ void capability_remove(struct core *core, struct capability *entry) {
     list_remove(&entry->sibling);
     container->capability_count--;
     if (was_searched)
-        --*list_count(container, entry->kind);
+        list_of(container, entry->kind)->count--;
     if (has_text(entry))
         text_unref(&core->texts, entry->as.text);
     uint16_t kind = entry->kind;
-    bool is_primary = entry->is_primary;
     uint8_t side = entry->side;
-    grove_object_id object = entry->as.object;
+    void *object = entry->is_primary ? capability_object(core, kind, entry->as.object) : NULL;
     pool_give_back(&core->capabilities, entry);
-    if (is_primary)
+    if (object != NULL)
         end_object(core, kind, side, object);
-    else if (was_searched && is_in_file_view(kind))
+    else if (was_searched && capability_is_of_files(kind))
         container_view_narrowed(core, container);
 }
 
@@ -213,6 +223,13 @@ void capability_condemn(struct core *core, struct capability *entry) {
         return;
     capability_cut(entry, &core->condemned);
     work_queue(core, &core->condemned_work, WORK_CONDEMNED);
+}
+
+void capability_drop(struct core *core, grove_handle *handle) {
+    struct capability *entry = pool_find(&core->capabilities, *handle);
+    *handle = GROVE_HANDLE_NONE;
+    if (entry != NULL)
+        capability_condemn(core, entry);
 }
 
 /* ---- finding ---- */
@@ -262,7 +279,7 @@ struct capability *capability_find(const struct core *core, const struct contain
                                    const struct grove_capability *wanted, uint16_t rights) {
     if (!is_permission(wanted->kind))
         return NULL;
-    const struct list *head = &container->kinds[wanted->kind];
+    const struct list *head = &container->kinds[wanted->kind].entries;
     for (struct list *link = head->next; link != head; link = link->next) {
         struct capability *entry = list_item(link, struct capability, kind_link);
         if ((entry->rights & rights) == rights && capability_covers(core, entry, &wanted->argument) &&
@@ -270,6 +287,13 @@ struct capability *capability_find(const struct core *core, const struct contain
             return entry;
     }
     return NULL;
+}
+
+struct capability *capability_find_name(const struct core *core, const struct container *container, uint16_t kind,
+                                        const struct grove_name *name) {
+    struct grove_capability wanted;
+    capability_for_name(kind, name, &wanted);
+    return capability_find(core, container, &wanted, GROVE_RIGHT_USE);
 }
 
 /* ---- forms ---- */

@@ -55,6 +55,12 @@ struct capability {
     struct list kind_link;
 };
 
+/* The entries of one kind in a table that are searched. */
+struct capability_list {
+    struct list entries;
+    uint32_t count;
+};
+
 struct capability_new {
     struct container *container;
     struct capability *parent; /* NULL: a root */
@@ -68,10 +74,10 @@ int capability_create(struct core *core, const struct capability_new *new, struc
 /* An object entry with these rights, `is_primary`: shorthand for capability_create. */
 int capability_create_object(struct core *core, struct container *container, struct capability *parent, uint16_t kind,
                              uint16_t rights, grove_object_id object, struct capability **entry);
-/* Remove an entry without children. The object of a primary entry ends. */
-void capability_remove(struct core *core, struct capability *entry);
 /* Dead from now on; removed, with all below it, in the background. */
 void capability_condemn(struct core *core, struct capability *entry);
+/* The same for the entry that an object keeps of itself, if it is still there; *handle is none after that. */
+void capability_drop(struct core *core, grove_handle *handle);
 
 bool capability_is_alive(const struct core *core, const struct capability *entry);
 grove_handle capability_handle(const struct capability *entry);
@@ -84,6 +90,13 @@ int capability_find_object(const struct core *core, const struct container *cont
 /* A live permission of the container that covers `wanted` and has at least these rights, or NULL. */
 struct capability *capability_find(const struct core *core, const struct container *container,
                                    const struct grove_capability *wanted, uint16_t rights);
+/* A live permission to use what a name stands for, or NULL. */
+struct capability *capability_find_name(const struct core *core, const struct container *container, uint16_t kind,
+                                        const struct grove_name *name);
+/* The object that an entry of this kind names, or NULL if it is gone. */
+void *capability_object(const struct core *core, uint16_t kind, grove_object_id id);
+/* A kind that decides which files an instance is shown. */
+bool capability_is_of_files(uint16_t kind);
 bool capability_covers(const struct core *core, const struct capability *entry, const struct grove_argument *wanted);
 /* The form that crosses the boundary. */
 void capability_describe(const struct core *core, const struct capability *entry, struct grove_capability *capability);

@@ -75,11 +75,7 @@ static int make_child(struct request *request, const struct grove_capability *wa
         return status;
     request->reply.message.body.handle_reply.handle = capability_handle(*child);
     request->reply.message.body.handle_reply.id = new.object;
-    audit_write(request->core, &(struct audit_event){.event = event,
-                                                     .who = request->caller,
-                                                     .object = receiver->name,
-                                                     .operation = request->message->operation,
-                                                     .capability = wanted});
+    audit_request(request, event, receiver->name, 0, wanted);
     return GROVE_OK;
 }
 
@@ -95,14 +91,9 @@ int capability_derive_invoke(struct request *request) {
 
 int capability_grant_check(struct request *request) {
     const struct grove_capability_grant *body = &request->message->body.grant;
-    int status = request_find_channel(request, body->channel);
-    if (status == GROVE_OK)
-        status = request_find_peer(request, &request->container);
-    if (status < 0)
-        return status;
-    if (request->container->has_port && !port_has_share(request->container))
-        return GROVE_EXHAUSTED;
-    return check_child(request, body->source, &body->capability, GROVE_RIGHT_GRANT, request->container);
+    int status = request_find_receiver(request, body->channel);
+    return status < 0 ? status
+                      : check_child(request, body->source, &body->capability, GROVE_RIGHT_GRANT, request->container);
 }
 
 int capability_grant_invoke(struct request *request) {
@@ -112,12 +103,13 @@ int capability_grant_invoke(struct request *request) {
     int status = make_child(request, wanted, receiver, GROVE_AUDIT_GRANT, &child);
     if (status < 0)
         return status;
-    struct packet packet = {0};
+    struct packet packet;
+    packet_init(&packet, GROVE_NOTICE_CAPABILITY_GRANTED);
     struct grove_notice_capability *notice = &packet.message.body.capability_granted;
     notice->handle = capability_handle(child);
     notice->capability = *wanted;
     container_name(request->core, request->caller, &notice->from);
-    port_notice(request->core, receiver, GROVE_NOTICE_CAPABILITY_GRANTED, &packet);
+    port_notice(request->core, receiver, &packet);
     return GROVE_OK;
 }
 
@@ -138,10 +130,7 @@ int capability_revoke_invoke(struct request *request) {
         return status;
     struct grove_capability capability;
     capability_describe(core, request->capability, &capability);
-    audit_write(core, &(struct audit_event){.event = GROVE_AUDIT_REVOKE,
-                                            .who = request->caller,
-                                            .operation = request->message->operation,
-                                            .capability = &capability});
+    audit_request(request, GROVE_AUDIT_REVOKE, 0, 0, &capability);
     list_init(&pending->condemned);
     if (request->message->body.revoke.itself == 1)
         capability_cut(request->capability, &pending->condemned);

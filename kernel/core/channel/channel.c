@@ -45,10 +45,12 @@ int channel_prepare_side(struct core *core, struct channel *channel, struct chan
     if (side->role == GROVE_ROLE_SERVER && holder != NULL) {
         list_remove(&side->link);
         list_append(&holder->server_sides, &side->link);
-        if (side->epoch > 1)
-            attention_raise_first(core, holder, &side->attention, ATTENTION_CHANNEL);
-        else
-            attention_raise(core, holder, &side->attention, ATTENTION_CHANNEL);
+        attention_raise(core, holder, &side->attention, ATTENTION_CHANNEL);
+        if (side->epoch > 1) {
+            /* INIT says how many resumed channels follow at once: they come before the new ones. */
+            list_remove(&side->attention.link);
+            list_prepend(&holder->attention, &side->attention.link);
+        }
     }
     return GROVE_OK;
 }
@@ -59,7 +61,7 @@ void channel_instance_ended(struct channel_side *side) {
     side->is_given = false;
     side->is_closed_told = false;
     side->shown_epoch = 0;
-    attention_cancel(&side->attention);
+    list_remove(&side->attention.link);
 }
 
 /* ---- what a side is told ---- */
@@ -166,17 +168,12 @@ static void leave_endpoint(struct core *core, struct channel *channel) {
         endpoint->channel_count--;
 }
 
-static void close_object(machine_object object) {
-    if (object != MACHINE_OBJECT_NONE)
-        machine_object_close(object);
-}
-
 static void free_channel(struct core *core, struct channel *channel) {
     if (channel->endpoint != 0)
         leave_endpoint(core, channel);
     for (uint32_t role = 0; role < 2; role++) {
-        close_object(channel->sides[role].segment);
-        close_object(channel->sides[role].bell);
+        machine_object_close(channel->sides[role].segment);
+        machine_object_close(channel->sides[role].bell);
     }
     struct container *client = pool_find(&core->containers, channel->client_id);
     budget_release(core, client, channel->project, 2 * channel->layout.total_bytes, 1);
@@ -193,13 +190,6 @@ static bool is_worthless(const struct channel *channel) {
     return client->is_done && !client->is_sealed && client->epoch <= 1 && !server->is_given;
 }
 
-static void drop_handle(struct core *core, struct channel_side *side) {
-    struct capability *entry = pool_find(&core->capabilities, side->handle);
-    side->handle = GROVE_HANDLE_NONE;
-    if (entry != NULL)
-        capability_condemn(core, entry);
-}
-
 /*
  * A copy that its instance never attached still holds what earlier instances sent, and nobody will attach it now: seal
  * it here, so that the peer's next instance can be shown it.
@@ -214,8 +204,8 @@ static void end_side(struct core *core, struct channel_side *side) {
     side->container = 0;
     seal_last(side);
     list_remove(&side->link);
-    attention_cancel(&side->attention);
-    drop_handle(core, side);
+    list_remove(&side->attention.link);
+    capability_drop(core, &side->handle);
     if (side->segment != MACHINE_OBJECT_NONE)
         machine_memory_signal(side->segment, offsetof(struct grove_control, signal), GROVE_SIGNAL_CLOSED);
 }
@@ -236,10 +226,4 @@ void channel_close_side(struct core *core, struct channel *channel, struct chann
         free_channel(core, channel);
     else
         channel_update(core, channel);
-}
-
-void channel_handle_lost(struct core *core, grove_object_id id, uint8_t role) {
-    struct channel *channel = pool_find(&core->channels, id);
-    if (channel != NULL)
-        channel_close_side(core, channel, &channel->sides[role], GROVE_CLOSED);
 }

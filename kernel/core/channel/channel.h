@@ -77,7 +77,6 @@ void channel_update(struct core *core, struct channel *channel);
 bool channel_next_notice(const struct core *core, struct channel *channel, struct channel_side *side,
                          struct packet *packet);
 void channel_notice_sent(struct channel *channel, struct channel_side *side, uint16_t notice);
-void channel_handle_lost(struct core *core, grove_object_id id, uint8_t side);
 void channel_fill_reply(const struct channel *channel, const struct channel_side *side,
                         struct grove_channel_reply *reply);
 void channel_describe_segment(const struct channel *channel, const struct channel_side *side, struct packet *packet,

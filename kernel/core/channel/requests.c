@@ -27,15 +27,9 @@ static int check_new(struct request *request, const struct endpoint *endpoint) {
 int channel_connect_check(struct request *request) {
     const struct grove_channel_connect *body = &request->message->body.connect;
     struct core *core = request->core;
-    struct grove_channel_layout layout;
-    struct grove_capability wanted;
-    if (!name_is_valid(&body->endpoint))
-        return GROVE_INVALID;
-    int status = channel_layout(body->lane_bytes, body->arena_bytes, &layout);
-    if (status < 0)
-        return status;
-    capability_for_name(GROVE_CAP_IPC_SEND, &body->endpoint, &wanted);
-    status = request_permit(request, &wanted, GROVE_RIGHT_USE, &request->capability);
+    int status = channel_layout(body->lane_bytes, body->arena_bytes, &request->layout);
+    if (status == GROVE_OK)
+        status = request_permit_name(request, GROVE_CAP_IPC_SEND, &body->endpoint);
     if (status < 0)
         return status;
     request->endpoint = endpoint_find(core, &body->endpoint);
@@ -118,17 +112,17 @@ static int make_parts(struct request *request, struct channel *channel) {
     return status;
 }
 
-static int make_channel(struct request *request, const struct grove_channel_layout *layout) {
+static int make_channel(struct request *request) {
     struct core *core = request->core;
     struct channel *channel = pool_take(&core->channels);
     if (channel == NULL)
         return GROVE_EXHAUSTED;
-    int status = budget_charge(core, request->caller, 2 * layout->total_bytes, 1);
+    int status = budget_charge(core, request->caller, 2 * request->layout.total_bytes, 1);
     if (status < 0) {
         pool_give_back(&core->channels, channel);
         return status;
     }
-    channel->layout = *layout;
+    channel->layout = request->layout;
     init_channel(request, channel);
     status = make_parts(request, channel);
     if (status < 0) {
@@ -138,11 +132,6 @@ static int make_channel(struct request *request, const struct grove_channel_layo
     }
     request->channel = channel;
     return GROVE_OK;
-}
-
-/* The next instance of the client takes the channel over. */
-static int resume_channel(struct request *request) {
-    return channel_prepare_side(request->core, request->channel, &request->channel->sides[GROVE_ROLE_CLIENT]);
 }
 
 static void give_to_client(struct request *request) {
@@ -161,19 +150,15 @@ static void want_server(struct request *request) {
         endpoint_want(request->core, endpoint, request->caller);
 }
 
+/* The next instance of the client takes the channel of the one before over. */
 int channel_connect_invoke(struct request *request) {
-    const struct grove_channel_connect *body = &request->message->body.connect;
-    struct grove_channel_layout layout;
-    int status = channel_layout(body->lane_bytes, body->arena_bytes, &layout);
-    if (status == GROVE_OK)
-        status = request->channel != NULL ? resume_channel(request) : make_channel(request, &layout);
+    struct channel *channel = request->channel;
+    int status = channel == NULL ? make_channel(request)
+                                 : channel_prepare_side(request->core, channel, &channel->sides[GROVE_ROLE_CLIENT]);
     if (status < 0)
         return status;
     give_to_client(request);
-    audit_write(request->core, &(struct audit_event){.event = GROVE_AUDIT_CONNECT,
-                                                     .who = request->caller,
-                                                     .object = request->channel->endpoint_name,
-                                                     .operation = request->message->operation});
+    audit_request(request, GROVE_AUDIT_CONNECT, request->channel->endpoint_name, 0, NULL);
     channel_update(request->core, request->channel);
     want_server(request);
     return GROVE_OK;

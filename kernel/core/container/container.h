@@ -16,6 +16,7 @@
 #ifndef GROVE_CORE_CONTAINER_H
 #define GROVE_CORE_CONTAINER_H
 
+#include "kernel/core/budget/budget.h"
 #include "kernel/core/cap/capability.h"
 #include "kernel/core/machine.h"
 #include "kernel/core/port/attention.h"
@@ -64,8 +65,7 @@ struct container {
     struct grove_kernel_page *page;
 
     struct list table;
-    struct list kinds[GROVE_CAP_KIND_COUNT];
-    uint32_t kind_counts[GROVE_CAP_KIND_COUNT];
+    struct capability_list kinds[GROVE_CAP_KIND_COUNT];
     uint32_t capability_count;
 
     struct list endpoints;
@@ -90,8 +90,7 @@ struct container {
 
     struct grove_budget budget; /* its own limits; see budget_effective */
     struct grove_schedule schedule;
-    uint64_t shared_bytes;
-    uint32_t channel_count; /* opened as a client */
+    struct charge charged; /* its channels are those that it opened as a client */
 };
 
 enum life_event {
@@ -115,10 +114,9 @@ void life_happens(struct core *core, struct container *container, enum life_even
 /* create.c */
 struct container_new {
     const struct grove_spec *spec; /* NULL: a shell */
-    struct grove_name name;
+    struct grove_name name; /* of a shell */
     struct container *owner; /* NULL: the kernel */
     uint32_t project; /* pool index */
-    uint8_t ring;
 };
 int container_create(struct core *core, const struct container_new *new, struct container **container);
 /* Its memory in the pools; the last step of its end. */
@@ -139,14 +137,14 @@ bool container_is_open_to_restart(const struct container *container);
 /* end.c */
 void container_destroy(struct core *core, struct container *container);
 bool container_work(struct core *core, struct work *work);
-void container_handle_lost(struct core *core, grove_object_id id);
 /* A right to files was removed from a table: end the instance if its file view now shows too much. */
 void container_view_narrowed(struct core *core, struct container *container);
-/* The first capability its spec needs and its table no longer allows; false if there is none. */
+/* The first capability its spec needs and its table no longer allows; false, and *missing is of no use, if there is none. */
 bool container_lacks(const struct core *core, const struct container *container, struct grove_capability *missing);
 
 /* read.c */
 void container_name(const struct core *core, const struct container *container, struct grove_name *name);
+bool container_is_named(const struct core *core, const struct container *container, const struct grove_name *name);
 void container_fill_record(const struct core *core, const struct container *container,
                            struct grove_container_record *record);
 /* CONTAINER_STATE, for the owner. */

@@ -6,8 +6,6 @@
  */
 #include "kernel/core/state.h"
 
-#include <string.h>
-
 #define WAIT_DEFAULT_NS UINT64_C(5000000000)
 #define SIGNAL_LAST 64u
 
@@ -55,10 +53,10 @@ static int ask(struct request *request, enum pending_kind kind, enum grove_notic
     list_append(&container->waiters, &pending->link);
     timer_set(&core->timers, &pending->timer, TIMER_WAIT, deadline);
     struct packet packet;
-    memset(&packet, 0, sizeof(packet));
+    packet_init(&packet, notice);
     packet.message.body.request.deadline_ns = deadline;
     packet.message.body.request.value = pending->value;
-    port_notice(core, container, notice, &packet);
+    port_notice(core, container, &packet);
     return REQUEST_LATER;
 }
 
@@ -79,8 +77,8 @@ static int control_resume(struct request *request) {
     if (status < 0)
         return status;
     struct packet packet;
-    memset(&packet, 0, sizeof(packet));
-    port_notice(request->core, container, GROVE_NOTICE_RESUME, &packet);
+    packet_init(&packet, GROVE_NOTICE_RESUME);
+    port_notice(request->core, container, &packet);
     life_happens(request->core, container, LIFE_RESUME);
     return GROVE_OK;
 }
@@ -146,11 +144,7 @@ int container_control_invoke(struct request *request) {
     text_id name = text_ref(&request->core->texts, container->name);
     int status = actions[body->action](request);
     if (status >= 0) {
-        audit_write(request->core, &(struct audit_event){.event = GROVE_AUDIT_CONTROL,
-                                                         .who = request->caller,
-                                                         .object = name,
-                                                         .operation = request->message->operation,
-                                                         .detail = (int32_t)body->action});
+        audit_request(request, GROVE_AUDIT_CONTROL, name, (int32_t)body->action, NULL);
         container_fill_reply(container, body->container, &request->reply.message.body.container);
     }
     text_unref(&request->core->texts, name);

@@ -6,7 +6,7 @@
 static void init_lists(struct container *container) {
     list_init(&container->table);
     for (uint32_t kind = 0; kind < GROVE_CAP_KIND_COUNT; kind++)
-        list_init(&container->kinds[kind]);
+        list_init(&container->kinds[kind].entries);
     list_init(&container->endpoints);
     list_init(&container->client_sides);
     list_init(&container->server_sides);
@@ -18,20 +18,26 @@ static void init_lists(struct container *container) {
     list_init(&container->attention);
 }
 
-/* The copy of the spec, the name and the project's name; each failure gives back what was taken. */
-static int take_texts(struct core *core, const struct container_new *new, struct container *container) {
-    int status = text_from_name(&core->texts, &new->name, &container->name);
-    if (status < 0 || new->spec == NULL)
-        return status;
+/* The name and what the spec says. What was taken before a failure is given back by container_give_back. */
+static int take_spec(struct core *core, const struct container_new *new, struct container *container) {
     const struct grove_spec *spec = new->spec;
-    status = text_intern(&core->texts, grove_spec_text(spec, spec->project), spec->project.length_bytes,
-                         &container->project_name);
+    if (spec == NULL)
+        return text_from_name(&core->texts, &new->name, &container->name);
+    int status =
+        text_intern(&core->texts, grove_spec_text(spec, spec->name), spec->name.length_bytes, &container->name);
+    if (status == GROVE_OK)
+        status = text_intern(&core->texts, grove_spec_text(spec, spec->project), spec->project.length_bytes,
+                             &container->project_name);
     if (status < 0)
         return status;
     container->spec = heap_take(&core->specs, spec->total_bytes);
     if (container->spec == NULL)
         return GROVE_EXHAUSTED;
     memcpy(container->spec, spec, spec->total_bytes);
+    container->is_native = (spec->flags & GROVE_SPEC_NATIVE) != 0;
+    container->ring = spec->ring;
+    container->budget = spec->budget;
+    container->schedule = spec->schedule;
     return GROVE_OK;
 }
 
@@ -43,28 +49,18 @@ void container_give_back(struct core *core, struct container *container) {
     pool_give_back(&core->containers, container);
 }
 
-static void take_over_spec(struct container *container) {
-    const struct grove_spec *spec = container->spec;
-    if (spec == NULL)
-        return;
-    container->is_native = (spec->flags & GROVE_SPEC_NATIVE) != 0;
-    container->budget = spec->budget;
-    container->schedule = spec->schedule;
-}
-
 int container_create(struct core *core, const struct container_new *new, struct container **out) {
     struct container *container = pool_take(&core->containers);
     if (container == NULL)
         return GROVE_EXHAUSTED;
     init_lists(container);
-    int status = take_texts(core, new, container);
+    container->is_client = new->spec == NULL;
+    container->ring = CONTAINER_RING_EXTERNAL; /* a shell's; a spec says its own */
+    int status = take_spec(core, new, container);
     if (status < 0) {
         container_give_back(core, container);
         return status;
     }
-    take_over_spec(container);
-    container->is_client = new->spec == NULL;
-    container->ring = new->ring;
     container->project = new->project;
     container->owner = new->owner != NULL ? pool_identity(new->owner) : 0;
     container->page_memory = MACHINE_OBJECT_NONE;
@@ -94,11 +90,6 @@ static const struct grove_spec *incoming(const struct core *core) {
     return (const struct grove_spec *)core->spec_buffer;
 }
 
-static void name_of_spec(const struct grove_spec *spec, struct grove_name *name) {
-    memset(name, 0, sizeof(*name));
-    memcpy(name->text, grove_spec_text(spec, spec->name), spec->name.length_bytes);
-}
-
 /* A shell makes services of ring 2; nobody makes anything closer to the kernel than itself. */
 static bool ring_is_allowed(const struct container *caller, uint8_t ring) {
     uint8_t floor = caller->ring < 2 ? caller->ring : 2;
@@ -107,36 +98,25 @@ static bool ring_is_allowed(const struct container *caller, uint8_t ring) {
 
 static int check_name(struct request *request) {
     struct core *core = request->core;
-    struct grove_name name;
-    struct grove_capability wanted;
-    struct capability *entry = NULL;
-    name_of_spec(incoming(core), &name);
-    capability_for_name(GROVE_CAP_PROC_SPAWN, &name, &wanted);
-    int status = request_permit(request, &wanted, GROVE_RIGHT_USE, &entry);
+    const struct grove_spec *spec = incoming(core);
+    struct grove_name name = {0};
+    memcpy(name.text, grove_spec_text(spec, spec->name), spec->name.length_bytes);
+    int status = request_permit_name(request, GROVE_CAP_PROC_SPAWN, &name);
     if (status < 0)
         return status;
-    if (!ring_is_allowed(request->caller, incoming(core)->ring))
+    if (!ring_is_allowed(request->caller, spec->ring)) {
+        struct grove_capability wanted;
+        capability_for_name(GROVE_CAP_PROC_SPAWN, &name, &wanted);
         return request_refuse(request, &wanted);
-    text_id text = text_find_name(&core->texts, &name);
-    return text_bound(&core->texts, text, TEXT_CONTAINER) != 0 ? GROVE_EXISTS : GROVE_OK;
+    }
+    return text_bound(&core->texts, &name, TEXT_CONTAINER) != 0 ? GROVE_EXISTS : GROVE_OK;
 }
 
 static int check_project(struct request *request) {
-    grove_handle handle = request->message->body.container_create.project;
-    struct project *project = pool_at(&request->core->projects, request->caller->project);
-    if (handle != GROVE_HANDLE_NONE) {
-        struct capability *entry = NULL;
-        int status =
-            capability_find_object(request->core, request->caller, handle, GROVE_CAP_PROJECT, GROVE_RIGHT_USE, &entry);
-        if (status < 0)
-            return status;
-        project = pool_find(&request->core->projects, entry->as.object);
-    }
-    if (project == NULL || project->is_doomed)
-        return GROVE_STALE_HANDLE;
-    request->project = project;
-    return budget_check(request->core, pool_index(project), &budget_none, &incoming(request->core)->budget,
-                        &request->reply.message.body.overcommitted);
+    int status = request_find_project(request, request->message->body.container_create.project, GROVE_RIGHT_USE);
+    return status < 0 ? status
+                      : budget_check(request->core, pool_index(request->project), &budget_none,
+                                     &incoming(request->core)->budget, &request->reply.message.body.overcommitted);
 }
 
 /* Every capability of the spec must be covered by one that the caller may grant. */
@@ -145,13 +125,17 @@ static struct capability *source_of(const struct core *core, const struct contai
     return capability_find(core, giver, wanted, wanted->rights | GROVE_RIGHT_GRANT);
 }
 
+static void capability_of_spec(const struct grove_spec *spec, uint32_t index, struct grove_capability *wanted) {
+    grove_spec_capability(spec, index, wanted, NULL);
+    if (spec->ring == CONTAINER_RING_EXTERNAL)
+        wanted->rights |= GROVE_RIGHT_EXTERNAL;
+}
+
 static int check_capabilities(struct request *request) {
     const struct grove_spec *spec = incoming(request->core);
     for (uint32_t i = 0; i < spec->capabilities.count; i++) {
         struct grove_capability wanted;
-        grove_spec_capability(spec, i, &wanted, NULL);
-        if (spec->ring == CONTAINER_RING_EXTERNAL)
-            wanted.rights |= GROVE_RIGHT_EXTERNAL;
+        capability_of_spec(spec, i, &wanted);
         if (source_of(request->core, request->caller, &wanted) == NULL)
             return request_refuse(request, &wanted);
     }
@@ -184,63 +168,42 @@ int container_create_check(struct request *request) {
     return GROVE_OK;
 }
 
-static int derive_capabilities(struct core *core, struct container *giver, struct container *container) {
+static int derive_capabilities(struct request *request, struct container *container) {
     const struct grove_spec *spec = container->spec;
     for (uint32_t i = 0; i < spec->capabilities.count; i++) {
         struct grove_capability wanted;
-        grove_spec_capability(spec, i, &wanted, NULL);
-        if (container->ring == CONTAINER_RING_EXTERNAL)
-            wanted.rights |= GROVE_RIGHT_EXTERNAL;
+        capability_of_spec(spec, i, &wanted);
         struct capability *entry = NULL;
-        struct capability_new new = {
-            .container = container, .parent = source_of(core, giver, &wanted), .capability = &wanted};
-        int status = capability_create(core, &new, &entry);
+        struct capability_new new = {.container = container,
+                                     .parent = source_of(request->core, request->caller, &wanted),
+                                     .capability = &wanted};
+        int status = capability_create(request->core, &new, &entry);
         if (status < 0)
             return status;
-        audit_write(core, &(struct audit_event){.event = GROVE_AUDIT_GRANT,
-                                                .who = giver,
-                                                .object = container->name,
-                                                .operation = GROVE_REQUEST_CONTAINER_CREATE,
-                                                .capability = &wanted});
+        audit_request(request, GROVE_AUDIT_GRANT, container->name, 0, &wanted);
     }
     return GROVE_OK;
 }
 
-/* Nothing knows of it yet, so it is taken apart at once. */
-static void unmake(struct core *core, struct container *container) {
-    while (!list_is_empty(&container->table))
-        capability_remove(core, list_item(container->table.next, struct capability, table));
-    text_bind(&core->texts, container->name, TEXT_CONTAINER, 0);
-    budget_promise(core, container->project, &container->budget, &budget_none);
-    project_member_left(core, container->project);
-    container_give_back(core, container);
-}
-
 int container_create_invoke(struct request *request) {
     struct core *core = request->core;
-    struct container_new new = {.spec = incoming(core),
-                                .owner = request->caller,
-                                .project = pool_index(request->project),
-                                .ring = incoming(core)->ring};
-    name_of_spec(new.spec, &new.name);
+    struct container_new new = {
+        .spec = incoming(core), .owner = request->caller, .project = pool_index(request->project)};
     struct container *container = NULL;
     struct capability *handle = NULL;
     int status = container_create(core, &new, &container);
     if (status < 0)
         return status;
-    status = derive_capabilities(core, request->caller, container);
+    status = derive_capabilities(request, container);
     if (status == GROVE_OK)
         status = capability_create_object(core, request->caller, NULL, GROVE_CAP_CONTAINER, GROVE_RIGHTS_ALL,
                                           pool_identity(container), &handle);
     if (status < 0) {
-        unmake(core, container);
+        container_destroy(core, container);
         return status;
     }
     container->owner_handle = capability_handle(handle);
-    audit_write(core, &(struct audit_event){.event = GROVE_AUDIT_CREATE,
-                                            .who = request->caller,
-                                            .object = container->name,
-                                            .operation = GROVE_REQUEST_CONTAINER_CREATE});
+    audit_request(request, GROVE_AUDIT_CREATE, container->name, 0, NULL);
     container_fill_reply(container, container->owner_handle, &request->reply.message.body.container);
     return GROVE_OK;
 }

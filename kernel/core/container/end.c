@@ -25,7 +25,7 @@ void core_container_exited(struct core *core, machine_container index, enum grov
     container->is_ending = true;
     timer_cancel(&core->timers, &container->stop_timer);
     port_drop_queue(core, container);
-    trace_forget(core, container);
+    trace_wish(core, container, false);
     audit_life(core, container, GROVE_AUDIT_EXIT, container->exit_cause, detail);
     if (has_failed)
         pending_reply_all(core, container, PENDING_START, 0, detail < 0 ? detail : GROVE_CANCELLED);
@@ -90,24 +90,14 @@ void container_destroy(struct core *core, struct container *container) {
     audit_life(core, container, GROVE_AUDIT_DESTROY, 0, 0);
     container->is_dying = true;
     budget_promise(core, container->project, &container->budget, &budget_none);
-    trace_forget(core, container);
+    trace_wish(core, container, false);
     container->has_port = container->is_client ? false : container->has_port;
-    struct capability *handle = pool_find(&core->capabilities, container->owner_handle);
-    container->owner_handle = GROVE_HANDLE_NONE;
-    if (handle != NULL)
-        capability_condemn(core, handle);
-    attention_cancel(&container->state_news);
-    if (text_bound(&core->texts, container->name, TEXT_CONTAINER) == pool_index(container))
-        text_bind(&core->texts, container->name, TEXT_CONTAINER, 0);
+    capability_drop(core, &container->owner_handle);
+    list_remove(&container->state_news.link);
+    text_unbind(&core->texts, container->name, TEXT_CONTAINER, pool_index(container));
     if (container->has_instance)
         container_kill(core, container, GROVE_EXIT_KILLED);
     work_queue(core, &container->work, WORK_CONTAINER);
-}
-
-void container_handle_lost(struct core *core, grove_object_id id) {
-    struct container *container = pool_find(&core->containers, id);
-    if (container != NULL)
-        container_destroy(core, container);
 }
 
 static bool table_is_gone(struct core *core, struct container *container, uint32_t *left) {
@@ -145,9 +135,9 @@ static bool news_is_gone(struct container *container, uint32_t *left) {
 static void free_container(struct core *core, struct container *container) {
     pending_reply_all(core, container, PENDING_PACKET, 0, GROVE_CLOSED);
     port_drop_queue(core, container);
-    work_cancel(&container->work);
-    work_cancel(&container->port_work);
-    attention_cancel(&container->state_news);
+    list_remove(&container->work.link);
+    list_remove(&container->port_work.link);
+    list_remove(&container->state_news.link);
     machine_container_destroy(pool_index(container));
     if (container->page != NULL)
         machine_kernel_page_destroy(container->page_memory, container->page);
@@ -188,22 +178,14 @@ bool container_work(struct core *core, struct work *work) {
 /* ---- files ---- */
 
 /* An optional path is shown too if it exists, so losing it narrows the view as well. */
-static bool is_shown(const struct grove_capability *capability, uint16_t flags) {
-    bool is_file = capability->kind == GROVE_CAP_FS_READ || capability->kind == GROVE_CAP_FS_WRITE ||
-                   capability->kind == GROVE_CAP_FS_EXEC || capability->kind == GROVE_CAP_DEVICE;
-    return is_file && (flags & GROVE_SPEC_CAPABILITY_HELD) == 0;
-}
-
 bool container_lacks(const struct core *core, const struct container *container, struct grove_capability *missing) {
     const struct grove_spec *spec = container->spec;
     for (uint32_t i = 0; spec != NULL && i < spec->capabilities.count; i++) {
-        struct grove_capability wanted;
         uint16_t flags = 0;
-        grove_spec_capability(spec, i, &wanted, &flags);
-        if (is_shown(&wanted, flags) && capability_find(core, container, &wanted, wanted.rights) == NULL) {
-            *missing = wanted;
+        grove_spec_capability(spec, i, missing, &flags);
+        bool is_shown = capability_is_of_files(missing->kind) && (flags & GROVE_SPEC_CAPABILITY_HELD) == 0;
+        if (is_shown && capability_find(core, container, missing, missing->rights) == NULL)
             return true;
-        }
     }
     return false;
 }

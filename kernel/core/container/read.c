@@ -7,6 +7,12 @@ void container_name(const struct core *core, const struct container *container, 
     text_to_name(&core->texts, container->name, name);
 }
 
+bool container_is_named(const struct core *core, const struct container *container, const struct grove_name *name) {
+    struct grove_name own;
+    container_name(core, container, &own);
+    return memcmp(&own, name, sizeof(own)) == 0;
+}
+
 void container_fill_reply(const struct container *container, grove_handle handle, struct grove_container_reply *reply) {
     reply->container = handle;
     reply->id = pool_identity(container);
@@ -40,11 +46,12 @@ void container_fill_record(const struct core *core, const struct container *cont
     record->started_ns = container->started_ns;
     record->ready_ns = container->ready_ns;
     record->capabilities = container->capability_count;
-    record->channels = container->channel_count + count_list(&container->server_sides, PORT_QUEUE_MAX * 16);
+    record->channels =
+        (uint32_t)container->charged.channels + count_list(&container->server_sides, PORT_QUEUE_MAX * 16);
     record->refusals = container->refusals;
     if (!container->has_instance || machine_container_usage(machine, &record->usage) < 0)
         memset(&record->usage, 0, sizeof(record->usage));
-    record->usage.shared_bytes = container->shared_bytes;
+    record->usage.shared_bytes = container->charged.shared_bytes;
     budget_effective(core, container, &record->budget);
 }
 
@@ -68,48 +75,26 @@ static bool is_scan(const struct grove_container_read *body) {
 }
 
 /* One's own record can always be read. */
-static bool is_self(const struct request *request, const struct grove_container_read *body) {
-    struct grove_name own;
-    container_name(request->core, request->caller, &own);
-    return body->container == GROVE_HANDLE_NONE && memcmp(&own, &body->name, sizeof(own)) == 0;
-}
-
 int container_read_check(struct request *request) {
     const struct grove_container_read *body = &request->message->body.container_read;
-    if (is_scan(body))
+    request->container = request->caller;
+    if (is_scan(body) ||
+        (body->container == GROVE_HANDLE_NONE && container_is_named(request->core, request->caller, &body->name)))
         return GROVE_OK;
-    if (is_self(request, body)) {
-        request->container = request->caller;
-        return GROVE_OK;
-    }
     return request_find_container(request, body->container, &body->name);
 }
 
 int container_read_invoke(struct request *request) {
-    struct core *core = request->core;
-    if (!is_scan(&request->message->body.container_read)) {
-        container_fill_record(core, request->container, &request->reply.message.body.container_record);
-        return GROVE_OK;
-    }
-    struct pending *pending = NULL;
-    int status = pending_create(request, PENDING_SCAN, &pending);
-    if (status < 0)
-        return status;
-    pending->packet.message = *request->message;
-    pending->value = request->message->body.container_read.cursor;
-    if (scan_work(core, &pending->work))
-        work_queue(core, &pending->work, WORK_SCAN);
-    return REQUEST_LATER;
+    const struct grove_container_read *body = &request->message->body.container_read;
+    if (is_scan(body))
+        return request_scan(request, body->cursor);
+    container_fill_record(request->core, request->container, &request->reply.message.body.container_record);
+    return GROVE_OK;
 }
 
 /* ---- CONTAINER_LIST ---- */
 
 #define LIST_STEP 512u /* containers looked at for one reply */
-
-int container_list_check(struct request *request) {
-    (void)request;
-    return GROVE_OK;
-}
 
 static void list_one(const struct core *core, const struct container *container, struct grove_container_entry *entry) {
     entry->container = container->owner_handle;

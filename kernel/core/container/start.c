@@ -8,13 +8,6 @@
 
 /* ---- start ---- */
 
-static void close_streams(const machine_object streams[3]) {
-    for (uint32_t i = 0; i < 3; i++) {
-        if (streams[i] != MACHINE_OBJECT_NONE)
-            machine_object_close(streams[i]);
-    }
-}
-
 int container_make_page(struct core *core, struct container *container) {
     if (container->page != NULL)
         return GROVE_OK;
@@ -62,7 +55,8 @@ int container_start(struct core *core, struct container *container, enum grove_s
                     const machine_object streams[3]) {
     int status = container->is_native ? container_make_page(core, container) : GROVE_OK;
     if (status < 0) {
-        close_streams(streams);
+        for (uint32_t i = 0; i < 3; i++)
+            machine_object_close(streams[i]);
         return status;
     }
     begin_instance(core, container, reason);
@@ -97,8 +91,7 @@ static uint32_t count_resumed(const struct container *container) {
 
 void container_say_init(struct core *core, struct container *container) {
     struct packet packet;
-    memset(&packet, 0, sizeof(packet));
-    packet.message.operation = GROVE_NOTICE_INIT;
+    packet_init(&packet, GROVE_NOTICE_INIT);
     struct grove_notice_init *init = &packet.message.body.init;
     init->reason = container->start_reason;
     init->ring = container->ring;
@@ -110,8 +103,7 @@ void container_say_init(struct core *core, struct container *container) {
     init->exit_detail = container->exit_detail;
     init->channels = count_resumed(container);
     machine_random(init->random, sizeof(init->random));
-    int status = port_send_page(container, &packet);
-    container->has_port = status == GROVE_OK;
+    container->has_port = port_send_page(container, &packet) == GROVE_OK;
     if (!container->has_port)
         return;
     region_announce(core, container);
@@ -137,8 +129,7 @@ static void ask_to_stop(struct core *core, struct container *container, uint64_t
         return;
     }
     struct packet packet;
-    memset(&packet, 0, sizeof(packet));
-    packet.message.operation = GROVE_NOTICE_STOP;
+    packet_init(&packet, GROVE_NOTICE_STOP);
     packet.message.body.request.deadline_ns = deadline_ns;
     port_post(core, container, &packet);
 }
@@ -160,9 +151,11 @@ int container_stop(struct core *core, struct container *container, uint64_t dead
     return GROVE_OK;
 }
 
-/* A stop that was asked for before the program could hear of it. */
-static void catch_up_with_stop(struct core *core, struct container *container) {
-    if (container->state == GROVE_CONTAINER_STOPPING)
+/* It runs, and hears INIT once it is prepared as well; then of a stop that was asked for before it could hear of it. */
+static void greet(struct core *core, struct container *container) {
+    if (container->is_native && container->is_prepared && !container->has_port)
+        container_say_init(core, container);
+    if (container->state == GROVE_CONTAINER_STOPPING && (!container->is_native || container->has_port))
         ask_to_stop(core, container, container->stop_timer.deadline_ns);
 }
 
@@ -172,10 +165,7 @@ static void started(struct core *core, struct container *container) {
     container->is_running = true;
     life_happens(core, container, LIFE_STARTED);
     pending_reply_all(core, container, PENDING_START, 0, GROVE_OK);
-    if (container->is_native && container->is_prepared)
-        container_say_init(core, container);
-    if (!container->is_native || container->has_port)
-        catch_up_with_stop(core, container);
+    greet(core, container);
 }
 
 static void failed(struct core *core, struct container *container, int status, enum grove_layer layer, int32_t detail) {
@@ -197,8 +187,10 @@ void core_container_started(struct core *core, machine_container index, int stat
         started(core, container);
 }
 
-static void ready(struct core *core, struct container *container) {
-    if (life_check(container, LIFE_READY) < 0 || container->ready_ns != 0)
+void core_container_ready(struct core *core, machine_container index) {
+    struct container *container = core_container(core, index);
+    if (container == NULL || !container->is_running || life_check(container, LIFE_READY) < 0 ||
+        container->ready_ns != 0)
         return;
     container->ready_ns = machine_clock_ns();
     if (pool_identity(container) == core->init)
@@ -207,23 +199,14 @@ static void ready(struct core *core, struct container *container) {
     audit_life(core, container, GROVE_AUDIT_READY, 0, 0);
 }
 
-void core_container_ready(struct core *core, machine_container index) {
-    struct container *container = core_container(core, index);
-    if (container != NULL && container->is_running)
-        ready(core, container);
-}
-
 void core_container_frozen(struct core *core, machine_container index) {
     struct container *container = core_container(core, index);
     if (container != NULL && container->has_instance)
         life_happens(core, container, LIFE_FROZEN);
 }
 
-/* The segments of the channels it takes over are there. */
 void container_prepared(struct core *core, struct container *container) {
     container->is_prepared = true;
-    if (!container->is_running || container->has_port)
-        return;
-    container_say_init(core, container);
-    catch_up_with_stop(core, container);
+    if (container->is_running && !container->has_port)
+        greet(core, container);
 }

@@ -4,36 +4,21 @@
 #include <string.h>
 
 struct endpoint *endpoint_find(const struct core *core, const struct grove_name *name) {
-    text_id text = text_find_name(&core->texts, name);
-    return pool_at(&core->endpoints, text_bound(&core->texts, text, TEXT_ENDPOINT));
+    return pool_at(&core->endpoints, text_bound(&core->texts, name, TEXT_ENDPOINT));
 }
 
 /* ---- the end ---- */
-
-static void unbind(struct core *core, struct endpoint *endpoint) {
-    if (text_bound(&core->texts, endpoint->name, TEXT_ENDPOINT) == pool_index(endpoint))
-        text_bind(&core->texts, endpoint->name, TEXT_ENDPOINT, 0);
-}
 
 void endpoint_destroy(struct core *core, struct endpoint *endpoint) {
     if (endpoint->is_dying)
         return;
     endpoint->is_dying = true;
     endpoint->container = 0;
-    unbind(core, endpoint);
+    text_unbind(&core->texts, endpoint->name, TEXT_ENDPOINT, pool_index(endpoint));
     list_remove(&endpoint->container_link);
-    attention_cancel(&endpoint->wanted);
-    struct capability *handle = pool_find(&core->capabilities, endpoint->owner_handle);
-    endpoint->owner_handle = GROVE_HANDLE_NONE;
-    if (handle != NULL)
-        capability_condemn(core, handle);
+    list_remove(&endpoint->wanted.link);
+    capability_drop(core, &endpoint->owner_handle);
     work_queue(core, &endpoint->work, WORK_ENDPOINT);
-}
-
-void endpoint_handle_lost(struct core *core, grove_object_id id) {
-    struct endpoint *endpoint = pool_find(&core->endpoints, id);
-    if (endpoint != NULL)
-        endpoint_destroy(core, endpoint);
 }
 
 bool endpoint_work(struct core *core, struct work *work) {
@@ -89,31 +74,27 @@ bool endpoint_next_notice(const struct core *core, const struct endpoint *endpoi
 /* ---- ENDPOINT_CREATE ---- */
 
 /* The container that will serve it must itself be allowed to accept under this name. */
-static int check_server(struct request *request, const struct grove_capability *wanted) {
-    grove_handle handle = request->message->body.endpoint_create.container;
-    if (handle == GROVE_HANDLE_NONE) {
-        request->container = request->caller;
+static int check_server(struct request *request, const struct grove_endpoint_create *body) {
+    struct grove_capability wanted;
+    request->container = request->caller;
+    if (body->container == GROVE_HANDLE_NONE)
         return GROVE_OK;
-    }
-    struct capability *permission = request->capability;
-    int status = request_find_container(request, handle, NULL);
-    request->capability = permission;
+    int status = request_find_container(request, body->container, NULL);
     if (status < 0)
         return status;
-    if (capability_find(request->core, request->container, wanted, GROVE_RIGHT_USE) == NULL)
-        return request_refuse(request, wanted);
-    return GROVE_OK;
+    capability_for_name(GROVE_CAP_IPC_RECV, &body->name, &wanted);
+    return capability_find(request->core, request->container, &wanted, GROVE_RIGHT_USE) != NULL
+               ? GROVE_OK
+               : request_refuse(request, &wanted);
 }
 
 int endpoint_create_check(struct request *request) {
     const struct grove_endpoint_create *body = &request->message->body.endpoint_create;
-    struct grove_capability wanted;
-    if (!name_is_valid(&body->name))
-        return GROVE_INVALID;
-    capability_for_name(GROVE_CAP_IPC_RECV, &body->name, &wanted);
-    int status = request_permit(request, &wanted, GROVE_RIGHT_USE, &request->capability);
+    int status = request_permit_name(request, GROVE_CAP_IPC_RECV, &body->name);
+    struct capability *permission = request->capability;
     if (status == GROVE_OK)
-        status = check_server(request, &wanted);
+        status = check_server(request, body);
+    request->capability = permission;
     if (status < 0)
         return status;
     /* One whose container is being destroyed no longer stands in the way of its name. */
@@ -126,34 +107,26 @@ int endpoint_create_check(struct request *request) {
     return GROVE_OK;
 }
 
-static int fill_endpoint(struct request *request, struct endpoint *endpoint) {
+int endpoint_create_invoke(struct request *request) {
     struct core *core = request->core;
     const struct grove_endpoint_create *body = &request->message->body.endpoint_create;
     struct capability *handle = NULL;
+    struct endpoint *endpoint = pool_take(&core->endpoints);
+    if (endpoint == NULL)
+        return GROVE_EXHAUSTED;
     int status = text_from_name(&core->texts, &body->name, &endpoint->name);
     if (status == GROVE_OK)
         status = capability_create_object(core, request->caller, request->capability, GROVE_CAP_ENDPOINT,
                                           GROVE_RIGHTS_ALL, pool_identity(endpoint), &handle);
-    if (status < 0)
-        return status;
-    endpoint->owner_handle = capability_handle(handle);
-    endpoint->owner = pool_identity(request->caller);
-    endpoint->version = body->version;
-    endpoint->container = pool_index(request->container);
-    return GROVE_OK;
-}
-
-int endpoint_create_invoke(struct request *request) {
-    struct core *core = request->core;
-    struct endpoint *endpoint = pool_take(&core->endpoints);
-    if (endpoint == NULL)
-        return GROVE_EXHAUSTED;
-    int status = fill_endpoint(request, endpoint);
     if (status < 0) {
         text_unref(&core->texts, endpoint->name);
         pool_give_back(&core->endpoints, endpoint);
         return status;
     }
+    endpoint->owner_handle = capability_handle(handle);
+    endpoint->owner = pool_identity(request->caller);
+    endpoint->version = body->version;
+    endpoint->container = pool_index(request->container);
     list_init(&endpoint->channels);
     list_append(&request->container->endpoints, &endpoint->container_link);
     text_bind(&core->texts, endpoint->name, TEXT_ENDPOINT, pool_index(endpoint));
@@ -165,17 +138,11 @@ int endpoint_create_invoke(struct request *request) {
 /* ---- ENDPOINT_DESTROY ---- */
 
 int endpoint_destroy_check(struct request *request) {
-    struct capability *entry = NULL;
-    int status = capability_find_object(request->core, request->caller, request->message->body.handle.handle,
-                                        GROVE_CAP_ENDPOINT, GROVE_RIGHT_CONTROL, &entry);
-    if (status < 0)
-        return status;
-    request->endpoint = pool_find(&request->core->endpoints, entry->as.object);
-    return request->endpoint != NULL ? GROVE_OK : GROVE_STALE_HANDLE;
+    return request_find(request, request->message->body.handle.handle, GROVE_CAP_ENDPOINT, GROVE_RIGHT_CONTROL);
 }
 
 int endpoint_destroy_invoke(struct request *request) {
-    endpoint_destroy(request->core, request->endpoint);
+    endpoint_destroy(request->core, request->object);
     return GROVE_OK;
 }
 
@@ -183,11 +150,7 @@ int endpoint_destroy_invoke(struct request *request) {
 
 int endpoint_read_check(struct request *request) {
     const struct grove_name *name = &request->message->body.endpoint_read.name;
-    struct grove_capability wanted;
-    if (!name_is_valid(name))
-        return GROVE_INVALID;
-    capability_for_name(GROVE_CAP_IPC_SEND, name, &wanted);
-    int status = request_permit(request, &wanted, GROVE_RIGHT_USE, &request->capability);
+    int status = request_permit_name(request, GROVE_CAP_IPC_SEND, name);
     if (status < 0)
         return status;
     request->endpoint = endpoint_find(request->core, name);

@@ -34,7 +34,6 @@ struct endpoint {
 struct endpoint *endpoint_find(const struct core *core, const struct grove_name *name);
 void endpoint_destroy(struct core *core, struct endpoint *endpoint);
 bool endpoint_work(struct core *core, struct work *work);
-void endpoint_handle_lost(struct core *core, grove_object_id id);
 /* Tell the owner that `client` connected while nothing runs. */
 void endpoint_want(struct core *core, struct endpoint *endpoint, const struct container *client);
 bool endpoint_next_notice(const struct core *core, const struct endpoint *endpoint, const struct container *to,

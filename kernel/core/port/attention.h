@@ -23,10 +23,10 @@ struct attention {
 struct core;
 struct container;
 
-/* Have `to` told of it as soon as its port has room; nothing happens if it is to be told already. */
+/*
+ * Have `to` told of it as soon as its port has room; nothing happens if it is to be told already. Removing the link takes
+ * it back.
+ */
 void attention_raise(struct core *core, struct container *to, struct attention *attention, enum attention_kind kind);
-void attention_raise_first(struct core *core, struct container *to, struct attention *attention,
-                           enum attention_kind kind);
-void attention_cancel(struct attention *attention);
 
 #endif

@@ -23,7 +23,7 @@ void pending_destroy(struct core *core, struct pending *pending) {
         requester->pending_count--;
     list_remove(&pending->link);
     timer_cancel(&core->timers, &pending->timer);
-    work_cancel(&pending->work);
+    list_remove(&pending->work.link);
     pool_give_back(&core->pending, pending);
 }
 

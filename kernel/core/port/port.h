@@ -1,7 +1,7 @@
 /*
  * The kernel port: requests in, replies and notices out.
  *
- * operations.c has the table of requests. Each has a check, which decodes and validates and may fail, having changed
+ * PORT_REQUESTS is the table of requests. Each has a check, which decodes and validates and may fail, having changed
  * nothing; and an invoke, which first takes what it needs from the pools and the machine, giving all of it back if one of
  * them fails, and then makes the change, which cannot fail.
  *
@@ -52,14 +52,16 @@ struct packet {
 
 /* Send at once or not at all: GROVE_AGAIN, GROVE_CLOSED, GROVE_STALE_HANDLE (an object is gone). */
 int port_send(struct core *core, struct container *to, const struct packet *packet);
+/* An empty packet of a notice, padding and the unused rest of the body included: all of it goes to user space. */
+void packet_init(struct packet *packet, enum grove_notice notice);
 /* INIT, with the kernel page. */
 int port_send_page(struct container *to, const struct packet *packet);
 /* Send or queue; a container whose queue is full is ended. */
 void port_post(struct core *core, struct container *to, const struct packet *packet);
 /* Room for one more notice that somebody else causes? */
 bool port_has_share(const struct container *to);
-/* A notice without objects. */
-void port_notice(struct core *core, struct container *to, enum grove_notice notice, struct packet *packet);
+/* A notice that somebody else causes: dropped if there is no room for it. */
+void port_notice(struct core *core, struct container *to, const struct packet *packet);
 /* Continue with the queue and the attention list. */
 void port_pump(struct core *core, struct container *to);
 void port_drop_queue(struct core *core, struct container *to);
@@ -76,12 +78,14 @@ struct request {
 
     /* What the check found, for the invoke. */
     struct capability *capability;
+    void *object;
     struct container *container;
     struct channel *channel;
     struct endpoint *endpoint;
     struct region *region;
     struct project *project;
     uint32_t side;
+    struct grove_channel_layout layout;
 };
 
 /* Returned by an invoke that replies later. */
@@ -89,18 +93,23 @@ struct request {
 
 /* The caller lacks this: audited, counted, and put into the reply. Returns GROVE_DENIED. */
 int request_refuse(struct request *request, const struct grove_capability *missing);
-/* The caller's permission that covers `wanted` with these rights, or a refusal. */
-int request_permit(struct request *request, const struct grove_capability *wanted, uint16_t rights,
-                   struct capability **entry);
+/* request->capability: the caller's permission to use `wanted`, or a refusal. */
+int request_permit(struct request *request, const struct grove_capability *wanted);
+/* The same for a permission whose argument is a name. GROVE_INVALID for what is no name. */
+int request_permit_name(struct request *request, uint16_t kind, const struct grove_name *name);
+/*
+ * request->object and capability from a handle to an object of this kind with these rights, or a refusal. GROVE_INVALID
+ * for another kind, GROVE_STALE_HANDLE. The functions below set the typed member as well.
+ */
+int request_find(struct request *request, grove_handle handle, uint16_t kind, uint16_t rights);
 /* request->container from a handle with CONTROL, or by name under PROC_CONTROL. */
 int request_find_container(struct request *request, grove_handle handle, const struct grove_name *name);
 /* request->channel and side from a handle. */
 int request_find_channel(struct request *request, grove_handle handle);
-/* The container at the other end of request->channel. GROVE_CLOSED. */
-int request_find_peer(struct request *request, struct container **peer);
-/* The packet of a request, checked for its form, is taken through the table. */
-void request_run(struct core *core, struct container *caller, const struct grove_message *message,
-                 const machine_object *objects, uint32_t count);
+/* request->project from a handle with these rights; without a handle the caller's own. */
+int request_find_project(struct request *request, grove_handle handle, uint16_t rights);
+/* request->container: who is at the other end of a channel and has room for a notice. GROVE_CLOSED, GROVE_EXHAUSTED. */
+int request_find_receiver(struct request *request, grove_handle channel);
 
 /* ---- requests that wait ---- */
 
@@ -132,42 +141,49 @@ void pending_reply_all(struct core *core, struct container *container, enum pend
                        int status);
 bool revoke_work(struct core *core, struct work *work);
 bool scan_work(struct core *core, struct work *work);
+/* An AUDIT_READ or CONTAINER_READ: look for the next match from number `first` on. GROVE_EXHAUSTED. */
+int request_scan(struct request *request, uint64_t first);
 
-/* The operations, in the order of the table in operations.c. */
-#define OPERATION_DECLARE(name) \
-    int name##_check(struct request *request); \
-    int name##_invoke(struct request *request);
-OPERATION_DECLARE(capability_read)
-OPERATION_DECLARE(capability_derive)
-OPERATION_DECLARE(capability_grant)
-OPERATION_DECLARE(capability_revoke)
-OPERATION_DECLARE(channel_connect)
-OPERATION_DECLARE(channel_attached)
-OPERATION_DECLARE(channel_close)
-OPERATION_DECLARE(endpoint_create)
-OPERATION_DECLARE(endpoint_destroy)
-OPERATION_DECLARE(endpoint_read)
-OPERATION_DECLARE(region_create)
-OPERATION_DECLARE(region_attached)
-OPERATION_DECLARE(region_grant)
-OPERATION_DECLARE(region_destroy)
-OPERATION_DECLARE(container_create)
-OPERATION_DECLARE(container_start)
-OPERATION_DECLARE(container_control)
-OPERATION_DECLARE(container_read)
-OPERATION_DECLARE(container_list)
-OPERATION_DECLARE(container_streams)
-OPERATION_DECLARE(project_create)
-OPERATION_DECLARE(project_destroy)
-OPERATION_DECLARE(budget_set)
-OPERATION_DECLARE(schedule_set)
-OPERATION_DECLARE(audit_read)
-OPERATION_DECLARE(state_report)
-OPERATION_DECLARE(trace_emit)
-OPERATION_DECLARE(trace_read)
-OPERATION_DECLARE(kernel_read)
-OPERATION_DECLARE(state_region)
-OPERATION_DECLARE(swap)
-#undef OPERATION_DECLARE
+/*
+ * The requests: X(number, check, invoke, objects at least, objects at most, may go without a reply). A request that has
+ * no line here is answered with GROVE_UNSUPPORTED: SWAP, whose steps need two instances of one container, until they come.
+ */
+#define PORT_REQUESTS(X) \
+    X(CAPABILITY_READ, capability_read_check, capability_read_invoke, 0, 0, false) \
+    X(CAPABILITY_DERIVE, capability_derive_check, capability_derive_invoke, 0, 0, false) \
+    X(CAPABILITY_GRANT, capability_grant_check, capability_grant_invoke, 0, 0, false) \
+    X(CAPABILITY_REVOKE, capability_revoke_check, capability_revoke_invoke, 0, 0, false) \
+    X(CHANNEL_CONNECT, channel_connect_check, channel_connect_invoke, 0, 0, false) \
+    X(CHANNEL_ATTACHED, channel_attached_check, channel_attached_invoke, 0, 0, false) \
+    X(CHANNEL_CLOSE, channel_close_check, channel_close_invoke, 0, 0, false) \
+    X(ENDPOINT_CREATE, endpoint_create_check, endpoint_create_invoke, 0, 0, false) \
+    X(ENDPOINT_DESTROY, endpoint_destroy_check, endpoint_destroy_invoke, 0, 0, false) \
+    X(ENDPOINT_READ, endpoint_read_check, endpoint_read_invoke, 0, 0, false) \
+    X(REGION_CREATE, region_create_check, region_create_invoke, 0, 0, false) \
+    X(REGION_ATTACHED, region_attached_check, region_attached_invoke, 0, 0, false) \
+    X(REGION_GRANT, region_grant_check, region_grant_invoke, 0, 0, false) \
+    X(REGION_DESTROY, region_destroy_check, region_destroy_invoke, 0, 0, false) \
+    X(CONTAINER_CREATE, container_create_check, container_create_invoke, 1, 1, false) \
+    X(CONTAINER_START, container_start_check, container_start_invoke, 0, 3, false) \
+    X(CONTAINER_CONTROL, container_control_check, container_control_invoke, 0, 0, false) \
+    X(CONTAINER_READ, container_read_check, container_read_invoke, 0, 0, false) \
+    X(CONTAINER_LIST, request_is_free, container_list_invoke, 0, 0, false) \
+    X(CONTAINER_STREAMS, container_streams_check, container_streams_invoke, 0, 0, false) \
+    X(PROJECT_CREATE, project_create_check, project_create_invoke, 0, 0, false) \
+    X(PROJECT_DESTROY, project_destroy_check, project_destroy_invoke, 0, 0, false) \
+    X(BUDGET_SET, budget_set_check, budget_set_invoke, 0, 0, false) \
+    X(SCHEDULE_SET, schedule_set_check, schedule_set_invoke, 0, 0, false) \
+    X(AUDIT_READ, audit_read_check, audit_read_invoke, 0, 0, false) \
+    X(STATE_REPORT, state_report_check, state_report_invoke, 0, 0, true) \
+    X(STATE_REGION, state_region_check, state_region_invoke, 0, 0, false) \
+    X(TRACE_EMIT, trace_emit_check, trace_emit_invoke, 0, 0, true) \
+    X(TRACE_READ, trace_read_check, trace_read_invoke, 0, 0, false) \
+    X(KERNEL_READ, request_is_free, kernel_read_invoke, 0, 0, false)
+
+#define REQUEST_DECLARE(number, check, invoke, min, max, is_one_way_allowed) \
+    int check(struct request *request); \
+    int invoke(struct request *request);
+PORT_REQUESTS(REQUEST_DECLARE)
+#undef REQUEST_DECLARE
 
 #endif

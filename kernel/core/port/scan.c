@@ -11,15 +11,8 @@
 /* ---- audit records ---- */
 
 static bool may_read_of(const struct core *core, const struct container *reader, const struct grove_name *subject) {
-    struct grove_name own;
-    container_name(core, reader, &own);
-    if (memcmp(&own, subject, sizeof(own)) == 0)
-        return true;
-    if (!name_is_valid(subject))
-        return false;
-    struct grove_capability wanted;
-    capability_for_name(GROVE_CAP_AUDIT_READ, subject, &wanted);
-    return capability_find(core, reader, &wanted, GROVE_RIGHT_USE) != NULL;
+    return container_is_named(core, reader, subject) ||
+           (name_is_valid(subject) && capability_find_name(core, reader, GROVE_CAP_AUDIT_READ, subject) != NULL);
 }
 
 /* What the kernel did itself (boot, recovery) names nobody: it is read with an AUDIT_READ of everything. */
@@ -57,7 +50,7 @@ static bool scan_audit(struct core *core, struct pending *pending, const struct 
 /* ---- containers ---- */
 
 static bool holds_handle_of(const struct core *core, const struct container *reader, grove_object_id id) {
-    const struct list *head = &reader->kinds[0];
+    const struct list *head = &reader->kinds[0].entries;
     for (struct list *link = head->next; link != head; link = link->next) {
         const struct capability *entry = list_item(link, struct capability, kind_link);
         if (entry->as.object == id && (entry->rights & GROVE_RIGHT_CONTROL) != 0 && capability_is_alive(core, entry))
@@ -70,12 +63,8 @@ static bool may_see(const struct core *core, const struct container *reader, con
     if (reader == container || container->owner == pool_identity(reader))
         return true;
     struct grove_name name;
-    struct grove_capability wanted;
     container_name(core, container, &name);
-    if (!name_is_valid(&name))
-        return false;
-    capability_for_name(GROVE_CAP_PROC_CONTROL, &name, &wanted);
-    return capability_find(core, reader, &wanted, GROVE_RIGHT_USE) != NULL ||
+    return capability_find_name(core, reader, GROVE_CAP_PROC_CONTROL, &name) != NULL ||
            holds_handle_of(core, reader, pool_identity(container));
 }
 
@@ -108,4 +97,16 @@ bool scan_work(struct core *core, struct work *work) {
         return true;
     pending_reply(core, pending, status, &reply);
     return false;
+}
+
+int request_scan(struct request *request, uint64_t first) {
+    struct pending *pending = NULL;
+    int status = pending_create(request, PENDING_SCAN, &pending);
+    if (status < 0)
+        return status;
+    pending->packet.message = *request->message;
+    pending->value = first;
+    if (scan_work(request->core, &pending->work))
+        work_queue(request->core, &pending->work, WORK_SCAN);
+    return REQUEST_LATER;
 }

@@ -7,6 +7,11 @@
 
 /* ---- one packet ---- */
 
+void packet_init(struct packet *packet, enum grove_notice notice) {
+    memset(packet, 0, sizeof(*packet));
+    packet->message.operation = (uint16_t)notice;
+}
+
 static machine_object stream_of(const struct core *core, const struct port_object *object) {
     struct container *container = pool_find(&core->containers, object->id);
     machine_object streams[2] = {MACHINE_OBJECT_NONE, MACHINE_OBJECT_NONE};
@@ -118,10 +123,7 @@ bool port_has_share(const struct container *to) {
     return to->queue_count < PORT_QUEUE_SHARE;
 }
 
-void port_notice(struct core *core, struct container *to, enum grove_notice notice, struct packet *packet) {
-    packet->message.operation = (uint16_t)notice;
-    packet->message.sequence = 0;
-    packet->message.status = 0;
+void port_notice(struct core *core, struct container *to, const struct packet *packet) {
     if (port_has_share(to))
         port_post(core, to, packet);
 }
@@ -183,13 +185,13 @@ static bool pump_attention(struct core *core, struct container *to) {
         struct packet packet;
         memset(&packet, 0, sizeof(packet));
         if (!next_notice(core, to, attention, &packet)) {
-            attention_cancel(attention);
+            list_remove(&attention->link);
             continue;
         }
         if (port_send(core, to, &packet) == GROVE_AGAIN)
             return false;
         if (was_last(attention, packet.message.operation))
-            attention_cancel(attention);
+            list_remove(&attention->link);
     }
     return true;
 }
@@ -201,28 +203,11 @@ void port_pump(struct core *core, struct container *to) {
         work_queue(core, &to->port_work, WORK_PORT);
 }
 
-static void raise(struct core *core, struct container *to, struct attention *attention, enum attention_kind kind,
-                  bool is_first) {
+void attention_raise(struct core *core, struct container *to, struct attention *attention, enum attention_kind kind) {
     if (list_is_linked(&attention->link))
         return;
     attention->kind = kind;
-    if (is_first)
-        list_prepend(&to->attention, &attention->link);
-    else
-        list_append(&to->attention, &attention->link);
+    list_append(&to->attention, &attention->link);
     if (to->has_port && !to->is_blocked)
         work_queue(core, &to->port_work, WORK_PORT);
-}
-
-void attention_raise(struct core *core, struct container *to, struct attention *attention, enum attention_kind kind) {
-    raise(core, to, attention, kind, false);
-}
-
-void attention_raise_first(struct core *core, struct container *to, struct attention *attention,
-                           enum attention_kind kind) {
-    raise(core, to, attention, kind, true);
-}
-
-void attention_cancel(struct attention *attention) {
-    list_remove(&attention->link);
 }

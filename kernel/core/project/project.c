@@ -26,15 +26,9 @@ int project_create(struct core *core, const struct grove_name *name, uint32_t pa
     return GROVE_OK;
 }
 
-/* Another project may have the name by now. */
-static void free_name(struct core *core, const struct project *project) {
-    if (text_bound(&core->texts, project->name, TEXT_PROJECT) == pool_index(project))
-        text_bind(&core->texts, project->name, TEXT_PROJECT, 0);
-}
-
 static void free_project(struct core *core, struct project *project) {
     uint32_t parent = project->parent;
-    free_name(core, project);
+    text_unbind(&core->texts, project->name, TEXT_PROJECT, pool_index(project));
     budget_promise(core, parent, &project->budget, &budget_none);
     text_unref(&core->texts, project->name);
     pool_give_back(&core->projects, project);
@@ -50,12 +44,9 @@ void project_member_left(struct core *core, uint32_t index) {
         free_project(core, project);
 }
 
-void project_handle_lost(struct core *core, grove_object_id id) {
-    struct project *project = pool_find(&core->projects, id);
-    if (project == NULL)
-        return;
+void project_handle_lost(struct core *core, struct project *project) {
     project->is_doomed = true;
-    free_name(core, project);
+    text_unbind(&core->texts, project->name, TEXT_PROJECT, pool_index(project));
     if (project->members == 0)
         free_project(core, project);
 }
@@ -68,7 +59,7 @@ static int check_may_spawn(struct request *request, const struct grove_name *nam
     capability_for_name(GROVE_CAP_PROC_SPAWN, name, &wanted);
     memcpy(wanted.argument.value.text + wanted.argument.length_bytes, ".>", 2);
     wanted.argument.length_bytes = (uint16_t)(wanted.argument.length_bytes + 2);
-    return request_permit(request, &wanted, GROVE_RIGHT_USE, &request->capability);
+    return request_permit(request, &wanted);
 }
 
 static uint32_t depth_of(const struct core *core, const struct project *project) {
@@ -76,22 +67,6 @@ static uint32_t depth_of(const struct core *core, const struct project *project)
     for (; project != NULL; project = pool_at(&core->projects, project->parent))
         depth++;
     return depth;
-}
-
-static int find_parent(struct request *request, grove_handle handle) {
-    struct core *core = request->core;
-    request->project = pool_at(&core->projects, request->caller->project);
-    if (handle != GROVE_HANDLE_NONE) {
-        struct capability *entry = NULL;
-        int status =
-            capability_find_object(core, request->caller, handle, GROVE_CAP_PROJECT, GROVE_RIGHT_CONTROL, &entry);
-        if (status < 0)
-            return status;
-        request->project = pool_find(&core->projects, entry->as.object);
-    }
-    if (request->project == NULL || request->project->is_doomed)
-        return GROVE_STALE_HANDLE;
-    return depth_of(core, request->project) < PROJECT_DEPTH_MAX ? GROVE_OK : GROVE_EXHAUSTED;
 }
 
 /* Whoever made it is told the handle again. */
@@ -109,11 +84,12 @@ int project_create_check(struct request *request) {
         return GROVE_INVALID;
     int status = check_may_spawn(request, &body->name);
     if (status == GROVE_OK)
-        status = find_parent(request, body->parent);
+        status = request_find_project(request, body->parent, GROVE_RIGHT_CONTROL);
     if (status < 0)
         return status;
-    const struct project *other =
-        pool_at(&core->projects, text_bound(&core->texts, text_find_name(&core->texts, &body->name), TEXT_PROJECT));
+    if (depth_of(core, request->project) >= PROJECT_DEPTH_MAX)
+        return GROVE_EXHAUSTED;
+    const struct project *other = pool_at(&core->projects, text_bound(&core->texts, &body->name, TEXT_PROJECT));
     if (other != NULL)
         return exists(request, other);
     return budget_check(core, pool_index(request->project), &budget_none, &body->budget,
@@ -144,21 +120,13 @@ int project_create_invoke(struct request *request) {
 /* ---- PROJECT_DESTROY ---- */
 
 int project_destroy_check(struct request *request) {
-    struct capability *entry = NULL;
-    int status = capability_find_object(request->core, request->caller, request->message->body.handle.handle,
-                                        GROVE_CAP_PROJECT, GROVE_RIGHT_CONTROL, &entry);
-    if (status < 0)
-        return status;
-    request->project = pool_find(&request->core->projects, entry->as.object);
-    request->capability = entry;
-    if (request->project == NULL)
-        return GROVE_STALE_HANDLE;
-    return request->project->members == 0 ? GROVE_OK : GROVE_WRONG_STATE;
+    int status = request_find(request, request->message->body.handle.handle, GROVE_CAP_PROJECT, GROVE_RIGHT_CONTROL);
+    request->project = request->object;
+    return status == GROVE_OK && request->project->members > 0 ? GROVE_WRONG_STATE : status;
 }
 
 int project_destroy_invoke(struct request *request) {
-    grove_object_id id = pool_identity(request->project);
     capability_condemn(request->core, request->capability);
-    project_handle_lost(request->core, id);
+    project_handle_lost(request->core, request->project);
     return GROVE_OK;
 }

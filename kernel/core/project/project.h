@@ -8,6 +8,7 @@
 #define GROVE_CORE_PROJECT_H
 
 #include "grove/abi/port.h"
+#include "kernel/core/budget/budget.h"
 #include "kernel/core/pool/pool.h"
 #include "kernel/core/text/text.h"
 
@@ -21,8 +22,7 @@ struct project {
     uint32_t parent; /* pool index; 0: the root */
     uint32_t members; /* containers and child projects */
     bool is_doomed; /* freed with its last member */
-    uint64_t shared_bytes;
-    uint64_t channels;
+    struct charge charged;
     uint64_t promised[PROJECT_PROMISES];
     grove_object_id owner; /* who made it, and its handle there */
     grove_handle owner_handle;
@@ -32,6 +32,7 @@ struct project {
 int project_create(struct core *core, const struct grove_name *name, uint32_t parent, const struct grove_budget *budget,
                    struct project **project);
 void project_member_left(struct core *core, uint32_t project);
-void project_handle_lost(struct core *core, grove_object_id id);
+/* Its name is free now; it is freed with its last member. */
+void project_handle_lost(struct core *core, struct project *project);
 
 #endif

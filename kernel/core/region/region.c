@@ -1,8 +1,6 @@
 /* Regions and the requests about them: see region.h. */
 #include "kernel/core/state.h"
 
-#include <string.h>
-
 #define REGION_BYTES_MAX (UINT64_C(1) << 40)
 #define REGIONS_PER_CONTAINER 1024u
 #define ANNOUNCED_MAX 4096u
@@ -11,26 +9,17 @@
 
 void region_destroy(struct core *core, struct region *region) {
     struct container *container = core_container(core, region->container);
-    struct capability *handle = pool_find(&core->capabilities, region->handle);
-    uint64_t size_bytes = region->size_bytes;
     list_remove(&region->link);
-    if (container != NULL) {
-        container->region_count--;
-        if (region->is_state)
-            container->state_region = 0;
-        budget_release(core, container, container->project, size_bytes, 0);
-    }
-    if (region->memory != MACHINE_OBJECT_NONE)
-        machine_object_close(region->memory);
+    container->region_count--;
+    if (region->is_state)
+        container->state_region = 0;
+    budget_release(core, container, container->project, region->size_bytes, 0);
+    machine_object_close(region->memory);
+    capability_drop(core, &region->handle);
     pool_give_back(&core->regions, region);
-    if (handle != NULL)
-        capability_condemn(core, handle);
 }
 
-void region_handle_lost(struct core *core, grove_object_id id) {
-    struct region *region = pool_find(&core->regions, id);
-    if (region == NULL)
-        return;
+void region_handle_lost(struct core *core, struct region *region) {
     region->handle = GROVE_HANDLE_NONE;
     if (!region->is_state)
         region_destroy(core, region);
@@ -46,38 +35,29 @@ static int make_handle(struct core *core, struct container *owner, struct capabi
     return status;
 }
 
-static int fill_region(struct core *core, struct container *owner, struct capability *parent, struct region *region) {
-    int status = budget_charge(core, owner, region->size_bytes, 0);
-    if (status < 0)
-        return status;
-    status = machine_memory_create(region->size_bytes, pool_index(owner), &region->memory);
-    if (status == GROVE_OK)
-        status = make_handle(core, owner, parent, region);
-    if (status < 0) {
-        budget_release(core, owner, owner->project, region->size_bytes, 0);
-        if (region->memory != MACHINE_OBJECT_NONE)
-            machine_object_close(region->memory);
-    }
-    return status;
-}
-
 static int make_region(struct core *core, struct container *owner, struct capability *parent, uint64_t size_bytes,
                        struct region **out) {
     struct region *region = owner->region_count < REGIONS_PER_CONTAINER ? pool_take(&core->regions) : NULL;
     if (region == NULL)
         return GROVE_EXHAUSTED;
-    region->memory = MACHINE_OBJECT_NONE;
-    region->size_bytes = size_bytes;
-    int status = fill_region(core, owner, parent, region);
+    int status = budget_charge(core, owner, size_bytes, 0);
     if (status < 0) {
         pool_give_back(&core->regions, region);
         return status;
     }
+    region->size_bytes = size_bytes;
     region->container = pool_index(owner);
     list_append(&owner->regions, &region->link);
     owner->region_count++;
-    *out = region;
-    return GROVE_OK;
+    region->memory = MACHINE_OBJECT_NONE;
+    status = machine_memory_create(size_bytes, region->container, &region->memory);
+    if (status == GROVE_OK)
+        status = make_handle(core, owner, parent, region);
+    if (status < 0)
+        region_destroy(core, region);
+    else
+        *out = region;
+    return status;
 }
 
 static void fill_reply(const struct region *region, grove_handle handle, uint32_t rights,
@@ -109,7 +89,7 @@ int region_create_check(struct request *request) {
     struct grove_capability wanted = {.kind = GROVE_CAP_SHM_CREATE, .rights = GROVE_RIGHT_USE};
     wanted.argument.kind = GROVE_ARGUMENT_QUANTITY;
     wanted.argument.value.quantity = size_bytes;
-    return request_permit(request, &wanted, GROVE_RIGHT_USE, &request->capability);
+    return request_permit(request, &wanted);
 }
 
 int region_create_invoke(struct request *request) {
@@ -126,20 +106,9 @@ int region_create_invoke(struct request *request) {
 /* ---- REGION_ATTACHED ---- */
 
 static int find_region(struct request *request, grove_handle handle, uint16_t rights) {
-    struct capability *entry = NULL;
-    int status = capability_find_object(request->core, request->caller, handle, GROVE_CAP_REGION, rights, &entry);
-    if (status == GROVE_DENIED) {
-        struct grove_capability missing = {.kind = GROVE_CAP_REGION, .rights = rights};
-        return request_refuse(request, &missing);
-    }
-    if (status < 0)
-        return status;
-    struct region *region = pool_find(&request->core->regions, entry->as.object);
-    if (region == NULL)
-        return GROVE_STALE_HANDLE;
-    request->region = region;
-    request->capability = entry;
-    return GROVE_OK;
+    int status = request_find(request, handle, GROVE_CAP_REGION, rights);
+    request->region = request->object;
+    return status;
 }
 
 int region_attached_check(struct request *request) {
@@ -159,21 +128,12 @@ int region_attached_invoke(struct request *request) {
 
 /* ---- REGION_GRANT ---- */
 
-static int check_receiver(struct request *request, grove_handle channel) {
-    int status = request_find_channel(request, channel);
-    if (status == GROVE_OK)
-        status = request_find_peer(request, &request->container);
-    if (status == GROVE_OK && request->container->has_port && !port_has_share(request->container))
-        status = GROVE_EXHAUSTED;
-    return status;
-}
-
 int region_grant_check(struct request *request) {
     const struct grove_region_grant *body = &request->message->body.region_grant;
     bool is_move = body->flags == GROVE_REGION_MOVE;
     if ((body->flags & ~(uint32_t)GROVE_REGION_MOVE) != 0)
         return GROVE_INVALID;
-    int status = check_receiver(request, body->channel);
+    int status = request_find_receiver(request, body->channel);
     if (status == GROVE_OK)
         status = find_region(request, body->region, is_move ? GROVE_RIGHT_WRITE : GROVE_RIGHT_GRANT);
     if (status < 0)
@@ -188,11 +148,11 @@ int region_grant_check(struct request *request) {
 static void notify(struct core *core, const struct region *region, grove_handle handle, uint32_t rights,
                    const struct container *from, struct container *to) {
     struct packet packet;
-    memset(&packet, 0, sizeof(packet));
+    packet_init(&packet, GROVE_NOTICE_REGION_GRANTED);
     fill_reply(region, handle, rights, &packet.message.body.region_granted.region);
     container_name(core, from, &packet.message.body.region_granted.from);
     attach_memory(region, &packet);
-    port_notice(core, to, GROVE_NOTICE_REGION_GRANTED, &packet);
+    port_notice(core, to, &packet);
 }
 
 static int grant_read(struct request *request) {
@@ -248,11 +208,7 @@ int region_grant_invoke(struct request *request) {
     struct grove_capability capability = {.kind = GROVE_CAP_REGION,
                                           .rights = is_move ? GROVE_RIGHT_WRITE : GROVE_RIGHT_READ};
     request->reply.message.body.handle_reply.id = pool_identity(request->region);
-    audit_write(request->core, &(struct audit_event){.event = GROVE_AUDIT_GRANT,
-                                                     .who = request->caller,
-                                                     .object = request->container->name,
-                                                     .operation = request->message->operation,
-                                                     .capability = &capability});
+    audit_request(request, GROVE_AUDIT_GRANT, request->container->name, 0, &capability);
     return GROVE_OK;
 }
 

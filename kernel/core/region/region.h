@@ -30,7 +30,8 @@ struct region {
 };
 
 void region_destroy(struct core *core, struct region *region);
-void region_handle_lost(struct core *core, grove_object_id id);
+/* The owner's entry is gone: so is the region, but for a state region, which its container keeps. */
+void region_handle_lost(struct core *core, struct region *region);
 /* Tell a new instance of the regions that its table names. */
 void region_announce(struct core *core, struct container *to);
 

@@ -82,8 +82,8 @@ static uint32_t check_capabilities(const struct core *core) {
 
 static void check_kinds(const struct core *core, const struct container *container) {
     for (uint32_t kind = 0; kind < GROVE_CAP_KIND_COUNT; kind++) {
-        uint32_t count = list_length(&container->kinds[kind], core->capabilities.capacity);
-        expect(count == container->kind_counts[kind], "the count of a kind is wrong");
+        uint32_t count = list_length(&container->kinds[kind].entries, core->capabilities.capacity);
+        expect(count == container->kinds[kind].count, "the count of a kind is wrong");
     }
 }
 
@@ -160,8 +160,8 @@ static void check_charges(const struct core *core) {
         if (container == NULL)
             continue;
         weigh(core, pool_identity(container), &shared, &channels);
-        expect(shared == container->shared_bytes, "a container's shared memory is charged wrongly");
-        expect(channels == container->channel_count, "a container's channels are charged wrongly");
+        expect(shared == container->charged.shared_bytes, "a container's shared memory is charged wrongly");
+        expect(channels == container->charged.channels, "a container's channels are charged wrongly");
     }
 }
 
@@ -181,8 +181,8 @@ static void check_root(const struct core *core) {
         const struct region *region = pool_at(&core->regions, index);
         shared += region != NULL ? region->size_bytes : 0;
     }
-    expect(root->shared_bytes == shared, "the root project's shared memory is charged wrongly");
-    expect(root->channels == channels, "the root project's channels are charged wrongly");
+    expect(root->charged.shared_bytes == shared, "the root project's shared memory is charged wrongly");
+    expect(root->charged.channels == channels, "the root project's channels are charged wrongly");
 }
 
 /* The sums of budget.h, found again from below: what the living members of a project weigh. */

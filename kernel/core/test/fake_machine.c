@@ -34,6 +34,8 @@ static struct fake_object *at(machine_object object) {
 }
 
 void machine_object_close(machine_object object) {
+    if (object == MACHINE_OBJECT_NONE)
+        return;
     struct fake_object *closed = at(object);
     free(closed->bytes);
     memset(closed, 0, sizeof(*closed));

@@ -100,12 +100,13 @@ const char *text_bytes(const struct texts *texts, text_id id, uint32_t *length_b
     return text != NULL ? text->bytes : "";
 }
 
-uint32_t text_bound(const struct texts *texts, text_id id, enum text_class class) {
-    return id != 0 ? text_at(texts, id)->bound[class] : 0;
-}
-
 void text_bind(struct texts *texts, text_id id, enum text_class class, uint32_t index) {
     text_at(texts, id)->bound[class] = index;
+}
+
+void text_unbind(struct texts *texts, text_id id, enum text_class class, uint32_t index) {
+    if (text_at(texts, id)->bound[class] == index)
+        text_at(texts, id)->bound[class] = 0;
 }
 
 /* ---- names ---- */
@@ -139,6 +140,11 @@ int text_from_name(struct texts *texts, const struct grove_name *name, text_id *
 
 text_id text_find_name(const struct texts *texts, const struct grove_name *name) {
     return text_find(texts, name->text, name_length(name));
+}
+
+uint32_t text_bound(const struct texts *texts, const struct grove_name *name, enum text_class class) {
+    text_id id = text_find_name(texts, name);
+    return id != 0 ? text_at(texts, id)->bound[class] : 0;
 }
 
 void text_to_name(const struct texts *texts, text_id id, struct grove_name *name) {

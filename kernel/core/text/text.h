@@ -35,13 +35,15 @@ text_id text_find(const struct texts *texts, const void *bytes, uint32_t length_
 /* Zero-terminated; the length without the terminator goes to length_bytes (may be NULL). */
 const char *text_bytes(const struct texts *texts, text_id id, uint32_t *length_bytes);
 
-/* The index of the object that a name is bound to; 0: none. */
-uint32_t text_bound(const struct texts *texts, text_id id, enum text_class class);
+/* Bind a name to the object of this class at an index; text_unbind leaves it alone if it names another one by now. */
 void text_bind(struct texts *texts, text_id id, enum text_class class, uint32_t index);
+void text_unbind(struct texts *texts, text_id id, enum text_class class, uint32_t index);
 
 /* Names in fixed fields. text_from_name: GROVE_EXHAUSTED; the name was checked by name_is_valid. */
 int text_from_name(struct texts *texts, const struct grove_name *name, text_id *id);
 text_id text_find_name(const struct texts *texts, const struct grove_name *name);
+/* The index of the object that a name is bound to; 0: none. */
+uint32_t text_bound(const struct texts *texts, const struct grove_name *name, enum text_class class);
 void text_to_name(const struct texts *texts, text_id id, struct grove_name *name);
 /* Tokens of [A-Za-z0-9_-] between dots, terminated inside the field. */
 bool name_is_valid(const struct grove_name *name);

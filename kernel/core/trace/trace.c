@@ -23,7 +23,7 @@ int trace_read_check(struct request *request) {
     if (request->message->body.trace_read.enable > 2)
         return GROVE_INVALID;
     struct grove_capability wanted = {.kind = GROVE_CAP_AUDIT_READ, .rights = GROVE_RIGHT_USE};
-    return request_permit(request, &wanted, GROVE_RIGHT_USE, &request->capability);
+    return request_permit(request, &wanted);
 }
 
 /* One word in every kernel page; a container that starts later takes it from the core. */
@@ -36,7 +36,7 @@ static void switch_tracing(struct core *core, uint32_t is_on) {
     }
 }
 
-static void wish(struct core *core, struct container *container, bool is_tracing) {
+void trace_wish(struct core *core, struct container *container, bool is_tracing) {
     if (container->is_tracing == is_tracing)
         return;
     container->is_tracing = is_tracing;
@@ -45,16 +45,12 @@ static void wish(struct core *core, struct container *container, bool is_tracing
         switch_tracing(core, core->trace.tracers != 0);
 }
 
-void trace_forget(struct core *core, struct container *container) {
-    wish(core, container, false);
-}
-
 int trace_read_invoke(struct request *request) {
     struct core *core = request->core;
     struct trace_log *trace = &core->trace;
     const struct grove_trace_read *body = &request->message->body.trace_read;
     if (body->enable != 0)
-        wish(core, request->caller, body->enable == 1);
+        trace_wish(core, request->caller, body->enable == 1);
     uint64_t first = trace->next > TRACE_RECORDS ? trace->next - TRACE_RECORDS : 1;
     uint64_t sequence = body->sequence < first ? first : body->sequence;
     if (sequence >= trace->next)

@@ -9,6 +9,8 @@
 
 #include "grove/abi/port.h"
 
+#include <stdbool.h>
+
 #define TRACE_RECORDS 2048u
 
 struct trace_log {
@@ -21,7 +23,7 @@ struct trace_log {
 struct core;
 struct container;
 
-/* The instance of a container is gone, and with it its wish for traces. */
-void trace_forget(struct core *core, struct container *container);
+/* A container wishes for traces, or no longer does; its wish ends with its instance. */
+void trace_wish(struct core *core, struct container *container, bool is_tracing);
 
 #endif

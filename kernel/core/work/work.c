@@ -24,10 +24,6 @@ void work_queue(struct core *core, struct work *work, enum work_kind kind) {
     list_append(&core->work, &work->link);
 }
 
-void work_cancel(struct work *work) {
-    list_remove(&work->link);
-}
-
 /* A step that returns false may have freed the object that the work was in. */
 void work_step(struct core *core) {
     if (list_is_empty(&core->work))

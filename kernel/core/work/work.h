@@ -23,9 +23,8 @@ struct work {
 
 struct core;
 
-/* Queue a piece of work; nothing happens if it is queued already. */
+/* Queue a piece of work; nothing happens if it is queued already. Removing the link cancels it. */
 void work_queue(struct core *core, struct work *work, enum work_kind kind);
-void work_cancel(struct work *work);
 /* One step of the first piece. */
 void work_step(struct core *core);
 
