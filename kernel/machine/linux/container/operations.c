@@ -92,10 +92,11 @@ int machine_container_budget(machine_container index, const struct grove_budget 
 
 static int schedule_running(const struct container *container, const struct grove_schedule *schedule) {
     pid_t processes[256];
+    bool is_native = (container->spec->flags & GROVE_SPEC_NATIVE) != 0;
     unsigned count = container->cgroup == NULL ? 0 : cgroup_processes(container->cgroup, processes, 256);
-    int result = count == 0 ? schedule_apply(container->process, schedule) : GROVE_OK;
+    int result = count == 0 ? schedule_apply(container->process, schedule, is_native) : GROVE_OK;
     for (unsigned i = 0; i < count && result == GROVE_OK; i++)
-        result = schedule_apply(processes[i], schedule);
+        result = schedule_apply(processes[i], schedule, is_native);
     return result;
 }
 

@@ -206,8 +206,8 @@ static int part_limits(struct container *container, const struct machine_start *
 }
 
 static int part_schedule(struct container *container, const struct machine_start *start) {
-    (void)start;
-    layout->plan.has_schedule = schedule_plan(&container->schedule, &layout->plan.schedule);
+    layout->plan.has_schedule =
+        schedule_plan(&container->schedule, (start->spec->flags & GROVE_SPEC_NATIVE) != 0, &layout->plan.schedule);
     return GROVE_OK;
 }
 
