@@ -35,6 +35,8 @@ int machine_memory_clone(machine_object from, uint64_t size_bytes, machine_conta
 int machine_memory_seal(machine_object memory);
 /* Set `bits` in the 32-bit word at `offset_bytes` (inside the first page) and wake all who sleep on it. Works sealed. */
 void machine_memory_signal(machine_object memory, uint64_t offset_bytes, uint32_t bits);
+/* Add 1 to that word instead, and wake; what its owner stores at the same moment may take the place of the sum. */
+void machine_memory_count(machine_object memory, uint64_t offset_bytes);
 /* The kernel page of a container: made once, written by the kernel through this mapping. */
 int machine_kernel_page_create(machine_object *memory, struct grove_kernel_page **page);
 void machine_kernel_page_wake(struct grove_kernel_page *page);

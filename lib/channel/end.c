@@ -82,7 +82,7 @@ static int take_over(struct channel_end *end) {
         if (control->held[i] != 0)
             store_release(&control->held[i], 0);
     /* The kernel has closed the segment of the instance before; this one is open. */
-    store_word(&control->signal, control->signal & ~GROVE_SIGNAL_CLOSED);
+    store_word(&control->signal, control->signal & GROVE_SIGNAL_COUNT);
     channel_end_awake(end);
     return 0;
 }
@@ -108,6 +108,7 @@ int channel_end_init(struct channel_end *end, enum grove_channel_role role, cons
     } else {
         store_plain(&end->control->next_number, end->next_number);
     }
+    store_word(&end->control->features, GROVE_CONTROL_STEPS);
     return arena_init(end, resumed);
 }
 
@@ -224,12 +225,17 @@ const uint32_t *channel_end_peer_signal(const struct channel_end *end) {
 
 void channel_end_signal(struct channel_end *end) {
     uint32_t *signal = &end->control->signal;
-    store_word(signal, (__atomic_load_n(signal, __ATOMIC_RELAXED) + 1u) & ~GROVE_SIGNAL_CLOSED);
+    store_word(signal, (__atomic_load_n(signal, __ATOMIC_RELAXED) + GROVE_SIGNAL_STEP) & GROVE_SIGNAL_COUNT);
 }
 
 bool channel_end_peer_is_closed(const struct channel_end *end) {
     return end->peer_control != NULL &&
            (__atomic_load_n(&end->peer_control->signal, __ATOMIC_ACQUIRE) & GROVE_SIGNAL_CLOSED) != 0;
+}
+
+bool channel_end_peer_steps(const struct channel_end *end) {
+    return end->peer_control != NULL &&
+           (__atomic_load_n(&end->peer_control->features, __ATOMIC_RELAXED) & GROVE_CONTROL_STEPS) != 0;
 }
 
 uint32_t channel_end_peer_processor(const struct channel_end *end) {

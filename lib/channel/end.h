@@ -76,6 +76,8 @@ struct channel_taken {
  * ones are uncompleted. GROVE_CORRUPT: the peer broke the protocol; stop using the channel.
  */
 int channel_end_take(struct channel_end *end, enum grove_lane lane, struct channel_taken *taken);
+/* May there be something to take in this lane? For whoever looks again and again: it costs a few loads. */
+bool channel_end_has_record(const struct channel_end *end, enum grove_lane lane);
 /*
  * The handler has returned. Any order; the read position moves over the completed prefix. Returns whether to wake the
  * peer as channel_end_publish does (only if it waits for room).
@@ -126,8 +128,10 @@ void channel_end_awake(struct channel_end *end);
 /* The word that the peer of this end sleeps on (own) and that this end sleeps on (peer's; NULL without a peer). */
 uint32_t *channel_end_own_signal(struct channel_end *end);
 const uint32_t *channel_end_peer_signal(const struct channel_end *end);
-void channel_end_signal(struct channel_end *end); /* increment the own signal word */
+void channel_end_signal(struct channel_end *end); /* change the own signal word */
 bool channel_end_peer_is_closed(const struct channel_end *end);
+/* Does the peer step its word so that the kernel may count in it as well? */
+bool channel_end_peer_steps(const struct channel_end *end);
 /* Where the peer last ran, + 1; 0 unknown. And where this end runs. */
 uint32_t channel_end_peer_processor(const struct channel_end *end);
 void channel_end_set_processor(struct channel_end *end, uint32_t processor_plus_one);

@@ -146,8 +146,12 @@ bool request_handle(struct client_channel *channel, const struct channel_taken *
     struct grove_request *request = request_get(channel->service);
     if (request == NULL) /* it stays in the lane, uncompleted, and is redelivered to the next instance */
         return true;
-    *request =
-        (struct grove_request){.channel = channel, .taken = *taken, .state = REQUEST_OPEN, .wants_reply = is_call};
+    /* Field by field: clearing the whole structure first would be a good part of a call. */
+    request->channel = channel;
+    request->taken = *taken;
+    request->state = REQUEST_OPEN;
+    request->wants_reply = is_call;
+    request->is_in_handler = request->is_deferred = request->is_reply_waiting = false;
     if (!find_payload(request)) {
         request_put(request);
         return false;

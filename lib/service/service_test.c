@@ -129,10 +129,15 @@ static void *serve(void *context) {
     return NULL;
 }
 
-static int set_up_with(void **state, bool uses_epoll) {
+/* How the service sleeps: on several words, on its only client's, or in epoll. */
+enum sleep { SLEEP_WORDS, SLEEP_ONE_WORD, SLEEP_EPOLL };
+
+static int set_up_with(void **state, enum sleep sleep) {
     struct world *world = calloc(1, sizeof *world);
-    world->uses_epoll = uses_epoll;
+    world->uses_epoll = sleep == SLEEP_EPOLL;
     world->kernel = fake_kernel_start();
+    if (sleep == SLEEP_ONE_WORD)
+        fake_kernel_wake_through_clients(world->kernel);
     world->server_port = fake_kernel_add(world->kernel, "greeter", "greeter");
     world->client_session = open_session(fake_kernel_add(world->kernel, "client", NULL));
     assert_int_equal(pthread_create(&world->server, NULL, serve, world), 0);
@@ -144,11 +149,15 @@ static int set_up_with(void **state, bool uses_epoll) {
 }
 
 static int set_up(void **state) {
-    return set_up_with(state, false);
+    return set_up_with(state, SLEEP_WORDS);
+}
+
+static int set_up_one_word(void **state) {
+    return set_up_with(state, SLEEP_ONE_WORD);
 }
 
 static int set_up_epoll(void **state) {
-    return set_up_with(state, true);
+    return set_up_with(state, SLEEP_EPOLL);
 }
 
 static int tear_down(void **state) {
@@ -428,8 +437,38 @@ static void test_many_clients_are_served(void **state) {
     expect_answer(world, ECHO, "x", "x");
 }
 
+/* A client and the kernel wake the service at the same moments; each is heard. */
+static void test_calls_and_notices_are_both_heard(void **state) {
+    struct world *world = *state;
+    for (uint64_t round = 1; round <= 2000; round++) {
+        fake_kernel_notice(world->kernel, "greeter", GROVE_NOTICE_PING, round);
+        expect_answer(world, ECHO, "x", "x");
+        assert_int_equal(fake_kernel_await_report(world->kernel, "greeter", GROVE_REPORT_PONG), round);
+    }
+}
+
+/* Whoever it was woken through goes; the one that stays takes its place. */
+static void test_the_client_that_stays_is_heard(void **state) {
+    struct world *world = *state;
+    struct grove_connect_options options = {.session = world->client_session, .tag = 7};
+    struct grove_channel *other;
+    assert_int_equal(grove_connect_with("greeter", &options, &other), 0);
+    struct grove_call request = {.method = ECHO, .data = "x", .length_bytes = 1, .timeout_ns = 10 * GROVE_SECOND};
+    for (uint64_t round = 1; round <= 100; round++) {
+        assert_int_equal(grove_call(other, &request, NULL), 0);
+        grove_channel_close(world->channel);
+        world->channel = other;
+        fake_kernel_notice(world->kernel, "greeter", GROVE_NOTICE_PING, round);
+        assert_int_equal(fake_kernel_await_report(world->kernel, "greeter", GROVE_REPORT_PONG), round);
+        options.tag++;
+        assert_int_equal(grove_connect_with("greeter", &options, &other), 0);
+    }
+    grove_channel_close(other);
+}
+
 #define WORLD_TEST(name) \
-    cmocka_unit_test_setup_teardown(name, set_up, tear_down), { \
+    cmocka_unit_test_setup_teardown(name, set_up, tear_down), \
+        {#name " (one word)", name, set_up_one_word, tear_down, NULL}, { \
 #name " (epoll)", name, set_up_epoll, tear_down, NULL \
     }
 
@@ -454,6 +493,8 @@ int main(void) {
         WORLD_TEST(test_unanswered_kernel_request_times_out),
         WORLD_TEST(test_trace_reports_each_step),
         WORLD_TEST(test_many_clients_are_served),
+        WORLD_TEST(test_calls_and_notices_are_both_heard),
+        WORLD_TEST(test_the_client_that_stays_is_heard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,13 @@
 /* Where struct grove_answer keeps what its release needs. */
 enum answer_slot { ANSWER_ATTACHMENT, ANSWER_TICKET, ANSWER_LANE, ANSWER_END };
 
+void client_call_init(struct pending_call *call, grove_answer_handler *done, void *context) {
+    call->state = CALL_WAITING;
+    call->status = 0;
+    call->done = done;
+    call->context = context;
+}
+
 void client_list_call(struct grove_channel *channel, struct pending_call *call) {
     call->next = NULL;
     *channel->calls_tail = call;
@@ -67,47 +74,54 @@ static int read_error(struct grove_channel *channel, const struct channel_taken 
     return error_set(status, "%s (said by %s)", sentence_bytes > 0 ? text : grove_status_text(status), origin);
 }
 
-static int read_slice(struct grove_channel *channel, const struct channel_taken *taken, struct grove_answer *answer) {
+static int read_slice(struct grove_channel *channel, const struct channel_taken *taken, const void **slice,
+                      size_t *slice_bytes) {
     if ((taken->header.flags & GROVE_RECORD_SLICES) == 0 || taken->header.slices == 0)
         return 0;
-    return channel_end_slice(channel->base.end, taken, 0, &answer->slice, &answer->slice_bytes);
+    return channel_end_slice(channel->base.end, taken, 0, slice, slice_bytes);
 }
 
 int client_read_answer(struct grove_channel *channel, const struct channel_taken *taken, struct grove_answer *answer) {
-    struct grove_answer read = {0};
     const uint8_t *data = NULL;
-    int status = payload_behind_slices(taken, &data, &read.length_bytes);
+    const void *slice = NULL;
+    size_t length_bytes = 0, slice_bytes = 0;
+    int status = payload_behind_slices(taken, &data, &length_bytes);
     if (status == 0)
-        status = read_slice(channel, taken, &read);
+        status = read_slice(channel, taken, &slice, &slice_bytes);
     if (status < 0) {
         attachment_fail(&channel->base, GROVE_CORRUPT);
         return error_set(GROVE_CORRUPT, "%s broke the protocol of its channel, which is closed",
                          channel->endpoint.text);
     }
     if (taken->header.kind == GROVE_RECORD_ERROR) {
-        status = read_error(channel, taken, data, read.length_bytes);
+        status = read_error(channel, taken, data, length_bytes);
         attachment_complete(&channel->base, taken);
         return status;
     }
-    read.data = data;
-    read.internal[ANSWER_ATTACHMENT] = &channel->base;
-    read.internal[ANSWER_TICKET] = (void *)(uintptr_t)taken->ticket;
-    read.internal[ANSWER_LANE] = (void *)(uintptr_t)taken->lane;
-    read.internal[ANSWER_END] = (void *)(uintptr_t)taken->end_position;
-    *answer = read;
+    /* Field by field: clearing and copying the whole structure would be a good part of a call. */
+    answer->data = data;
+    answer->length_bytes = length_bytes;
+    answer->slice = slice;
+    answer->slice_bytes = slice_bytes;
+    answer->internal[ANSWER_ATTACHMENT] = &channel->base;
+    answer->internal[ANSWER_TICKET] = (void *)(uintptr_t)taken->ticket;
+    answer->internal[ANSWER_LANE] = (void *)(uintptr_t)taken->lane;
+    answer->internal[ANSWER_END] = (void *)(uintptr_t)taken->end_position;
     return 0;
 }
 
 void grove_answer_release(struct grove_answer *answer) {
     if (answer == NULL || answer->internal[ANSWER_ATTACHMENT] == NULL)
         return;
-    struct channel_taken taken = {
-        .end_position = (uint64_t)(uintptr_t)answer->internal[ANSWER_END],
-        .ticket = (uint32_t)(uintptr_t)answer->internal[ANSWER_TICKET],
-        .lane = (uint8_t)(uintptr_t)answer->internal[ANSWER_LANE],
-    };
+    /* Completing looks at these three only. */
+    struct channel_taken taken;
+    taken.end_position = (uint64_t)(uintptr_t)answer->internal[ANSWER_END];
+    taken.ticket = (uint32_t)(uintptr_t)answer->internal[ANSWER_TICKET];
+    taken.lane = (uint8_t)(uintptr_t)answer->internal[ANSWER_LANE];
     attachment_complete(answer->internal[ANSWER_ATTACHMENT], &taken);
-    *answer = (struct grove_answer){0};
+    answer->data = answer->slice = NULL;
+    answer->length_bytes = answer->slice_bytes = 0;
+    answer->internal[ANSWER_ATTACHMENT] = NULL;
 }
 
 /* ---- taking ---- */

@@ -329,7 +329,7 @@ static bool look_again(struct grove_channel *channel, const struct pending_call 
         return false;
     bool has_paid;
     do {
-        while (call->state == CALL_WAITING && client_take(channel, lane))
+        while (call->state == CALL_WAITING && channel_end_has_record(base->end, lane) && client_take(channel, lane))
             continue;
         has_paid = call->state != CALL_WAITING;
     } while (!has_paid && spin_goes_on(&turn));
@@ -364,11 +364,12 @@ static int no_answer(const struct grove_channel *channel, const struct grove_cal
 
 int grove_call(struct grove_channel *channel, const struct grove_call *call, struct grove_answer *answer) {
     enum grove_lane lane = GROVE_LANE_MEDIUM;
-    struct pending_call pending = {.state = CALL_WAITING};
+    struct pending_call pending;
     uint64_t deadline_ns = 0;
     int status = client_resolve(channel->base.session, call, &lane, &deadline_ns);
     if (status < 0)
         return status;
+    client_call_init(&pending, NULL, NULL);
     client_enter(channel);
     status = send_record(channel, call, lane, deadline_ns, &pending);
     if (status == 0) {
@@ -377,12 +378,10 @@ int grove_call(struct grove_channel *channel, const struct grove_call *call, str
         if (status < 0)
             status = no_answer(channel, call, status);
         else {
-            struct grove_answer read;
-            status = client_read_answer(channel, &pending.taken, &read);
-            if (status == 0 && answer != NULL)
-                *answer = read;
-            else if (status == 0)
-                grove_answer_release(&read);
+            struct grove_answer unwanted;
+            status = client_read_answer(channel, &pending.taken, answer != NULL ? answer : &unwanted);
+            if (status == 0 && answer == NULL)
+                grove_answer_release(&unwanted);
         }
     }
     client_leave(channel);
@@ -401,10 +400,10 @@ int grove_call_start(struct grove_channel *channel, const struct grove_call *cal
     if (channel->async_count >= CLIENT_CALLS_MAX)
         return error_set(GROVE_EXHAUSTED, "%u calls to %s wait for their answers already", CLIENT_CALLS_MAX,
                          channel->endpoint.text);
-    struct pending_call *pending = calloc(1, sizeof *pending);
+    struct pending_call *pending = malloc(sizeof *pending);
     if (pending == NULL)
         return error_set(GROVE_NO_MEMORY, "no memory is left for a call");
-    *pending = (struct pending_call){.state = CALL_WAITING, .done = done, .context = context};
+    client_call_init(pending, done, context);
     client_enter(channel);
     status = send_record(channel, call, lane, deadline_ns, pending);
     if (status < 0)

@@ -45,6 +45,8 @@ extern const struct attachment_owner client_owner;
 bool client_take(struct grove_channel *channel, enum grove_lane lane);
 /* Read a reply in place: GROVE_OK, or the error that it carries, with the last error set and the record completed. */
 int client_read_answer(struct grove_channel *channel, const struct channel_taken *taken, struct grove_answer *answer);
+/* `taken` counts from ANSWERED on, the rest of it from client_list_call on. */
+void client_call_init(struct pending_call *call, grove_answer_handler *done, void *context);
 void client_list_call(struct grove_channel *channel, struct pending_call *call);
 void client_unlist_call(struct grove_channel *channel, struct pending_call *call);
 /* Nobody will answer: every call that waits gets this status. */

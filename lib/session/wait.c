@@ -1,9 +1,11 @@
 /*
  * The one place that sleeps.
  *
- * Three ways, from the cheapest:
+ * Four ways, from the cheapest:
  *   - in a call, one word: the peer's signal. The kernel closes a dead peer's segment through that same word, and what
  *     comes next (its next instance, or the end of the channel) changes the kernel page, on which we then sleep;
+ *   - in a run loop of a service with one client, one word as well: the client's signal, which the kernel changes
+ *     too after each packet to the service (abi/channel.h, "One word for two wakers");
  *   - in a run loop with few channels and no descriptors, futex_waitv over the kernel page and the peers' signals;
  *   - otherwise epoll over the port, the doorbells and the watched descriptors.
  *
@@ -43,6 +45,8 @@
 #define BELL_READS_MAX 16
 /* A sleep on one channel looks at the port this often: a kernel that was killed can no longer change a word. */
 #define LOOK_AT_PORT_NS GROVE_SECOND
+/* In a spin. */
+#define TURNS_BETWEEN_FULL_LOOKS 8u
 
 /* What an epoll event stands for: a tag in the low bits; attachments are pointers, aligned, with tag 0. */
 enum wait_tag { WAIT_ATTACHMENT = 0, WAIT_PORT = 1, WAIT_AGAIN = 2, WAIT_ALARM = 3, WAIT_DESCRIPTOR = 4 };
@@ -140,6 +144,29 @@ static bool wants_bells(const struct grove_session *session) {
            session->identity.ring >= RING_EXTERNAL || __atomic_load_n(&is_waitv_missing, __ATOMIC_RELAXED);
 }
 
+/* The only channel, if the kernel wakes this program through its peer's signal word as well. */
+static struct attachment *only_channel(const struct grove_session *session) {
+    struct attachment *only = session->attachments;
+    if (session->attachment_count != 1 || !has_live_peer(only) || !channel_end_peer_steps(only->end) ||
+        only->owner->waits_for(only) == 0)
+        return NULL;
+    return __atomic_load_n(&session->page->woken_through, __ATOMIC_RELAXED) == only->id ? only : NULL;
+}
+
+/*
+ * The look for news comes after the peer's word was read: a packet that came before that look is seen by it, one that
+ * comes later changes the word. If another channel takes this one's place in the kernel, this peer's segment was closed.
+ */
+static int wait_on_only(struct attachment *only, uint64_t deadline_ns) {
+    int status = 0;
+    if (announce(only, GROVE_WAITING_FUTEX, only->owner->waits_for(only)) && !session_has_news(only->session) &&
+        (only->signal & GROVE_SIGNAL_CLOSED) == 0)
+        status = sleep_on_word(channel_end_peer_signal(only->end), only->signal, deadline_ns);
+    channel_end_awake(only->end);
+    attachment_activate(only);
+    return status;
+}
+
 static void add_word(struct futex_waitv *words, unsigned *count, const uint32_t *word, uint32_t value) {
     words[(*count)++] = (struct futex_waitv){.val = value, .uaddr = (uintptr_t)word, .flags = FUTEX_32};
 }
@@ -158,25 +185,23 @@ static bool prepare_words(struct grove_session *session, struct futex_waitv *wor
     return may_sleep;
 }
 
+static int sleep_on_words(struct futex_waitv *words, unsigned count, uint64_t deadline_ns) {
+    struct timespec limit;
+    int status = (int)syscall(SYS_futex_waitv, words, count, 0, to_timespec(deadline_ns, &limit), CLOCK_MONOTONIC);
+    if (status >= 0 || (errno != ENOSYS && errno != EPERM))
+        return after_sleep(status);
+    __atomic_store_n(&is_waitv_missing, true, __ATOMIC_RELAXED);
+    return 0;
+}
+
 static int wait_on_words(struct grove_session *session, uint64_t deadline_ns) {
     struct futex_waitv words[WAIT_WORDS_MAX];
     unsigned count = 0;
     int status = 0;
     add_word(words, &count, &session->page->notices, session->notices_seen);
-    if (prepare_words(session, words, &count)) {
-        if (count == 1) {
-            status = sleep_on_word(&session->page->notices, session->notices_seen, deadline_ns);
-        } else {
-            struct timespec limit;
-            status = (int)syscall(SYS_futex_waitv, words, count, 0, to_timespec(deadline_ns, &limit), CLOCK_MONOTONIC);
-            if (status < 0 && (errno == ENOSYS || errno == EPERM)) {
-                __atomic_store_n(&is_waitv_missing, true, __ATOMIC_RELAXED);
-                status = 0;
-            } else {
-                status = after_sleep(status);
-            }
-        }
-    }
+    if (prepare_words(session, words, &count))
+        status = count == 1 ? sleep_on_word(&session->page->notices, session->notices_seen, deadline_ns)
+                            : sleep_on_words(words, count, deadline_ns);
     for (struct attachment *at = session->attachments; at != NULL; at = at->next) {
         channel_end_awake(at->end);
         attachment_activate(at);
@@ -308,7 +333,10 @@ int session_wait(struct grove_session *session, uint64_t deadline_ns) {
     if (session->is_closed || session_has_news(session))
         return read_news(session);
     uint64_t end_ns = deadline_ns < session->expiry_ns ? deadline_ns : session->expiry_ns;
-    int status = wants_bells(session) ? wait_on_bells(session, end_ns) : wait_on_words(session, end_ns);
+    struct attachment *only = wants_bells(session) ? NULL : only_channel(session);
+    int status = only != NULL           ? wait_on_only(only, end_ns)
+                 : wants_bells(session) ? wait_on_bells(session, end_ns)
+                                        : wait_on_words(session, end_ns);
     return status == GROVE_TIMED_OUT && end_ns != deadline_ns ? 0 : status;
 }
 
@@ -389,6 +417,13 @@ int session_work(struct grove_session *session) {
     return 0;
 }
 
+static bool has_record(const struct attachment *attachment) {
+    bool found = false;
+    for (unsigned lane = 0; lane < GROVE_LANES; lane++)
+        found |= channel_end_has_record(attachment->end, (enum grove_lane)lane);
+    return found;
+}
+
 bool session_spin(struct grove_session *session) {
     struct attachment *peer = session->last_served;
     if (peer == NULL || session->watch_count > 0)
@@ -398,10 +433,12 @@ bool session_spin(struct grove_session *session) {
     channel_end_set_processor(peer->end, processor);
     if (!spin_begin(&session->spin, processor, channel_end_peer_processor(peer->end), &turn))
         return false;
-    bool has_paid;
-    do
-        has_paid = session_has_news(session) || session_work(session) > 0;
-    while (!has_paid && spin_goes_on(&turn));
+    bool has_paid = session_has_news(session) || session_work(session) > 0;
+    while (!has_paid && spin_goes_on(&turn)) {
+        /* Mostly a look at whoever it was that asked last; at all of them less often, because that costs more. */
+        bool is_worth_it = turn.turns % TURNS_BETWEEN_FULL_LOOKS == 0 || has_record(peer);
+        has_paid = session_has_news(session) || (is_worth_it && session_work(session) > 0);
+    }
     spin_end(&session->spin, has_paid);
     return has_paid;
 }

@@ -39,6 +39,10 @@ static grove_handle handle_of(const struct fake_kernel *kernel, const struct cha
     return ((grove_handle)channel->generation << 32) + (grove_handle)(channel - kernel->channels) + 1;
 }
 
+grove_object_id fake_channel_id(const struct channel *channel) {
+    return channel->id;
+}
+
 static struct channel *channel_of(struct fake_kernel *kernel, grove_handle handle) {
     uint32_t index = (uint32_t)handle - 1;
     bool is_known =
@@ -46,10 +50,34 @@ static struct channel *channel_of(struct fake_kernel *kernel, grove_handle handl
     return is_known ? &kernel->channels[index] : NULL;
 }
 
+/* ---- waking through a client ---- */
+
+void fake_channel_wake(const struct channel *channel) {
+    uint32_t *signal = &((struct grove_control *)(void *)channel->sides[GROVE_ROLE_CLIENT].mapping)->signal;
+    __atomic_add_fetch(signal, 1, __ATOMIC_SEQ_CST);
+    syscall(SYS_futex, signal, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+static bool can_wake(const struct channel *channel, int server) {
+    return channel->is_used && channel->sides[GROVE_ROLE_SERVER].container == server &&
+           channel->sides[GROVE_ROLE_CLIENT].is_attached;
+}
+
+/* The one that there is stays as long as it can. */
+static void choose_waker(struct fake_kernel *kernel, int server) {
+    struct container *container = &kernel->containers[server];
+    if (!kernel->wakes_through_clients || (container->waker != NULL && can_wake(container->waker, server)))
+        return;
+    container->waker = NULL;
+    for (int i = 0; i < CHANNELS_MAX && container->waker == NULL; i++)
+        if (can_wake(&kernel->channels[i], server))
+            container->waker = &kernel->channels[i];
+}
+
 static void describe(const struct fake_kernel *kernel, const struct channel *channel, int side, bool is_resumed,
                      struct grove_channel_reply *described) {
     *described = (struct grove_channel_reply){.channel = handle_of(kernel, channel),
-                                              .id = handle_of(kernel, channel),
+                                              .id = channel->id,
                                               .flags = is_resumed ? GROVE_CHANNEL_RESUMED : 0,
                                               .role = (uint32_t)side,
                                               .epoch = channel->sides[side].epoch,
@@ -136,6 +164,7 @@ static struct channel *make_channel(struct fake_kernel *kernel, int client, int 
     while (channel->is_used)
         must(++channel < kernel->channels + CHANNELS_MAX);
     *channel = (struct channel){.is_used = true, .generation = channel->generation + 1, .tag = connect->tag};
+    channel->id = handle_of(kernel, channel);
     lay_out(connect, &channel->layout);
     for (int side = 0; side < 2; side++) {
         channel->sides[side] = (struct channel_side){.container = side == 0 ? client : server, .bell = -1, .epoch = 1};
@@ -179,10 +208,13 @@ static void close_channel(struct fake_kernel *kernel, struct channel *channel, i
         syscall(SYS_futex, signal, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
         if (side != by)
             fake_say(&kernel->containers[channel->sides[side].container], &notice, NULL, 0);
+    }
+    for (int side = 0; side < 2; side++) {
         drop_segment(channel, side);
         close(channel->sides[side].bell);
     }
     channel->is_used = false;
+    choose_waker(kernel, channel->sides[GROVE_ROLE_SERVER].container);
 }
 
 void fake_channel_request(struct fake_kernel *kernel, int index, const struct grove_message *request) {
@@ -197,6 +229,7 @@ void fake_channel_request(struct fake_kernel *kernel, int index, const struct gr
         return;
     }
     channel->sides[side].is_attached = true;
+    choose_waker(kernel, channel->sides[GROVE_ROLE_SERVER].container);
     show(kernel, channel, side);
 }
 
@@ -205,8 +238,10 @@ void fake_channel_request(struct fake_kernel *kernel, int index, const struct gr
 void fake_channels_end(struct fake_kernel *kernel, int index) {
     for (int i = 0; i < CHANNELS_MAX; i++)
         for (int side = 0; side < 2; side++)
-            if (kernel->channels[i].is_used && kernel->channels[i].sides[side].container == index)
+            if (kernel->channels[i].is_used && kernel->channels[i].sides[side].container == index) {
                 close_segment(&kernel->channels[i], side);
+                choose_waker(kernel, kernel->channels[i].sides[GROVE_ROLE_SERVER].container);
+            }
 }
 
 void fake_channels_begin(struct fake_kernel *kernel, int index) {

@@ -24,6 +24,7 @@ struct container {
     uint32_t requests[GROVE_REQUEST_END];
     int state_memory;
     uint64_t state_bytes;
+    const struct channel *waker; /* through whose client's word this container is woken as well; NULL: none */
 };
 
 struct channel_side {
@@ -37,6 +38,7 @@ struct channel_side {
 struct channel {
     bool is_used;
     uint32_t generation;
+    grove_object_id id;
     uint64_t tag;
     struct grove_channel_layout layout;
     struct channel_side sides[2];
@@ -47,7 +49,7 @@ struct fake_kernel {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int wake[2];
-    bool is_stopping;
+    bool is_stopping, wakes_through_clients;
     struct container containers[CONTAINERS_MAX];
     int container_count;
     struct channel channels[CHANNELS_MAX];
@@ -73,6 +75,9 @@ void fake_channels_end(struct fake_kernel *kernel, int index);
 void fake_channels_begin(struct fake_kernel *kernel, int index);
 /* The container is gone for good. */
 void fake_channels_close(struct fake_kernel *kernel, int index);
+grove_object_id fake_channel_id(const struct channel *channel);
+/* Change the signal word of a channel's client and wake who sleeps on it. */
+void fake_channel_wake(const struct channel *channel);
 void fake_channels_free(struct fake_kernel *kernel);
 
 #endif

@@ -59,8 +59,11 @@ static void say(struct container *container, const void *packet, size_t size_byt
     }
     if (sendmsg(container->port, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
         return; /* the program is gone */
+    container->page->woken_through = container->waker != NULL ? fake_channel_id(container->waker) : 0;
     __atomic_add_fetch(&container->page->notices, 1, __ATOMIC_SEQ_CST);
     syscall(SYS_futex, &container->page->notices, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    if (container->waker != NULL)
+        fake_channel_wake(container->waker);
 }
 
 void fake_say(struct container *container, struct grove_message *message, const int *objects, unsigned count) {
@@ -353,6 +356,12 @@ void fake_kernel_destroy(struct fake_kernel *kernel, const char *name) {
     int index = find(kernel, name);
     kernel->containers[index].is_destroyed = true;
     fake_channels_close(kernel, index);
+    pthread_mutex_unlock(&kernel->lock);
+}
+
+void fake_kernel_wake_through_clients(struct fake_kernel *kernel) {
+    pthread_mutex_lock(&kernel->lock);
+    kernel->wakes_through_clients = true;
     pthread_mutex_unlock(&kernel->lock);
 }
 

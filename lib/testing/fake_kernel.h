@@ -20,6 +20,8 @@ int fake_kernel_add_shell(struct fake_kernel *kernel, const char *name);
  * back at once, those as a client when it connects again.
  */
 int fake_kernel_restart(struct fake_kernel *kernel, const char *name);
+/* From now on wake each service through the word of its oldest client, too, as the real kernel does. */
+void fake_kernel_wake_through_clients(struct fake_kernel *kernel);
 /* Say something to a container; descriptors are duplicated. */
 void fake_kernel_say(struct fake_kernel *kernel, const char *name, const void *packet, size_t size_bytes,
                      const int *objects, unsigned count);

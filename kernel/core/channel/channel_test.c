@@ -384,6 +384,34 @@ static void a_full_port_loses_no_news(void **state) {
     world_close(&ends.world);
 }
 
+static uint64_t woken_through(const struct ends *ends) {
+    return core_container(ends->world.core, ends->server)->page->woken_through;
+}
+
+/* A server with one client sleeps on that client's word, so each packet changes it; and the page says whose it is. */
+static void packets_change_the_word_of_the_oldest_client(void **state) {
+    (void)state;
+    struct ends ends;
+    struct fake_packet packet;
+    open_channel(&ends);
+    uint32_t before = signal_of(ends.client_segment);
+    assert_true(woken_through(&ends) != 0);
+    struct grove_channel_connect body = {.endpoint = world_name("grid.echo"), .tag = 1};
+    assert_int_equal(world_ask(&ends.world, ends.client, GROVE_REQUEST_CHANNEL_CONNECT, &body, sizeof(body), &packet),
+                     0);
+    assert_true(fake_take(ends.server, GROVE_NOTICE_CHANNEL_NEW, 0, NULL));
+    assert_int_equal(signal_of(ends.client_segment), before + 1);
+    uint64_t oldest = woken_through(&ends);
+    assert_int_equal(world_attach(&ends.world, ends.client, packet.message.body.channel.channel), 0);
+    assert_true(fake_take(ends.server, GROVE_NOTICE_CHANNEL_PEER, 0, NULL));
+    assert_int_equal(woken_through(&ends), oldest);
+    struct grove_handle_request close = {.handle = ends.client_channel};
+    assert_int_equal(world_ask(&ends.world, ends.client, GROVE_REQUEST_CHANNEL_CLOSE, &close, sizeof(close), NULL), 0);
+    assert_true((signal_of(ends.client_segment) & GROVE_SIGNAL_CLOSED) != 0);
+    assert_true(fake_take(ends.server, GROVE_NOTICE_CHANNEL_CLOSED, 0, NULL));
+    world_close(&ends.world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_segment_is_shown_only_when_sealed),
@@ -402,6 +430,7 @@ int main(void) {
         cmocka_unit_test(every_failure_of_memory_leaves_nothing),
         cmocka_unit_test(the_pool_of_channels_ends_in_an_error),
         cmocka_unit_test(a_full_port_loses_no_news),
+        cmocka_unit_test(packets_change_the_word_of_the_oldest_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,12 +57,25 @@ static int resolve(const struct core *core, const struct packet *packet, machine
     return GROVE_OK;
 }
 
+/* A service that has one client sleeps on that client's word alone (abi/channel.h, "One word for two wakers"). */
+static struct channel_side *client_of_oldest(const struct container *to) {
+    if (list_is_empty(&to->server_sides))
+        return NULL;
+    struct channel_side *server = list_item(to->server_sides.next, struct channel_side, link);
+    struct channel_side *client = channel_other(channel_of_side(server), server);
+    return client->is_sealed ? client : NULL;
+}
+
 /* The word is changed after the packet is there and before the wake, so a sleeper that saw the old value finds it. */
 static void count_packet(struct container *to) {
     if (to->page == NULL)
         return;
+    struct channel_side *client = client_of_oldest(to);
+    to->page->woken_through = client != NULL ? pool_identity(channel_of_side(client)) : 0;
     __atomic_fetch_add(&to->page->notices, 1, __ATOMIC_SEQ_CST);
     machine_kernel_page_wake(to->page);
+    if (client != NULL)
+        machine_memory_count(client->segment, offsetof(struct grove_control, signal));
 }
 
 static int send_with(struct container *to, const struct packet *packet, const machine_object *objects, uint32_t count) {

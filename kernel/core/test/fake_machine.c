@@ -76,6 +76,13 @@ void machine_memory_signal(machine_object memory, uint64_t offset_bytes, uint32_
     memcpy(at(memory)->bytes + offset_bytes, &word, sizeof(word));
 }
 
+void machine_memory_count(machine_object memory, uint64_t offset_bytes) {
+    uint32_t word;
+    memcpy(&word, at(memory)->bytes + offset_bytes, sizeof(word));
+    word++;
+    memcpy(at(memory)->bytes + offset_bytes, &word, sizeof(word));
+}
+
 int machine_kernel_page_create(machine_object *memory, struct grove_kernel_page **page) {
     if (memory_fails())
         return GROVE_NO_MEMORY;

@@ -29,6 +29,11 @@
  * `waiting`; if it is set, it increments its own `signal` and wakes. Store of position before load of waiting, and
  * store of waiting before load of position, are sequentially consistent: that pair is what loses no wake-up. When an
  * instance dies the kernel sets GROVE_SIGNAL_CLOSED in its segment's signal word and wakes, so nobody sleeps on the dead.
+ *
+ * One word for two wakers. A service that sleeps on the signal word of its only client would not hear the kernel. So the
+ * kernel adds 1 to that word, too, after each packet to the service, and says in the service's kernel page which channel's
+ * (`woken_through`). The owner steps by GROVE_SIGNAL_STEP, and it may load the word before the kernel's addition and store
+ * after it: what it stores then is still no value that the word had before, and that is all a sleeper needs.
  */
 #ifndef GROVE_ABI_CHANNEL_H
 #define GROVE_ABI_CHANNEL_H
@@ -66,13 +71,20 @@ enum grove_waiting { GROVE_AWAKE = 0, GROVE_WAITING_FUTEX = 1, GROVE_WAITING_BEL
 #define GROVE_WAITING_HOW 3u
 #define GROVE_WAITING_FOR_ROOM 4u
 #define GROVE_WAITING_COUNT_SHIFT 3u
-#define GROVE_SIGNAL_CLOSED 0x80000000u /* bit of signal; the low 31 bits count wake-ups */
+#define GROVE_SIGNAL_CLOSED 0x80000000u /* bit of signal */
+#define GROVE_SIGNAL_STEP 0x00010000u /* what the owner adds for each wake-up; below it the kernel counts by 1 */
+#define GROVE_SIGNAL_COUNT 0x3fffffffu /* what the owner keeps: no addition of the kernel ever reaches the bit above */
+
+enum grove_control_features {
+    GROVE_CONTROL_STEPS = 1u << 0, /* the owner wakes by GROVE_SIGNAL_STEP; without it, it may count by 1 */
+};
 
 /* One page. Every field is written by the segment's owner only; the kernel writes signal after the owner's death. */
 struct grove_control {
     _Alignas(64) uint32_t signal; /* futex word the *peer* sleeps on */
     _Alignas(64) uint64_t waiting; /* enum grove_waiting in its low bits: how the owner sleeps */
     uint32_t processor; /* where the owner last ran + 1; 0 unknown. A hint for spinning */
+    uint32_t features; /* enum grove_control_features: what the owner's library does; stored before it attaches */
     struct {
         _Alignas(64) uint64_t write_position; /* of the owner's outgoing lane */
     } out[GROVE_LANES];

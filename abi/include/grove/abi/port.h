@@ -194,6 +194,11 @@ struct grove_kernel_page {
     uint32_t generation;
     uint32_t reserved;
     uint64_t boot_id;
+    /*
+     * The channel whose client's signal word the kernel changes and wakes after `notices`; 0 none. It is this container's
+     * oldest channel, and stays so until that client's segment is closed. Stored before `notices` changes.
+     */
+    grove_object_id woken_through;
 };
 
 #endif

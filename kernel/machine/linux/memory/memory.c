@@ -151,27 +151,38 @@ void memory_wake(uint32_t *word) {
     (void)syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
-static void signal_word(void *page, uint64_t offset_bytes, uint32_t bits) {
-    uint32_t *word = (uint32_t *)(void *)((char *)page + offset_bytes);
-    /* Pairs with the acquiring load of a peer that looks at the word before it sleeps on it. */
+/* Pairs with the acquiring load of a peer that looks at the word before it sleeps on it. */
+static void set_bits(uint32_t *word, uint32_t bits) {
     __atomic_fetch_or(word, bits, __ATOMIC_SEQ_CST);
+}
+
+static void add(uint32_t *word, uint32_t amount) {
+    __atomic_fetch_add(word, amount, __ATOMIC_SEQ_CST);
+}
+
+/* Change a word of the first page and wake whoever sleeps on it. */
+static void change_word(machine_object memory, uint64_t offset_bytes, void change(uint32_t *, uint32_t),
+                        uint32_t argument) {
+    if (offset_bytes > PAGE_BYTES - sizeof(uint32_t) || offset_bytes % sizeof(uint32_t) != 0)
+        return;
+    /* Not sealed yet, so a writable mapping can still be made, for this once. */
+    void *kept = control_find(memory);
+    void *page = kept != NULL ? kept : mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+    if (page == MAP_FAILED)
+        return;
+    uint32_t *word = (uint32_t *)(void *)((char *)page + offset_bytes);
+    change(word, argument);
     memory_wake(word);
+    if (kept == NULL)
+        munmap(page, PAGE_BYTES);
 }
 
 void machine_memory_signal(machine_object memory, uint64_t offset_bytes, uint32_t bits) {
-    if (offset_bytes > PAGE_BYTES - sizeof(uint32_t) || offset_bytes % sizeof(uint32_t) != 0)
-        return;
-    void *kept = control_find(memory);
-    if (kept != NULL) {
-        signal_word(kept, offset_bytes, bits);
-        return;
-    }
-    /* Not sealed yet, so a writable mapping can still be made, for this once. */
-    void *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
-    if (page == MAP_FAILED)
-        return;
-    signal_word(page, offset_bytes, bits);
-    munmap(page, PAGE_BYTES);
+    change_word(memory, offset_bytes, set_bits, bits);
+}
+
+void machine_memory_count(machine_object memory, uint64_t offset_bytes) {
+    change_word(memory, offset_bytes, add, 1);
 }
 
 /*

@@ -96,6 +96,10 @@ static void signal_works_before_and_after_the_seal(void **state) {
     assert_int_equal(word_at(memory, 2), GROVE_SIGNAL_CLOSED | 1);
     machine_memory_signal(memory, 4094, 1); /* outside: ignored */
     machine_memory_signal(memory, 3, 1);
+    machine_memory_count(memory, 12);
+    machine_memory_count(memory, 12);
+    assert_int_equal(word_at(memory, 3), 2);
+    machine_memory_count(memory, 4096);
     machine_object_close(memory);
 }
 
