@@ -5,6 +5,7 @@ Each mutant is a change that a careless edit could make: a store left out or mov
 fail on every one; on the sources as they are all must pass. Usage: mutants.py ROOT COMPILER
 """
 import pathlib
+import platform
 import subprocess
 import sys
 import tempfile
@@ -60,7 +61,8 @@ class Build:
 
     def __init__(self, root, compiler, folder):
         self.root, self.folder = root, folder
-        self.compiler = [*compiler, "-std=gnu11", "-O1", "-w", f"-I{root}", f"-I{root}/abi/include"]
+        self.compiler = [*compiler, "-std=gnu11", "-O1", "-w", f"-I{root}", f"-I{root}/abi/include",
+                         f"-I{root}/lib/channel/{platform.machine()}"]
         self.stored = ["-include", root / "tests/channel/stored.h", "-DCHANNEL_STORED=channel_stored"]
         # Each program: how the sources are compiled for it, and its own objects. The quick ones come first.
         self.programs = [("plain", [self.compiled(root / "lib/channel" / (name + "_test.c"), "plain", name + "_test")])
