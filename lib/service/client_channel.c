@@ -17,7 +17,7 @@ static struct client_channel *channel_of(struct attachment *attachment) {
 
 static bool is_wanted(const struct attachment *attachment) {
     const struct client_channel *channel = (const struct client_channel *)attachment;
-    return channel->service->state == SERVICE_RUNNING && !replies_block(channel);
+    return channel->service->state == SERVICE_RUNNING && !replies_block(channel) && requests_reserve(channel->service);
 }
 
 /* A client that does not read its replies is waited for by room alone: its requests stay where they are. */
@@ -53,16 +53,18 @@ static void turn_away(struct client_channel *channel) {
 
 static bool work(struct attachment *attachment, enum grove_lane lane) {
     struct client_channel *channel = channel_of(attachment);
-    struct channel_taken taken;
     if (channel->reply_count > 0)
         replies_flush(channel);
     int status = GROVE_AGAIN;
-    if (attachment->status == 0 && is_wanted(attachment))
-        status = channel_end_take(attachment->end, lane, &taken);
+    struct grove_request *request = NULL;
+    if (attachment->status == 0 && is_wanted(attachment)) {
+        request = channel->service->free_requests;
+        status = channel_end_take(attachment->end, lane, &request->taken);
+    }
     if (status == 0) {
         attachment_took(attachment);
         channel->requests++;
-        if (!request_handle(channel, &taken))
+        if (!request_handle(channel, request))
             turn_away(channel);
         client_channel_unuse(channel);
         return true;

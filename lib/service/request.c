@@ -16,13 +16,16 @@
 
 /* ---- memory: requests are reused, so that a message costs no allocation ---- */
 
-static struct grove_request *request_get(struct grove_service *service) {
-    struct grove_request *request = service->free_requests;
-    if (request != NULL)
-        service->free_requests = request->next_free;
-    else
-        request = malloc(sizeof *request);
-    return request;
+bool requests_reserve(struct grove_service *service) {
+    if (service->free_requests != NULL)
+        return true;
+    struct grove_request *made = malloc(sizeof *made);
+    service->is_short_of_requests = made == NULL;
+    if (made == NULL)
+        return false;
+    made->next_free = NULL;
+    service->free_requests = made;
+    return true;
 }
 
 static void request_put(struct grove_request *request) {
@@ -30,6 +33,11 @@ static void request_put(struct grove_request *request) {
     request->state = REQUEST_FREE;
     request->next_free = service->free_requests;
     service->free_requests = request;
+    if (!service->is_short_of_requests)
+        return;
+    service->is_short_of_requests = false;
+    for (struct attachment *at = service->session->attachments; at != NULL; at = at->next)
+        attachment_activate(at);
 }
 
 void requests_free(struct grove_service *service) {
@@ -134,7 +142,8 @@ static bool find_payload(struct grove_request *request) {
     return true;
 }
 
-bool request_handle(struct client_channel *channel, const struct channel_taken *taken) {
+bool request_handle(struct client_channel *channel, struct grove_request *request) {
+    const struct channel_taken *taken = &request->taken;
     bool is_call = taken->header.kind == GROVE_RECORD_CALL;
     if (taken->header.kind == GROVE_RECORD_CANCEL || (is_call && taken->is_answered)) {
         complete_taken(channel, taken);
@@ -143,12 +152,9 @@ bool request_handle(struct client_channel *channel, const struct channel_taken *
     if (!is_call && taken->header.kind != GROVE_RECORD_MESSAGE)
         return false;
     attachment_trace(&channel->base, GROVE_TRACE_TAKEN, taken->header.number, taken->header.method, taken->lane);
-    struct grove_request *request = request_get(channel->service);
-    if (request == NULL) /* it stays in the lane, uncompleted, and is redelivered to the next instance */
-        return true;
+    channel->service->free_requests = request->next_free;
     /* Field by field: clearing the whole structure first would be a good part of a call. */
     request->channel = channel;
-    request->taken = *taken;
     request->state = REQUEST_OPEN;
     request->wants_reply = is_call;
     request->is_in_handler = request->is_deferred = request->is_reply_waiting = false;

@@ -17,8 +17,10 @@ int grove_service_create(const struct grove_service_options *options, struct gro
     if (session->host != NULL)
         return error_set(GROVE_EXISTS, "this session has a service already: serve several endpoints with that one");
     struct grove_service *made = calloc(1, sizeof *made);
-    if (made == NULL)
+    if (made == NULL || !requests_reserve(made)) {
+        free(made);
         return error_set(GROVE_NO_MEMORY, "no memory is left for a service");
+    }
     made->session = session;
     if (options != NULL)
         made->options = *options;

@@ -80,6 +80,7 @@ struct grove_service {
     enum service_state state;
     bool is_ready;
     struct grove_request *free_requests;
+    bool is_short_of_requests; /* no memory for another one: channels wait for one to come back */
     struct timer_heap timers;
     struct watch *watches;
     unsigned watch_capacity;
@@ -93,8 +94,16 @@ void client_channel_end(struct client_channel *channel);
 void client_channel_unuse(struct client_channel *channel); /* one request less */
 
 /* request.c */
-/* Run the handler on a record, or complete it without. False: the record breaks the protocol. */
-bool request_handle(struct client_channel *channel, const struct channel_taken *taken);
+/*
+ * See that the first of service->free_requests is there, to take the next record into. False: no memory is left. Records
+ * then stay in their lanes until a request is completed, which wakes all channels; with none under way there is one free.
+ */
+bool requests_reserve(struct grove_service *service);
+/*
+ * Run the handler on a record taken into the first free request, or complete it without. False: the record breaks the
+ * protocol.
+ */
+bool request_handle(struct client_channel *channel, struct grove_request *request);
 /* Completed: the record leaves the lane. */
 void request_complete(struct grove_request *request);
 void requests_free(struct grove_service *service);
