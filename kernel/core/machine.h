@@ -21,6 +21,8 @@ typedef int32_t machine_object;
 
 /* What the machine keeps for one container: an index the core chose, dense from 0, below the pool's size. */
 typedef uint32_t machine_container;
+/* The same for a project. One that the machine was never told of (the root of all) limits nothing. */
+typedef uint32_t machine_project;
 
 /* ---- memory ---- */
 
@@ -59,14 +61,28 @@ void machine_object_close(machine_object object);
 int machine_port_send(machine_container container, const struct grove_message *message, const machine_object *objects,
                       uint32_t count);
 
+/* ---- projects ---- */
+
+/*
+ * What runs in a project and in those below it stays within `budget` together, in memory, processor and processes: made
+ * by the first call, changed by later ones. `parent` was set before. GROVE_OK also where the installation does without
+ * the layer that would do it; GROVE_LAYER_MISSING, GROVE_NO_MEMORY, GROVE_NO_DESCRIPTORS: nothing has changed.
+ */
+int machine_project_set(machine_project project, machine_project parent, const struct grove_budget *budget);
+/* No container and no project is left in it. Nothing happens for one that was never set. */
+void machine_project_destroy(machine_project project);
+
 /* ---- containers ---- */
 
 struct machine_start {
     machine_container container;
+    machine_project project;
     grove_object_id id;
     uint32_t generation;
     const struct grove_spec *spec; /* checked; valid until the core destroys the container */
     machine_object streams[3]; /* MACHINE_OBJECT_NONE where the spec does not pass one; the machine takes them over */
+    struct grove_budget budget; /* the limits that hold now: those of its projects are in it */
+    struct grove_schedule schedule;
     uint32_t caller_user, caller_group; /* for GROVE_SPEC_CALLER_IDENTITY */
 };
 /*
@@ -82,6 +98,7 @@ int machine_container_freeze(machine_container container);
 int machine_container_thaw(machine_container container);
 /* Forget the container: no instance runs. Removes its cgroup, scratch space and streams. */
 void machine_container_destroy(machine_container container);
+/* Of a running instance; later ones are started with what holds then. */
 int machine_container_budget(machine_container container, const struct grove_budget *budget);
 int machine_container_schedule(machine_container container, const struct grove_schedule *schedule);
 int machine_container_usage(machine_container container, struct grove_usage *usage);

@@ -46,7 +46,8 @@ static unsigned count_children(void) {
     return count;
 }
 
-static unsigned count_groups(const char *folder, const char *own, unsigned depth) {
+/* Folders with this name; with `is_below`, those anywhere below them instead. */
+static unsigned count_groups(const char *folder, const char *own, bool is_below, unsigned depth) {
     char below[600];
     unsigned count = 0;
     struct dirent *entry;
@@ -57,8 +58,9 @@ static unsigned count_groups(const char *folder, const char *own, unsigned depth
             snprintf(below, sizeof below, "%s/%s", folder, entry->d_name) >= (int)sizeof below ||
             lstat(below, &status) < 0 || !S_ISDIR(status.st_mode))
             continue;
-        count += strcmp(entry->d_name, own) == 0;
-        count += count_groups(below, own, depth + 1);
+        bool is_own = own == NULL || strcmp(entry->d_name, own) == 0;
+        count += is_own && (own == NULL || !is_below);
+        count += count_groups(below, is_own && is_below ? NULL : own, is_below, depth + 1);
     }
     if (entries != NULL)
         (void)closedir(entries);
@@ -68,7 +70,13 @@ static unsigned count_groups(const char *folder, const char *own, unsigned depth
 unsigned accounts_groups(uint64_t boot_id) {
     char own[40];
     (void)snprintf(own, sizeof own, "grove-kernel-%016llx", (unsigned long long)boot_id);
-    return count_groups("/sys/fs/cgroup", own, 0);
+    return count_groups("/sys/fs/cgroup", own, false, 0);
+}
+
+unsigned accounts_groups_below(uint64_t boot_id) {
+    char own[40];
+    (void)snprintf(own, sizeof own, "grove-kernel-%016llx", (unsigned long long)boot_id);
+    return count_groups("/sys/fs/cgroup", own, true, 0);
 }
 
 struct accounts accounts_take(void) {

@@ -16,10 +16,12 @@
 
 #define CONTAINERS_MAX 512u
 #define WAIT_NS UINT64_C(30000000000)
+#define LOOK_NS UINT64_C(5000000)
 
 static struct linux_machine machine;
 struct linux_machine *linux_machine = &machine;
 uint64_t harness_left_out;
+machine_project harness_project;
 
 static struct record records[CONTAINERS_MAX];
 static int ports[CONTAINERS_MAX];
@@ -243,7 +245,13 @@ struct record *harness_record(machine_container container) {
 }
 
 int harness_start_with(machine_container container, const struct grove_spec *spec, const int streams[3]) {
-    struct machine_start start = {.container = container, .id = container + 1, .generation = 1, .spec = spec};
+    struct machine_start start = {.container = container,
+                                  .project = harness_project,
+                                  .id = container + 1,
+                                  .generation = 1,
+                                  .spec = spec,
+                                  .budget = spec->budget,
+                                  .schedule = spec->schedule};
     start.caller_user = geteuid();
     start.caller_group = getegid();
     for (unsigned i = 0; i < 3; i++)
@@ -275,6 +283,28 @@ bool harness_wait(const bool *what) {
     if (!*what)
         (void)loop_run(machine.loop, wait_idle, &wait);
     return *what;
+}
+
+struct until {
+    bool (*holds)(void *context);
+    void *context;
+    uint64_t deadline_ns;
+    bool has_held;
+};
+
+static uint64_t until_idle(void *context) {
+    struct until *until = context;
+    uint64_t now_ns = harness_now_ns();
+    until->has_held = until->holds(until->context);
+    if (until->has_held || now_ns > until->deadline_ns)
+        loop_stop(machine.loop);
+    return until->has_held ? 0 : now_ns + LOOK_NS;
+}
+
+bool harness_until(bool (*holds)(void *context), void *context) {
+    struct until until = {.holds = holds, .context = context, .deadline_ns = harness_now_ns() + WAIT_NS};
+    (void)loop_run(machine.loop, until_idle, &until);
+    return until.has_held;
 }
 
 struct record *harness_run(machine_container container, const struct grove_spec *spec, char *output,

@@ -43,6 +43,8 @@ int harness_open(uint64_t optional_layers);
 void harness_close(void);
 /* Layers to take out of the next starts: bit n is enum grove_layer n. Before harness_open for what it sets up. */
 extern uint64_t harness_left_out;
+/* The project of the next starts; 0 is none. */
+extern machine_project harness_project;
 
 /* What recovery_run ended. */
 extern unsigned harness_recovered;
@@ -55,6 +57,8 @@ int harness_start_with(machine_container container, const struct grove_spec *spe
 struct record *harness_record(machine_container container);
 /* Run the loop until one of the record's booleans is true. False at the deadline (30 s). */
 bool harness_wait(const bool *what);
+/* Run the loop until this holds; it is looked at every few milliseconds. False at the deadline. */
+bool harness_until(bool (*holds)(void *context), void *context);
 /* Start, wait for the end, and give what the program wrote to its log streams. Returns the record. */
 struct record *harness_run(machine_container container, const struct grove_spec *spec, char *output, size_t size_bytes);
 /* The kernel's end of the port of a native service; -1 none. */
@@ -68,6 +72,8 @@ struct accounts {
 struct accounts accounts_take(void);
 /* Folders of a kernel's control groups, in all hierarchies. */
 unsigned accounts_groups(uint64_t boot_id);
+/* The groups in them: of containers, of projects, of the kernel itself. */
+unsigned accounts_groups_below(uint64_t boot_id);
 /* True if equal; else prints what differs. */
 bool accounts_match(const struct accounts *before, const struct accounts *after);
 

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -388,6 +389,49 @@ static int memory_hog(void) {
     return WORKED;
 }
 
+/* ---- greed that says how far it came, and stays ---- */
+
+static _Noreturn void stay(void) {
+    (void)fflush(stdout);
+    for (;;)
+        (void)pause();
+}
+
+/* So many MiB. */
+static int hold_memory(void) {
+    size_t size = (size_t)atoi(parameter) << 20;
+    char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return STRANGE;
+    for (size_t i = 0; i < size; i += 4096)
+        ((volatile char *)memory)[i] = 1;
+    (void)printf("held\n");
+    stay();
+}
+
+static int hold_processes(void) {
+    int wanted = atoi(parameter), made = 0;
+    while (made < wanted) {
+        pid_t child = fork();
+        if (child == 0)
+            stay();
+        if (child < 0)
+            break;
+        made++;
+    }
+    (void)printf("made %d\n", made);
+    stay();
+}
+
+static int spin(void) {
+    static volatile bool is_over;
+    (void)printf("spinning\n");
+    (void)fflush(stdout);
+    while (!is_over)
+        continue;
+    return WORKED;
+}
+
 static int descriptors(void) {
     for (int i = 0; i < 2000; i++)
         if (dup(0) < 0)
@@ -449,6 +493,9 @@ static const struct {
     {"other-mode", other_mode},
     {"fork-bomb", fork_bomb},
     {"memory-hog", memory_hog},
+    {"hold-memory", hold_memory},
+    {"hold-processes", hold_processes},
+    {"spin", spin},
     {"descriptors", descriptors},
     {"large-file", large_file},
 };

@@ -68,5 +68,9 @@ void life_own_limit(void);
 void life_schedule_at_start(void);
 void life_freeze(void);
 void life_recovery(void);
+/* life_project.c */
+void life_project_memory(void);
+void life_project_processes(void);
+void life_project_processor(void);
 
 #endif

@@ -82,7 +82,9 @@ static _Noreturn void wait_for_ever(void) {
 static _Noreturn void kernel_to_be_killed(int words) {
     struct recipe recipe = life_shell("echo up; while :; do sleep 1000 & wait; done");
     namespaces_close(); /* of the kernel that we were forked from */
+    harness_project = 1;
     if (harness_open(life_is_rootless ? L(CGROUP) | L(USER_ID) : 0) < 0 || recovery_run(linux_machine) < 0 ||
+        machine_project_set(1, 0, &(struct grove_budget){.processes = 32}) < 0 ||
         harness_start(0, harness_spec(&recipe)) < 0 || !harness_wait(&harness_record(0)->is_started) ||
         !life_says(0, "up"))
         _exit(1);

@@ -50,6 +50,9 @@ static const struct {
     {"a limit of the user's own", life_own_limit},
     {"schedule at start", life_schedule_at_start},
     {"freeze", life_freeze},
+    {"the memory of a project", life_project_memory},
+    {"the processes of a project", life_project_processes},
+    {"the processor of a project", life_project_processor},
     {"recovery", life_recovery},
 };
 

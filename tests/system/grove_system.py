@@ -41,7 +41,7 @@ def cgroups(mark):
 def kernel_mark(process):
     """How the control groups of the kernel are called to which this service belongs, or None where it has none."""
     with open(f"/proc/{process}/cgroup", encoding="ascii") as file:
-        match = re.search("grove-[0-9a-f]{16}", file.read())
+        match = re.search("grove-kernel-[0-9a-f]{16}", file.read())
     return match.group(0) if match else None
 
 

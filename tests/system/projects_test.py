@@ -1,5 +1,6 @@
 """What the services of a project may have together, and who says so."""
 import os
+import re
 import signal
 
 import grove_system as gs
@@ -17,6 +18,24 @@ def limits_of_memory(process):
                 with open(file, encoding="ascii") as limit:
                     limits.add(int(limit.read().replace("max", "-1")))
     return limits - {-1}
+
+
+def groups_of_projects(process):
+    """The groups of projects of the kernel to which this process belongs."""
+    mark = gs.kernel_mark(process)
+    kernels = gs.cgroups(mark) if mark else set()
+    return {os.path.join(kernel, name) for kernel in kernels for name in os.listdir(kernel)
+            if re.fullmatch("p[0-9]+", name)}
+
+
+GREEDY = """exec: ["{actors}/actor", greedy, {name}]
+provides:
+  - name: {name}
+    methods:
+      - {{number: 6, name: hold, request: "bytes:u64"}}
+      - {{number: 7, name: fork, request: "wanted:u64", reply: "made:u64"}}
+restart: {{policy: always, delay: 10ms, give-up: 0}}
+"""
 
 
 class Projects(gs.SystemTest):
@@ -44,6 +63,58 @@ class Projects(gs.SystemTest):
         if not limits:
             self.skipTest("no control group limits memory here")
         self.assertEqual(limits, {64 << 20})
+
+    def greedy(self, project, budget, *names):
+        """Services without limits of their own, in a project with this budget."""
+        folder = self.system.write_project(project, {name: GREEDY.format(actors=self.system.actors, name=name)
+                                                     for name in names})
+        with open(os.path.join(folder, "grove.yaml"), "a", encoding="utf-8") as file:
+            file.write(f"budget: {budget}\n")
+        self.system.up(folder)
+
+    def process_of(self, name):
+        return self.system.services()[name]["process"]
+
+    def test_greedy_services_stay_within_their_project_together(self):
+        budget = "{memory: 96M, processes: 40}"
+        self.greedy("shared", budget, "one", "two")
+        self.greedy("others", budget, "three")
+        if not limits_of_memory(self.process_of("shared.one")):
+            self.skipTest("no control group limits anything here")
+        before = {name: self.process_of(name) for name in ("shared.one", "others.three")}
+
+        made = {name: self.system.call(name, "fork", "25")["made"] for name in ("shared.one", "shared.two", "others.three")}
+        self.assertEqual((made["shared.one"], made["others.three"]), (25, 25))
+        # The two services themselves are the 40's other two.
+        self.assertEqual(made["shared.two"], 40 - 25 - 2)
+        self.system.grove("restart", "shared.two")
+        self.system.wait_for_state("shared.two", "ready")
+
+        self.system.call("shared.one", "hold", str(30 << 20))
+        self.system.call("others.three", "hold", str(70 << 20))
+        self.system.grove("call", "--timeout", "5s", "shared.two", "hold", str(70 << 20), check=False)
+        gs.wait_for("the kernel said what ended shared.two", lambda: "more memory" in
+                    self.system.grove("why", "shared.two").stdout)
+        for name, process in before.items():
+            self.assertEqual(self.process_of(name), process, f"{name} was touched")
+
+    def test_the_group_of_a_project_goes_with_it(self):
+        self.greedy("shared", "{memory: 96M}", "one")
+        process = self.process_of("system.registry")
+        if not limits_of_memory(self.process_of("shared.one")):
+            self.skipTest("no control group limits anything here")
+        self.assertTrue(groups_of_projects(process))
+        self.system.grove("down", "--project", "shared")
+        gs.wait_for("its group is gone", lambda: not groups_of_projects(process))
+        # And after a kernel that was killed.
+        self.greedy("shared", "{memory: 96M}", "one")
+        mark = gs.kernel_mark(self.process_of("shared.one"))
+        self.system.kill_kernel()
+        self.assertTrue(gs.cgroups(mark))
+        self.system.grove("up")
+        self.assertFalse(gs.cgroups(mark))
+        self.system.wait_for_state("shared.one", "ready")
+        self.assertTrue(groups_of_projects(self.process_of("shared.one")))
 
     def test_a_budget_can_change_together_with_its_services(self):
         self.system.up(self.project("64M", one="40M", two="24M"))

@@ -228,7 +228,10 @@ static bool is_inside(const struct core *core, uint32_t index, const struct proj
     return project != NULL;
 }
 
-/* The first failure is told; the limit holds for whatever is started from now on in any case. */
+/*
+ * The first failure is told; the limit holds for whatever is started from now on in any case. A machine may refuse a
+ * project less than a member has, and a member more than its project, so the project is tried on both sides of them.
+ */
 static int set_project(struct request *request) {
     struct core *core = request->core;
     struct project *project = request->project;
@@ -237,6 +240,7 @@ static int set_project(struct request *request) {
     project->budget = request->message->body.budget_set.budget;
     struct grove_budget after = weigh(project);
     budget_promise(core, project->parent, &before, &after);
+    int shared = machine_project_set(pool_index(project), project->parent, &project->budget);
     for (uint32_t index = 1; index < core->containers.touched; index++) {
         const struct container *container = core_container(core, index);
         if (container == NULL || !container->has_instance || !is_inside(core, container->project, project))
@@ -244,7 +248,9 @@ static int set_project(struct request *request) {
         int applied = apply(core, container);
         status = status < 0 ? status : applied;
     }
-    return status;
+    if (shared < 0)
+        shared = machine_project_set(pool_index(project), project->parent, &project->budget);
+    return status < 0 ? status : shared;
 }
 
 int budget_set_invoke(struct request *request) {

@@ -5,10 +5,10 @@
  * core itself gives out, shared memory and channels, is charged here before it is made, to the container that caused it
  * and to every project above.
  *
- * The machine limits memory, processor and processes for each container and knows no projects, so the core keeps their
- * sum by promises: what the members of a project have as limits of their own adds up to at most the project's limit.
- * A member without a limit gets the project's, and is promised nothing: where members have none, only each of them is
- * held to it, not all of them together.
+ * The machine holds each container to its limits, and the members of a project to the project's limits of memory,
+ * processor and processes together. So that members do not have limits on paper that their project cannot honour, the
+ * core keeps promises: what the members of a project have as limits of their own adds up to at most the project's. A
+ * member without a limit gets the project's, and is promised nothing: it has what the others leave.
  *
  * Invariant: `promised` of a project is the sum of the weights of its living containers (their own limits) and of its
  * child projects (their own limit, or what is promised in them where they have none).

@@ -44,13 +44,6 @@ static void begin_instance(struct core *core, struct container *container, enum 
         work_queue(core, &container->work, WORK_CONTAINER);
 }
 
-static void apply_budget(struct core *core, struct container *container) {
-    struct grove_budget effective;
-    budget_effective(core, container, &effective);
-    if (memcmp(&effective, &container->spec->budget, sizeof(effective)) != 0)
-        machine_container_budget(pool_index(container), &effective);
-}
-
 int container_start(struct core *core, struct container *container, enum grove_start_reason reason,
                     const machine_object streams[3]) {
     int status = container->is_native ? container_make_page(core, container) : GROVE_OK;
@@ -61,10 +54,13 @@ int container_start(struct core *core, struct container *container, enum grove_s
     }
     begin_instance(core, container, reason);
     struct machine_start start = {.container = pool_index(container),
+                                  .project = container->project,
                                   .id = pool_identity(container),
                                   .generation = container->generation,
                                   .spec = container->spec,
-                                  .streams = {streams[0], streams[1], streams[2]}};
+                                  .streams = {streams[0], streams[1], streams[2]},
+                                  .schedule = container->schedule};
+    budget_effective(core, container, &start.budget);
     const struct container *owner = pool_find(&core->containers, container->owner);
     if (owner != NULL) {
         start.caller_user = owner->user;
@@ -75,7 +71,6 @@ int container_start(struct core *core, struct container *container, enum grove_s
         core_container_started(core, pool_index(container), status, GROVE_LAYER_NONE, 0);
         return status;
     }
-    apply_budget(core, container);
     audit_life(core, container, GROVE_AUDIT_START, reason, 0);
     return GROVE_OK;
 }

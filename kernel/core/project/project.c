@@ -28,6 +28,7 @@ int project_create(struct core *core, const struct grove_name *name, uint32_t pa
 
 static void free_project(struct core *core, struct project *project) {
     uint32_t parent = project->parent;
+    machine_project_destroy(pool_index(project));
     text_unbind(&core->texts, project->name, TEXT_PROJECT, pool_index(project));
     budget_promise(core, parent, &project->budget, &budget_none);
     text_unref(&core->texts, project->name);
@@ -104,8 +105,10 @@ int project_create_invoke(struct request *request) {
     int status = project_create(core, &body->name, pool_index(request->project), &body->budget, &project);
     if (status < 0)
         return status;
-    status = capability_create_object(core, request->caller, NULL, GROVE_CAP_PROJECT, GROVE_RIGHTS_ALL,
-                                      pool_identity(project), &handle);
+    status = machine_project_set(pool_index(project), project->parent, &project->budget);
+    if (status == GROVE_OK)
+        status = capability_create_object(core, request->caller, NULL, GROVE_CAP_PROJECT, GROVE_RIGHTS_ALL,
+                                          pool_identity(project), &handle);
     if (status < 0) {
         free_project(core, project);
         return status;

@@ -251,6 +251,7 @@ const char *core_find_fault(const struct core *core) {
     for (uint32_t index = 1; index < core->projects.touched; index++)
         for (size_t field = 0; field < PROJECT_PROMISES && pool_at(&core->projects, index) != NULL; field++)
             check_promises(core, index, field);
+    expect(fake.projects_open + 1 == core->projects.used, "the machine does not know the projects");
     check_tracers(core);
     check_timers(core);
     return fault;

@@ -186,6 +186,39 @@ void fake_drop_packets(machine_container container) {
         unlink_packet(from, NULL, from->first);
 }
 
+/* ---- projects ---- */
+
+int machine_project_set(machine_project project, machine_project parent, const struct grove_budget *budget) {
+    struct fake_project *set = &fake.projects[project];
+    if (project >= FAKE_PROJECTS || (set->is_open && set->parent != parent))
+        machine_panic("the core moved a project");
+    if (fake.fail_project_count > 0) {
+        fake.fail_project_count--;
+        return fake.fail_project;
+    }
+    if (!set->is_open) {
+        fake.projects_open++;
+        fake.projects[parent].children++;
+    }
+    *set = (struct fake_project){.is_open = true, .parent = parent, .children = set->children, .budget = *budget};
+    return GROVE_OK;
+}
+
+void machine_project_destroy(machine_project project) {
+    struct fake_project *gone = &fake.projects[project];
+    if (!gone->is_open)
+        return;
+    if (gone->children != 0)
+        machine_panic("the core destroyed a project with others in it");
+    for (machine_container i = 0; i < FAKE_CONTAINERS; i++)
+        if ((fake.containers[i].is_running || fake.containers[i].is_start_asked) &&
+            fake.containers[i].project == project)
+            machine_panic("the core destroyed a project in which something runs");
+    fake.projects[gone->parent].children--;
+    memset(gone, 0, sizeof(*gone));
+    fake.projects_open--;
+}
+
 /* ---- containers ---- */
 
 int machine_container_start(const struct machine_start *start) {
@@ -201,6 +234,9 @@ int machine_container_start(const struct machine_start *start) {
     container->is_destroyed = false;
     container->is_start_asked = true;
     container->starts++;
+    container->project = start->project;
+    container->budget = start->budget;
+    container->schedule = start->schedule;
     fake_drop_packets(start->container);
     return GROVE_OK;
 }

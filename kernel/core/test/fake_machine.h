@@ -10,6 +10,7 @@
 
 #define FAKE_CONTAINERS 64u
 #define FAKE_OBJECTS 4096u
+#define FAKE_PROJECTS 64u
 
 struct fake_packet {
     struct grove_message message;
@@ -33,8 +34,16 @@ struct fake_container {
     bool is_destroyed;
     uint32_t signal;
     uint32_t starts;
+    machine_project project;
     struct grove_budget budget;
     struct grove_schedule schedule;
+};
+
+struct fake_project {
+    bool is_open;
+    machine_project parent;
+    uint32_t children;
+    struct grove_budget budget;
 };
 
 struct fake {
@@ -42,13 +51,16 @@ struct fake {
     uint64_t random;
     uint32_t fail_memory; /* n: the n-th memory operation from now fails; 0: none does */
     int fail_start; /* a status that the next starts return at once */
-    uint32_t objects_open, pages_open;
+    int fail_project; /* a status that setting projects returns */
+    uint32_t fail_project_count; /* how many times it does; 0: never */
+    uint32_t objects_open, pages_open, projects_open;
     uint32_t destroyed; /* containers that the machine was told to forget */
     uint64_t audit_records;
     struct grove_audit_record last_audit;
     struct grove_audit_record last_refusal;
     struct fake_object objects[FAKE_OBJECTS];
     struct fake_container containers[FAKE_CONTAINERS];
+    struct fake_project projects[FAKE_PROJECTS];
 };
 
 extern struct fake fake;

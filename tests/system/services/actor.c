@@ -5,6 +5,7 @@
  *   teller    tells counter a number every few milliseconds, never the same, and knows how many it told
  *   echo      answers what it was asked
  *   talker    writes a line to each stream when it is asked to
+ *   greedy    takes as much memory, or makes as many processes, as it is asked to, and keeps them
  *   crasher   ends at once with status 3
  *   silent    runs and never says that it is ready
  *   task      does its work and ends with 0
@@ -19,7 +20,15 @@
 #define NUMBERS_MAX (1u << 20)
 #define TELL_PERIOD_NS (2 * GROVE_MILLISECOND)
 
-enum method { METHOD_TELL = 1, METHOD_COUNT = 2, METHOD_SAY = 3, METHOD_TOLD = 4, METHOD_CRASH = 5 };
+enum method {
+    METHOD_TELL = 1,
+    METHOD_COUNT = 2,
+    METHOD_SAY = 3,
+    METHOD_TOLD = 4,
+    METHOD_CRASH = 5,
+    METHOD_HOLD = 6,
+    METHOD_FORK = 7
+};
 
 /* What counter and teller keep between their instances. */
 struct kept {
@@ -107,6 +116,42 @@ static int crash(struct grove_request *request, void *context) {
     abort();
 }
 
+/* ---- greedy ---- */
+
+static int take_number(struct grove_request *request, uint64_t *number) {
+    if (grove_request_bytes(request) != sizeof *number)
+        return grove_fail(request, GROVE_INVALID, "a number has 8 bytes");
+    memcpy(number, grove_request_data(request), sizeof *number);
+    return 0;
+}
+
+static int hold(struct grove_request *request, void *context) {
+    uint64_t bytes = 0;
+    (void)context;
+    int status = take_number(request, &bytes);
+    char *memory = status < 0 ? NULL : malloc(bytes);
+    if (status == 0 && memory == NULL)
+        return grove_fail(request, GROVE_NO_MEMORY, "there are no %llu bytes", (unsigned long long)bytes);
+    for (uint64_t at = 0; at < bytes; at += 4096)
+        ((volatile char *)memory)[at] = 1;
+    return status;
+}
+
+static int make_processes(struct grove_request *request, void *context) {
+    uint64_t wanted = 0, made = 0;
+    (void)context;
+    int status = take_number(request, &wanted);
+    while (made < wanted) {
+        pid_t child = fork();
+        while (child == 0)
+            (void)pause();
+        if (child < 0)
+            break;
+        made++;
+    }
+    return status < 0 ? status : grove_reply(request, &made, sizeof made);
+}
+
 /* ---- roles ---- */
 
 static int begin_teller(struct grove_service *service) {
@@ -128,6 +173,7 @@ static const struct role {
     {"teller", begin_teller, {{METHOD_TOLD, say_told}}, false},
     {"echo", NULL, {{METHOD_SAY, echo}, {METHOD_CRASH, crash}}, false},
     {"talker", NULL, {{METHOD_SAY, talk}}, false},
+    {"greedy", NULL, {{METHOD_HOLD, hold}, {METHOD_FORK, make_processes}}, false},
     {"silent", NULL, {{METHOD_SAY, echo}}, true},
 };
 

@@ -1,12 +1,15 @@
 /*
  * Control groups without regard to their version: which one is used is decided once, at start-up.
  *
- * A group can be busy for a moment after its last process was waited for; such a one is kept in a short list and tried
- * again at the next creation and at the end. What a crash leaves is found by its name (recovery/).
+ * A group can be busy for a moment after its last process was waited for, and a project's for as long as one of its
+ * containers' is; such a one is kept in a list and tried again a moment later, then less and less often, and at the end.
+ * What a crash leaves is found by its name (recovery/).
  */
 #include "kernel/machine/linux/cgroup/file.h"
+#include "kernel/machine/linux/cgroup/project.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -14,10 +17,13 @@
 
 static const struct cgroup_version *version;
 
-#define BUSY_MAX 256u
 #define SHUT_DOWN_TRIES 500u
-static machine_container busy[BUSY_MAX];
-static unsigned busy_count;
+#define SWEEP_FIRST_NS UINT64_C(10000000)
+#define SWEEP_LAST_NS UINT64_C(10000000000)
+
+/* In the order in which they were given up: a project comes after what is in it. */
+static struct cgroup *busy;
+static uint64_t sweep_timer, sweep_delay_ns;
 
 static int status_of(int error) {
     switch (-error) {
@@ -70,19 +76,44 @@ bool cgroup_probe(uint32_t *number) {
 }
 
 static void sweep(void) {
-    unsigned kept = 0;
-    for (unsigned i = 0; i < busy_count; i++)
-        if (version->remove(busy[i]) == -EBUSY)
-            busy[kept++] = busy[i];
-    busy_count = kept;
+    for (struct cgroup **link = &busy; *link != NULL;) {
+        struct cgroup *group = *link;
+        if (version->remove(group) == -EBUSY) {
+            link = &group->next_busy;
+            continue;
+        }
+        *link = group->next_busy;
+        free(group);
+    }
+}
+
+static void sweep_later(void);
+
+static void sweep_again(struct loop *loop, void *context) {
+    (void)loop;
+    (void)context;
+    sweep_timer = 0;
+    sweep();
+    sweep_delay_ns = sweep_delay_ns * 2 < SWEEP_LAST_NS ? sweep_delay_ns * 2 : SWEEP_LAST_NS;
+    sweep_later();
+}
+
+/* Without the timer, for want of memory, it is tried at the end. */
+static void sweep_later(void) {
+    if (busy != NULL && sweep_timer == 0)
+        (void)loop_at(linux_machine->loop, machine_clock_ns() + sweep_delay_ns, sweep_again, NULL, &sweep_timer);
 }
 
 void cgroup_shut_down(void) {
     if (version == NULL)
         return;
+    cgroup_project_destroy_all();
+    if (sweep_timer != 0)
+        loop_cancel(linux_machine->loop, sweep_timer);
+    sweep_timer = 0;
     sweep();
     /* At the end there is no next time: a group whose last process is just leaving is waited for. */
-    for (unsigned i = 0; i < SHUT_DOWN_TRIES && busy_count > 0; i++) {
+    for (unsigned i = 0; i < SHUT_DOWN_TRIES && busy != NULL; i++) {
         (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
         sweep();
     }
@@ -90,18 +121,25 @@ void cgroup_shut_down(void) {
     version = NULL;
 }
 
-int cgroup_create(machine_container index, struct cgroup **group) {
+/* Below `above`, or below the kernel's folder. */
+static int group_place(struct cgroup *group, const struct cgroup *above, const char *name, uint32_t number) {
+    int length = snprintf(group->place, sizeof group->place, "%s%s%s%u", above == NULL ? "" : above->place,
+                          above == NULL ? "" : "/", name, number);
+    return length < (int)sizeof group->place ? 0 : -ENOSPC;
+}
+
+int group_create(const struct cgroup *above, bool is_project, uint32_t number, struct cgroup **group) {
     if (version == NULL)
         return GROVE_LAYER_MISSING;
-    sweep();
     struct cgroup *made = calloc(1, sizeof *made);
     if (made == NULL)
         return GROVE_NO_MEMORY;
-    made->index = index;
+    made->is_project = is_project;
     made->folder = -1;
-    int error = version->create(made);
+    int error = group_place(made, above, is_project ? "p" : "", number);
+    if (error == 0 && (error = version->create(made)) < 0)
+        (void)version->remove(made);
     if (error < 0) {
-        (void)version->remove(index);
         free(made);
         return status_of(error);
     }
@@ -109,14 +147,27 @@ int cgroup_create(machine_container index, struct cgroup **group) {
     return GROVE_OK;
 }
 
+int cgroup_create(machine_container index, machine_project project, struct cgroup **group) {
+    return group_create(cgroup_of_project(project), false, index, group);
+}
+
 void cgroup_destroy(struct cgroup *group) {
+    struct cgroup **last = &busy;
     if (group->folder >= 0)
         (void)close(group->folder);
+    group->folder = -1;
     if (group->is_frozen)
         (void)version->freeze(group, false);
-    if (version->remove(group->index) == -EBUSY && busy_count < BUSY_MAX)
-        busy[busy_count++] = group->index;
-    free(group);
+    if (version->remove(group) != -EBUSY) {
+        free(group);
+        return;
+    }
+    while (*last != NULL)
+        last = &(*last)->next_busy;
+    *last = group;
+    group->next_busy = NULL;
+    sweep_delay_ns = SWEEP_FIRST_NS;
+    sweep_later();
 }
 
 int cgroup_budget(struct cgroup *group, const struct grove_budget *budget, int *error) {

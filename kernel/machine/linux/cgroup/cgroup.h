@@ -6,9 +6,9 @@
  * freezer). All groups of one kernel lie below one folder "grove-kernel-BOOTID", so recovery finds them by name, and the
  * kernel holds a lock on it while it lives, so that empty ones of dead kernels can be told apart and removed.
  *
- * A group is made when its container is first started and removed when the container is destroyed. It outlives
- * instances, so counters are cumulative. Nothing here blocks: a group that cannot be removed yet is removed later, by
- * cgroup_sweep.
+ * A container's group is made when it is first started and removed when the container is destroyed. It outlives
+ * instances, so counters are cumulative. It lies in the group of its project, if that has one, so that a project's limits
+ * hold for all its containers together. Nothing here blocks: a group that cannot be removed yet is removed later.
  */
 #ifndef GROVE_LINUX_CGROUP_H
 #define GROVE_LINUX_CGROUP_H
@@ -25,10 +25,23 @@ bool cgroup_probe(uint32_t *version);
 int cgroup_start_up(uint64_t boot_id, uint32_t *version);
 void cgroup_shut_down(void);
 
-int cgroup_create(machine_container index, struct cgroup **group);
+/* In the group of this project, or in the kernel's folder if that project has none. */
+int cgroup_create(machine_container index, machine_project project, struct cgroup **group);
 void cgroup_destroy(struct cgroup *group);
 
-/* GROVE_OK, or GROVE_UNSUPPORTED with *error an errno when a wanted limit cannot be set here. */
+/*
+ * A project's group with these limits: made in that of its parent, or changed. What it holds must be gone before it is
+ * destroyed. GROVE status; nothing is left of one that could not be made.
+ */
+int cgroup_project_set(machine_project project, machine_project parent, const struct grove_budget *budget);
+/*
+ * So many processes more, or fewer if negative, that groved has of its own in a project: its limit and those above are
+ * moved by as much, so that they are at nobody's expense.
+ */
+void cgroup_project_lend(machine_project project, int processes);
+void cgroup_project_destroy(machine_project project);
+
+/* GROVE_OK, or GROVE_LAYER_MISSING with *error an errno when a wanted limit cannot be set here. */
 int cgroup_budget(struct cgroup *group, const struct grove_budget *budget, int *error);
 
 /* Version 2: a descriptor for CLONE_INTO_CGROUP, else -1. */

@@ -55,7 +55,10 @@ int claim_make(const char *path) {
     return -EBUSY;
 }
 
-/* Not below a folder in which something is left: rmdir refuses a group with processes or with groups below it. */
+/*
+ * Not below a folder in which something is left: rmdir refuses a group with processes or with groups below it. Projects
+ * are nested, so this is as deep as they are.
+ */
 static void remove_empty(const char *folder) {
     char below[CGROUP_PATH_MAX];
     DIR *entries = opendir(folder);
@@ -64,7 +67,7 @@ static void remove_empty(const char *folder) {
     for (struct dirent *entry; (entry = readdir(entries)) != NULL;)
         if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
             snprintf(below, sizeof below, "%s/%s", folder, entry->d_name) < (int)sizeof below)
-            (void)rmdir(below);
+            remove_empty(below);
     (void)closedir(entries);
     (void)rmdir(folder);
 }

@@ -36,7 +36,7 @@ static void path_of(uint64_t kernel, const char *below, char path[128]) {
     (void)snprintf(path + length, 128 - length, "%s", below);
 }
 
-/* A kernel that is killed: a process that makes its folder, with a container's in it, and ends. */
+/* A kernel that is killed: a process that makes its folder, with a container's in it and one in a project, and ends. */
 static void killed_kernel(uint64_t kernel) {
     char path[128];
     int status = 1;
@@ -45,6 +45,10 @@ static void killed_kernel(uint64_t kernel) {
     if (child == 0) {
         bool is_made = claim_make(path) >= 0;
         path_of(kernel, "/0", path);
+        is_made = is_made && mkdir(path, 0755) == 0;
+        path_of(kernel, "/p1", path);
+        is_made = is_made && mkdir(path, 0755) == 0;
+        path_of(kernel, "/p1/2", path);
         _exit(is_made && mkdir(path, 0755) == 0 ? 0 : 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);

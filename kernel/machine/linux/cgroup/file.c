@@ -15,6 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
+void file_group_path(const char *folder, const struct cgroup *group, char path[CGROUP_PATH_MAX]) {
+    if (snprintf(path, CGROUP_PATH_MAX, "%s/%s", folder, group->place) >= (int)CGROUP_PATH_MAX)
+        path[0] = '\0';
+}
+
 static int file_open(const char *folder, const char *name, int flags) {
     char path[CGROUP_PATH_MAX];
     int length = snprintf(path, sizeof path, "%s/%s", folder, name);

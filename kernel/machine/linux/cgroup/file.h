@@ -6,15 +6,18 @@
 
 #include "kernel/machine/linux/cgroup/cgroup.h"
 
-#define CGROUP_PATH_MAX 512u
+#define CGROUP_PATH_MAX 768u
+#define CGROUP_PLACE_MAX 256u
 
 struct cgroup {
-    machine_container index;
+    char place[CGROUP_PLACE_MAX]; /* below the kernel's folder: "12", or "p3/p7/12" in a project */
+    bool is_project; /* holds groups and no processes */
     bool is_frozen; /* asked for */
     int folder; /* version 2: for CLONE_INTO_CGROUP; else -1 */
+    struct cgroup *next_busy;
 };
 
-/* One version: the operations of cgroup.h on a group, and its set-up. Paths are made from the index each time. */
+/* One version: the operations of cgroup.h on a group, and its set-up. */
 struct cgroup_version {
     uint32_t number;
     bool (*probe)(uint64_t boot_id); /* would start_up work? Leaves nothing behind */
@@ -22,7 +25,7 @@ struct cgroup_version {
     void (*shut_down)(void);
     int (*create)(struct cgroup *group);
     /* 0, or -EBUSY while something is in it. */
-    int (*remove)(machine_container index);
+    int (*remove)(const struct cgroup *group);
     int (*budget)(const struct cgroup *group, const struct grove_budget *budget); /* negative error number */
     void (*join)(const struct cgroup *group, int descriptors[CGROUP_JOIN_MAX]);
     int (*freeze)(const struct cgroup *group, bool freeze);
@@ -36,7 +39,6 @@ struct cgroup_version {
 };
 extern const struct cgroup_version cgroup_version1, cgroup_version2;
 
-/* All paths are FOLDER/NAME; results are 0 or a negative error number. */
 /*
  * The limit that is written for a memory budget. Until its program runs, a container's process shares groved's memory;
  * a group so small that it is used up by then would end groved with it, so none is smaller than 1 MiB.
@@ -47,6 +49,10 @@ static inline uint64_t cgroup_memory_limit(const struct grove_budget *budget) {
     return wanted != 0 && wanted < CGROUP_MEMORY_LEAST_BYTES ? CGROUP_MEMORY_LEAST_BYTES : wanted;
 }
 
+/* All paths are FOLDER/NAME; results are 0 or a negative error number. */
+
+/* FOLDER/PLACE of a group; empty if that is too long, so that whatever is done there fails. */
+void file_group_path(const char *folder, const struct cgroup *group, char path[CGROUP_PATH_MAX]);
 int file_write(const char *folder, const char *name, const char *text);
 int file_write_number(const char *folder, const char *name, uint64_t number);
 int file_read(const char *folder, const char *name, char *text, size_t size_bytes);

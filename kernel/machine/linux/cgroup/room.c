@@ -6,6 +6,8 @@
  *       grove-kernel-BOOTID/           one for each kernel, locked by it (claim.h)
  *         kernel/                      groved itself
  *         0/ 1/ 2/ ...                 containers
+ *         p1/                          a project that was given a budget
+ *           3/ 4/ p2/ ...              its containers, and the projects in it
  *
  * A group that passes controllers on to groups below it must not hold processes itself (the root of the tree excepted),
  * and controllers are passed on level by level. So groved moves itself into a leaf; and without root, where the group was
@@ -81,7 +83,7 @@ static int switch_one(const char *folder, char sign, const char *controller) {
     return file_write(folder, "cgroup.subtree_control", text);
 }
 
-static int switch_on(const char *folder) {
+int room_divide(const char *folder) {
     for (unsigned i = 0; i < CONTROLLERS; i++) {
         int error = switch_one(folder, '+', controllers[i]);
         if (error < 0 && (i < CONTROLLERS_NEEDED || error == -EBUSY))
@@ -118,7 +120,7 @@ static int switch_on_without_others(const struct room *room) {
         return -errno;
     for (unsigned round = 0; round < MOVE_ROUNDS && error == -EBUSY; round++) {
         move_all(room->base, others);
-        error = switch_on(room->base);
+        error = room_divide(room->base);
     }
     return error;
 }
@@ -179,11 +181,11 @@ static int make(struct room *room, uint64_t boot_id, bool may_move_others, bool 
         return room->claim;
     error = room->is_root ? 0 : move_self(room);
     if (error == 0)
-        error = switch_on(room->base);
+        error = room_divide(room->base);
     if (error == -EBUSY && may_move_others)
         error = switch_on_without_others(room);
     if (error == 0)
-        error = switch_on(room->kernel);
+        error = room_divide(room->kernel);
     if (error < 0)
         leave(room, is_locked);
     return error;

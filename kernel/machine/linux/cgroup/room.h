@@ -22,6 +22,8 @@ int room_find(struct room *room, bool at_root);
  * else -EBUSY if there are any. Leaves nothing changed on failure.
  */
 int room_make(struct room *room, uint64_t boot_id, bool may_move_others);
+/* Pass the controllers on to the groups below this one, which holds no process. Negative error number. */
+int room_divide(const char *folder);
 /* Put everything back as it was, as far as other kernels in the same base allow. */
 void room_leave(struct room *room);
 

@@ -1,5 +1,5 @@
 /*
- * Cgroup version 1: a tree for each controller, and in each a folder for each container, BASE/grove-kernel-BOOTID/INDEX.
+ * Cgroup version 1: a tree for each controller, and in each the same folders, BASE/grove-kernel-BOOTID/PLACE.
  *
  * A child joins by writing "0" to the `tasks` files itself. That is the one form of moving which does not take the
  * kernel's lock over all forks and exits (it moves a single thread, the caller), so it costs microseconds where writing a
@@ -33,9 +33,8 @@ static bool is_repeated(unsigned controller) {
     return false;
 }
 
-static void group_path(enum controller controller, machine_container index, char path[CGROUP_PATH_MAX]) {
-    if (snprintf(path, CGROUP_PATH_MAX, "%s/%u", folders[controller], index) >= (int)CGROUP_PATH_MAX)
-        path[0] = '\0'; /* what follows then fails with ENOENT */
+static void group_path(enum controller controller, const struct cgroup *group, char path[CGROUP_PATH_MAX]) {
+    file_group_path(folders[controller], group, path);
 }
 
 static int find_base(unsigned controller) {
@@ -100,20 +99,20 @@ static int version1_create(struct cgroup *group) {
     for (unsigned i = 0; i < CONTROLLERS; i++) {
         if (folders[i][0] == '\0' || is_repeated(i))
             continue;
-        group_path((enum controller)i, group->index, path);
+        group_path((enum controller)i, group, path);
         if (mkdir(path, 0755) < 0 && errno != EEXIST)
             return -errno;
     }
     return 0;
 }
 
-static int version1_remove(machine_container index) {
+static int version1_remove(const struct cgroup *group) {
     char path[CGROUP_PATH_MAX];
     int error = 0;
     for (unsigned i = 0; i < CONTROLLERS; i++) {
         if (folders[i][0] == '\0' || is_repeated(i))
             continue;
-        group_path((enum controller)i, index, path);
+        group_path((enum controller)i, group, path);
         if (rmdir(path) < 0 && errno != ENOENT)
             error = -errno;
     }
@@ -125,7 +124,7 @@ static int limit(enum controller controller, const struct cgroup *group, const c
     char path[CGROUP_PATH_MAX];
     if (folders[controller][0] == '\0')
         return value == 0 ? 0 : -ENOTSUP;
-    group_path(controller, group->index, path);
+    group_path(controller, group, path);
     return value != 0 ? file_write_number(path, name, value) : file_write(path, name, none);
 }
 
@@ -142,12 +141,12 @@ static int version1_budget(const struct cgroup *group, const struct grove_budget
 static void version1_join(const struct cgroup *group, int descriptors[CGROUP_JOIN_MAX]) {
     unsigned count = 0;
     for (unsigned i = 0; i < CONTROLLERS; i++) {
-        char path[CGROUP_PATH_MAX + 8];
+        char path[CGROUP_PATH_MAX], tasks[CGROUP_PATH_MAX + 8];
         if (folders[i][0] == '\0' || is_repeated(i))
             continue;
-        if (snprintf(path, sizeof path, "%s/%u/tasks", folders[i], group->index) >= (int)sizeof path)
-            continue;
-        descriptors[count] = open(path, O_WRONLY | O_CLOEXEC);
+        group_path((enum controller)i, group, path);
+        (void)snprintf(tasks, sizeof tasks, "%s/tasks", path);
+        descriptors[count] = open(tasks, O_WRONLY | O_CLOEXEC);
         count += descriptors[count] >= 0;
     }
     descriptors[count] = -1;
@@ -157,19 +156,19 @@ static int version1_freeze(const struct cgroup *group, bool freeze) {
     char path[CGROUP_PATH_MAX];
     if (folders[FREEZER][0] == '\0')
         return -ENOTSUP;
-    group_path(FREEZER, group->index, path);
+    group_path(FREEZER, group, path);
     return file_write(path, "freezer.state", freeze ? "FROZEN" : "THAWED");
 }
 
 static bool version1_is_frozen(const struct cgroup *group) {
     char path[CGROUP_PATH_MAX], text[32];
-    group_path(FREEZER, group->index, path);
+    group_path(FREEZER, group, path);
     return file_read(path, "freezer.state", text, sizeof text) == 0 && strncmp(text, "FROZEN", 6) == 0;
 }
 
 static unsigned version1_processes(const struct cgroup *group, pid_t *processes, unsigned room) {
     char path[CGROUP_PATH_MAX];
-    group_path(PIDS, group->index, path);
+    group_path(PIDS, group, path);
     return file_processes(path, processes, room);
 }
 
@@ -183,9 +182,9 @@ static void version1_kill(const struct cgroup *group) {
 
 static int version1_usage(const struct cgroup *group, struct grove_usage *usage) {
     char memory[CGROUP_PATH_MAX], pids[CGROUP_PATH_MAX], processor[CGROUP_PATH_MAX];
-    group_path(MEMORY, group->index, memory);
-    group_path(PIDS, group->index, pids);
-    group_path(CPUACCT, group->index, processor);
+    group_path(MEMORY, group, memory);
+    group_path(PIDS, group, pids);
+    group_path(CPUACCT, group, processor);
     *usage = (struct grove_usage){.processor_ns = file_number(processor, "cpuacct.usage", NULL),
                                   .memory_bytes = file_number(memory, "memory.usage_in_bytes", NULL),
                                   .memory_peak_bytes = file_number(memory, "memory.max_usage_in_bytes", NULL),
@@ -195,7 +194,7 @@ static int version1_usage(const struct cgroup *group, struct grove_usage *usage)
 
 static uint64_t version1_memory_kills(const struct cgroup *group) {
     char path[CGROUP_PATH_MAX];
-    group_path(MEMORY, group->index, path);
+    group_path(MEMORY, group, path);
     return file_number(path, "memory.oom_control", "oom_kill");
 }
 

@@ -1,5 +1,6 @@
 /*
- * Cgroup version 2: one tree, one folder for each container, below the folder that room.c makes for this kernel.
+ * Cgroup version 2: one tree, a folder for each project and each container, below the folder that room.c makes for this
+ * kernel.
  */
 #include "kernel/machine/linux/cgroup/claim.h"
 #include "kernel/machine/linux/cgroup/file.h"
@@ -16,8 +17,8 @@
 
 static struct room own_room = {.claim = -1};
 
-static void group_path(machine_container index, char path[CGROUP_PATH_MAX]) {
-    (void)snprintf(path, CGROUP_PATH_MAX, "%s/%u", own_room.kernel, index);
+static void group_path(const struct cgroup *group, char path[CGROUP_PATH_MAX]) {
+    file_group_path(own_room.kernel, group, path);
 }
 
 /* The group of one's own first; root may take the root of the tree where others share it. */
@@ -55,20 +56,25 @@ static bool version2_probe(uint64_t boot_id) {
     return error == 0 || (error == -EBUSY && access(members, W_OK) == 0);
 }
 
+/*
+ * A container that grows over its memory ends as a whole: half of it would be worse than none. A project passes its
+ * controllers on, and when it is over its memory, Linux ends one of its containers.
+ */
 static int version2_create(struct cgroup *group) {
     char path[CGROUP_PATH_MAX];
-    group_path(group->index, path);
+    group_path(group, path);
     if (mkdir(path, 0755) < 0 && errno != EEXIST)
         return -errno;
+    if (group->is_project)
+        return room_divide(path);
     group->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* A container that grows over its memory ends as a whole: half of it would be worse than none. */
     (void)file_write(path, "memory.oom.group", "1");
     return group->folder < 0 ? -errno : 0;
 }
 
-static int version2_remove(machine_container index) {
+static int version2_remove(const struct cgroup *group) {
     char path[CGROUP_PATH_MAX];
-    group_path(index, path);
+    group_path(group, path);
     return rmdir(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
@@ -79,7 +85,7 @@ static int limit(const char *path, const char *name, uint64_t value) {
 static int version2_budget(const struct cgroup *group, const struct grove_budget *budget) {
     char path[CGROUP_PATH_MAX];
     int error;
-    group_path(group->index, path);
+    group_path(group, path);
     if ((error = limit(path, "memory.max", cgroup_memory_limit(budget))) < 0 ||
         (error = limit(path, "pids.max", budget->processes)) < 0)
         return error;
@@ -103,25 +109,25 @@ static void version2_join(const struct cgroup *group, int descriptors[CGROUP_JOI
 
 static int version2_freeze(const struct cgroup *group, bool freeze) {
     char path[CGROUP_PATH_MAX];
-    group_path(group->index, path);
+    group_path(group, path);
     return file_write(path, "cgroup.freeze", freeze ? "1" : "0");
 }
 
 static bool version2_is_frozen(const struct cgroup *group) {
     char path[CGROUP_PATH_MAX];
-    group_path(group->index, path);
+    group_path(group, path);
     return file_number(path, "cgroup.events", "frozen") == 1;
 }
 
 static void version2_kill(const struct cgroup *group) {
     char path[CGROUP_PATH_MAX];
-    group_path(group->index, path);
+    group_path(group, path);
     (void)file_write(path, "cgroup.kill", "1");
 }
 
 static int version2_usage(const struct cgroup *group, struct grove_usage *usage) {
     char path[CGROUP_PATH_MAX];
-    group_path(group->index, path);
+    group_path(group, path);
     *usage = (struct grove_usage){.processor_ns = file_number(path, "cpu.stat", "usage_usec") * 1000,
                                   .memory_bytes = file_number(path, "memory.current", NULL),
                                   .memory_peak_bytes = file_number(path, "memory.peak", NULL),
@@ -131,13 +137,13 @@ static int version2_usage(const struct cgroup *group, struct grove_usage *usage)
 
 static uint64_t version2_memory_kills(const struct cgroup *group) {
     char path[CGROUP_PATH_MAX];
-    group_path(group->index, path);
+    group_path(group, path);
     return file_number(path, "memory.events", "oom_kill");
 }
 
 static unsigned version2_processes(const struct cgroup *group, pid_t *processes, unsigned room) {
     char path[CGROUP_PATH_MAX];
-    group_path(group->index, path);
+    group_path(group, path);
     return file_processes(path, processes, room);
 }
 

@@ -60,11 +60,10 @@ int container_make(machine_container index, struct container **container) {
 }
 
 void container_adopt(struct container *container, const struct machine_start *start) {
-    if (!container->has_budget)
-        container->budget = start->spec->budget;
-    if (!container->has_schedule)
-        container->schedule = start->spec->schedule;
-    container->has_budget = container->has_schedule = true;
+    container->has_new_budget |= memcmp(&container->budget, &start->budget, sizeof start->budget) != 0;
+    container->budget = start->budget;
+    container->schedule = start->schedule;
+    container->project = start->project;
     container->spec = start->spec;
     identity_choose(container, start);
 }

@@ -29,6 +29,7 @@ struct container_mapping {
 
 struct container {
     machine_container index;
+    machine_project project;
     const struct grove_spec *spec;
     enum container_phase phase;
 
@@ -53,7 +54,7 @@ struct container {
 
     struct grove_budget budget; /* the one that holds now */
     struct grove_schedule schedule;
-    bool has_budget, has_schedule; /* else those of the spec are taken at the first start */
+    bool has_new_budget; /* its group does not say it yet */
 
     bool is_executing; /* the child reported that all layers stand */
     bool was_announced; /* core_container_started was called for this instance */

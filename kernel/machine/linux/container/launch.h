@@ -45,6 +45,7 @@ struct spare {
     int process_descriptor;
     int report;
     bool is_ready;
+    bool is_lent; /* its process is not counted in its project */
     uint64_t last_wanted;
 };
 
@@ -61,6 +62,8 @@ void spare_end(struct spare *spare);
 void spare_want(const struct plan *plan);
 /* Take over the group of a container's earlier instances, and remove it when no start waits. */
 void spare_retire(struct cgroup *group);
+/* No container of this project will be started any more: nothing of ours stays in its group. */
+void spare_end_project(machine_project project);
 void spare_end_all(void);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * What the core asks of a running container: kill, signal, freeze, budget, schedule, usage.
  */
-#include "kernel/machine/linux/container/container.h"
+#include "kernel/machine/linux/container/launch.h"
 #include "kernel/machine/linux/container/schedule.h"
 
 #include <errno.h>
@@ -74,19 +74,30 @@ int machine_container_thaw(machine_container index) {
     return cgroup_freeze(container->cgroup, false);
 }
 
-/* ---- budget and schedule hold for this instance and the next ones ---- */
+/* ---- projects ---- */
+
+/* A project whose limits cannot be held is as good as one without, where the installation says so. */
+int machine_project_set(machine_project project, machine_project parent, const struct grove_budget *budget) {
+    int result = cgroup_project_set(project, parent, budget);
+    return result == GROVE_LAYER_MISSING && container_is_optional(GROVE_LAYER_CGROUP) ? GROVE_OK : result;
+}
+
+void machine_project_destroy(machine_project project) {
+    spare_end_project(project);
+    cgroup_project_destroy(project);
+}
+
+/* ---- budget and schedule of a running instance; one that has just ended needs neither ---- */
 
 int machine_container_budget(machine_container index, const struct grove_budget *budget) {
-    struct container *container;
-    int result = container_make(index, &container), error = 0;
-    if (result < 0)
-        return result;
+    struct container *container = find_running(index);
+    int result = GROVE_OK, error;
+    if (container == NULL)
+        return GROVE_OK;
     if (container->cgroup != NULL)
         result = cgroup_budget(container->cgroup, budget, &error);
-    if (result == GROVE_OK) {
+    if (result == GROVE_OK)
         container->budget = *budget;
-        container->has_budget = true;
-    }
     return result;
 }
 
@@ -101,14 +112,12 @@ static int schedule_running(const struct container *container, const struct grov
 }
 
 int machine_container_schedule(machine_container index, const struct grove_schedule *schedule) {
-    struct container *container;
-    int result = container_make(index, &container);
-    if (result == GROVE_OK && container->process != 0)
-        result = schedule_running(container, schedule);
-    if (result == GROVE_OK) {
+    struct container *container = find_running(index);
+    if (container == NULL)
+        return GROVE_OK;
+    int result = schedule_running(container, schedule);
+    if (result == GROVE_OK)
         container->schedule = *schedule;
-        container->has_schedule = true;
-    }
     return result;
 }
 

@@ -54,6 +54,7 @@ struct plan {
     bool has_process_files; /* wants /proc */
     bool drops_user;
 
+    machine_project project; /* in whose control group its own lies */
     int report; /* the child's end of the set-up socket */
     int namespaces_mount, namespaces_network;
     int cgroups[PLAN_CGROUPS_MAX]; /* version 1: files that take "0" for the caller; -1 ends the list */

@@ -7,7 +7,8 @@
  * sends it the plan, and it goes through the remaining steps like any other child: granted paths, limits, user,
  * Landlock, capabilities, system call filter.
  *
- *   - A spare belongs to nobody. Its control group is new and has no limits yet; they are set before the plan is sent.
+ *   - A spare belongs to nobody, but lies in the control group of the project that it is for. Its own group is new and has
+ *     no limits yet; they are set before the plan is sent. It is not counted among the project's processes.
  *   - It holds nothing of groved: it closes every descriptor it was cloned with but its end of the set-up socket, and
  *     what it needs later is passed to it over that socket.
  *   - Each spare becomes one instance, once: process number, namespaces, control group and memory file system are never
@@ -53,7 +54,7 @@ static bool has_profile(const struct plan *plan) {
 }
 
 static bool is_profile(const struct plan *a, const struct plan *b) {
-    return a->skip == b->skip && a->has_process_files == b->has_process_files &&
+    return a->skip == b->skip && a->project == b->project && a->has_process_files == b->has_process_files &&
            a->namespaces_mount == b->namespaces_mount && a->namespaces_network == b->namespaces_network &&
            a->system_links == b->system_links && a->system_folders == b->system_folders &&
            strcmp(a->scratch_options, b->scratch_options) == 0;
@@ -61,6 +62,7 @@ static bool is_profile(const struct plan *a, const struct plan *b) {
 
 static void profile_copy(struct plan *to, const struct plan *from) {
     to->skip = from->skip;
+    to->project = from->project;
     to->has_process_files = from->has_process_files;
     to->namespaces_mount = from->namespaces_mount;
     to->namespaces_network = from->namespaces_network;
@@ -102,6 +104,13 @@ static int spare_clone(struct spare *spare) {
     return result;
 }
 
+/* From here on its process is one of the project's own, or gone. */
+static void end_loan(struct spare *spare) {
+    if (spare->is_lent)
+        cgroup_project_lend(spare->launch->plan.project, -1);
+    spare->is_lent = false;
+}
+
 static int spare_make(struct spare *spare, const struct plan *profile) {
     struct spare made = {.launch = launch_take(), .last_wanted = wanted_count};
     int result = made.launch == NULL ? GROVE_NO_MEMORY : GROVE_OK;
@@ -110,13 +119,17 @@ static int spare_make(struct spare *spare, const struct plan *profile) {
     (void)memset(&made.launch->plan, 0, sizeof made.launch->plan);
     profile_copy(&made.launch->plan, profile);
     if ((profile->skip >> GROVE_LAYER_CGROUP & 1) == 0)
-        result = cgroup_create(next_group++, &made.cgroup);
-    if (result == GROVE_OK)
+        result = cgroup_create(next_group++, profile->project, &made.cgroup);
+    if (result == GROVE_OK) {
+        cgroup_project_lend(profile->project, 1);
+        made.is_lent = true;
         result = spare_clone(&made);
+    }
     if (result == GROVE_OK) {
         *spare = made;
         return GROVE_OK;
     }
+    end_loan(&made);
     if (made.cgroup != NULL)
         cgroup_destroy(made.cgroup);
     launch_give_back(made.launch);
@@ -129,6 +142,7 @@ void spare_end(struct spare *spare) {
     (void)waitid(P_PIDFD, (id_t)spare->process_descriptor, &(siginfo_t){0}, WEXITED | __WALL);
     (void)close(spare->process_descriptor);
     (void)close(spare->report);
+    end_loan(spare);
     if (spare->cgroup != NULL)
         cgroup_destroy(spare->cgroup);
     launch_give_back(spare->launch);
@@ -192,6 +206,17 @@ void spare_end_all(void) {
             spare_end(&spares[i]);
 }
 
+void spare_end_project(machine_project project) {
+    if (wish.timer != 0 && wish.plan.project == project) {
+        loop_cancel(linux_machine->loop, wish.timer);
+        wish.timer = 0;
+    }
+    retire_all();
+    for (unsigned i = 0; i < SPARES_MAX; i++)
+        if (spares[i].launch != NULL && spares[i].launch->plan.project == project)
+            spare_end(&spares[i]);
+}
+
 /* ---- using one ---- */
 
 static bool look_ready(struct spare *spare) {
@@ -210,6 +235,7 @@ bool spare_take(const struct plan *plan, struct spare *taken) {
     for (unsigned i = 0; i < SPARES_MAX; i++) {
         if (spares[i].launch == NULL || !is_profile(&spares[i].launch->plan, plan) || !look_ready(&spares[i]))
             continue;
+        end_loan(&spares[i]);
         *taken = spares[i];
         spares[i] = (struct spare){0};
         return true;

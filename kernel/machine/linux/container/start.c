@@ -84,6 +84,7 @@ static int part_layers(struct container *container, const struct machine_start *
     /* Only an embedded kernel is in the session of whoever passed the terminal; groved's is nobody's to share. */
     plan->has_terminal = (flags & GROVE_SPEC_TERMINAL) != 0 && linux_machine->options.embedded;
     plan->has_process_files = (flags & GROVE_SPEC_NATIVE) == 0 && !is_left_out(GROVE_LAYER_PROC);
+    plan->project = container->project;
     plan->drops_user = !linux_machine->rootless;
     plan->user = container->user;
     plan->group = container->group;
@@ -137,6 +138,13 @@ static bool has_limits(const struct grove_budget *budget) {
     return budget->memory_bytes != 0 || budget->processes != 0 || budget->processor_ppm != 0;
 }
 
+static int cgroup_limit(struct container *container) {
+    int result =
+        container->has_new_budget ? cgroup_budget(container->cgroup, &container->budget, &layout->error) : GROVE_OK;
+    container->has_new_budget = result < 0;
+    return result;
+}
+
 /* The group of a prepared child takes the place of that of earlier instances, whose counters are carried on. */
 static int cgroup_replace(struct container *container) {
     struct grove_usage usage = {0};
@@ -151,17 +159,18 @@ static int cgroup_replace(struct container *container) {
     container->cgroup = prepared.cgroup;
     container->memory_kills = 0;
     prepared.cgroup = NULL;
-    return has_limits(&container->budget) ? cgroup_budget(container->cgroup, &container->budget, &layout->error)
-                                          : GROVE_OK;
+    container->has_new_budget = has_limits(&container->budget);
+    return cgroup_limit(container);
 }
 
 static int cgroup_join(struct container *container) {
     int result = GROVE_OK;
     if (container->cgroup == NULL) {
-        result = cgroup_create(container->index, &container->cgroup);
-        if (result == GROVE_OK && has_limits(&container->budget))
-            result = cgroup_budget(container->cgroup, &container->budget, &layout->error);
+        result = cgroup_create(container->index, container->project, &container->cgroup);
+        container->has_new_budget = has_limits(&container->budget);
     }
+    if (result == GROVE_OK)
+        result = cgroup_limit(container);
     if (result == GROVE_OK) {
         cgroup_join_descriptors(container->cgroup, layout->plan.cgroups);
         for (unsigned i = 0; i < PLAN_CGROUPS_MAX && layout->plan.cgroups[i] >= 0; i++)

@@ -1,0 +1,110 @@
+/*
+ * The groups of projects: what limits the containers of a project together.
+ *
+ * A project's group lies in that of the project above it, and the groups of its containers lie in it, so Linux adds up
+ * what they use on every level. It holds no process itself. Its name is a number of its own and not the core's index,
+ * because an index is used again at once and a group that is given up may be busy for a while.
+ */
+#include "kernel/machine/linux/cgroup/project.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct project {
+    struct cgroup *group; /* NULL: there is no such project */
+    machine_project parent;
+    struct grove_budget budget;
+    uint32_t lent; /* processes of groved's own in it and below */
+};
+
+static struct project *table; /* by the core's index */
+static machine_project table_size;
+static uint32_t made_count;
+
+static struct project *find(machine_project project) {
+    return project < table_size && table[project].group != NULL ? &table[project] : NULL;
+}
+
+struct cgroup *cgroup_of_project(machine_project index) {
+    const struct project *project = find(index);
+    return project == NULL ? NULL : project->group;
+}
+
+static int table_grow(machine_project project) {
+    machine_project size = table_size == 0 ? 16 : table_size;
+    while (size <= project)
+        size *= 2;
+    struct project *grown = realloc(table, size * sizeof *grown);
+    if (grown == NULL)
+        return GROVE_NO_MEMORY;
+    (void)memset(grown + table_size, 0, (size - table_size) * sizeof *grown);
+    table = grown;
+    table_size = size;
+    return GROVE_OK;
+}
+
+static int apply(const struct project *project) {
+    struct grove_budget budget = project->budget;
+    int error;
+    if (budget.processes != 0)
+        budget.processes += project->lent;
+    return cgroup_budget(project->group, &budget, &error);
+}
+
+int cgroup_project_set(machine_project index, machine_project parent, const struct grove_budget *budget) {
+    int result = index < table_size ? GROVE_OK : table_grow(index);
+    if (result < 0)
+        return result;
+    struct project *project = &table[index], before = *project;
+    if (project->group == NULL)
+        result = group_create(cgroup_of_project(parent), true, ++made_count, &project->group);
+    if (result < 0)
+        return result;
+    project->parent = parent;
+    project->budget = *budget;
+    result = apply(project);
+    if (result == GROVE_OK)
+        return GROVE_OK;
+    if (before.group == NULL)
+        cgroup_project_destroy(index);
+    else
+        *project = before;
+    return result;
+}
+
+void cgroup_project_lend(machine_project index, int processes) {
+    for (struct project *project = find(index); project != NULL; project = find(project->parent)) {
+        project->lent += (uint32_t)processes;
+        if (project->budget.processes != 0)
+            (void)apply(project);
+    }
+}
+
+void cgroup_project_destroy(machine_project index) {
+    struct project *project = find(index);
+    if (project == NULL)
+        return;
+    cgroup_destroy(project->group);
+    *project = (struct project){0};
+}
+
+/* A project below another has the longer place, whichever of them has the larger index. */
+void cgroup_project_destroy_all(void) {
+    for (;;) {
+        size_t longest = 0;
+        machine_project deepest = 0;
+        for (machine_project i = 0; i < table_size; i++) {
+            size_t length = table[i].group == NULL ? 0 : strlen(table[i].group->place);
+            if (length > longest) {
+                longest = length;
+                deepest = i;
+            }
+        }
+        if (longest == 0)
+            break;
+        cgroup_project_destroy(deepest);
+    }
+    free(table);
+    table = NULL;
+    table_size = 0;
+}
