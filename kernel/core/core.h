@@ -60,8 +60,12 @@ void core_container_started(struct core *core, machine_container container, int 
 void core_container_ready(struct core *core, machine_container container); /* READY=1 on its notify socket */
 void core_container_exited(struct core *core, machine_container container, enum grove_exit_cause cause, int32_t detail);
 void core_container_frozen(struct core *core, machine_container container);
-void core_container_over_budget(struct core *core, machine_container container, uint32_t resource, uint64_t used,
-                                uint64_t limit);
+/* A limit is near or in the way: the container is told, its owner, and the audit log. At a bounded rate, please. */
+void core_container_over_budget(struct core *core, machine_container container, enum grove_resource resource,
+                                uint64_t used, uint64_t limit);
+/* The same for a limit that the members of a project have together: all of them that run are told. */
+void core_project_over_budget(struct core *core, machine_project project, enum grove_resource resource, uint64_t used,
+                              uint64_t limit);
 void core_port_writable(struct core *core, machine_container container); /* after GROVE_AGAIN */
 void core_port_closed(struct core *core, machine_container container); /* a shell hung up */
 

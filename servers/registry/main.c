@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "servers/common/budget_text.h"
 #include "servers/log/protocol.h"
 
 #define LOG_PATIENCE_NS GROVE_MILLISECOND
@@ -65,6 +66,14 @@ static void endpoint_wanted(struct registry *registry, const struct grove_notice
         order_activate(record, notice->client.text);
 }
 
+/* It is in the log and in `grove why`; what to do about it is not the registry's to decide. */
+static void container_warned(const struct grove_notice_container_budget *notice) {
+    char text[128];
+    (void)fprintf(
+        stderr, "registry: %s %s\n", notice->name.text,
+        budget_text(notice->warning.resource, notice->warning.used, notice->warning.limit, false, text, sizeof text));
+}
+
 static void on_notice(const struct grove_message *notice, const int *objects, unsigned object_count, void *context) {
     (void)objects;
     (void)object_count;
@@ -72,6 +81,8 @@ static void on_notice(const struct grove_message *notice, const int *objects, un
         container_changed(context, &notice->body.container_state);
     else if (notice->operation == GROVE_NOTICE_ENDPOINT_WANTED)
         endpoint_wanted(context, &notice->body.endpoint_wanted);
+    else if (notice->operation == GROVE_NOTICE_CONTAINER_BUDGET)
+        container_warned(&notice->body.container_budget);
 }
 
 /* ---- set-up ---- */

@@ -22,6 +22,7 @@ static struct linux_machine machine;
 struct linux_machine *linux_machine = &machine;
 uint64_t harness_left_out;
 machine_project harness_project;
+unsigned harness_project_warnings[HARNESS_PROJECTS];
 
 static struct record records[CONTAINERS_MAX];
 static int ports[CONTAINERS_MAX];
@@ -57,6 +58,28 @@ void core_container_exited(struct core *core, machine_container container, enum 
     records[container].cause = cause;
     records[container].exit_detail = detail;
     records[container].is_exited = true;
+}
+
+void core_container_over_budget(struct core *core, machine_container container, enum grove_resource resource,
+                                uint64_t used, uint64_t limit) {
+    (void)core;
+    struct record *record = &records[container];
+    if (resource != record->warned_of || record->is_exited)
+        record->is_warned_wrongly = record->is_warned_wrongly || record->warned_of != 0 || record->is_exited;
+    record->warned_of = resource;
+    record->warnings++;
+    record->is_warned = true;
+    record->warned_used = used;
+    record->warned_limit = limit;
+}
+
+void core_project_over_budget(struct core *core, machine_project project, enum grove_resource resource, uint64_t used,
+                              uint64_t limit) {
+    (void)core;
+    (void)used;
+    (void)limit;
+    if (project < HARNESS_PROJECTS && resource == GROVE_RESOURCE_MEMORY)
+        harness_project_warnings[project]++;
 }
 
 void core_container_frozen(struct core *core, machine_container container) {
@@ -305,6 +328,25 @@ bool harness_until(bool (*holds)(void *context), void *context) {
     struct until until = {.holds = holds, .context = context, .deadline_ns = harness_now_ns() + WAIT_NS};
     (void)loop_run(machine.loop, until_idle, &until);
     return until.has_held;
+}
+
+struct turns {
+    uint64_t end_ns;
+    unsigned count;
+};
+
+static uint64_t turns_idle(void *context) {
+    struct turns *turns = context;
+    turns->count++;
+    if (harness_now_ns() >= turns->end_ns)
+        loop_stop(machine.loop);
+    return turns->end_ns;
+}
+
+unsigned harness_turns(uint64_t time_ns) {
+    struct turns turns = {.end_ns = harness_now_ns() + time_ns};
+    (void)loop_run(machine.loop, turns_idle, &turns);
+    return turns.count;
 }
 
 struct record *harness_run(machine_container container, const struct grove_spec *spec, char *output,

@@ -36,6 +36,10 @@ struct record {
     int32_t start_detail;
     enum grove_exit_cause cause;
     int32_t exit_detail;
+    bool is_warned, is_warned_wrongly; /* of two different things, or after its end */
+    unsigned warnings;
+    enum grove_resource warned_of;
+    uint64_t warned_used, warned_limit;
 };
 
 /* 0, or a negative status with a sentence on standard error. optional_layers as in linux_options. */
@@ -45,6 +49,9 @@ void harness_close(void);
 extern uint64_t harness_left_out;
 /* The project of the next starts; 0 is none. */
 extern machine_project harness_project;
+/* Of their memory. */
+#define HARNESS_PROJECTS 8u
+extern unsigned harness_project_warnings[HARNESS_PROJECTS];
 
 /* What recovery_run ended. */
 extern unsigned harness_recovered;
@@ -59,6 +66,8 @@ struct record *harness_record(machine_container container);
 bool harness_wait(const bool *what);
 /* Run the loop until this holds; it is looked at every few milliseconds. False at the deadline. */
 bool harness_until(bool (*holds)(void *context), void *context);
+/* Run the loop for this time: how often did it run its idle work? Twice when nothing happens. */
+unsigned harness_turns(uint64_t time_ns);
 /* Start, wait for the end, and give what the program wrote to its log streams. Returns the record. */
 struct record *harness_run(machine_container container, const struct grove_spec *spec, char *output, size_t size_bytes);
 /* The kernel's end of the port of a native service; -1 none. */

@@ -397,16 +397,55 @@ static _Noreturn void stay(void) {
         (void)pause();
 }
 
-/* So many MiB. */
-static int hold_memory(void) {
-    size_t size = (size_t)atoi(parameter) << 20;
+static char *take_memory(size_t mebibytes) {
+    size_t size = mebibytes << 20;
     char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
-        return STRANGE;
+        exit(STRANGE);
     for (size_t i = 0; i < size; i += 4096)
         ((volatile char *)memory)[i] = 1;
-    (void)printf("held\n");
+    return memory;
+}
+
+static void say(const char *word) {
+    (void)printf("%s\n", word);
+    (void)fflush(stdout);
+}
+
+/* So many MiB. */
+static int hold_memory(void) {
+    (void)take_memory((size_t)atoi(parameter));
+    say("held");
     stay();
+}
+
+/* Most of it for good, and a little more and less of it a hundred times. */
+static int sway_memory(void) {
+    size_t most = (size_t)atoi(parameter), some = most / 10;
+    (void)take_memory(most - some);
+    for (unsigned i = 0; i < 100; i++)
+        (void)munmap(take_memory(some), some << 20);
+    (void)take_memory(some);
+    say("swayed");
+    stay();
+}
+
+/* High, low, high and so on, one step for each signal. */
+static int breathe_memory(void) {
+    sigset_t wanted;
+    int number;
+    (void)sigemptyset(&wanted);
+    (void)sigaddset(&wanted, SIGUSR1);
+    (void)sigprocmask(SIG_BLOCK, &wanted, NULL);
+    for (unsigned turn = 0; turn < 1000; turn++) {
+        char *memory = take_memory((size_t)atoi(parameter));
+        say("high");
+        (void)sigwait(&wanted, &number);
+        (void)munmap(memory, (size_t)atoi(parameter) << 20);
+        say("low");
+        (void)sigwait(&wanted, &number);
+    }
+    return WORKED;
 }
 
 static int hold_processes(void) {
@@ -425,8 +464,7 @@ static int hold_processes(void) {
 
 static int spin(void) {
     static volatile bool is_over;
-    (void)printf("spinning\n");
-    (void)fflush(stdout);
+    say("spinning");
     while (!is_over)
         continue;
     return WORKED;
@@ -494,6 +532,8 @@ static const struct {
     {"fork-bomb", fork_bomb},
     {"memory-hog", memory_hog},
     {"hold-memory", hold_memory},
+    {"sway-memory", sway_memory},
+    {"breathe-memory", breathe_memory},
     {"hold-processes", hold_processes},
     {"spin", spin},
     {"descriptors", descriptors},

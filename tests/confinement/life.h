@@ -72,5 +72,11 @@ void life_recovery(void);
 void life_project_memory(void);
 void life_project_processes(void);
 void life_project_processor(void);
+/* life_warnings.c */
+void life_warning_of_memory(void);
+void life_warning_once_for_each_time(void);
+void life_warning_before_the_end(void);
+void life_warning_of_processes(void);
+void life_warning_of_the_processor(void);
 
 #endif

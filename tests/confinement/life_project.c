@@ -6,6 +6,8 @@
  */
 #include "tests/confinement/life.h"
 
+#include "kernel/machine/linux/cgroup/project.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,7 @@
 enum { FIRST, SECOND, STRANGER, CONTAINERS };
 
 static void open_projects(const struct grove_budget *budget) {
+    (void)memset(harness_project_warnings, 0, sizeof harness_project_warnings);
     CHECK(machine_project_set(OUTER, 0, budget) == GROVE_OK);
     CHECK(machine_project_set(INNER, OUTER, &(struct grove_budget){0}) == GROVE_OK);
     CHECK(machine_project_set(OTHER, 0, budget) == GROVE_OK);
@@ -70,6 +73,7 @@ void life_project_memory(void) {
     CHECK(harness_wait(&harness_record(SECOND)->is_exited));
     CHECK(life_ended_with(harness_record(SECOND), GROVE_EXIT_MEMORY, 0));
     CHECK(!harness_record(FIRST)->is_exited && !harness_record(STRANGER)->is_exited);
+    CHECK(harness_project_warnings[OUTER] == 1 && harness_project_warnings[OTHER] == 0);
     end_all();
     CHECK(harness_until(few_groups, &groups));
 }
@@ -80,6 +84,12 @@ static int made(machine_container container) {
     return words == NULL ? -1 : atoi(words + strlen("made "));
 }
 
+/* The child for the next start has come into the project's group, so that it is in nobody's count any more. */
+static bool has_processes(void *context) {
+    struct grove_usage usage;
+    return cgroup_usage(cgroup_of_project(OUTER), &usage) == GROVE_OK && usage.processes == *(const uint64_t *)context;
+}
+
 /* Each is its small init, the program, and what it makes. */
 void life_project_processes(void) {
     if (linux_machine->cgroup_version == 0)
@@ -87,6 +97,7 @@ void life_project_processes(void) {
     open_projects(&(struct grove_budget){.processes = 14});
     start(FIRST, OUTER, "hold-processes", "8");
     CHECK(made(FIRST) == 8);
+    CHECK(harness_until(has_processes, &(uint64_t){8 + 2 + 1}));
     start(SECOND, OUTER, "hold-processes", "8");
     CHECK(made(SECOND) == 2);
     start(STRANGER, OTHER, "hold-processes", "8");

@@ -53,6 +53,11 @@ static const struct {
     {"the memory of a project", life_project_memory},
     {"the processes of a project", life_project_processes},
     {"the processor of a project", life_project_processor},
+    {"a warning of memory", life_warning_of_memory},
+    {"one warning for each time", life_warning_once_for_each_time},
+    {"a warning before the end", life_warning_before_the_end},
+    {"a warning of processes", life_warning_of_processes},
+    {"a warning of the processor", life_warning_of_the_processor},
     {"recovery", life_recovery},
 };
 

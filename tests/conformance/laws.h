@@ -29,7 +29,8 @@
     X(law_grants_are_seen_and_revoked, "a grant is seen by its receiver, and gone when revoked") \
     X(law_derive_only_narrows, "deriving can only narrow") \
     X(law_life_cycle, "quiesce, resume, ping and stop are answered") \
-    X(law_many_clients, "many channels of one client are served")
+    X(law_many_clients, "many channels of one client are served") \
+    X(law_limits_are_announced, "who comes near a limit of memory is warned once, and its owner knows")
 
 #define LAW_DECLARE(function, name) void function(struct stage *stage);
 LAW_TABLE(LAW_DECLARE)

@@ -114,3 +114,36 @@ void law_life_cycle(struct stage *stage) {
     CHECK(stage, record.exit_cause == GROVE_EXIT_STOPPED && record.exit_detail == 0);
     scene_close(stage, &scene);
 }
+
+/* Where the installation does without control groups, nothing counts what a container uses. */
+static bool counts_memory(struct stage *stage) {
+    struct grove_message message = {.operation = GROVE_REQUEST_KERNEL_READ};
+    return grove_kernel_request(stage->session, &message, NULL, 0, NULL, NULL, STAGE_WAIT_NS) == 0 &&
+           (message.body.kernel.layers_enforced >> GROVE_LAYER_CGROUP & 1) != 0;
+}
+
+void law_limits_are_announced(struct stage *stage) {
+    const uint64_t limit = UINT64_C(32) << 20, steps[] = {UINT64_C(16) << 20, UINT64_C(14) << 20};
+    struct scene scene;
+    struct warned warned = {0};
+    if (!counts_memory(stage))
+        return;
+    CHECK(stage, scene_open(stage, &scene) == 0);
+    struct grove_message message = {.operation = GROVE_REQUEST_BUDGET_SET};
+    message.body.budget_set.container = scene.server->container;
+    message.body.budget_set.budget.memory_bytes = limit;
+    CHECK(stage, grove_kernel_request(stage->session, &message, NULL, 0, NULL, NULL, STAGE_WAIT_NS) == 0);
+    CHECK(stage, ask(scene.channel, METHOD_HOLD, &steps[0], sizeof steps[0], NULL, 0) == 0);
+    CHECK(stage, ask(scene.channel, METHOD_WARNED, NULL, 0, &warned, sizeof warned) == 0);
+    CHECK(stage, warned.count == 0);
+    CHECK(stage, ask(scene.channel, METHOD_HOLD, &steps[1], sizeof steps[1], NULL, 0) == 0);
+    while (stage->warned.container != scene.server->container)
+        CHECK(stage, grove_session_dispatch(stage->session, STAGE_WAIT_NS) == 0);
+    CHECK(stage, stage->warned.warning.resource == GROVE_RESOURCE_MEMORY);
+    CHECK(stage, stage->warned.warning.used >= limit - limit / 10 && stage->warned.warning.limit == limit);
+    uint64_t deadline_ns = grove_now_ns() + STAGE_WAIT_NS;
+    while (warned.count == 0 && grove_now_ns() < deadline_ns)
+        CHECK(stage, ask(scene.channel, METHOD_WARNED, NULL, 0, &warned, sizeof warned) == 0);
+    CHECK(stage, warned.count == 1 && warned.resource == GROVE_RESOURCE_MEMORY && warned.limit == limit);
+    scene_close(stage, &scene);
+}

@@ -9,6 +9,7 @@
 #include "tests/conformance/service.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SERVER_MAGIC 0x636f6e66u
@@ -179,6 +180,36 @@ static int on_write(struct grove_request *request, void *context) {
     return 0;
 }
 
+static struct warned warned;
+
+static void on_warning(const struct grove_message *notice, const int *objects, unsigned count, void *context) {
+    (void)objects;
+    (void)count;
+    (void)context;
+    const struct grove_notice_budget *warning = &notice->body.budget_warning;
+    if (notice->operation == GROVE_NOTICE_BUDGET_WARNING)
+        warned = (struct warned){warned.count + 1, warning->resource, warning->used, warning->limit};
+}
+
+static int on_warned(struct grove_request *request, void *context) {
+    (void)context;
+    return grove_reply(request, &warned, sizeof warned);
+}
+
+static int on_hold(struct grove_request *request, void *context) {
+    (void)context;
+    uint64_t bytes;
+    if (grove_request_bytes(request) != sizeof bytes)
+        return GROVE_INVALID;
+    memcpy(&bytes, grove_request_data(request), sizeof bytes);
+    volatile char *memory = malloc(bytes);
+    if (memory == NULL)
+        return grove_fail(request, GROVE_NO_MEMORY, "there is no memory");
+    for (uint64_t at = 0; at < bytes; at += 4096)
+        memory[at] = 1;
+    return 0;
+}
+
 static int open_state(struct grove_session *session) {
     struct grove_region *region;
     bool is_fresh;
@@ -212,6 +243,8 @@ static const struct {
     {METHOD_SWALLOW, on_swallow},
     {METHOD_SWALLOWED, on_swallowed},
     {METHOD_CAPABILITIES, on_capabilities},
+    {METHOD_HOLD, on_hold},
+    {METHOD_WARNED, on_warned},
 };
 
 static int serve(const char *endpoint) {
@@ -221,6 +254,8 @@ static int serve(const char *endpoint) {
         status = grove_service_on(service, endpoint, server_methods[i].method, server_methods[i].handler, &service);
     if (status == 0)
         status = open_state(grove_service_session(service));
+    if (status == 0)
+        grove_session_on_notice(grove_service_session(service), on_warning, NULL);
     if (status == 0)
         status = grove_service_run(service);
     return status < 0 ? grove_report("server") : 0;

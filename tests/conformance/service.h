@@ -25,6 +25,8 @@ enum service_method {
     METHOD_SWALLOW = 16, /* one way of any size; counted */
     METHOD_SWALLOWED = 17, /* -> uint32_t */
     METHOD_PROGRESS = 18, /* role client: -> struct progress */
+    METHOD_HOLD = 19, /* uint64_t: have so many bytes more, for good */
+    METHOD_WARNED = 20, /* -> struct warned */
 };
 
 struct numbered {
@@ -38,6 +40,12 @@ struct counts {
     uint64_t marked; /* seen again, and marked as redelivered */
     uint64_t unmarked; /* seen again without the mark: a fault */
     uint64_t lost; /* numbers that were skipped: a fault */
+};
+
+/* The BUDGET_WARNING notices of an instance. */
+struct warned {
+    uint64_t count;
+    uint64_t resource, used, limit; /* of the last one */
 };
 
 struct who {

@@ -32,6 +32,8 @@ static void on_notice(const struct grove_message *notice, const int *objects, un
         stage->wanted_actor = find_actor(stage, notice->body.endpoint_wanted.container);
         if (stage->starts_wanted && stage->wanted_actor != NULL)
             actor_start(stage, stage->wanted_actor);
+    } else if (notice->operation == GROVE_NOTICE_CONTAINER_BUDGET) {
+        stage->warned = notice->body.container_budget;
     }
 }
 

@@ -20,6 +20,7 @@ struct stage {
     struct grove_session *session;
     const char *executable;
     struct actor actors[STAGE_ACTORS]; /* what a law leaves behind is destroyed at its end */
+    struct grove_notice_container_budget warned; /* the last CONTAINER_BUDGET notice */
     unsigned wanted; /* ENDPOINT_WANTED notices seen */
     struct actor *wanted_actor;
     bool starts_wanted; /* start the actor whose endpoint is wanted */

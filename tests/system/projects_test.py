@@ -97,6 +97,29 @@ class Projects(gs.SystemTest):
                     self.system.grove("why", "shared.two").stdout)
         for name, process in before.items():
             self.assertEqual(self.process_of(name), process, f"{name} was touched")
+        # All who share the limit were told of it, and nobody else.
+        self.assertIn("of the 96 MiB of memory", self.system.grove("why", "shared.one").stdout)
+        self.assertNotIn("of memory", self.system.grove("why", "others.three").stdout)
+
+    def test_a_service_is_warned_before_its_limit(self):
+        folder = self.system.write_project("shared", {"one": GREEDY.format(actors=self.system.actors, name="one") +
+                                                      "resources: {memory: 64M}\n"})
+        self.system.up(folder)
+        process = self.process_of("shared.one")
+        if not limits_of_memory(process):
+            self.skipTest("no control group limits anything here")
+        self.system.call("shared.one", "hold", str(30 << 20))
+        self.assertNotIn("of memory", self.system.grove("why", "shared.one").stdout)
+        self.system.call("shared.one", "hold", str(29 << 20))
+        gs.wait_for("the kernel warned it", lambda: "MiB of the 64 MiB of memory" in
+                    self.system.grove("why", "shared.one").stdout)
+        gs.wait_for("the registry knows", lambda: "shared.one used" in
+                    self.system.grove("logs", "system.registry").stdout)
+        self.assertEqual(self.process_of("shared.one"), process)
+        self.system.grove("call", "--timeout", "5s", "shared.one", "hold", str(30 << 20), check=False)
+        said = gs.wait_for("the kernel ended it", lambda: "more memory" in
+                           self.system.grove("why", "shared.one").stdout and self.system.grove("why", "shared.one").stdout)
+        self.assertLess(said.index("of the 64 MiB"), said.index("more memory than its budget"))
 
     def test_the_group_of_a_project_goes_with_it(self):
         self.greedy("shared", "{memory: 96M}", "one")

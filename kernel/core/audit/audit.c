@@ -53,6 +53,10 @@ void audit_write(struct core *core, const struct audit_event *event) {
     text_to_name(&core->texts, event->object, &record->object);
     if (event->capability != NULL)
         write_capability(event->capability, record);
+    if (event->budget != NULL) {
+        record->argument.budget.used = event->budget->used;
+        record->argument.budget.limit = event->budget->limit;
+    }
     record->check = audit_check(record);
     if (log->next - log->first > log->capacity)
         log->first = log->next - log->capacity;

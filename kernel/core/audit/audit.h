@@ -27,6 +27,7 @@ struct audit_event {
     uint32_t generation;
     uint32_t cause;
     const struct grove_capability *capability; /* NULL: none */
+    const struct grove_notice_budget *budget; /* NULL: none */
 };
 
 void audit_init(struct audit_log *log, struct grove_audit_record *records, uint32_t capacity, uint64_t next);

@@ -4,14 +4,16 @@
 #include <string.h>
 
 #define CHANNELS_DEFAULT 256u
+#define WARNING_REST_NS UINT64_C(1000000000)
 #define LIMITS (offsetof(struct grove_budget, reserved) / sizeof(uint64_t))
 
 const struct grove_budget budget_none;
 
 /* In the order of the fields. */
-static const uint32_t resources[LIMITS] = {BUDGET_MEMORY,        BUDGET_PROCESSOR, BUDGET_PROCESSES,
-                                           BUDGET_DESCRIPTORS,   BUDGET_FILE_SIZE, BUDGET_SCRATCH_SIZE,
-                                           BUDGET_SCRATCH_FILES, BUDGET_SHARED,    BUDGET_CHANNELS};
+static const uint32_t resources[LIMITS] = {
+    GROVE_RESOURCE_MEMORY,        GROVE_RESOURCE_PROCESSOR, GROVE_RESOURCE_PROCESSES,
+    GROVE_RESOURCE_DESCRIPTORS,   GROVE_RESOURCE_FILE_SIZE, GROVE_RESOURCE_SCRATCH_SIZE,
+    GROVE_RESOURCE_SCRATCH_FILES, GROVE_RESOURCE_SHARED,    GROVE_RESOURCE_CHANNELS};
 
 /* A budget is a row of amounts of 64 bits in which 0 means "no limit of its own". */
 static uint64_t limit_of(const struct grove_budget *budget, size_t field) {
@@ -113,29 +115,54 @@ void budget_promise(struct core *core, uint32_t index, const struct grove_budget
 
 /* ---- what the core gives out ---- */
 
-void budget_warn(struct core *core, struct container *container, enum budget_resource resource, uint64_t used,
-                 uint64_t limit) {
+/* The audit log has every one; the owner is not told more often than it can be expected to read. */
+static void tell_owner(struct core *core, struct container *container, const struct grove_notice_budget *warning) {
+    struct container *owner = pool_find(&core->containers, container->owner);
+    uint64_t now = machine_clock_ns();
+    if (owner == NULL || container->owner_handle == GROVE_HANDLE_NONE ||
+        now < container->owner_warned_ns + WARNING_REST_NS)
+        return;
+    struct packet packet;
+    packet_init(&packet, GROVE_NOTICE_CONTAINER_BUDGET);
+    struct grove_notice_container_budget *notice = &packet.message.body.container_budget;
+    notice->container = container->owner_handle;
+    notice->id = pool_identity(container);
+    container_name(core, container, &notice->name);
+    notice->warning = *warning;
+    container->owner_warned_ns = now;
+    port_notice(core, owner, &packet);
+}
+
+static void warn(struct core *core, struct container *container, int status,
+                 const struct grove_notice_budget *warning) {
     struct packet packet;
     packet_init(&packet, GROVE_NOTICE_BUDGET_WARNING);
-    packet.message.body.budget_warning =
-        (struct grove_notice_budget){.resource = resource, .used = used, .limit = limit};
-    audit_life(core, container, GROVE_AUDIT_BUDGET, resource, GROVE_EXHAUSTED);
+    packet.message.body.budget_warning = *warning;
+    audit_write(core, &(struct audit_event){.event = GROVE_AUDIT_BUDGET,
+                                            .who = container,
+                                            .object = container->name,
+                                            .generation = container->generation,
+                                            .cause = warning->resource,
+                                            .detail = status,
+                                            .budget = warning});
     port_notice(core, container, &packet);
+    tell_owner(core, container, warning);
 }
 
 /* Would `more` take what is used over the limit? The container that asks is told. */
-static bool is_over(struct core *core, struct container *container, enum budget_resource resource, uint64_t used,
+static bool is_over(struct core *core, struct container *container, enum grove_resource resource, uint64_t used,
                     uint64_t more, uint64_t limit) {
     if (limit == 0 || (used <= limit && more <= limit - used))
         return false;
-    budget_warn(core, container, resource, used, limit);
+    warn(core, container, GROVE_EXHAUSTED,
+         &(struct grove_notice_budget){.resource = resource, .used = used, .limit = limit});
     return true;
 }
 
 static int check_charge(struct core *core, struct container *container, const struct charge *charged,
                         const struct charge *more, const struct grove_budget *limit) {
-    if (is_over(core, container, BUDGET_CHANNELS, charged->channels, more->channels, limit->channels) ||
-        is_over(core, container, BUDGET_SHARED, charged->shared_bytes, more->shared_bytes, limit->shared_bytes))
+    if (is_over(core, container, GROVE_RESOURCE_CHANNELS, charged->channels, more->channels, limit->channels) ||
+        is_over(core, container, GROVE_RESOURCE_SHARED, charged->shared_bytes, more->shared_bytes, limit->shared_bytes))
         return GROVE_EXHAUSTED;
     return GROVE_OK;
 }
@@ -176,11 +203,37 @@ void budget_release(struct core *core, struct container *container, uint32_t pro
     add_to_projects(core, project, &less);
 }
 
-void core_container_over_budget(struct core *core, machine_container index, uint32_t resource, uint64_t used,
+void core_container_over_budget(struct core *core, machine_container index, enum grove_resource resource, uint64_t used,
                                 uint64_t limit) {
     struct container *container = core_container(core, index);
     if (container != NULL)
-        budget_warn(core, container, (enum budget_resource)resource, used, limit);
+        warn(core, container, GROVE_OK,
+             &(struct grove_notice_budget){.resource = resource, .used = used, .limit = limit});
+}
+
+static bool is_inside(const struct core *core, uint32_t index, const struct project *outer) {
+    const struct project *project = pool_at(&core->projects, index);
+    while (project != NULL && project != outer)
+        project = pool_at(&core->projects, project->parent);
+    return project != NULL;
+}
+
+/* The next container with an instance in this project or below it, from *index on; NULL when there is none. */
+static struct container *next_running(const struct core *core, const struct project *project, uint32_t *index) {
+    while (*index < core->containers.touched) {
+        struct container *container = core_container(core, (*index)++);
+        if (container != NULL && container->has_instance && is_inside(core, container->project, project))
+            return container;
+    }
+    return NULL;
+}
+
+void core_project_over_budget(struct core *core, machine_project project, enum grove_resource resource, uint64_t used,
+                              uint64_t limit) {
+    uint32_t index = 1;
+    for (struct container *member = next_running(core, pool_at(&core->projects, project), &index); member != NULL;
+         member = next_running(core, pool_at(&core->projects, project), &index))
+        warn(core, member, GROVE_OK, &(struct grove_notice_budget){.resource = resource, .used = used, .limit = limit});
 }
 
 /* ---- BUDGET_SET ---- */
@@ -221,13 +274,6 @@ static int apply(struct core *core, const struct container *container) {
     return container->has_instance ? machine_container_budget(pool_index(container), &effective) : GROVE_OK;
 }
 
-static bool is_inside(const struct core *core, uint32_t index, const struct project *outer) {
-    const struct project *project = pool_at(&core->projects, index);
-    while (project != NULL && project != outer)
-        project = pool_at(&core->projects, project->parent);
-    return project != NULL;
-}
-
 /*
  * The first failure is told; the limit holds for whatever is started from now on in any case. A machine may refuse a
  * project less than a member has, and a member more than its project, so the project is tried on both sides of them.
@@ -241,11 +287,10 @@ static int set_project(struct request *request) {
     struct grove_budget after = weigh(project);
     budget_promise(core, project->parent, &before, &after);
     int shared = machine_project_set(pool_index(project), project->parent, &project->budget);
-    for (uint32_t index = 1; index < core->containers.touched; index++) {
-        const struct container *container = core_container(core, index);
-        if (container == NULL || !container->has_instance || !is_inside(core, container->project, project))
-            continue;
-        int applied = apply(core, container);
+    uint32_t index = 1;
+    for (const struct container *member = next_running(core, project, &index); member != NULL;
+         member = next_running(core, project, &index)) {
+        int applied = apply(core, member);
         status = status < 0 ? status : applied;
     }
     if (shared < 0)

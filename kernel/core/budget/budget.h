@@ -21,18 +21,6 @@
 struct core;
 struct container;
 
-enum budget_resource {
-    BUDGET_MEMORY = 1,
-    BUDGET_PROCESSES = 2,
-    BUDGET_SHARED = 3,
-    BUDGET_CHANNELS = 4,
-    BUDGET_PROCESSOR = 5,
-    BUDGET_DESCRIPTORS = 6,
-    BUDGET_FILE_SIZE = 7,
-    BUDGET_SCRATCH_SIZE = 8,
-    BUDGET_SCRATCH_FILES = 9,
-};
-
 /* What the core gave out, to a container or to all members of a project. */
 struct charge {
     uint64_t shared_bytes;
@@ -61,8 +49,4 @@ int budget_charge(struct core *core, struct container *container, uint64_t share
 /* `container` may be NULL when it is gone: its projects are still relieved. */
 void budget_release(struct core *core, struct container *container, uint32_t project, uint64_t shared_bytes,
                     uint32_t channels);
-/* GROVE_EXHAUSTED was met: tell the container. */
-void budget_warn(struct core *core, struct container *container, enum budget_resource resource, uint64_t used,
-                 uint64_t limit);
-
 #endif

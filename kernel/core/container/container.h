@@ -90,6 +90,7 @@ struct container {
 
     struct grove_budget budget; /* its own limits; see budget_effective */
     struct grove_schedule schedule;
+    uint64_t owner_warned_ns; /* when its owner was last told of a warning */
     struct charge charged; /* its channels are those that it opened as a client */
 };
 

@@ -162,6 +162,101 @@ static void a_budget_reaches_the_machine(void **state) {
     world_close(&world);
 }
 
+/* What is set while nothing runs holds for the next instance, and so does what is taken away. */
+static void a_budget_comes_with_each_start(void **state) {
+    (void)state;
+    struct world world;
+    grove_handle handle = 0;
+    const struct world_spec spec = {
+        .name = "grid.first", .permissions = permissions, .count = 3, .budget = {.memory_bytes = 1000}};
+    world_open(&world, NULL);
+    machine_container machine = world_service(&world, world.init, &spec, &handle);
+    assert_int_equal(fake.containers[machine].budget.memory_bytes, 1000);
+    const uint64_t limits[] = {700, 1000};
+    for (size_t i = 0; i < ITEMS(limits); i++) {
+        world_exit(&world, machine, GROVE_EXIT_CODE, 0);
+        assert_int_equal(set_memory(&world, handle, limits[i], NULL), 0);
+        struct grove_schedule_set body = {.container = handle, .schedule = {.priority = (int32_t)i + 1}};
+        assert_int_equal(world_ask(&world, world.init, GROVE_REQUEST_SCHEDULE_SET, &body, sizeof(body), NULL), 0);
+        assert_int_equal(world_start(&world, world.init, handle), 0);
+        assert_int_equal(fake.containers[machine].budget.memory_bytes, limits[i]);
+        assert_int_equal(fake.containers[machine].schedule.priority, i + 1);
+    }
+    world_close(&world);
+}
+
+/* ---- warnings ---- */
+
+static void a_warning_reaches_the_container_its_owner_and_the_log(void **state) {
+    (void)state;
+    struct world world;
+    struct fake_packet notice;
+    grove_handle handle = 0;
+    const struct world_spec spec = {.name = "grid.first", .permissions = permissions, .count = 3};
+    world_open(&world, NULL);
+    machine_container machine = world_service(&world, world.init, &spec, &handle);
+    core_container_over_budget(world.core, machine, GROVE_RESOURCE_MEMORY, 900, 1000);
+    assert_true(fake_take(machine, GROVE_NOTICE_BUDGET_WARNING, 0, &notice));
+    assert_int_equal(notice.message.body.budget_warning.resource, GROVE_RESOURCE_MEMORY);
+    assert_true(fake_take(world.init, GROVE_NOTICE_CONTAINER_BUDGET, 0, &notice));
+    const struct grove_notice_container_budget *told = &notice.message.body.container_budget;
+    assert_true(told->container == handle && told->warning.used == 900 && told->warning.limit == 1000);
+    assert_string_equal(told->name.text, "grid.first");
+    assert_int_equal(fake.last_audit.event, GROVE_AUDIT_BUDGET);
+    assert_int_equal(fake.last_audit.cause, GROVE_RESOURCE_MEMORY);
+    assert_int_equal(fake.last_audit.detail, 0);
+    assert_int_equal(fake.last_audit.argument.budget.used, 900);
+    assert_int_equal(fake.last_audit.argument.budget.limit, 1000);
+    world_close(&world);
+}
+
+/* A container that runs into its limits all the time does not keep its owner busy. */
+static void an_owner_is_not_warned_all_the_time(void **state) {
+    (void)state;
+    struct world world;
+    grove_handle handle = 0;
+    const struct world_spec spec = {.name = "grid.first", .permissions = permissions, .count = 3};
+    world_open(&world, NULL);
+    machine_container machine = world_service(&world, world.init, &spec, &handle);
+    for (unsigned second = 0; second < 3; second++) {
+        for (unsigned i = 0; i < 100; i++)
+            core_container_over_budget(world.core, machine, GROVE_RESOURCE_MEMORY, 900, 1000);
+        assert_true(fake_take(world.init, GROVE_NOTICE_CONTAINER_BUDGET, 0, NULL));
+        assert_false(fake_take(world.init, GROVE_NOTICE_CONTAINER_BUDGET, 0, NULL));
+        world_pass(&world, 1000000000);
+    }
+    world_close(&world);
+}
+
+static void a_warning_of_a_project_reaches_those_who_run_in_it(void **state) {
+    (void)state;
+    struct world world;
+    struct fake_packet notice;
+    struct grove_container_reply inside;
+    struct grove_container_reply stopped;
+    grove_handle stranger_handle = 0;
+    const struct world_spec spec = {.name = "grid.first", .permissions = permissions, .count = 3};
+    world_open(&world, NULL);
+    machine_container stranger = world_service(&world, world.init, &spec, &stranger_handle);
+    grove_handle outer = open_project(&world, "power", 0, 1000);
+    grove_handle inner = open_project(&world, "power.child", outer, 0);
+    assert_int_equal(create_with_memory(&world, inner, "power.child.a", 0, &inside), 0);
+    assert_int_equal(create_with_memory(&world, outer, "power.b", 0, &stopped), 0);
+    assert_int_equal(world_start(&world, world.init, inside.container), 0);
+    machine_container machine = world_machine(&world, inside.id);
+    core_project_over_budget(world.core, fake.projects[fake.containers[machine].project].parent, GROVE_RESOURCE_MEMORY,
+                             900, 1000);
+    assert_true(fake_take(machine, GROVE_NOTICE_BUDGET_WARNING, 0, &notice));
+    assert_int_equal(notice.message.body.budget_warning.limit, 1000);
+    assert_false(fake_take(stranger, GROVE_NOTICE_BUDGET_WARNING, 0, NULL));
+    assert_true(fake_take(world.init, GROVE_NOTICE_CONTAINER_BUDGET, 0, &notice));
+    assert_true(notice.message.body.container_budget.id == inside.id);
+    assert_false(fake_take(world.init, GROVE_NOTICE_CONTAINER_BUDGET, 0, NULL));
+    world_close(&world);
+}
+
+/* ---- what the machine knows ---- */
+
 /* The machine holds the sum, so it knows every project but the root, where each hangs, and who is started in it. */
 static void the_machine_knows_the_tree_of_projects(void **state) {
     (void)state;
@@ -212,6 +307,10 @@ int main(void) {
         cmocka_unit_test(a_changed_budget_of_a_project_reaches_those_who_run_in_it),
         cmocka_unit_test(whoever_made_a_project_finds_it_again),
         cmocka_unit_test(a_budget_reaches_the_machine),
+        cmocka_unit_test(a_budget_comes_with_each_start),
+        cmocka_unit_test(a_warning_reaches_the_container_its_owner_and_the_log),
+        cmocka_unit_test(an_owner_is_not_warned_all_the_time),
+        cmocka_unit_test(a_warning_of_a_project_reaches_those_who_run_in_it),
         cmocka_unit_test(the_machine_knows_the_tree_of_projects),
         cmocka_unit_test(a_machine_that_cannot_limit_a_project_is_heard),
     };

@@ -107,8 +107,8 @@ GROVE_PUBLIC int grove_kernel_request(struct grove_session *session, struct grov
                                       uint64_t timeout_ns);
 /*
  * Notices that the library does not handle itself (CONTAINER_STATE, ENDPOINT_WANTED, CAPABILITY_GRANTED,
- * REGION_GRANTED, BUDGET_WARNING, LEARNED) go to this handler, called from the run loop or grove_session_dispatch.
- * Descriptors belong to the handler. Never called inside another call's wait.
+ * REGION_GRANTED, BUDGET_WARNING, CONTAINER_BUDGET, LEARNED) go to this handler, called from the run loop or
+ * grove_session_dispatch. Descriptors belong to the handler. Never called inside another call's wait.
  */
 typedef void grove_notice_handler(const struct grove_message *notice, const int *objects, unsigned object_count,
                                   void *context);

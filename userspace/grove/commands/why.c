@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "servers/common/budget_text.h"
 #include "servers/common/exit_text.h"
 #include "userspace/grove/commands/system_client.h"
 
@@ -31,7 +32,11 @@ struct history {
 
 static struct history refusals, ends;
 
+/* Of a limit, what was used differs each time; it is the same trouble. */
 static bool is_same(const struct grove_audit_record *a, const struct grove_audit_record *b) {
+    if (a->event == GROVE_AUDIT_BUDGET)
+        return b->event == a->event && a->cause == b->cause && a->detail == b->detail &&
+               a->argument.budget.limit == b->argument.budget.limit;
     return a->event == b->event && a->kind == b->kind && a->length_bytes == b->length_bytes && a->cause == b->cause &&
            a->detail == b->detail && a->argument_kind == b->argument_kind &&
            memcmp(&a->argument, &b->argument, sizeof a->argument) == 0;
@@ -96,7 +101,8 @@ static void when(uint64_t time_ns, char *text, size_t text_bytes) {
 
 static void end_in_words(const struct grove_audit_record *record, char *text, size_t text_bytes) {
     if (record->event == GROVE_AUDIT_BUDGET)
-        (void)snprintf(text, text_bytes, "went over its budget");
+        (void)budget_text(record->cause, record->argument.budget.used, record->argument.budget.limit,
+                          record->detail != 0, text, text_bytes);
     else if (record->event == GROVE_AUDIT_START_FAILED)
         (void)exit_text(GROVE_EXIT_START_FAILED, record->detail, record->cause, text, text_bytes);
     else

@@ -42,9 +42,9 @@ struct grove_audit_record {
     uint64_t check;
     uint16_t event;
     uint16_t operation; /* the request or system call concerned */
-    int32_t detail; /* status, exit status, count */
+    int32_t detail; /* status, exit status, count; BUDGET: 0 for a warning, else what was refused */
     uint32_t generation;
-    uint32_t cause; /* enum grove_exit_cause or enum grove_layer */
+    uint32_t cause; /* enum grove_exit_cause or enum grove_layer; BUDGET: enum grove_resource */
     struct grove_name who; /* the container acting */
     struct grove_name object; /* the one acted on */
     uint8_t reserved[24];
@@ -54,6 +54,9 @@ struct grove_audit_record {
         char text[312];
         struct grove_address address;
         uint64_t quantity;
+        struct {
+            uint64_t used, limit;
+        } budget; /* BUDGET */
     } argument;
 };
 

@@ -64,13 +64,14 @@ enum grove_operation {
     X(STOP, 138) \
     X(PING, 139) \
     X(BUDGET_WARNING, 140) \
-    X(LEARNED, 141)
+    X(LEARNED, 141) \
+    X(CONTAINER_BUDGET, 142)
 
 enum grove_notice {
 #define GROVE_NOTICE_ENUM(name, number) GROVE_NOTICE_##name = (number),
     GROVE_NOTICE_TABLE(GROVE_NOTICE_ENUM)
 #undef GROVE_NOTICE_ENUM
-        GROVE_NOTICE_END = 142,
+        GROVE_NOTICE_END = 143,
 };
 
 /* A name in a fixed field: zero-terminated, the rest zero. */

@@ -108,11 +108,22 @@ struct grove_notice_request {
     uint64_t value; /* PING: echo it in the report */
 };
 
+/*
+ * BUDGET_WARNING: a limit of the container, or of its project, is near (memory: nine tenths are used) or in the way
+ * (processes, processor, shared memory, channels). Once for each time that it comes so far.
+ */
 struct grove_notice_budget {
-    uint32_t resource; /* 1 memory, 2 processes, 3 shared memory, 4 channels, 5 processor (parts per million), 6
-                        * descriptors, 7 file size, 8 scratch size, 9 scratch files */
+    uint32_t resource; /* enum grove_resource */
     uint32_t reserved;
     uint64_t used, limit;
+};
+
+/* CONTAINER_BUDGET: a container got a warning; to its owner, at most one in a second for each container. */
+struct grove_notice_container_budget {
+    grove_handle container;
+    grove_object_id id;
+    struct grove_name name;
+    struct grove_notice_budget warning;
 };
 
 /* LEARNED: to the creator of a GROVE_SPEC_LEARN container, once for each different need. */
@@ -176,6 +187,7 @@ struct grove_message {
         struct grove_notice_request request;
         struct grove_notice_budget budget_warning;
         struct grove_notice_learned learned;
+        struct grove_notice_container_budget container_budget;
     } body;
 };
 

@@ -384,7 +384,7 @@ struct grove_refused {
  */
 struct grove_overcommitted {
     struct grove_name project; /* whose limit it is */
-    uint32_t resource; /* as in grove_notice_budget */
+    uint32_t resource; /* enum grove_resource */
     uint32_t reserved;
     uint64_t asked; /* by this request; 0 when the project's own limit is made smaller */
     uint64_t promised; /* to the other members; 0 for what is not added up */

@@ -84,6 +84,19 @@ struct grove_spec_method {
     uint32_t interface; /* index into provides */
 };
 
+/* What a budget limits, as numbers in warnings and refusals. */
+enum grove_resource {
+    GROVE_RESOURCE_MEMORY = 1,
+    GROVE_RESOURCE_PROCESSES = 2,
+    GROVE_RESOURCE_SHARED = 3,
+    GROVE_RESOURCE_CHANNELS = 4,
+    GROVE_RESOURCE_PROCESSOR = 5, /* parts per million of one processor */
+    GROVE_RESOURCE_DESCRIPTORS = 6,
+    GROVE_RESOURCE_FILE_SIZE = 7,
+    GROVE_RESOURCE_SCRATCH_SIZE = 8,
+    GROVE_RESOURCE_SCRATCH_FILES = 9,
+};
+
 /* 0 means "no limit of its own": the parent's limit holds. */
 struct grove_budget {
     uint64_t memory_bytes;

@@ -24,6 +24,7 @@ static const struct cgroup_version *version;
 /* In the order in which they were given up: a project comes after what is in it. */
 static struct cgroup *busy;
 static uint64_t sweep_timer, sweep_delay_ns;
+static uint64_t made_count;
 
 static int status_of(int error) {
     switch (-error) {
@@ -44,6 +45,10 @@ static int status_of(int error) {
 
 static const struct cgroup_version *const versions[] = {&cgroup_version2, &cgroup_version1};
 #define VERSIONS (sizeof versions / sizeof *versions)
+
+const struct cgroup_version *cgroup_used_version(void) {
+    return version;
+}
 
 int cgroup_start_up(uint64_t boot_id, uint32_t *number) {
     int error = -ENOTSUP;
@@ -134,6 +139,7 @@ int group_create(const struct cgroup *above, bool is_project, uint32_t number, s
     struct cgroup *made = calloc(1, sizeof *made);
     if (made == NULL)
         return GROVE_NO_MEMORY;
+    made->number = ++made_count;
     made->is_project = is_project;
     made->folder = -1;
     int error = group_place(made, above, is_project ? "p" : "", number);

@@ -39,6 +39,15 @@ int cgroup_project_set(machine_project project, machine_project parent, const st
  * moved by as much, so that they are at nobody's expense.
  */
 void cgroup_project_lend(machine_project project, int processes);
+/* Is this limit (of MEMORY or PROCESSOR) that of the project or of one above it? */
+bool cgroup_project_shares(machine_project project, enum grove_resource resource, uint64_t limit);
+/*
+ * Something in the project was killed for its memory: whoever is in the projects that were near their limits hears of it,
+ * if they have not been warned. From the loop only, like what else calls the core.
+ */
+void cgroup_project_killed(machine_project project);
+/* Has the group's memory come near this limit at some time? */
+bool cgroup_was_near(const struct cgroup *group, uint64_t memory_limit);
 void cgroup_project_destroy(machine_project project);
 
 /* GROVE_OK, or GROVE_LAYER_MISSING with *error an errno when a wanted limit cannot be set here. */

@@ -20,7 +20,7 @@ void file_group_path(const char *folder, const struct cgroup *group, char path[C
         path[0] = '\0';
 }
 
-static int file_open(const char *folder, const char *name, int flags) {
+int file_open(const char *folder, const char *name, int flags) {
     char path[CGROUP_PATH_MAX];
     int length = snprintf(path, sizeof path, "%s/%s", folder, name);
     if (length < 0 || (size_t)length >= sizeof path)
@@ -70,6 +70,17 @@ uint64_t file_number(const char *folder, const char *name, const char *key) {
         }
     }
     return place == NULL ? 0 : strtoull(place, NULL, 10);
+}
+
+uint64_t file_memory_kept(const char *folder, const char *current, const char *prefix) {
+    static const char *const lists[] = {"active_file", "inactive_file"};
+    uint64_t bytes = file_number(folder, current, NULL), cached = 0;
+    for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++) {
+        char key[32];
+        (void)snprintf(key, sizeof key, "%s%s", prefix, lists[i]);
+        cached += file_number(folder, "memory.stat", key);
+    }
+    return bytes > cached ? bytes - cached : 0;
 }
 
 unsigned file_processes(const char *folder, pid_t *processes, unsigned room) {

@@ -11,10 +11,16 @@
 
 struct cgroup {
     char place[CGROUP_PLACE_MAX]; /* below the kernel's folder: "12", or "p3/p7/12" in a project */
+    uint64_t number; /* of no other one, ever */
     bool is_project; /* holds groups and no processes */
     bool is_frozen; /* asked for */
     int folder; /* version 2: for CLONE_INTO_CGROUP; else -1 */
     struct cgroup *next_busy;
+};
+
+/* What is used of a limit, and what came of it: forks refused, nanoseconds waited for a processor. */
+struct cgroup_reading {
+    uint64_t used, events;
 };
 
 /* One version: the operations of cgroup.h on a group, and its set-up. */
@@ -34,10 +40,19 @@ struct cgroup_version {
     int (*usage)(const struct cgroup *group, struct grove_usage *usage);
     uint64_t (*memory_kills)(const struct cgroup *group);
     unsigned (*processes)(const struct cgroup *group, pid_t *processes, unsigned room);
+    /*
+     * A descriptor on which `events` come when this limit is near or in the way; or a negative error number. Of memory it
+     * comes at nine tenths when armed, which it is at first.
+     */
+    int (*watch)(const struct cgroup *group, enum grove_resource resource, uint64_t limit, uint32_t *events);
+    void (*arm)(const struct cgroup *group, uint64_t memory_limit, bool is_armed);
+    void (*measure)(const struct cgroup *group, enum grove_resource resource, struct cgroup_reading *reading);
     /* End and remove what the kernel with this number left. Returns how many groups held processes. */
     unsigned (*recover)(uint64_t boot_id);
 };
 extern const struct cgroup_version cgroup_version1, cgroup_version2;
+/* The one that is used; there is one as soon as there is a group. */
+const struct cgroup_version *cgroup_used_version(void);
 
 /*
  * The limit that is written for a memory budget. Until its program runs, a container's process shares groved's memory;
@@ -58,6 +73,10 @@ int file_write_number(const char *folder, const char *name, uint64_t number);
 int file_read(const char *folder, const char *name, char *text, size_t size_bytes);
 /* The number at the start of a file, or behind `key` and a space at the start of a line; 0 if there is none. */
 uint64_t file_number(const char *folder, const char *name, const char *key);
+/* The bytes of a group (file `current`) without those of file caches, which Linux takes back when it needs them. */
+uint64_t file_memory_kept(const char *folder, const char *current, const char *prefix);
+/* Open FOLDER/NAME; a descriptor or a negative error number. */
+int file_open(const char *folder, const char *name, int flags);
 /* Process numbers of a cgroup.procs file. */
 unsigned file_processes(const char *folder, pid_t *processes, unsigned room);
 /* Where a hierarchy is mounted and which of its groups this process is in; `controller` NULL is version 2. */

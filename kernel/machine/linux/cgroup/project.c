@@ -7,6 +7,9 @@
  */
 #include "kernel/machine/linux/cgroup/project.h"
 
+#include "kernel/machine/linux/cgroup/crossing.h"
+#include "kernel/machine/linux/cgroup/watch.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +17,7 @@ struct project {
     struct cgroup *group; /* NULL: there is no such project */
     machine_project parent;
     struct grove_budget budget;
+    struct cgroup_watch *watch;
     uint32_t lent; /* processes of groved's own in it and below */
 };
 
@@ -43,6 +47,19 @@ static int table_grow(machine_project project) {
     return GROVE_OK;
 }
 
+/* The context is the index: the table moves when it grows. */
+static void warn(void *context, enum grove_resource resource, uint64_t used, uint64_t limit) {
+    core_project_over_budget(linux_machine->core, (machine_project)(uintptr_t)context, resource, used, limit);
+}
+
+/* Without memory for it there are no warnings; the limits hold. */
+static void watch(struct project *project, machine_project index) {
+    if (project->watch == NULL)
+        project->watch = cgroup_watch_create(warn, (void *)(uintptr_t)index);
+    if (project->watch != NULL)
+        cgroup_watch_set(project->watch, project->group, &project->budget);
+}
+
 static int apply(const struct project *project) {
     struct grove_budget budget = project->budget;
     int error;
@@ -63,13 +80,38 @@ int cgroup_project_set(machine_project index, machine_project parent, const stru
     project->parent = parent;
     project->budget = *budget;
     result = apply(project);
-    if (result == GROVE_OK)
+    if (result == GROVE_OK) {
+        watch(project, index);
         return GROVE_OK;
+    }
     if (before.group == NULL)
         cgroup_project_destroy(index);
     else
         *project = before;
     return result;
+}
+
+bool cgroup_project_shares(machine_project index, enum grove_resource resource, uint64_t limit) {
+    for (const struct project *project = find(index); project != NULL && limit != 0; project = find(project->parent)) {
+        const struct grove_budget *budget = &project->budget;
+        if (limit == (resource == GROVE_RESOURCE_MEMORY ? budget->memory_bytes : budget->processor_ppm))
+            return true;
+    }
+    return false;
+}
+
+bool cgroup_was_near(const struct cgroup *group, uint64_t memory_limit) {
+    struct grove_usage usage = {0};
+    /* Before Linux 5.19 version 2 keeps no peak; then it is believed. */
+    return cgroup_usage(group, &usage) == GROVE_OK &&
+           (usage.memory_peak_bytes == 0 || usage.memory_peak_bytes >= crossing_mark(memory_limit));
+}
+
+void cgroup_project_killed(machine_project index) {
+    for (struct project *project = find(index); project != NULL; project = find(project->parent))
+        if (project->watch != NULL && project->budget.memory_bytes != 0 &&
+            cgroup_was_near(project->group, project->budget.memory_bytes))
+            cgroup_watch_over(project->watch, GROVE_RESOURCE_MEMORY);
 }
 
 void cgroup_project_lend(machine_project index, int processes) {
@@ -84,6 +126,8 @@ void cgroup_project_destroy(machine_project index) {
     struct project *project = find(index);
     if (project == NULL)
         return;
+    if (project->watch != NULL)
+        cgroup_watch_destroy(project->watch);
     cgroup_destroy(project->group);
     *project = (struct project){0};
 }

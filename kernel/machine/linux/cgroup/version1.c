@@ -6,6 +6,7 @@
  * process number to cgroup.procs costs milliseconds.
  */
 #include "kernel/machine/linux/cgroup/claim.h"
+#include "kernel/machine/linux/cgroup/crossing.h"
 #include "kernel/machine/linux/cgroup/file.h"
 
 #include <errno.h>
@@ -13,6 +14,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -198,6 +201,75 @@ static uint64_t version1_memory_kills(const struct cgroup *group) {
     return file_number(path, "memory.oom_control", "oom_kill");
 }
 
+/* ---- watching ---- */
+
+static int control_event(const char *path, int events, const char *name, const char *when) {
+    char text[64];
+    int file = file_open(path, name, O_RDONLY);
+    if (file < 0)
+        return file;
+    (void)snprintf(text, sizeof text, "%d %d %s", events, file, when);
+    int error = file_write(path, "cgroup.event_control", text);
+    (void)close(file);
+    return error;
+}
+
+/*
+ * One eventfd for both marks and for pressure: file caches count as used, and when they have filled the limit, the marks
+ * are passed for good and only the pressure says that something else wants the memory.
+ */
+static int watch_memory(const char *path, uint64_t limit) {
+    char mark[32], left[32];
+    int error, events = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (events < 0)
+        return -errno;
+    (void)snprintf(mark, sizeof mark, "%llu", (unsigned long long)crossing_mark(limit));
+    (void)snprintf(left, sizeof left, "%llu", (unsigned long long)crossing_left_mark(limit));
+    if ((error = control_event(path, events, "memory.usage_in_bytes", mark)) < 0 ||
+        (error = control_event(path, events, "memory.usage_in_bytes", left)) < 0) {
+        (void)close(events);
+        return error;
+    }
+    (void)control_event(path, events, "memory.pressure_level", "low,hierarchy");
+    return events;
+}
+
+static int version1_watch(const struct cgroup *group, enum grove_resource resource, uint64_t limit, uint32_t *events) {
+    char path[CGROUP_PATH_MAX];
+    if (resource == GROVE_RESOURCE_MEMORY) {
+        *events = EPOLLIN;
+        group_path(MEMORY, group, path);
+        return watch_memory(path, limit);
+    }
+    *events = EPOLLPRI;
+    group_path(PIDS, group, path);
+    return resource == GROVE_RESOURCE_PROCESSES ? file_open(path, "pids.events", O_RDONLY) : -ENOTSUP;
+}
+
+static void version1_arm(const struct cgroup *group, uint64_t memory_limit, bool is_armed) {
+    (void)group;
+    (void)memory_limit;
+    (void)is_armed; /* both marks stay where they are */
+}
+
+static void version1_measure(const struct cgroup *group, enum grove_resource resource, struct cgroup_reading *reading) {
+    char path[CGROUP_PATH_MAX];
+    switch (resource) {
+    case GROVE_RESOURCE_MEMORY:
+        group_path(MEMORY, group, path);
+        reading->used = file_memory_kept(path, "memory.usage_in_bytes", "total_");
+        break;
+    case GROVE_RESOURCE_PROCESSES:
+        group_path(PIDS, group, path);
+        reading->events = file_number(path, "pids.events", "max");
+        break;
+    default:
+        group_path(CPU, group, path);
+        reading->events = file_number(path, "cpu.stat", "throttled_time");
+        break;
+    }
+}
+
 static unsigned version1_recover(uint64_t boot_id) {
     /* The freezer first: a frozen process must be thawed there before it can end anywhere. */
     static const enum controller order[] = {FREEZER, MEMORY, PIDS, CPU, CPUACCT};
@@ -227,5 +299,8 @@ const struct cgroup_version cgroup_version1 = {
     .usage = version1_usage,
     .memory_kills = version1_memory_kills,
     .processes = version1_processes,
+    .watch = version1_watch,
+    .arm = version1_arm,
+    .measure = version1_measure,
     .recover = version1_recover,
 };

@@ -3,6 +3,7 @@
  * kernel.
  */
 #include "kernel/machine/linux/cgroup/claim.h"
+#include "kernel/machine/linux/cgroup/crossing.h"
 #include "kernel/machine/linux/cgroup/file.h"
 #include "kernel/machine/linux/cgroup/room.h"
 
@@ -10,6 +11,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -147,6 +149,61 @@ static unsigned version2_processes(const struct cgroup *group, pid_t *processes,
     return file_processes(path, processes, room);
 }
 
+/* ---- watching ---- */
+
+/*
+ * memory.high is a mark and not a second limit: it slows down whoever passes it, so it is taken away once it was passed,
+ * until what is used has fallen again.
+ */
+static void version2_arm(const struct cgroup *group, uint64_t memory_limit, bool is_armed) {
+    char path[CGROUP_PATH_MAX];
+    group_path(group, path);
+    (void)limit(path, "memory.high", is_armed ? crossing_mark(memory_limit) : 0);
+}
+
+/* A trigger on a fifth of the time, in windows of two seconds, which is what an ordinary user may have. */
+static int watch_processor(const char *path) {
+    static const char trigger[] = "some 400000 2000000";
+    int file = file_open(path, "cpu.pressure", O_RDWR);
+    if (file >= 0 && write(file, trigger, sizeof trigger) < 0) {
+        int error = -errno;
+        (void)close(file);
+        return error;
+    }
+    return file;
+}
+
+static int version2_watch(const struct cgroup *group, enum grove_resource resource, uint64_t limit, uint32_t *events) {
+    char path[CGROUP_PATH_MAX];
+    group_path(group, path);
+    *events = EPOLLPRI;
+    switch (resource) {
+    case GROVE_RESOURCE_MEMORY:
+        version2_arm(group, limit, true);
+        return file_open(path, "memory.events", O_RDONLY);
+    case GROVE_RESOURCE_PROCESSES:
+        return file_open(path, "pids.events", O_RDONLY);
+    default:
+        return watch_processor(path);
+    }
+}
+
+static void version2_measure(const struct cgroup *group, enum grove_resource resource, struct cgroup_reading *reading) {
+    char path[CGROUP_PATH_MAX];
+    group_path(group, path);
+    switch (resource) {
+    case GROVE_RESOURCE_MEMORY:
+        reading->used = file_memory_kept(path, "memory.current", "");
+        break;
+    case GROVE_RESOURCE_PROCESSES:
+        reading->events = file_number(path, "pids.events", "max");
+        break;
+    default:
+        reading->events = file_number(path, "cpu.stat", "throttled_usec") * 1000;
+        break;
+    }
+}
+
 /* What was left lies in the base of then: the base of now, or the root of the tree. */
 static unsigned version2_recover(uint64_t boot_id) {
     struct room root;
@@ -174,5 +231,8 @@ const struct cgroup_version cgroup_version2 = {
     .usage = version2_usage,
     .memory_kills = version2_memory_kills,
     .processes = version2_processes,
+    .watch = version2_watch,
+    .arm = version2_arm,
+    .measure = version2_measure,
     .recover = version2_recover,
 };

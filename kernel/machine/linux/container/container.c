@@ -89,6 +89,7 @@ void machine_container_destroy(machine_container index) {
     }
     for (unsigned i = 0; i < container->mapping_count; i++)
         (void)close(container->mappings[i].user_namespace);
+    warnings_close(container);
     if (container->cgroup != NULL)
         cgroup_destroy(container->cgroup);
     free(container);

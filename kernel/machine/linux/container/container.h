@@ -7,6 +7,7 @@
  *     view.c         granted paths                       filter.c       system calls
  *     identity.c     user ids and owners                 streams.c      standard streams, sockets, readiness
  *     namespaces.c   what is made once, at start-up      probe.c        which layers work here
+ *     limits.c       of each process                     warnings.c     before a limit of all of them
  *
  * All of it runs on groved's loop thread. A record is made when a container is first started and freed by
  * machine_container_destroy; the index is the core's.
@@ -43,6 +44,8 @@ struct container {
 
     struct launch *launch; /* what a child that has not executed its program yet still reads */
     struct cgroup *cgroup;
+    struct cgroup_watch *watch; /* of its limits; NULL: it never had one */
+    uint64_t watch_timer; /* until watching begins */
     uint64_t memory_kills; /* counted by the cgroup before this instance */
     /* What was counted in groups that earlier instances were in. */
     uint64_t processor_before_ns, memory_peak_before_bytes;
@@ -127,6 +130,17 @@ int notify_open(struct container *container);
 void notify_close(struct container *container);
 /* Sockets for the spec's NET_BIND addresses, in its order. Returns a negative error number. */
 int listen_open(const struct grove_spec *spec, struct plan *plan, struct streams_child *child);
+
+/* warnings.c: of the limits of a running container. Told by the core only after the call, but for the last. */
+void warnings_begin(struct container *container);
+/* Its limits have changed. */
+void warnings_renew(struct container *container);
+/* Somebody reads its usage. */
+void warnings_look(struct container *container);
+void warnings_end(struct container *container);
+void warnings_close(struct container *container);
+/* It was killed for its memory: it is warned before the core hears of it, if it was not yet. */
+void warnings_killed_for_memory(struct container *container);
 
 /* limits.c */
 void limits_plan(const struct container *container, struct plan *plan);

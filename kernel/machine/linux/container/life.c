@@ -33,6 +33,7 @@ static void announce(struct container *container) {
     container->was_announced = true;
     launch_done(container);
     container->phase = CONTAINER_RUNNING;
+    warnings_begin(container);
     core_container_started(linux_machine->core, container->index, GROVE_OK, GROVE_LAYER_NONE, 0);
     if (container->is_ready_early)
         core_container_ready(linux_machine->core, container->index);
@@ -159,6 +160,7 @@ void life_close(struct container *container) {
     container->has_listener = false;
     if ((container->spec->flags & GROVE_SPEC_NATIVE) != 0)
         port_close(container->index);
+    warnings_end(container);
     notify_close(container);
     recovery_forget(container->index);
     launch_release(container);
@@ -192,6 +194,8 @@ static void process_ended(struct loop *loop, int descriptor, uint32_t events, vo
     if (container->cgroup != NULL)
         cgroup_kill(container->cgroup);
     bool had_started = container->was_announced;
+    if (had_started && ending.cause == GROVE_EXIT_MEMORY)
+        warnings_killed_for_memory(container);
     life_close(container);
     if (had_started)
         core_container_exited(linux_machine->core, container->index, ending.cause, ending.detail);

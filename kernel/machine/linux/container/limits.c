@@ -1,6 +1,6 @@
 /*
- * Resource limits of a container's processes: what the kernel counts for each process, beside what the cgroup counts for
- * all of them. They hold where no cgroup can be written, too.
+ * Resource limits of a container's processes: what the kernel counts for each process, and, where no cgroup can be
+ * written, what it would count for all of them.
  *
  * The number of processes is limited by user id, so it only makes sense for an id that nobody else has.
  */
@@ -30,7 +30,8 @@ void limits_plan(const struct container *container, struct plan *plan) {
     limits_add(plan, RLIMIT_NOFILE, budget->descriptors != 0 ? budget->descriptors : LIMITS_DESCRIPTORS);
     if (budget->file_bytes != 0)
         limits_add(plan, RLIMIT_FSIZE, budget->file_bytes);
-    if (budget->processes != 0 && has_own_user)
+    /* Where both would refuse a fork, the group's refusal is the one that can be heard of. */
+    if (budget->processes != 0 && has_own_user && container->cgroup == NULL)
         limits_add(plan, RLIMIT_NPROC, budget->processes);
     if (budget->memory_bytes != 0 && container->cgroup == NULL)
         limits_add(plan, RLIMIT_DATA, budget->memory_bytes);

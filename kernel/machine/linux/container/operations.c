@@ -96,8 +96,10 @@ int machine_container_budget(machine_container index, const struct grove_budget 
         return GROVE_OK;
     if (container->cgroup != NULL)
         result = cgroup_budget(container->cgroup, budget, &error);
-    if (result == GROVE_OK)
+    if (result == GROVE_OK) {
         container->budget = *budget;
+        warnings_renew(container);
+    }
     return result;
 }
 
@@ -122,9 +124,10 @@ int machine_container_schedule(machine_container index, const struct grove_sched
 }
 
 int machine_container_usage(machine_container index, struct grove_usage *usage) {
-    const struct container *container = container_find(index);
+    struct container *container = container_find(index);
     if (container == NULL || container->cgroup == NULL)
         return GROVE_UNSUPPORTED;
+    warnings_look(container);
     int result = cgroup_usage(container->cgroup, usage);
     if (result == GROVE_OK) {
         usage->processor_ns += container->processor_before_ns;
