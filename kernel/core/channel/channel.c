@@ -199,7 +199,16 @@ static void seal_last(struct channel_side *side) {
         side->is_sealed = true;
 }
 
+static void drop_key(struct core *core, struct channel *channel) {
+    if (channel->key != 0)
+        text_unbind(&core->texts, channel->key, TEXT_CHANNEL, pool_index(channel));
+    text_unref(&core->texts, channel->key);
+    channel->key = 0;
+}
+
 static void end_side(struct core *core, struct channel_side *side) {
+    if (side->role == GROVE_ROLE_CLIENT)
+        drop_key(core, channel_of_side(side));
     side->is_done = true;
     side->container = 0;
     seal_last(side);

@@ -47,8 +47,17 @@ struct channel_side {
     grove_handle handle; /* in its container's table; 0: none */
 };
 
+/* Its bytes are bound to the channel in the table of texts for as long as the client may come back for it. */
+struct channel_key {
+    grove_object_id client;
+    uint64_t tag;
+    text_id endpoint_name;
+    uint32_t reserved; /* 0 */
+};
+
 struct channel {
     struct pool_item item;
+    text_id key; /* 0: its client will not come back */
     text_id endpoint_name;
     uint32_t endpoint; /* pool index; 0: gone */
     struct list endpoint_link;

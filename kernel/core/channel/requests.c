@@ -5,14 +5,15 @@
 
 /* ---- CHANNEL_CONNECT ---- */
 
-/* The client's channel to this endpoint with this tag, from this instance or an earlier one. */
-static struct channel *find_channel(const struct container *client, text_id endpoint, uint64_t tag) {
-    for (struct list *link = client->client_sides.next; link != &client->client_sides; link = link->next) {
-        struct channel *channel = channel_of_side(list_item(link, struct channel_side, link));
-        if (channel->endpoint_name == endpoint && channel->tag == tag)
-            return channel;
-    }
-    return NULL;
+/* What a client's channel is found by, in this instance or the next. */
+static struct channel_key key_of(const struct container *client, text_id endpoint, uint64_t tag) {
+    return (struct channel_key){.client = pool_identity(client), .tag = tag, .endpoint_name = endpoint};
+}
+
+static struct channel *find_channel(const struct core *core, const struct container *client,
+                                    const struct grove_channel_connect *body) {
+    struct channel_key key = key_of(client, text_find_name(&core->texts, &body->endpoint), body->tag);
+    return pool_at(&core->channels, text_index(&core->texts, text_find(&core->texts, &key, sizeof(key)), TEXT_CHANNEL));
 }
 
 static int check_new(struct request *request, const struct endpoint *endpoint) {
@@ -33,7 +34,7 @@ int channel_connect_check(struct request *request) {
     if (status < 0)
         return status;
     request->endpoint = endpoint_find(core, &body->endpoint);
-    request->channel = find_channel(request->caller, text_find_name(&core->texts, &body->endpoint), body->tag);
+    request->channel = find_channel(core, request->caller, body);
     if (request->channel == NULL)
         return check_new(request, request->endpoint);
     return request->channel->sides[GROVE_ROLE_CLIENT].is_given ? GROVE_EXISTS : GROVE_OK;
@@ -96,11 +97,21 @@ static int join_server(struct core *core, struct channel *channel) {
     return GROVE_OK;
 }
 
+static int make_key(struct core *core, const struct container *client, struct channel *channel) {
+    struct channel_key key = key_of(client, channel->endpoint_name, channel->tag);
+    int status = text_intern(&core->texts, &key, sizeof(key), &channel->key);
+    if (status == GROVE_OK)
+        text_bind(&core->texts, channel->key, TEXT_CHANNEL, pool_index(channel));
+    return status;
+}
+
 static int make_parts(struct request *request, struct channel *channel) {
     struct core *core = request->core;
     struct channel_side *client = &channel->sides[GROVE_ROLE_CLIENT];
     list_append(&request->caller->client_sides, &client->link);
-    int status = make_handle(core, channel, client, request->capability);
+    int status = make_key(core, request->caller, channel);
+    if (status == GROVE_OK)
+        status = make_handle(core, channel, client, request->capability);
     if (status == GROVE_OK)
         status = make_handle(core, channel, &channel->sides[GROVE_ROLE_SERVER], NULL);
     if (status == GROVE_OK)

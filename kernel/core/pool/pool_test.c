@@ -99,61 +99,6 @@ static void heap_blocks_do_not_overlap(void **state) {
     assert_null(heap_take(&heap, HEAP_BYTES));
 }
 
-/* ---- texts ---- */
-
-static void texts_are_kept_once(void **state) {
-    (void)state;
-    enum { BYTES = 65536 };
-    static _Alignas(64) uint8_t memory[BYTES];
-    static uint8_t marks[BYTES / 32];
-    static uint32_t buckets[256];
-    const uint64_t key[2] = {1, 2};
-    struct texts texts;
-    text_id first = 0;
-    text_id second = 0;
-    text_id third = 0;
-    texts_init(&texts, memory, BYTES, marks, buckets, key);
-    assert_int_equal(text_intern(&texts, "grid.one", 8, &first), 0);
-    uint32_t used = texts.heap.used;
-    assert_int_equal(text_intern(&texts, "grid.one", 8, &second), 0);
-    assert_int_equal(first, second);
-    assert_int_equal(texts.heap.used, used);
-    assert_int_equal(text_intern(&texts, "grid.on", 7, &third), 0);
-    assert_int_not_equal(first, third);
-    text_bind(&texts, first, TEXT_ENDPOINT, 9);
-    assert_int_equal(text_bound(&texts, &(struct grove_name){"grid.one"}, TEXT_ENDPOINT), 9);
-    assert_int_equal(text_bound(&texts, &(struct grove_name){"grid.on"}, TEXT_ENDPOINT), 0);
-    text_unref(&texts, first);
-    assert_int_equal(text_find(&texts, "grid.one", 8), second);
-    text_unref(&texts, second);
-    assert_int_equal(text_find(&texts, "grid.one", 8), 0);
-    text_unref(&texts, third);
-    assert_int_equal(texts.heap.used, 0);
-}
-
-/* The reference vector of the SipHash paper: key 00..0f, message 00..0e. */
-static void the_hash_is_siphash(void **state) {
-    (void)state;
-    const uint64_t key[2] = {UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)};
-    uint8_t message[15];
-    for (size_t i = 0; i < sizeof(message); i++)
-        message[i] = (uint8_t)i;
-    assert_true(text_hash(key, message, sizeof(message)) == UINT64_C(0xa129ca6149be45e5));
-}
-
-static void names_are_checked(void **state) {
-    (void)state;
-    static const char *const bad[] = {"", ".", "a.", ".a", "a..b", "a b", "a/b", "*"};
-    struct grove_name name = world_name("Grid-1.a_b.c");
-    assert_true(name_is_valid(&name));
-    for (size_t i = 0; i < ITEMS(bad); i++) {
-        name = world_name(bad[i]);
-        assert_false(name_is_valid(&name));
-    }
-    memset(name.text, 'a', sizeof(name.text)); /* no terminator */
-    assert_false(name_is_valid(&name));
-}
-
 /* ---- timers: against a linear search ---- */
 
 #define TIMERS 50u
@@ -190,13 +135,8 @@ static void timers_come_in_order(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(identities_are_never_reused),
-        cmocka_unit_test(an_item_without_generations_is_retired),
-        cmocka_unit_test(untouched_items_stay_untouched),
-        cmocka_unit_test(heap_blocks_do_not_overlap),
-        cmocka_unit_test(texts_are_kept_once),
-        cmocka_unit_test(the_hash_is_siphash),
-        cmocka_unit_test(names_are_checked),
+        cmocka_unit_test(identities_are_never_reused),    cmocka_unit_test(an_item_without_generations_is_retired),
+        cmocka_unit_test(untouched_items_stay_untouched), cmocka_unit_test(heap_blocks_do_not_overlap),
         cmocka_unit_test(timers_come_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

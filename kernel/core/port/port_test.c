@@ -318,39 +318,6 @@ static void a_need_is_learned_once(void **state) {
     world_close(&two.world);
 }
 
-static void names_do_not_slow_a_lookup(void **state) {
-    (void)state;
-    static const struct core_limits many = {.containers = 8,
-                                            .endpoints = 12000,
-                                            .channels = 64,
-                                            .regions = 8,
-                                            .projects = 8,
-                                            .capabilities = 16384,
-                                            .text_bytes = 4u << 20,
-                                            .spec_bytes = 1u << 16,
-                                            .pending = 64,
-                                            .audit = 64};
-    struct world world;
-    char name[32];
-    world_open(&world, &many);
-    for (uint32_t i = 0; i < 10000; i++) {
-        snprintf(name, sizeof(name), "grid.s%u", i);
-        assert_int_equal(world_endpoint(&world, world.init, name, 0, NULL), 0);
-    }
-    /* What a lookup costs is the length of a chain of the hash: no chain is long. */
-    for (uint32_t bucket = 0; bucket < world.core->texts.bucket_count; bucket++) {
-        uint32_t length = 0;
-        for (text_id id = world.core->texts.buckets[bucket]; id != 0; length++) {
-            const uint32_t *text =
-                (const uint32_t *)(const void *)(world.core->texts.heap.base + (size_t)(id - 1) * 32);
-            id = text[2];
-        }
-        assert_true(length < 24);
-    }
-    assert_int_equal(world_endpoint(&world, world.init, "grid.s9999", 0, NULL), GROVE_EXISTS);
-    world_close(&world);
-}
-
 /* Ask until a pool is used up; the refusal leaves everything as it was before it. */
 static void exhaust(struct two *two, machine_container from, uint16_t operation, void *body, size_t bytes,
                     struct grove_name *name) {
@@ -415,7 +382,6 @@ int main(void) {
         cmocka_unit_test(tracing_is_switched_in_every_page),
         cmocka_unit_test(tracing_ends_with_the_last_who_traces),
         cmocka_unit_test(a_need_is_learned_once),
-        cmocka_unit_test(names_do_not_slow_a_lookup),
         cmocka_unit_test(each_pool_ends_in_an_error),
         cmocka_unit_test(the_pool_of_containers_ends_in_an_error),
     };

@@ -134,6 +134,9 @@ static void check_channels(const struct core *core) {
         for (uint32_t role = 0; role < 2; role++)
             check_side(core, &channel->sides[role]);
         expect(!channel->sides[0].is_done || !channel->sides[1].is_done, "a channel without sides was not freed");
+        expect((channel->key == 0) == channel->sides[GROVE_ROLE_CLIENT].is_done, "a channel's key is not its client's");
+        expect(text_index(&core->texts, channel->key, TEXT_CHANNEL) == (channel->key != 0 ? index : 0),
+               "a channel is not found by its key");
     }
 }
 

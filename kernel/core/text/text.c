@@ -4,19 +4,12 @@
 #include <string.h>
 
 #define TEXT_GRANULE_BYTES 32u
-#define TEXT_BYTES_PER_BUCKET 1024u
-
-struct text {
-    uint32_t references;
-    uint32_t hash;
-    text_id next; /* in the same bucket */
-    uint32_t length_bytes;
-    uint32_t bound[TEXT_CLASSES];
-    char bytes[];
-};
+/* The shortest texts take two granules, and each may have a bucket. */
+#define TEXT_BYTES_PER_BUCKET 64u
+#define BUCKETS_FIRST 64u
 
 uint32_t texts_bucket_count(uint64_t size_bytes) {
-    uint32_t count = 64;
+    uint32_t count = BUCKETS_FIRST;
     while ((uint64_t)count * TEXT_BYTES_PER_BUCKET < size_bytes)
         count *= 2;
     return count;
@@ -26,7 +19,9 @@ void texts_init(struct texts *texts, void *base, uint64_t size_bytes, uint8_t *m
                 const uint64_t key[2]) {
     heap_init(&texts->heap, base, size_bytes, marks, TEXT_GRANULE_BYTES);
     texts->buckets = buckets;
-    texts->bucket_count = texts_bucket_count(size_bytes);
+    texts->bucket_max = texts_bucket_count(size_bytes);
+    texts->bucket_count = BUCKETS_FIRST;
+    texts->count = 0;
     texts->key[0] = key[0];
     texts->key[1] = key[1];
 }
@@ -39,8 +34,32 @@ static text_id id_of(const struct texts *texts, const struct text *text) {
     return (text_id)((size_t)((const uint8_t *)text - texts->heap.base) / TEXT_GRANULE_BYTES) + 1;
 }
 
+/* The smallest power of two that is not below the count, as a mask. */
+static uint32_t mask_of(uint32_t bucket_count) {
+    return UINT32_MAX >> __builtin_clz(bucket_count - 1);
+}
+
 static uint32_t *bucket_of(const struct texts *texts, uint32_t hash) {
-    return &texts->buckets[hash & (texts->bucket_count - 1)];
+    uint32_t mask = mask_of(texts->bucket_count);
+    uint32_t bucket = hash & mask;
+    return &texts->buckets[bucket < texts->bucket_count ? bucket : bucket & (mask >> 1)];
+}
+
+/* One bucket more, for half of what its elder twin held. Chains are short, so this is a few steps. */
+static void split(struct texts *texts) {
+    uint32_t added = texts->bucket_count++;
+    text_id *from = &texts->buckets[added & (mask_of(texts->bucket_count) >> 1)];
+    while (*from != 0) {
+        text_id id = *from;
+        struct text *text = text_at(texts, id);
+        if (bucket_of(texts, text->hash) != &texts->buckets[added]) {
+            from = &text->next;
+            continue;
+        }
+        *from = text->next;
+        text->next = texts->buckets[added];
+        texts->buckets[added] = id;
+    }
 }
 
 static text_id find_hashed(const struct texts *texts, const void *bytes, uint32_t length_bytes, uint32_t hash) {
@@ -73,6 +92,8 @@ int text_intern(struct texts *texts, const void *bytes, uint32_t length_bytes, t
     text->bytes[length_bytes] = '\0';
     *id = id_of(texts, text);
     *bucket_of(texts, hash) = *id;
+    if (++texts->count > texts->bucket_count && texts->bucket_count < texts->bucket_max)
+        split(texts);
     return GROVE_OK;
 }
 
@@ -90,6 +111,7 @@ void text_unref(struct texts *texts, text_id id) {
     while (*at != id)
         at = &text_at(texts, *at)->next;
     *at = text->next;
+    texts->count--;
     heap_give_back(&texts->heap, text);
 }
 
@@ -107,6 +129,10 @@ void text_bind(struct texts *texts, text_id id, enum text_class class, uint32_t 
 void text_unbind(struct texts *texts, text_id id, enum text_class class, uint32_t index) {
     if (text_at(texts, id)->bound[class] == index)
         text_at(texts, id)->bound[class] = 0;
+}
+
+uint32_t text_index(const struct texts *texts, text_id id, enum text_class class) {
+    return id != 0 ? text_at(texts, id)->bound[class] : 0;
 }
 
 /* ---- names ---- */
@@ -143,8 +169,7 @@ text_id text_find_name(const struct texts *texts, const struct grove_name *name)
 }
 
 uint32_t text_bound(const struct texts *texts, const struct grove_name *name, enum text_class class) {
-    text_id id = text_find_name(texts, name);
-    return id != 0 ? text_at(texts, id)->bound[class] : 0;
+    return text_index(texts, text_find_name(texts, name), class);
 }
 
 void text_to_name(const struct texts *texts, text_id id, struct grove_name *name) {
