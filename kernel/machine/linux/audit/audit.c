@@ -17,6 +17,7 @@
 #include "kernel/machine/linux/audit/audit.h"
 
 #include "kernel/core/machine.h"
+#include "kernel/machine/linux/audit/sync.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +25,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define RECORD_BYTES ((off_t)sizeof(struct grove_audit_record))
@@ -160,34 +160,20 @@ void audit_file_open(struct loop *loop, const char *folder, uint64_t *next_seque
 
 /* ---- durability ---- */
 
-/*
- * fdatasync may take as long as the disk likes, so a child does it. Nobody waits for the child: it is forked twice, and
- * its parent in between ends at once.
- */
-static void sync_in_child(struct loop *loop, void *context) {
+static void sync_soon(void);
+
+/* If it cannot be done now, it is tried again a second later. */
+static void sync_beside(struct loop *loop, void *context) {
     (void)loop;
     (void)context;
     log_file.sync = 0;
-    if (log_file.descriptor < 0)
-        return;
-    pid_t child = fork();
-    if (child == 0) {
-        if (fork() == 0) {
-            /* Nothing of the kernel's may stay open for as long as the disk takes. */
-            (void)dup2(log_file.descriptor, 0);
-            (void)close_range(1, ~0U, 0);
-            (void)fdatasync(0);
-        }
-        _exit(0);
-    }
-    if (child > 0)
-        while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-            continue;
+    if (log_file.descriptor >= 0 && !audit_sync_begin(log_file.descriptor))
+        sync_soon();
 }
 
 static void sync_soon(void) {
     if (log_file.sync == 0 && log_file.loop != NULL)
-        (void)loop_at(log_file.loop, machine_clock_ns() + SECOND_NS, sync_in_child, NULL, &log_file.sync);
+        (void)loop_at(log_file.loop, machine_clock_ns() + SECOND_NS, sync_beside, NULL, &log_file.sync);
 }
 
 /* ---- writing ---- */
@@ -297,6 +283,7 @@ void audit_file_close(void) {
         write_pending();
     if (log_file.descriptor >= 0)
         (void)fdatasync(log_file.descriptor);
+    audit_sync_end();
     close_file();
     if (log_file.loop != NULL) {
         loop_cancel(log_file.loop, log_file.retry);

@@ -8,6 +8,7 @@
 
 #include "kernel/core/machine.h"
 #include "kernel/machine/linux/audit/audit.h"
+#include "kernel/machine/linux/audit/sync.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -200,6 +201,22 @@ static void what_does_not_fit_in_memory_is_counted(void **state) {
     expect_file(path, 1, 1024);
 }
 
+/* The child ends, leaves what it shares with the kernel as it is, and makes room for the next one. */
+static void it_is_made_durable_beside_the_kernel(void **state) {
+    (void)state;
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    uint64_t deadline_ns = machine_clock_ns() + UINT64_C(10000000000);
+    assert_true(file >= 0 && write(file, "record", 6) == 6);
+    for (unsigned rounds = 0; rounds < 3; rounds++) {
+        while (!audit_sync_begin(file))
+            assert_true(machine_clock_ns() < deadline_ns);
+    }
+    assert_true(fcntl(file, F_GETFD) >= 0);
+    assert_int_equal(write(file, "record", 6), 6);
+    audit_sync_end();
+    (void)close(file);
+}
+
 static void without_a_folder_it_is_off(void **state) {
     (void)state;
     uint64_t next;
@@ -221,6 +238,7 @@ int main(void) {
         IN_FOLDER(gap_begins_a_new_file),
         IN_FOLDER(full_disk_loses_nothing_that_fits_in_memory),
         IN_FOLDER(what_does_not_fit_in_memory_is_counted),
+        IN_FOLDER(it_is_made_durable_beside_the_kernel),
         IN_FOLDER(without_a_folder_it_is_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
