@@ -1,0 +1,57 @@
+"""What a person reads of the measurements: a table for each part, and how far the goals are met."""
+
+
+def show(title, rows):
+    print(f"\n{title}")
+    for name, figures in rows.items():
+        if "unavailable" in figures:
+            print(f"  {name:28} not measured: {figures['unavailable']}")
+            continue
+        cells = []
+        for key, value in figures.items():
+            if isinstance(value, (int, float)):
+                cells.append(f"{key} {value:,.0f}" if abs(value) >= 100 else f"{key} {value:.2f}")
+        print(f"  {name:28} " + "   ".join(cells))
+
+
+def ratio(part, ours, theirs, figure, results, larger_is_better=False):
+    """How many times better ours is than theirs, or None when either is missing."""
+    try:
+        mine, other = results[part][ours][figure], results[part][theirs][figure]
+        return mine / other if larger_is_better else other / mine
+    except (KeyError, ZeroDivisionError):
+        return None
+
+
+# (what, part, ours, theirs, figure, larger is better, goal: at least this many times better)
+GOALS = [
+    ("call 64 B, one processor, to the raw futex", "messages", "grove", "raw", "round_trip_same_ns", False, 1 / 1.2),
+    ("call 64 B, one processor, to ZeroMQ", "messages", "grove", "zeromq", "round_trip_same_ns", False, 7),
+    ("call 64 B, one processor, to NNG", "messages", "grove", "nng", "round_trip_same_ns", False, 12),
+    ("call 64 B, two processors, to raw spinning", "messages", "grove", "raw", "round_trip_across_ns", False, 1 / 1.5),
+    ("one way 64 B, to the raw ring", "messages", "grove", "raw", "one_way_per_s", True, 0.7),
+    ("one way 64 B, to ZeroMQ", "messages", "grove", "zeromq", "one_way_per_s", True, 4),
+    ("start to first answer, to bubblewrap", "start", "grove", "bubblewrap", "median_ns", False, 4),
+    ("start to first answer, to crun", "start", "grove", "crun", "median_ns", False, 8),
+    ("kill -9 to first answer, to runit", "restart", "grove, by the registry", "runit", "median_ns", False, 1),
+]
+
+
+def goals(results):
+    print("\nRatios (ours is N times as good; goal in brackets)")
+    report = []
+    for what, part, ours, theirs, figure, larger, goal in GOALS:
+        value = ratio(part, ours, theirs, figure, results, larger)
+        if value is not None:
+            met = value >= goal
+            report.append({"what": what, "ratio": value, "goal": goal, "met": met})
+            print(f"  {what:48} {value:8.2f}  [{goal:.2f}] {'' if met else 'MISSED'}")
+    try:
+        figures = results["messages"]["grove"]
+        value = figures["round_trip_1m_ns"] / figures["round_trip_across_ns"]
+        report.append({"what": "1 MiB by loan, to 64 B", "ratio": value, "goal": 1.5, "met": value <= 1.5})
+        print(f"  {'1 MiB by loan takes times as long as 64 B':48} {value:8.2f}  [at most 1.50] "
+              f"{'' if value <= 1.5 else 'MISSED'}")
+    except KeyError:
+        pass
+    return report
