@@ -175,7 +175,7 @@ class World(unittest.TestCase):
         self.assertEqual(again.view[0], 7)
 
     def test_refusal_names_the_line_that_grants(self):
-        capability = grove.Capability(self.client, 1, grove._parse("FS_READ:/data"))
+        capability = grove.Capability(self.client, 1, grove.capabilities.parse("FS_READ:/data"))
         self.assertEqual(str(capability), "FS_READ:/data")
         with self.assertRaisesRegex(PermissionError, "FS_READ:/data.*capabilities:"):
             capability.derive("FS_READ:/data/x")
