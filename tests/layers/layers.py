@@ -16,6 +16,8 @@ FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 80
 FREESTANDING = {"stdbool.h", "stddef.h", "stdint.h", "string.h"}
 
+FOLDERS = ("abi", "kernel", "lib", "servers", "userspace", "examples", "tests", "bench")
+
 # Folders beside a source from which the build chooses one.
 PROCESSORS = ("x86_64", "aarch64")
 
@@ -80,13 +82,28 @@ def check_size(root, problems):
         problems.append(f"kernel/core has {total} lines of code, more than {CORE_LINES_MAX}")
 
 
+def is_source(path):
+    """C, Python, or a program whose first line names Python."""
+    if path.endswith((".c", ".h", ".py")):
+        return True
+    if "." in os.path.basename(path) or not os.access(path, os.X_OK):
+        return False
+    with open(path, "rb") as file:
+        return re.match(rb"#!.*python", file.readline()) is not None
+
+
 def check_file_sizes(root, problems):
-    for folder in ("kernel/core", "abi"):
-        for path in sources(root, folder):
-            with open(path) as lines:
-                count = sum(1 for _ in lines)
-            if count > FILE_LINES_MAX:
-                problems.append(f"{os.path.relpath(path, root)}: {count} lines, more than {FILE_LINES_MAX}")
+    """A file that is longer has a second subject. Tests, measurements and tools are files like any other."""
+    for folder in (*FOLDERS, "tools"):
+        for path, folders, files in os.walk(os.path.join(root, folder)):
+            folders[:] = [name for name in folders if name != "__pycache__"]
+            for where in (os.path.join(path, file) for file in sorted(files)):
+                if is_source(where):
+                    with open(where, errors="replace") as lines:
+                        count = sum(1 for _ in lines)
+                    if count > FILE_LINES_MAX:
+                        problems.append(f"{os.path.relpath(where, root)}: {count} lines, more than {FILE_LINES_MAX}: "
+                                        "look for the second subject in it")
 
 
 # As clang-format lays it out: a definition begins in column 0 with a word and a bracket, its body ends with "}" there.
@@ -112,8 +129,7 @@ def functions(lines):
 
 
 def check_functions(root, problems):
-    folders = ("abi", "kernel", "lib", "servers", "userspace", "examples", "tests", "bench")
-    for folder in folders:
+    for folder in FOLDERS:
         for path, _, files in os.walk(os.path.join(root, folder)):
             for file in sorted(files):
                 if not file.endswith((".c", ".h")):
