@@ -16,7 +16,7 @@
 
 #include "servers/log/protocol.h"
 
-#define SEGMENT_BYTES (1u << 20)
+#define SEGMENT_BYTES (UINT64_C(1) << 20)
 #define SEGMENTS_KEPT 4u
 #define SEGMENT_CHUNK_MAX 16384u
 #define SEGMENT_MAGIC 0x474f4c47u /* "GLOG" */

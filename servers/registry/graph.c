@@ -70,27 +70,28 @@ static void append(struct sentence *sentence, const char *before, const char *wo
         sentence->length_bytes += (size_t)written < room_bytes ? (size_t)written : room_bytes - 1;
 }
 
-/* The parents lead from the end of the path back to its beginning; turning them round for a moment prints it forwards. */
-static struct graph_node *turn_round(struct graph_node *from, const struct graph_node *to) {
+/* Turn a path round: the parents, which led from this node to a last one that has none, lead from that one to this. */
+static void turn_round(struct graph_node *node) {
     struct graph_node *before = NULL;
-    while (before != to) {
-        struct graph_node *parent = from->parent;
-        from->parent = before;
-        before = from;
-        from = parent;
+    while (node != NULL) {
+        struct graph_node *parent = node->parent;
+        node->parent = before;
+        before = node;
+        node = parent;
     }
-    return before;
 }
 
+/* The parents lead from the end of the cycle back to its beginning; turning them round for a moment prints it forwards. */
 static int cycle(struct graph_node *end, struct graph_node *begin, char *problem, size_t problem_bytes) {
     struct sentence sentence = {problem, problem_bytes, 0};
     struct graph_node *above = begin->parent;
+    begin->parent = NULL;
     append(&sentence, "the requirements form a cycle: ", name_of(begin));
-    (void)turn_round(end, begin);
+    turn_round(end);
     for (const struct graph_node *node = begin->parent; node != NULL; node = node->parent)
         append(&sentence, " -> ", name_of(node));
     append(&sentence, " -> ", name_of(begin));
-    (void)turn_round(begin, end);
+    turn_round(begin);
     begin->parent = above;
     return GROVE_CYCLE;
 }

@@ -1,11 +1,11 @@
 /*
  * registry: knows every service, starts it when it is wanted, and starts it again when it fails.
  *
- *     requests -> methods.c, queries.c          notices of the kernel -> here
- *                      |                                |
- *                      +------> order.c <------> life.c +------> the kernel (start, stop, mark ready)
- *                                                  |
- *                                              readiness.c
+ *     requests -> methods.c, register.c, queries.c       notices of the kernel -> here
+ *                      |                                          |
+ *                      +--------> order.c <--------> life.c <-----+----> the kernel (start, stop, mark ready)
+ *                                                       |
+ *                                                  readiness.c
  *
  * One thread in libgrove's run loop; everything is an event and nothing waits, the disk excepted. Killing this process
  * at any point harms nobody who runs: recover.c.

@@ -3,6 +3,7 @@
  *
  *   main.c      set-up, methods, notices          life.c       states by events
  *   methods.c   what changes something            order.c      starting and stopping in order
+ *   register.c  services and projects come in     commits.c    answered when it is on the disk
  *   queries.c   what only asks                    readiness.c  when is it ready
  *   store.c     one durable file per service      history.c    failures, in the state region
  *   files.c     files that show their damage      projects.c   budgets of projects
@@ -206,6 +207,23 @@ bool *history_is_active(struct record *record); /* somebody wants it to run */
 void history_note(struct record *record);
 void history_recall(struct record *record, bool *is_given_up, uint64_t *restart_due_ns);
 
+/* ---- commits.c ---- */
+
+/* Keep the request for later and link it into `list`. NULL (and the request is answered) without memory. */
+struct later *later_add(struct registry *registry, struct later **list, struct grove_request *request);
+/* The request was answered: let go of it. `link` points to it in its list. */
+void later_done(struct later **link);
+/* Write what has changed, shortly. */
+void commit_soon(struct registry *registry);
+/* Answer with how many services a request has changed: now, or when the change is on the disk. */
+int commit_answer(struct registry *registry, struct grove_request *request, uint32_t count);
+int commit_then_answer(struct registry *registry, struct grove_request *request, uint32_t count);
+
+/* ---- register.c ---- */
+
+int register_service(struct grove_request *request, void *context);
+int register_project(struct grove_request *request, void *context);
+
 /* ---- methods.c, queries.c ---- */
 
 struct method {
@@ -217,10 +235,6 @@ extern const unsigned registry_method_count;
 /* Read a request's structure into `copy`, checking size and version; answers with an error if it does not fit. */
 int method_read(struct grove_request *request, void *copy, size_t bytes);
 int method_target(struct grove_request *request, struct registry_target *target);
-/* Keep the request for later and link it into `list`. NULL (and the request is answered) without memory. */
-struct later *later_add(struct registry *registry, struct later **list, struct grove_request *request);
-/* The request was answered: let go of it. `link` points to it in its list. */
-void later_done(struct later **link);
 void method_stop_progressed(struct registry *registry);
 int query_records(struct grove_request *request, void *context);
 int query_status(struct grove_request *request, void *context);

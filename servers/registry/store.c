@@ -5,7 +5,7 @@
  *
  * A file is damaged by a broken disk or a person; it then counts as absent (files.h).
  *
- * All writes of one turn of the event loop are committed together (methods.c), so registering a project costs one
+ * All writes of one turn of the event loop are committed together (commits.c), so registering a project costs one
  * synchronisation of the folder.
  */
 #include "servers/registry/registry.h"

@@ -232,8 +232,7 @@ static int complete(struct reader *reader) {
     return 0;
 }
 
-static int check_operands(const struct invocation *invocation) {
-    const struct command *command = invocation->command;
+static int check_operands(const struct invocation *invocation, const struct command *command) {
     bool unlimited = command->maximum == 0 && command->operands != COMMAND_OPERANDS_NONE;
     if (invocation->argument_count < command->minimum)
         return command_misused(invocation, "an operand is missing: grove %s %s", command->name, command->usage);
@@ -269,11 +268,12 @@ int options_parse(int argument_count, char **arguments, struct invocation *invoc
             help_overview(stdout);
         return COMMAND_OK;
     }
-    if (status == 0 && !invocation->command)
-        status = command_misused(invocation, "a command is missing; \"grove --help\" lists them");
+    if (status != 0)
+        return status;
+    if (!invocation->command)
+        return command_misused(invocation, "a command is missing; \"grove --help\" lists them");
+    status = complete(&reader);
     if (status == 0)
-        status = complete(&reader);
-    if (status == 0)
-        status = check_operands(invocation);
+        status = check_operands(invocation, invocation->command);
     return status == 0 ? OPTIONS_RUN : status;
 }

@@ -134,6 +134,8 @@ static void print_cell(const struct invocation *invocation, const char *text, si
         printf("%*s", (int)(width > used ? width - used + 2 : 2), "");
 }
 
+#define COLUMNS_MAX 32u
+
 static unsigned count_columns(const struct output_column *columns) {
     unsigned count = 0;
     while (columns[count].heading)
@@ -154,13 +156,13 @@ static void print_row(const struct invocation *invocation, char **cells, const s
 static void print_columns(const struct invocation *invocation, const json_t *rows,
                           const struct output_column *columns) {
     unsigned count = count_columns(columns);
-    size_t row_count = json_array_size(rows), widths[32] = {0}, index;
-    char **cells = calloc(row_count * count, sizeof(*cells));
+    size_t row_count = json_array_size(rows), widths[COLUMNS_MAX] = {0}, index;
     json_t *row;
-    if (!cells || count > 32) {
-        free(cells);
+    if (count == 0 || count > COLUMNS_MAX)
         return;
-    }
+    char **cells = calloc(row_count * count, sizeof(*cells));
+    if (!cells)
+        return;
     for (unsigned i = 0; i < count; i++)
         widths[i] = text_width(columns[i].heading);
     json_array_foreach(rows, index, row) for (unsigned i = 0; i < count; i++) {

@@ -123,7 +123,7 @@ static void print_findings(const struct invocation *invocation, const struct fin
 }
 
 static int run(struct invocation *invocation) {
-    struct findings findings;
+    struct findings findings = {0};
     bool from_kernel = !command_has(invocation, "probe") && command_kernel_runs(invocation), all = true;
     int status = from_kernel ? ask_kernel(invocation, &findings) : probe(invocation, &findings);
     if (status != 0)

@@ -85,18 +85,29 @@ static void line_done(struct printer *printer, uint32_t stream, uint64_t time_ns
     *place = (struct line){.text = strdup(text), .time_ns = time_ns, .stream = stream};
 }
 
+static void forget_kept(struct printer *printer) {
+    for (size_t index = 0; index < printer->count; index++)
+        free(printer->last[(printer->first + index) % printer->keep].text);
+    free(printer->last);
+    printer->last = NULL;
+    printer->count = 0;
+}
+
 /* Caught up: print what was kept, and from now on at once. */
 static void print_kept(struct printer *printer) {
     for (size_t index = 0; index < printer->count; index++) {
         struct line *line = &printer->last[(printer->first + index) % printer->keep];
         if (line->text != NULL)
             print_line(printer, line->stream, line->time_ns, line->text);
-        free(line->text);
     }
-    free(printer->last);
-    printer->last = NULL;
-    printer->count = 0;
+    forget_kept(printer);
     (void)fflush(stdout);
+}
+
+static void printer_deinit(struct printer *printer) {
+    forget_kept(printer);
+    for (uint32_t stream = 0; stream < STREAMS; stream++)
+        free(printer->partials[stream].text);
 }
 
 /* ---- chunks in ---- */
@@ -139,7 +150,6 @@ static void print_unfinished(struct printer *printer) {
         struct partial *partial = &printer->partials[stream];
         if (partial->length > 0)
             line_done(printer, stream, partial->time_ns, partial->text);
-        free(partial->text);
     }
 }
 
@@ -168,7 +178,7 @@ static int add_page(struct printer *printer, const struct grove_answer *answer, 
 static int read_page(struct printer *printer, struct log_read *wanted, bool *is_end) {
     struct grove_channel *channel;
     struct grove_answer answer;
-    struct log_page page;
+    struct log_page page = {0};
     int status = system_connect(printer->invocation, LOG_ENDPOINT, &channel);
     if (status == 0)
         status =
@@ -220,7 +230,7 @@ static uint64_t wall_clock_ns(void) {
 static int run(struct invocation *invocation) {
     struct log_read wanted = {.version = LOG_PROTOCOL_VERSION};
     struct printer printer = {.invocation = invocation, .with_time = command_has(invocation, "time")};
-    uint64_t lines, since_ns;
+    uint64_t lines = 0, since_ns = 0;
     int status = command_number(invocation, "number", 1, 1000000, 0, &lines);
     if (status == 0)
         status = command_duration(invocation, "since", 0, &since_ns);
@@ -231,8 +241,14 @@ static int run(struct invocation *invocation) {
     wanted.lines = (uint32_t)lines;
     wanted.since_ns = since_ns == 0 ? 0 : wall_clock_ns() - since_ns;
     printer.keep = lines;
-    printer.last = lines == 0 ? NULL : calloc(lines, sizeof *printer.last);
-    return read_all(&printer, &wanted, command_has(invocation, "follow"));
+    if (lines > 0) {
+        printer.last = calloc(lines, sizeof *printer.last);
+        if (printer.last == NULL)
+            return command_fail(invocation, "there is no memory for %" PRIu64 " lines", lines);
+    }
+    status = read_all(&printer, &wanted, command_has(invocation, "follow"));
+    printer_deinit(&printer);
+    return status;
 }
 
 const struct command command_logs = {

@@ -271,12 +271,13 @@ static int register_all(const struct up *up, struct grove_channel *channel, cons
 
 static int bring_up(struct up *up, const struct project *project) {
     struct grove_channel *channel;
-    struct registration *registrations = calloc(project->count + 1, sizeof *registrations);
     int status = system_connect(up->invocation, REGISTRY_ENDPOINT, &channel);
+    if (status != 0)
+        return status;
+    struct registration *registrations = calloc(project->count + 1, sizeof *registrations);
     if (registrations == NULL)
-        status = command_fail(up->invocation, "memory is exhausted");
-    if (status == 0)
-        status = register_all(up, channel, project, registrations);
+        return command_fail(up->invocation, "memory is exhausted");
+    status = register_all(up, channel, project, registrations);
     if (status == 0)
         status = remove_leftovers(up, project);
     if (status == 0)
@@ -332,9 +333,9 @@ static int boot(struct up *up) {
 }
 
 static int run(struct invocation *invocation) {
-    struct up up = {.invocation = invocation, .begin_ns = grove_now_ns()};
-    uint64_t began_ns = system_faults_clock_ns();
-    int status = command_duration(invocation, "timeout", 30 * GROVE_SECOND, &up.timeout_ns);
+    uint64_t begin_ns = grove_now_ns(), began_ns = system_faults_clock_ns(), timeout_ns = 0;
+    int status = command_duration(invocation, "timeout", 30 * GROVE_SECOND, &timeout_ns);
+    struct up up = {.invocation = invocation, .begin_ns = begin_ns, .timeout_ns = timeout_ns};
     if (status == 0)
         status = boot(&up);
     for (unsigned index = 0; status == 0 && index < up.count; index++)

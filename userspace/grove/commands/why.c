@@ -39,7 +39,7 @@ static bool is_same(const struct grove_audit_record *a, const struct grove_audit
                a->argument.budget.limit == b->argument.budget.limit;
     return a->event == b->event && a->kind == b->kind && a->length_bytes == b->length_bytes && a->cause == b->cause &&
            a->detail == b->detail && a->argument_kind == b->argument_kind &&
-           memcmp(&a->argument, &b->argument, sizeof a->argument) == 0;
+           memcmp(a->argument.text, b->argument.text, sizeof a->argument.text) == 0; /* the largest: all of it */
 }
 
 static void add(struct history *history, const struct grove_audit_record *record, unsigned keep) {

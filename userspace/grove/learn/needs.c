@@ -176,7 +176,8 @@ static int compare(const void *a, const void *b) {
     const struct grove_capability *x = a, *y = b;
     if (x->kind != y->kind)
         return x->kind < y->kind ? -1 : 1;
-    return memcmp(&x->argument.value, &y->argument.value, sizeof(x->argument.value));
+    /* The text is the largest of the kinds of value, and what a value does not use is 0: this compares any kind. */
+    return memcmp(x->argument.value.text, y->argument.value.text, sizeof(x->argument.value.text));
 }
 
 /* Drop what another need includes. Of two that include each other the first stays. */
