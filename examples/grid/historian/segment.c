@@ -60,6 +60,7 @@ struct segment_extent segment_extent(const struct segment_record *records, uint6
         if (segment_record_is_whole(&records[i])) {
             whole = &records[i];
             extent.last_batch = whole->batch;
+            extent.is_half = whole->position + 1u < whole->count;
             extent.records = i + 1;
             continue;
         }

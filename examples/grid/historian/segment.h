@@ -18,6 +18,11 @@
  * torn tail, and the file is cut there. (A bit that flips in the very last batch looks like a torn tail, and costs what
  * follows in that batch.)
  *
+ * That a later batch exists is all that tells damage from a torn tail, so no crash may take that witness away. A segment
+ * with damage is therefore neither cut nor written to again: the next batch begins a new one, whose header says how much
+ * of the one before counts (`previous_bytes`). Until that header is on disk every opening comes to the same end. So it is
+ * where half a batch is kept: a torn batch behind it in the same segment would look like damage.
+ *
  * docs/formats.md has the table of offsets. Pure: these functions work on memory.
  */
 #ifndef GRID_HISTORIAN_SEGMENT_H
@@ -40,7 +45,8 @@ struct segment_header {
     uint64_t created_wall_ns;
     uint64_t first_batch;
     struct segment_feeder feeder[GRID_FEEDERS_MAX];
-    unsigned char reserved[SEGMENT_HEADER_BYTES - 48 - GRID_FEEDERS_MAX * sizeof(struct segment_feeder) - 4];
+    uint64_t previous_bytes; /* what counts of the segment before, which was given up; 0: all of it */
+    unsigned char reserved[SEGMENT_HEADER_BYTES - 56 - GRID_FEEDERS_MAX * sizeof(struct segment_feeder) - 4];
     uint32_t check; /* CRC-32C of all before it */
 };
 _Static_assert(sizeof(struct segment_header) == SEGMENT_HEADER_BYTES, "the header has one size on every machine");
@@ -64,6 +70,7 @@ struct segment_extent {
     uint64_t records; /* to keep: what follows is a torn tail */
     uint64_t damaged; /* of these, failed their check */
     uint64_t last_batch;
+    bool is_half; /* only the beginning of the last batch is there */
 };
 /* `count` whole-sized records in memory; `first_batch` is that of the header. */
 struct segment_extent segment_extent(const struct segment_record *records, uint64_t count, uint64_t first_batch);

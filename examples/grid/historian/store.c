@@ -45,7 +45,8 @@ int store_segment_note(struct store *store, uint64_t number, uint64_t created_wa
         store->segment = more;
         store->segment_capacity = capacity;
     }
-    store->segment[store->segment_count++] = (struct store_segment){number, created_wall_ns};
+    store->segment[store->segment_count++] =
+        (struct store_segment){.number = number, .created_wall_ns = created_wall_ns};
     return 0;
 }
 
@@ -118,8 +119,10 @@ static int write_all(int descriptor, const void *data, size_t length, uint64_t o
 }
 
 static int header_write(struct store *store, int descriptor, uint64_t number, uint64_t created_wall_ns) {
-    struct segment_header header = {
-        .number = number, .created_wall_ns = created_wall_ns, .first_batch = store->next_batch};
+    struct segment_header header = {.number = number,
+                                    .created_wall_ns = created_wall_ns,
+                                    .first_batch = store->next_batch,
+                                    .previous_bytes = store->is_given_up ? store->offset : 0};
     memcpy(header.feeder, store->durable, sizeof header.feeder);
     segment_header_seal(&header);
     if (write_all(descriptor, &header, sizeof header, 0) < 0 || fsync(descriptor) < 0)
@@ -148,6 +151,9 @@ static int segment_begin(struct store *store, struct problem *problem) {
     }
     if (store->current >= 0)
         close(store->current);
+    if (store->is_given_up)
+        store->segment[store->segment_count - 2].end_bytes = store->offset;
+    store->is_given_up = false;
     store->current = descriptor;
     store->offset = SEGMENT_HEADER_BYTES;
     store->bytes += SEGMENT_HEADER_BYTES;
@@ -180,7 +186,7 @@ int store_commit(struct store *store, struct problem *problem) {
         return 0;
     uint64_t bytes = store->batch_count * sizeof store->batch[0];
     bool is_full = store->offset > SEGMENT_HEADER_BYTES && store->offset + bytes > store->limits.segment_bytes;
-    int status = store->current < 0 || is_full ? segment_begin(store, problem) : 0;
+    int status = store->current < 0 || is_full || store->is_given_up ? segment_begin(store, problem) : 0;
     if (status == 0)
         status = batch_write(store, problem);
     if (status < 0)

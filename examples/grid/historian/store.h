@@ -28,9 +28,9 @@ struct store_counts {
 };
 
 /*
- * Open the folder and recover: the torn tail of the last segment is cut. GROVE_IO, GROVE_READ_ONLY, GROVE_NOT_FOUND,
- * GROVE_NO_MEMORY, GROVE_VERSION, GROVE_CORRUPT with *problem set. Does not need free space. The store removes whole
- * segments only, and never the one it writes to.
+ * Open the folder and recover: the torn tail of the last segment is cut, but for one with damage, which stays as it is
+ * (segment.h). GROVE_IO, GROVE_READ_ONLY, GROVE_NOT_FOUND, GROVE_NO_MEMORY, GROVE_VERSION, GROVE_CORRUPT with *problem
+ * set. Does not need free space. The store removes whole segments only, and never the one it writes to.
  */
 int store_open(const char *folder, const struct store_limits *limits, struct store **store, struct problem *problem);
 void store_close(struct store *store);

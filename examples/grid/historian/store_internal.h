@@ -10,11 +10,13 @@
 struct store_segment {
     uint64_t number;
     uint64_t created_wall_ns;
+    uint64_t end_bytes; /* what counts of it; 0: all that is there */
 };
 
 struct store {
     int folder; /* descriptor */
     int current; /* the last segment, open for writing; -1: none yet */
+    bool is_given_up; /* it holds damage or half a batch: the next batch begins a new one */
     struct store_limits limits;
     uint64_t offset; /* end of what is durable in the current segment */
     uint64_t next_batch;

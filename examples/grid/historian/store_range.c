@@ -58,6 +58,8 @@ static uint64_t segment_end(const struct store *store, unsigned index, int descr
     struct stat stat;
     if (index + 1 == store->segment_count)
         return store->offset;
+    if (store->segment[index].end_bytes >= SEGMENT_HEADER_BYTES)
+        return store->segment[index].end_bytes;
     return fstat(descriptor, &stat) < 0 || stat.st_size < (off_t)SEGMENT_HEADER_BYTES ? SEGMENT_HEADER_BYTES
                                                                                       : (uint64_t)stat.st_size;
 }

@@ -1,9 +1,10 @@
 /*
  * Opening the historian's folder after whatever happened to it.
  *
- * Only the last segment can be torn; the headers of the others give the list, and the header of the last the numbering
- * that its records continue. A last segment without a whole header was being created and holds nothing acknowledged (the
- * header is synchronised before the first record is written): it is removed.
+ * Only the last segment can be torn, or one that was given up, of which the next one's header says where it ends; the
+ * headers of the others give the list, and the header of the last the numbering that its records continue. A last segment
+ * without a whole header was being created and holds nothing acknowledged (the header is synchronised before the first
+ * record is written): it is removed.
  */
 #include "examples/grid/historian/store_internal.h"
 
@@ -85,6 +86,8 @@ static int headers_read(struct store *store, struct segment_header *header, stru
         else if (status < 0)
             return status;
         store->segment[i].created_wall_ns = status < 0 ? 0 : header->created_wall_ns;
+        if (i > 0 && status == 0)
+            store->segment[i - 1].end_bytes = header->previous_bytes;
     }
     return 0;
 }
@@ -102,7 +105,7 @@ static void records_apply(struct store *store, const struct segment_record *reco
     }
 }
 
-/* Take in the records of the current segment and cut its torn tail. */
+/* Take in the records of the current segment and cut its torn tail, if that is no witness of damage before it. */
 static int current_recover(struct store *store, const struct segment_header *header, uint64_t file_bytes,
                            const char *name, struct problem *problem) {
     uint64_t count = (file_bytes - SEGMENT_HEADER_BYTES) / sizeof(struct segment_record);
@@ -120,7 +123,8 @@ static int current_recover(struct store *store, const struct segment_header *hea
     store->offset = SEGMENT_HEADER_BYTES + extent.records * sizeof(struct segment_record);
     store->damaged += extent.damaged;
     store->next_batch = extent.last_batch + 1;
-    if (file_bytes > store->offset &&
+    store->is_given_up = extent.damaged > 0 || extent.is_half;
+    if (file_bytes > store->offset && extent.damaged == 0 &&
         (ftruncate(store->current, (off_t)store->offset) < 0 || fsync(store->current) < 0))
         return store_fail(problem, "cut the torn end of", name);
     return 0;

@@ -1,4 +1,4 @@
-/* The store on a real folder: commit, reopen, cut off at every byte, repetitions, rotation, ranges, a full file. */
+/* The store on a real folder: commit, reopen, cut off at every byte, damage, repetitions, rotation, ranges, a full file. */
 #include "examples/grid/historian/store.h"
 #include "grove/abi/status.h"
 
@@ -103,6 +103,126 @@ static void cut_at_every_byte_of_the_last_batch(void **state) {
         assert_int_equal(add(store, 1, whole + 1), 0);
         store_close(store);
     }
+}
+
+static off_t record_offset(unsigned index) {
+    return (off_t)(SEGMENT_HEADER_BYTES + index * sizeof(struct segment_record));
+}
+
+/* A record that did not reach the disk, or was lost there. */
+static void lose_record(const char *name, unsigned index) {
+    const struct segment_record nothing = {.batch = 0};
+    int descriptor = open(name, O_WRONLY);
+    assert_true(descriptor >= 0);
+    assert_int_equal(pwrite(descriptor, &nothing, sizeof nothing, record_offset(index)), sizeof nothing);
+    close(descriptor);
+}
+
+static void add_batch(struct store *store, uint64_t first, uint64_t last) {
+    for (uint64_t i = first; i <= last; i++)
+        assert_int_equal(add(store, 1, i), 0);
+    commit(store);
+}
+
+/* The second batch has lost a record since it was acknowledged; the third was on its way to the disk at the crash. */
+static void make_damage_and_a_torn_tail(void) {
+    struct store *store = open_store(1 << 20);
+    add_batch(store, 1, 3);
+    add_batch(store, 4, 6);
+    add_batch(store, 7, 9);
+    store_close(store);
+    lose_record(first_segment, 4);
+    lose_record(first_segment, 6);
+}
+
+static void expect_damage_and_the_rest(struct store *store) {
+    assert_int_equal(store_counts(store).damaged, 1);
+    assert_int_equal(store_counts(store).stored, 5);
+    assert_int_equal(add(store, 1, 6), GROVE_EXISTS);
+}
+
+static void expect_readings(struct store *store, const uint64_t *sequences, unsigned count) {
+    struct reading readings[HISTORIAN_RANGE_MAX];
+    unsigned found = HISTORIAN_RANGE_MAX;
+    uint64_t next;
+    assert_int_equal(store_range(store, 1, 0, UINT64_C(1000000), readings, &found, &next), 0);
+    assert_int_equal(found, count);
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(readings[i].sequence, sequences[i]);
+}
+
+static void damage_and_a_second_crash_cost_nothing_that_was_acknowledged(void **state) {
+    (void)state;
+    static const uint64_t kept[] = {1, 2, 3, 4, 6}, all[] = {1, 2, 3, 4, 6, 7, 8, 9};
+    make_damage_and_a_torn_tail();
+    for (unsigned crash = 0; crash < 3; crash++) {
+        struct store *store = open_store(1 << 20);
+        expect_damage_and_the_rest(store);
+        expect_readings(store, kept, 5);
+        store_close(store);
+    }
+    struct store *store = open_store(1 << 20);
+    add_batch(store, 7, 9);
+    assert_int_equal(store_counts(store).segments, 2);
+    expect_readings(store, all, 8);
+    store_close(store);
+    /* The batch after that is torn: what is before it stays. */
+    lose_record("readings-00000002.segment", 1);
+    for (unsigned crash = 0; crash < 3; crash++) {
+        store = open_store(1 << 20);
+        assert_int_equal(store_counts(store).stored, 6);
+        expect_readings(store, all, 6);
+        assert_int_equal(add(store, 1, 8), 0);
+        store_close(store);
+    }
+}
+
+static void damage_is_still_there_after_a_segment_that_could_not_be_begun(void **state) {
+    (void)state;
+    struct rlimit before, tight;
+    struct problem problem = {""};
+    signal(SIGXFSZ, SIG_IGN);
+    make_damage_and_a_torn_tail();
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    tight = before;
+    tight.rlim_cur = SEGMENT_HEADER_BYTES / 2;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    struct store *store = open_store(1 << 20);
+    assert_int_equal(add(store, 1, 7), 0);
+    assert_int_equal(store_commit(store, &problem), GROVE_FULL);
+    store_close(store);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    store = open_store(1 << 20);
+    expect_damage_and_the_rest(store);
+    store_close(store);
+    /* A crash while the new segment's header was being written. */
+    int descriptor = open("readings-00000002.segment", O_CREAT | O_WRONLY, 0600);
+    assert_int_equal(write(descriptor, "GRVHIST1", 8), 8);
+    close(descriptor);
+    store = open_store(1 << 20);
+    expect_damage_and_the_rest(store);
+    store_close(store);
+}
+
+/* Half a batch was kept; what is torn after it must not be taken for damage, since it comes again. */
+static void a_torn_batch_after_half_a_batch(void **state) {
+    (void)state;
+    struct store *store = open_store(1 << 20);
+    add_batch(store, 1, 1);
+    add_batch(store, 2, 4);
+    store_close(store);
+    assert_int_equal(truncate(first_segment, record_offset(2)), 0);
+    store = open_store(1 << 20);
+    assert_int_equal(store_counts(store).stored, 2);
+    add_batch(store, 3, 4);
+    assert_int_equal(store_counts(store).segments, 2);
+    store_close(store);
+    lose_record("readings-00000002.segment", 0);
+    store = open_store(1 << 20);
+    assert_int_equal(store_counts(store).damaged, 0);
+    assert_int_equal(store_counts(store).stored, 2);
+    assert_int_equal(add(store, 1, 3), 0);
+    store_close(store);
 }
 
 static void a_segment_that_was_being_made(void **state) {
@@ -258,6 +378,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         STORE_TEST(what_is_committed_is_found_again),
         STORE_TEST(cut_at_every_byte_of_the_last_batch),
+        STORE_TEST(damage_and_a_second_crash_cost_nothing_that_was_acknowledged),
+        STORE_TEST(damage_is_still_there_after_a_segment_that_could_not_be_begun),
+        STORE_TEST(a_torn_batch_after_half_a_batch),
         STORE_TEST(a_segment_that_was_being_made),
         STORE_TEST(segments_follow_each_other),
         STORE_TEST(the_oldest_segments_go),
