@@ -41,7 +41,8 @@ static int copy_spec(struct grove_request *request, struct grove_spec **spec) {
     status = grove_spec_check(copy, head.spec_bytes, &problem);
     if (status < 0) {
         free(copy);
-        return grove_fail(request, status, "the spec is not valid: %s", problem);
+        (void)grove_fail(request, status, "the spec is not valid: %s", problem);
+        return status;
     }
     *spec = copy;
     return 0;

@@ -53,7 +53,7 @@ void life_freeze(void) {
     if (linux_machine->cgroup_version == 0)
         return;
     struct recipe recipe = life_shell("echo up; while :; do :; done");
-    struct grove_usage before, after;
+    struct grove_usage before = {0}, after = {0};
     CHECK(harness_start(0, harness_spec(&recipe)) == GROVE_OK);
     CHECK(harness_wait(&harness_record(0)->is_started) && life_says(0, "up"));
     CHECK(machine_container_freeze(0) == GROVE_OK && harness_wait(&harness_record(0)->is_frozen));

@@ -23,7 +23,7 @@ void life_streams_are_kept(void) {
 
 void life_passed_streams(void) {
     struct recipe recipe = life_shell("read word; echo got $word");
-    int in[2], out[2];
+    int in[2] = {-1, -1}, out[2] = {-1, -1};
     char words[64] = "";
     CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0 && write(in[1], "this\n", 5) == 5);
     recipe.streams = GROVE_STREAM_PASSED;

@@ -80,7 +80,7 @@ void life_working_folder(void) {
 void life_own_user(void) {
     CHECK(life_ended_with(life_run_shell("id -u; grep -c . /proc/self/uid_map; grep CapBnd /proc/self/status"),
                           GROVE_EXIT_CODE, 0));
-    CHECK((unsigned)atoi(life_output) == (life_is_rootless ? geteuid() : 1879048192u));
+    CHECK(strtoul(life_output, NULL, 10) == (life_is_rootless ? geteuid() : 1879048192u));
     CHECK(strstr(life_output, "CapBnd:\t0000000000000000") != NULL);
 }
 
@@ -88,7 +88,7 @@ void life_caller_identity(void) {
     struct recipe recipe = life_shell("id -u; grep CapEff /proc/self/status");
     recipe.flags |= GROVE_SPEC_CALLER_IDENTITY;
     CHECK(life_ended_with(life_run(&recipe), GROVE_EXIT_CODE, 0));
-    CHECK((unsigned)atoi(life_output) == geteuid() && strstr(life_output, "CapEff:\t0000000000000000") != NULL);
+    CHECK(strtoul(life_output, NULL, 10) == geteuid() && strstr(life_output, "CapEff:\t0000000000000000") != NULL);
 }
 
 /* A learning container sees the host's files, but not its processes. */

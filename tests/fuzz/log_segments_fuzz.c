@@ -68,7 +68,7 @@ static uint32_t read_all(const struct segments *segments, struct segment_positio
             expect(chunk.length_bytes <= SEGMENT_CHUNK_MAX && offset + chunk.length_bytes <= used_bytes);
             memset(last, 0, bytes);
             memcpy(last, buffer + offset, chunk.length_bytes < bytes ? chunk.length_bytes : bytes);
-            offset += (chunk.length_bytes + 7u) / 8 * 8;
+            offset += ((size_t)chunk.length_bytes + 7u) / 8 * 8;
         }
     }
     return total;

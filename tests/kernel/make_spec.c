@@ -53,15 +53,16 @@ static void fill(struct grove_spec_capability *capability, const char *kind, con
                                                  .bytes = {127, 0, 0, 1}};
 }
 
+/* What follows the capabilities and "--". */
 static char **take_capabilities(char **word) {
     char **end = word;
-    while (*end != NULL && strcmp(*end, "--") != 0)
+    while (end[0] != NULL && end[1] != NULL && strcmp(end[0], "--") != 0)
         end += 2;
     uint32_t count = (uint32_t)(end - word) / 2;
     struct grove_spec_capability *capabilities = reserve(&spec->capabilities, count, sizeof *capabilities);
     for (uint32_t i = 0; i < count; i++)
         fill(&capabilities[i], word[(size_t)2 * i], word[(size_t)2 * i + 1]);
-    return *end == NULL ? end : end + 1;
+    return end[0] == NULL ? end : end + 1;
 }
 
 static void take_arguments(char **word) {
@@ -91,7 +92,10 @@ int main(int count, char **words) {
     snprintf(project, sizeof project, "%.*s", (int)strcspn(words[1], "."), words[1]);
     spec->project = keep(project);
     spec->directory = spec->manifest = spec->description = keep("");
-    take_arguments(take_capabilities(words + 4));
+    char **program = take_capabilities(words + 4);
+    if (program[0] == NULL)
+        return fprintf(stderr, "make-spec: no program after --\n"), 2;
+    take_arguments(program);
     spec->stop_timeout_ns = 2000000000;
     spec->readiness.kind = GROVE_READY_STARTED;
     spec->readiness.argument = spec->health.argument = keep("");

@@ -132,7 +132,7 @@ static int find_command(struct reader *reader, const char *name) {
         return 0;
     const char *names[64];
     unsigned count = 0;
-    for (; command_table[count] && count < 63; count++)
+    for (; count < 63 && command_table[count]; count++)
         names[count] = command_table[count]->name;
     names[count] = NULL;
     const char *nearest = text_nearest(name, names);

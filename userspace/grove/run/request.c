@@ -136,7 +136,7 @@ static void write_name(const struct request *request, FILE *stream) {
     }
     const char *base = strrchr(request->program, '/') + 1;
     fputs("name: run.", stream);
-    for (unsigned i = 0; base[i] && i < 32; i++) {
+    for (unsigned i = 0; i < 32 && base[i]; i++) {
         bool is_plain = (base[i] >= 'a' && base[i] <= 'z') || (base[i] >= 'A' && base[i] <= 'Z') ||
                         (base[i] >= '0' && base[i] <= '9') || base[i] == '_' || base[i] == '-';
         fputc(is_plain ? base[i] : '-', stream);

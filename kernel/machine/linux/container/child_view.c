@@ -28,7 +28,7 @@ static long view_folder(const char *path, mode_t mode) {
 /* The parent folders of an absolute path inside the view. */
 static long view_parents(const char *path) {
     char prefix[GROVE_ARGUMENT_TEXT_MAX + 1];
-    for (unsigned i = 0; path[i] != '\0' && i < GROVE_ARGUMENT_TEXT_MAX; i++) {
+    for (unsigned i = 0; i < GROVE_ARGUMENT_TEXT_MAX && path[i] != '\0'; i++) {
         if (path[i] == '/' && i > 0) {
             prefix[i] = '\0';
             long result = view_folder(prefix, 0755);

@@ -10,6 +10,7 @@
 #include "kernel/machine/linux/container/container.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,9 +50,17 @@ static bool try_network_namespace(void) {
     return unshare(CLONE_NEWNET) == 0;
 }
 
+/* In a chroot the namespace's own root is elsewhere, and that is what a container's first process begins with. */
+static bool is_in_chroot(void) {
+    struct stat here, root;
+    int space = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    return space < 0 || stat("/", &here) < 0 || setns(space, CLONE_NEWNS) < 0 || stat("/", &root) < 0 ||
+           here.st_dev != root.st_dev || here.st_ino != root.st_ino;
+}
+
 static bool try_file_view(void) {
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+    if (unshare(CLONE_NEWNS) < 0 || is_in_chroot() || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
         mount("grove", "/proc", "tmpfs", 0, "size=64k") < 0)
         return false;
     long tree = system_call(SYS_open_tree, AT_FDCWD, calls_pointer("/proc"), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, 0, 0);
@@ -121,7 +131,9 @@ static const struct {
     {GROVE_LAYER_UTS_NAMESPACE, try_host_name_namespace, true, "host name namespaces are denied: run groved as root"},
     {GROVE_LAYER_CGROUP_NAMESPACE, try_cgroup_namespace, true, "cgroup namespaces need a kernel with CONFIG_CGROUPS"},
     {GROVE_LAYER_NETWORK_NAMESPACE, try_network_namespace, true, "network namespaces are denied: run groved as root"},
-    {GROVE_LAYER_FILE_VIEW, try_file_view, true, "a file view needs mount_setattr: Linux 5.12 or later"},
+    {GROVE_LAYER_FILE_VIEW, try_file_view, true,
+     "a file view needs mount_setattr, Linux 5.12 or later, and a root that is no chroot: enter the folder with "
+     "pivot_root, as container managers do, or run groved on the host"},
     {GROVE_LAYER_PROC, try_process_files, true,
      "/proc cannot be mounted: inside another container manager its masked /proc forbids it; run groved on the host"},
     {GROVE_LAYER_NO_NEW_PRIVILEGES, try_no_new_privileges, false, "no_new_privs needs Linux 3.5 or later"},
