@@ -3,7 +3,7 @@ SYSTEM := $(BUILD)
 SERVICES := $(BUILD)/musl
 SANITIZED := $(BUILD)/sanitize
 
-.PHONY: help setup setup-test build run test bench lint fuzz format install deb clean
+.PHONY: help setup setup-test build run test bench lint fuzz format install uninstall deb clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +51,10 @@ format: ## lay out the sources with clang-format
 install: build ## install under PREFIX (/usr/local)
 	@BUILD=$(SYSTEM) PREFIX=$${PREFIX:-/usr/local} tools/install
 
-deb: build ## build a Debian package in build/deb
+uninstall: build ## remove what `make install` put under PREFIX
+	@BUILD=$(SYSTEM) PREFIX=$${PREFIX:-/usr/local} tools/install remove
+
+deb: ## build a Debian package in build/deb
 	@BUILD=$(SYSTEM) tools/deb
 
 clean: ## remove what was built
