@@ -4,30 +4,16 @@
  * An address with bits outside its prefix is refused and not silently widened: who writes 10.1.2.3/8 should know that
  * it means all of 10.0.0.0/8.
  */
+#include "lib/text/problem.h"
 #include "lib/text/text.h"
 
 #include <arpa/inet.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define TRANSPORT_TCP 6
 #define TRANSPORT_UDP 17
 #define HOST_MAX 64u
-
-struct problem {
-    char *text;
-    size_t size_bytes;
-};
-
-__attribute__((format(printf, 2, 3))) static int fail(struct problem problem, const char *sentence, ...) {
-    va_list arguments;
-    va_start(arguments, sentence);
-    if (problem.size_bytes)
-        vsnprintf(problem.text, problem.size_bytes, sentence, arguments);
-    va_end(arguments);
-    return GROVE_INVALID;
-}
 
 /* Where the host ends and ":port" begins; NULL if there is no such place. */
 static const char *find_port(const char *text) {
@@ -74,8 +60,8 @@ static int split_prefix(char *host, unsigned address_bits, uint8_t *prefix_bits,
     }
     uint64_t prefix;
     if (text_number_parse(slash + 1, &prefix) < 0 || prefix > address_bits)
-        return fail(problem, "\"%s\" is no prefix length; write a number from 0 to %u after the /", slash + 1,
-                    address_bits);
+        return problem_say(problem, "\"%s\" is no prefix length; write a number from 0 to %u after the /", slash + 1,
+                           address_bits);
     *slash = '\0';
     *prefix_bits = (uint8_t)prefix;
     return 0;
@@ -88,12 +74,12 @@ static int parse_numeric_host(char *host, int family, struct grove_address *addr
     if (status < 0)
         return status;
     if (inet_pton(family, host, bytes) != 1)
-        return fail(problem, "\"%s\" is no %s address; write one like %s, a network like %s, or * for any host", host,
-                    family == AF_INET ? "IPv4" : "IPv6", family == AF_INET ? "127.0.0.1" : "[::1]",
-                    family == AF_INET ? "10.0.0.0/8" : "[fd00::/8]");
+        return problem_say(problem, "\"%s\" is no %s address; write one like %s, a network like %s, or * for any host",
+                           host, family == AF_INET ? "IPv4" : "IPv6", family == AF_INET ? "127.0.0.1" : "[::1]",
+                           family == AF_INET ? "10.0.0.0/8" : "[fd00::/8]");
     if (!fits_prefix(bytes, address_bits, prefix_bits))
-        return fail(problem, "%s/%u has bits set outside its prefix; clear them, or write a longer prefix", host,
-                    prefix_bits);
+        return problem_say(problem, "%s/%u has bits set outside its prefix; clear them, or write a longer prefix", host,
+                           prefix_bits);
     address->family = family == AF_INET ? 4 : 6;
     address->prefix_bits = prefix_bits;
     memcpy(address->bytes, bytes, sizeof(bytes));
@@ -105,9 +91,9 @@ static int parse_host(const char *text, size_t length, struct grove_address *add
     if (length == 1 && text[0] == '*')
         return 0;
     if (!length)
-        return fail(problem, "the host before the : is missing; write an address, or * for any host");
+        return problem_say(problem, "the host before the : is missing; write an address, or * for any host");
     if (length >= sizeof(host))
-        return fail(problem, "the host is longer than any address");
+        return problem_say(problem, "the host is longer than any address");
     memcpy(host, text, length);
     host[length] = '\0';
     if (host[0] != '[')
@@ -115,7 +101,7 @@ static int parse_host(const char *text, size_t length, struct grove_address *add
     /* "[fd00::/8]" and "[fd00::]/8" are both in use: drop the brackets wherever they stand. */
     char *bracket = strchr(host, ']');
     if (!bracket)
-        return fail(problem, "the ] after the IPv6 address is missing");
+        return problem_say(problem, "the ] after the IPv6 address is missing");
     memmove(bracket, bracket + 1, strlen(bracket));
     return parse_numeric_host(host + 1, AF_INET6, address, problem);
 }
@@ -131,8 +117,8 @@ static int parse_port_number(const char *text, size_t length, uint16_t *port, st
             return 0;
         }
     }
-    return fail(problem, "\"%.*s\" is no port; write a number from 0 to 65535, a range like 8000-8010, or *",
-                (int)(length < 32 ? length : 32), text);
+    return problem_say(problem, "\"%.*s\" is no port; write a number from 0 to 65535, a range like 8000-8010, or *",
+                       (int)(length < 32 ? length : 32), text);
 }
 
 static int parse_ports(const char *text, size_t length, struct grove_address *address, struct problem problem) {
@@ -154,8 +140,8 @@ static int parse_ports(const char *text, size_t length, struct grove_address *ad
     if (status < 0)
         return status;
     if (address->port_last < address->port_first)
-        return fail(problem, "the port range %u-%u runs backwards; write %u-%u", address->port_first,
-                    address->port_last, address->port_last, address->port_first);
+        return problem_say(problem, "the port range %u-%u runs backwards; write %u-%u", address->port_first,
+                           address->port_last, address->port_last, address->port_first);
     return 0;
 }
 
@@ -165,7 +151,7 @@ static int parse_transport(const char *text, struct grove_address *address, stru
     else if (!strcmp(text, "udp"))
         address->transport = TRANSPORT_UDP;
     else
-        return fail(problem, "\"%.32s\" is no transport; write /tcp, /udp, or nothing for both", text);
+        return problem_say(problem, "\"%.32s\" is no transport; write /tcp, /udp, or nothing for both", text);
     return 0;
 }
 
@@ -175,10 +161,10 @@ int text_address_parse(const char *text, struct grove_address *address, char *er
     size_t host_bytes;
     const char *port = find_port(text), *rest;
     if (text_address_host_name(text, &host_bytes, &rest))
-        return fail(problem, "\"%.*s\" is a host name; write its address (manifests and --allow look names up)",
-                    (int)(host_bytes < 255 ? host_bytes : 255), text);
+        return problem_say(problem, "\"%.*s\" is a host name; write its address (manifests and --allow look names up)",
+                           (int)(host_bytes < 255 ? host_bytes : 255), text);
     if (!port)
-        return fail(problem, "the port is missing; write %.64s:PORT, or %.64s:* for every port", text, text);
+        return problem_say(problem, "the port is missing; write %.64s:PORT, or %.64s:* for every port", text, text);
     int status = parse_host(text, (size_t)(port - text), &parsed, problem);
     if (status < 0)
         return status;

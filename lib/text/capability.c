@@ -4,25 +4,11 @@
  * Reading is strict and says what would be right; what is formatted reads back to the same capability (rights aside,
  * which have no text form). Object capabilities have none either: only the kernel makes them.
  */
+#include "lib/text/problem.h"
 #include "lib/text/text.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-struct problem {
-    char *text;
-    size_t size_bytes;
-};
-
-__attribute__((format(printf, 2, 3))) static int fail(struct problem problem, const char *sentence, ...) {
-    va_list arguments;
-    va_start(arguments, sentence);
-    if (problem.size_bytes)
-        vsnprintf(problem.text, problem.size_bytes, sentence, arguments);
-    va_end(arguments);
-    return GROVE_INVALID;
-}
 
 struct kind {
     const char *name;
@@ -71,12 +57,12 @@ static int refuse_kind(const char *text, size_t length, struct problem problem) 
     memcpy(name, text, shown);
     name[shown] = '\0';
     if (!length)
-        return fail(problem, "a capability is missing here; write one like FS_READ:/data");
+        return problem_say(problem, "a capability is missing here; write one like FS_READ:/data");
     const char *nearest = text_nearest(name, kind_names);
     if (nearest)
-        return fail(problem, "%s is no capability; did you mean %s?", name, nearest);
-    return fail(problem, "%s is no capability; write KIND:ARGUMENT, such as FS_READ:/data or NET_CONNECT:10.0.0.1:443",
-                name);
+        return problem_say(problem, "%s is no capability; did you mean %s?", name, nearest);
+    return problem_say(
+        problem, "%s is no capability; write KIND:ARGUMENT, such as FS_READ:/data or NET_CONNECT:10.0.0.1:443", name);
 }
 
 /*
@@ -86,16 +72,16 @@ static int refuse_kind(const char *text, size_t length, struct problem problem) 
 static int parse_path(const char *text, struct grove_argument *argument, struct problem problem) {
     size_t length = 0;
     if (text[0] != '/')
-        return fail(problem, "the path \"%.64s\" is not absolute; write it from / on", text);
+        return problem_say(problem, "the path \"%.64s\" is not absolute; write it from / on", text);
     for (const char *at = text; *at;) {
         while (*at == '/')
             at++;
         size_t part = strcspn(at, "/");
         if (part == 2 && at[0] == '.' && at[1] == '.')
-            return fail(problem, "the path \"%.64s\" contains \"..\"; write the folder that is meant", text);
+            return problem_say(problem, "the path \"%.64s\" contains \"..\"; write the folder that is meant", text);
         if (part && !(part == 1 && at[0] == '.')) {
             if (length + 1 + part > GROVE_ARGUMENT_TEXT_MAX)
-                return fail(problem, "the path is longer than %u bytes", GROVE_ARGUMENT_TEXT_MAX);
+                return problem_say(problem, "the path is longer than %u bytes", GROVE_ARGUMENT_TEXT_MAX);
             argument->value.text[length++] = '/';
             memcpy(argument->value.text + length, at, part);
             length += part;
@@ -115,22 +101,24 @@ static bool is_token_byte(char c) {
 
 static int check_token(const char *token, size_t length, bool is_last, struct problem problem) {
     if (!length)
-        return fail(problem, "there is nothing between two dots, or at an end; write names like grid.historian");
+        return problem_say(problem, "there is nothing between two dots, or at an end; write names like grid.historian");
     if (length == 1 && (token[0] == '*' || (token[0] == '>' && is_last)))
         return 0;
     if (length == 1 && token[0] == '>')
-        return fail(problem, "\">\" stands for all that follows and must come last; use * for one part of a name");
+        return problem_say(problem,
+                           "\">\" stands for all that follows and must come last; use * for one part of a name");
     for (size_t i = 0; i < length; i++)
         if (!is_token_byte(token[i]))
-            return fail(problem, "\"%.*s\" is no part of a name; write it without blanks, or * alone for any one part",
-                        (int)(length < 64 ? length : 64), token);
+            return problem_say(problem,
+                               "\"%.*s\" is no part of a name; write it without blanks, or * alone for any one part",
+                               (int)(length < 64 ? length : 64), token);
     return 0;
 }
 
 static int parse_pattern(const char *text, struct grove_argument *argument, struct problem problem) {
     size_t length = strlen(text);
     if (length > GROVE_ARGUMENT_TEXT_MAX)
-        return fail(problem, "the name is longer than %u bytes", GROVE_ARGUMENT_TEXT_MAX);
+        return problem_say(problem, "the name is longer than %u bytes", GROVE_ARGUMENT_TEXT_MAX);
     for (const char *at = text;;) {
         size_t part = strcspn(at, ".");
         int status = check_token(at, part, at[part] == '\0', problem);
@@ -148,9 +136,9 @@ static int parse_pattern(const char *text, struct grove_argument *argument, stru
 static int parse_quantity(const struct kind *kind, const char *text, uint64_t *quantity, struct problem problem) {
     if (kind->number == GROVE_CAP_SCHED_RT) {
         if (text_share_parse(text, quantity) < 0)
-            return fail(problem, "\"%.32s\" is no share of a processor; write a percentage like 20%%", text);
+            return problem_say(problem, "\"%.32s\" is no share of a processor; write a percentage like 20%%", text);
     } else if (text_size_parse(text, quantity) < 0) {
-        return fail(problem, "\"%.32s\" is no size; write bytes or a unit of 1024 like 512K, 16M or 2G", text);
+        return problem_say(problem, "\"%.32s\" is no size; write bytes or a unit of 1024 like 512K, 16M or 2G", text);
     }
     return 0;
 }
@@ -158,8 +146,8 @@ static int parse_quantity(const struct kind *kind, const char *text, uint64_t *q
 static int parse_argument(const struct kind *kind, const char *text, struct grove_argument *argument,
                           struct problem problem) {
     if (!*text)
-        return fail(problem, "the argument after %s: is missing; leave the : out too if all of it is meant",
-                    kind->name);
+        return problem_say(problem, "the argument after %s: is missing; leave the : out too if all of it is meant",
+                           kind->name);
     argument->kind = (uint16_t)kind->argument;
     switch (kind->argument) {
     case GROVE_ARGUMENT_PATH:
@@ -173,7 +161,7 @@ static int parse_argument(const struct kind *kind, const char *text, struct grov
     case GROVE_ARGUMENT_NONE:
         break;
     }
-    return fail(problem, "%s takes no argument; write %s alone", kind->name, kind->name);
+    return problem_say(problem, "%s takes no argument; write %s alone", kind->name, kind->name);
 }
 
 int text_capability_parse(const char *text, struct grove_capability *capability, char *error, size_t error_bytes) {

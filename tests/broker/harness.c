@@ -1,8 +1,8 @@
 /* The broker by itself, see harness.h. */
 #include "harness.h"
+#include "tests/descriptors.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -94,15 +94,6 @@ void allow(uint16_t kind, uint8_t transport, uint16_t port) {
 }
 
 /* ---- before and after ---- */
-
-static int descriptors_open(void) {
-    int count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    while (readdir(folder) != NULL)
-        count++;
-    closedir(folder);
-    return count;
-}
 
 int harness_reset(void **state) {
     (void)state;

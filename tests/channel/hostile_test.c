@@ -136,7 +136,7 @@ static uint64_t choose_under_attack(void *context) {
 }
 
 int main(void) {
-    struct attacker attacker = {.layout = victim_layout(), .seed = 88172645463325252u};
+    struct attacker attacker = {.layout = small_layout(), .seed = 88172645463325252u};
     attacker.segment = aligned_alloc(GROVE_SEGMENT_PAGE, attacker.layout.total_bytes);
     if (attacker.segment == NULL)
         return 1;

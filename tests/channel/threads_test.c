@@ -118,7 +118,7 @@ static void look_for_peer(struct side *side) {
 }
 
 static void start(struct side *side) {
-    struct grove_channel_layout layout = victim_layout();
+    struct grove_channel_layout layout = small_layout();
     uint8_t *segment = aligned_alloc(GROVE_SEGMENT_PAGE, layout.total_bytes);
     if (segment == NULL)
         fail("no memory");

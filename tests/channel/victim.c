@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LANE_BYTES 4096u
-#define ARENA_GRANULES 8u
 #define TAKEN_MAX 8u
 
 static uint64_t sum; /* so that what is read is really read */
@@ -23,20 +21,8 @@ static void expect(bool is_good, const char *sentence) {
         fail(sentence);
 }
 
-struct grove_channel_layout victim_layout(void) {
-    struct grove_channel_layout layout = {.arena_bytes = (uint64_t)ARENA_GRANULES * GROVE_ARENA_GRANULE};
-    uint64_t offset = (uint64_t)GROVE_SEGMENT_PAGE * (1u + GROVE_LANES);
-    for (unsigned lane = 0; lane < GROVE_LANES; lane++, offset += LANE_BYTES) {
-        layout.lane_offset_bytes[lane] = offset;
-        layout.lane_bytes[lane] = LANE_BYTES;
-    }
-    layout.arena_offset_bytes = offset;
-    layout.total_bytes = offset + layout.arena_bytes;
-    return layout;
-}
-
 void victim_create(struct victim *victim, const uint8_t *peer, victim_choose *choose, void *context) {
-    *victim = (struct victim){.layout = victim_layout(), .peer = peer, .choose = choose, .context = context};
+    *victim = (struct victim){.layout = small_layout(), .peer = peer, .choose = choose, .context = context};
     victim->own = aligned_alloc(GROVE_SEGMENT_PAGE, victim->layout.total_bytes);
     victim->end = aligned_alloc(64, (channel_end_bytes() + 63u) / 64u * 64u);
     expect(victim->own != NULL && victim->end != NULL, "no memory for the test");
@@ -109,7 +95,7 @@ static void produce(struct victim *victim) {
 }
 
 static void look_at(struct victim *victim, const struct channel_taken *taken, uint32_t *hold, bool *has_hold) {
-    expect(taken->header.length_bytes <= LANE_BYTES, "a payload longer than its lane");
+    expect(taken->header.length_bytes <= SMALL_LANE_BYTES, "a payload longer than its lane");
     touch(victim, taken->payload, taken->header.length_bytes);
     for (unsigned i = 0; i < taken->header.slices && i < 4u; i++) {
         const void *data;

@@ -6,6 +6,7 @@
 #define GROVE_TESTS_CHANNEL_VICTIM_H
 
 #include "lib/channel/end.h"
+#include "tests/channel/small_layout.h"
 
 /* The next choice of what to do: from a random generator or from a fuzzer's input. */
 typedef uint64_t victim_choose(void *context);
@@ -20,7 +21,6 @@ struct victim {
     uint64_t corrupted; /* how often the channel was found corrupt */
 };
 
-struct grove_channel_layout victim_layout(void);
 void victim_create(struct victim *victim, const uint8_t *peer, victim_choose *choose, void *context);
 void victim_destroy(struct victim *victim);
 /* Up to `steps` operations, from a fresh start or as a next instance over what the one before left. */

@@ -2,29 +2,15 @@
  * The world around a channel: segments, instances, hand-over. See world.h; the programs are in programs.c.
  */
 #include "tests/channel/programs.h"
+#include "tests/channel/small_layout.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LANE_BYTES 4096u
-#define ARENA_GRANULES 8u
-
 void world_fail(const struct world *world, const char *sentence) {
     fprintf(stderr, "%s: %s\n", world->where, sentence);
     abort();
-}
-
-static struct grove_channel_layout small_layout(void) {
-    struct grove_channel_layout layout = {.arena_bytes = (uint64_t)ARENA_GRANULES * GROVE_ARENA_GRANULE};
-    uint64_t offset = (uint64_t)GROVE_SEGMENT_PAGE * (1u + GROVE_LANES);
-    for (unsigned lane = 0; lane < GROVE_LANES; lane++, offset += LANE_BYTES) {
-        layout.lane_offset_bytes[lane] = offset;
-        layout.lane_bytes[lane] = LANE_BYTES;
-    }
-    layout.arena_offset_bytes = offset;
-    layout.total_bytes = offset + layout.arena_bytes;
-    return layout;
 }
 
 static void *allocate(const struct world *world, size_t alignment, size_t size_bytes) {

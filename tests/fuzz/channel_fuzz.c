@@ -40,7 +40,7 @@ static void fill_control(struct grove_control *control, const uint64_t words[WOR
 }
 
 static void fill_segment(uint8_t *segment, const uint8_t *data, size_t size_bytes) {
-    struct grove_channel_layout layout = victim_layout();
+    struct grove_channel_layout layout = small_layout();
     uint64_t words[WORDS] = {0};
     size_t taken = size_bytes < sizeof words ? size_bytes : sizeof words;
     memset(segment, 0, layout.total_bytes);
@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     static uint8_t *segment;
     struct victim victim;
     if (segment == NULL)
-        segment = aligned_alloc(GROVE_SEGMENT_PAGE, victim_layout().total_bytes);
+        segment = aligned_alloc(GROVE_SEGMENT_PAGE, small_layout().total_bytes);
     if (segment == NULL || size_bytes == 0)
         return 0;
     size_t count = data[0] < size_bytes - 1u ? data[0] : size_bytes - 1u;

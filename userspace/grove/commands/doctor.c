@@ -5,17 +5,12 @@
 #include <unistd.h>
 
 #include "kernel/machine/linux/linux.h"
+#include "servers/common/exit_text.h"
 #include "userspace/grove/command.h"
 
 static const struct command_option options[] = {
     {"probe", 0, NULL, "try the layers here and now, even if a kernel runs"},
     {0},
-};
-
-static const char *const layer_names[GROVE_LAYER_COUNT] = {
-#define LAYER_NAME(name, number, text) [number] = text,
-    GROVE_LAYER_TABLE(LAYER_NAME)
-#undef LAYER_NAME
 };
 
 static const char *const protections[GROVE_LAYER_COUNT] = {
@@ -89,7 +84,7 @@ static bool is_enforced(const struct findings *findings, unsigned layer) {
 static json_t *describe_layer(const struct findings *findings, unsigned layer) {
     char advice[512] = "";
     bool enforced = is_enforced(findings, layer), optional = findings->optional >> layer & 1;
-    json_t *entry = json_pack("{s:s, s:b, s:s, s:s}", "layer", layer_names[layer], "enforced", enforced, "state",
+    json_t *entry = json_pack("{s:s, s:b, s:s, s:s}", "layer", layer_text(layer), "enforced", enforced, "state",
                               enforced   ? "enforced"
                               : optional ? "optional"
                                          : "missing",

@@ -7,22 +7,7 @@
 #include <string.h>
 
 #include "lib/text/text.h"
-
-static void write_quoted(const char *text, FILE *stream) {
-    fputc('"', stream);
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            fprintf(stream, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            fprintf(stream, "\\x%02x", c);
-        else if (c == '$' && text[1] == '{')
-            fputs("$$", stream);
-        else
-            fputc(c, stream);
-    }
-    fputc('"', stream);
-}
+#include "userspace/grove/yaml_text.h"
 
 static void write_text(const char *text, FILE *stream) {
     static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:@%+=,-*";
@@ -31,7 +16,7 @@ static void write_text(const char *text, FILE *stream) {
     if (is_plain)
         fputs(text, stream);
     else
-        write_quoted(text, stream);
+        yaml_write_quoted(text, stream);
 }
 
 /* A remark stays on its line whatever the text holds. */
@@ -108,7 +93,7 @@ static void write_environment(const struct learned *learned, FILE *stream) {
         const char *variable = learned->environment[i];
         size_t length = strcspn(variable, "=");
         fprintf(stream, "  %.*s: ", (int)length, variable);
-        write_quoted(variable[length] ? variable + length + 1 : "", stream);
+        yaml_write_quoted(variable[length] ? variable + length + 1 : "", stream);
         fputc('\n', stream);
     }
 }

@@ -18,6 +18,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "servers/common/exit_text.h"
+
 #define REQUEST_TIMEOUT_NS (10 * GROVE_SECOND)
 #define STOP_TIMEOUT_NS (5 * GROVE_SECOND)
 
@@ -118,15 +120,6 @@ static bool wait_for_end(struct launch *launch) {
         }
     }
     return true;
-}
-
-static const char *layer_text(uint32_t layer) {
-    static const char *const texts[GROVE_LAYER_COUNT] = {
-#define LAYER_TEXT(name, number, text) [number] = text,
-        GROVE_LAYER_TABLE(LAYER_TEXT)
-#undef LAYER_TEXT
-    };
-    return texts[layer];
 }
 
 static int fail_start(const struct launch *launch, int status, const struct grove_container_reply *reply) {

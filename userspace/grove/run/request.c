@@ -12,6 +12,7 @@
 
 #include "lib/text/text.h"
 #include "userspace/grove/run/launch.h"
+#include "userspace/grove/yaml_text.h"
 #include "userspace/manifest/builder.h"
 
 /* ---- finding the program ---- */
@@ -76,28 +77,11 @@ int request_find_program(const struct invocation *invocation, const char *folder
 
 /* ---- the manifest ---- */
 
-/* A text in double quotes; variables are not replaced in what stands on a command line. */
-static void write_text(FILE *stream, const char *text) {
-    fputc('"', stream);
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            fprintf(stream, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            fprintf(stream, "\\x%02x", c);
-        else if (c == '$' && text[1] == '{')
-            fputs("$$", stream);
-        else
-            fputc(c, stream);
-    }
-    fputc('"', stream);
-}
-
 static void write_field(FILE *stream, const char *name, const char *value) {
     if (!value)
         return;
     fprintf(stream, "%s: ", name);
-    write_text(stream, value);
+    yaml_write_quoted(value, stream);
     fputc('\n', stream);
 }
 
@@ -107,7 +91,7 @@ static void write_allowed(const struct request *request, FILE *stream) {
     bool is_first = true;
     while ((text = command_next(request->invocation, "allow", &cursor))) {
         fputs(is_first ? "capabilities:\n- " : "- ", stream);
-        write_text(stream, text);
+        yaml_write_quoted(text, stream);
         fputc('\n', stream);
         is_first = false;
     }
@@ -121,7 +105,7 @@ static void write_resources(const struct request *request, FILE *stream) {
         if (!value)
             continue;
         fprintf(stream, "%s: ", names[i]);
-        write_text(stream, value);
+        yaml_write_quoted(value, stream);
         fputs(", ", stream);
     }
     fputs("}\n", stream);
@@ -153,7 +137,7 @@ static char *write_manifest(const struct request *request) {
     write_name(request, stream);
     if (request->program) {
         fputs("exec:\n- ", stream);
-        write_text(stream, request->program);
+        yaml_write_quoted(request->program, stream);
         fputc('\n', stream);
         fprintf(stream, "system-files: %s\nidentity: caller\n",
                 command_has(request->invocation, "bare") ? "false" : "true");

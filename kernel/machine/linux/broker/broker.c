@@ -19,6 +19,7 @@
 #include "kernel/machine/linux/broker/job.h"
 #include "kernel/machine/linux/broker/learn.h"
 #include "kernel/machine/linux/broker/local.h"
+#include "kernel/machine/linux/memory/slots.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,8 +38,7 @@
 #define NATIVE_ARCHITECTURE AUDIT_ARCH_AARCH64
 #endif
 
-static struct broker **brokers; /* by container index */
-static uint32_t broker_capacity;
+static struct slots brokers; /* of struct broker, by container index */
 static uint32_t next_serial = 1;
 
 /* Linux may know longer structures than we do; it says how long and fills what it knows. */
@@ -67,24 +67,8 @@ static int make_buffers(void) {
     return notification == NULL || response == NULL ? GROVE_NO_MEMORY : 0;
 }
 
-static int reach(machine_container container) {
-    if (container < broker_capacity)
-        return 0;
-    uint32_t wanted = broker_capacity == 0 ? 64 : broker_capacity;
-    while (wanted <= container)
-        wanted *= 2;
-    struct broker **grown = realloc(brokers, wanted * sizeof *grown);
-    if (grown == NULL)
-        return GROVE_NO_MEMORY;
-    for (uint32_t i = broker_capacity; i < wanted; i++)
-        grown[i] = NULL;
-    brokers = grown;
-    broker_capacity = wanted;
-    return 0;
-}
-
 static struct broker *at(machine_container container) {
-    return container < broker_capacity ? brokers[container] : NULL;
+    return slots_get(&brokers, container);
 }
 
 struct broker *broker_find(machine_container container, uint32_t serial) {
@@ -201,7 +185,7 @@ static int attach(machine_container container, int listener) {
         return GROVE_WRONG_STATE;
     int status = make_buffers();
     if (status == 0)
-        status = reach(container);
+        status = slots_reach(&brokers, container);
     if (status < 0)
         return status;
     struct broker *broker = calloc(1, sizeof *broker);
@@ -219,7 +203,7 @@ static int attach(machine_container container, int listener) {
         free(broker);
         return status;
     }
-    brokers[container] = broker;
+    slots_set(&brokers, container, broker);
     return 0;
 }
 
@@ -241,6 +225,6 @@ void broker_detach(machine_container container) {
     local_forget(broker);
     learn_forget(broker);
     explain_forget(broker);
-    brokers[container] = NULL;
+    slots_set(&brokers, container, NULL);
     free(broker);
 }

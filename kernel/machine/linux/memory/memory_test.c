@@ -7,8 +7,8 @@
 #include <cmocka.h>
 
 #include "kernel/machine/linux/memory/memory.h"
+#include "tests/descriptors.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,15 +21,6 @@
 
 #define PAGE ((size_t)4096)
 #define SIZE (16 * PAGE)
-
-static int descriptors_open(void) {
-    int count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    while (readdir(folder) != NULL)
-        count++;
-    closedir(folder);
-    return count;
-}
 
 static int count_before(void **state) {
     *state = (void *)(intptr_t)descriptors_open();

@@ -7,8 +7,8 @@
 #include <cmocka.h>
 
 #include "kernel/machine/linux/port/packet.h"
+#include "tests/descriptors.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -16,15 +16,6 @@
 #include <unistd.h>
 
 static int ends[2];
-
-static int descriptors_open(void) {
-    int count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    while (readdir(folder) != NULL)
-        count++;
-    closedir(folder);
-    return count;
-}
 
 static int open_pair(void **state) {
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);

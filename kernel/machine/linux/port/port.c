@@ -17,6 +17,7 @@
  */
 #include "kernel/machine/linux/port/port.h"
 
+#include "kernel/machine/linux/memory/slots.h"
 #include "kernel/machine/linux/port/packet.h"
 
 #include <errno.h>
@@ -39,36 +40,19 @@ struct port {
     uint64_t retry; /* timer, when the socket cannot tell when to try again */
 };
 
-static struct port **ports; /* by container index */
-static uint32_t port_capacity;
+static struct slots ports; /* of struct port, by container index */
 static uint32_t next_serial = 1;
 static uint32_t client_count;
 static port_gone *client_gone;
 static void *client_gone_context;
 
 static struct port *find(machine_container container) {
-    return container < port_capacity ? ports[container] : NULL;
+    return slots_get(&ports, container);
 }
 
 static bool is_same(machine_container container, uint32_t serial) {
     const struct port *port = find(container);
     return port != NULL && port->serial == serial;
-}
-
-static int reach(machine_container container) {
-    if (container < port_capacity)
-        return 0;
-    uint32_t wanted = port_capacity == 0 ? 64 : port_capacity;
-    while (wanted <= container)
-        wanted *= 2;
-    struct port **grown = realloc(ports, wanted * sizeof *grown);
-    if (grown == NULL)
-        return GROVE_NO_MEMORY;
-    for (uint32_t i = port_capacity; i < wanted; i++)
-        grown[i] = NULL;
-    ports = grown;
-    port_capacity = wanted;
-    return 0;
 }
 
 static void *context_of(machine_container container) {
@@ -80,7 +64,7 @@ static void destroy(struct port *port) {
     if (port->retry != 0)
         loop_cancel(linux_machine->loop, port->retry);
     close(port->descriptor);
-    ports[port->container] = NULL;
+    slots_set(&ports, port->container, NULL);
     if (port->is_client)
         client_count--;
     free(port);
@@ -146,9 +130,9 @@ static void port_event(struct loop *loop, int descriptor, uint32_t events, void 
 }
 
 static int open_port(machine_container container, int descriptor, bool is_client) {
-    if (reach(container) < 0)
+    if (slots_reach(&ports, container) < 0)
         return GROVE_NO_MEMORY;
-    if (ports[container] != NULL)
+    if (find(container) != NULL)
         return GROVE_EXISTS;
     struct port *port = calloc(1, sizeof *port);
     if (port == NULL)
@@ -162,7 +146,7 @@ static int open_port(machine_container container, int descriptor, bool is_client
     }
     *port = (struct port){
         .descriptor = descriptor, .container = container, .serial = next_serial++, .is_client = is_client};
-    ports[container] = port;
+    slots_set(&ports, container, port);
     if (is_client)
         client_count++;
     return 0;
@@ -272,10 +256,8 @@ uint32_t port_client_count(void) {
 }
 
 void port_shut_down(void) {
-    for (uint32_t i = 0; i < port_capacity; i++)
-        if (ports[i] != NULL)
-            destroy(ports[i]);
-    free(ports);
-    ports = NULL;
-    port_capacity = 0;
+    for (uint32_t i = 0; i < ports.count; i++)
+        if (find(i) != NULL)
+            destroy(find(i));
+    slots_deinit(&ports);
 }
