@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,10 +44,14 @@ void life_own_limit(void) {
 }
 
 void life_schedule_at_start(void) {
-    struct recipe recipe = life_shell("ps -o ni= -p $$ 2>/dev/null || nice");
-    recipe.arguments[2] = "nice";
-    recipe.schedule = (struct grove_schedule){.class = GROVE_SCHEDULE_FAIR, .priority = 5};
-    CHECK(life_ended_with(life_run(&recipe), GROVE_EXIT_CODE, 0) && strcmp(life_output, "5\n") == 0);
+    /* Without root one can only give way, and whoever runs the tests may have done that already. */
+    int asked = getpriority(PRIO_PROCESS, 0) + 5;
+    asked = asked > 19 ? 19 : asked;
+    char expected[16];
+    (void)snprintf(expected, sizeof expected, "%d\n", asked);
+    struct recipe recipe = life_shell("nice");
+    recipe.schedule = (struct grove_schedule){.class = GROVE_SCHEDULE_FAIR, .priority = asked};
+    CHECK(life_ended_with(life_run(&recipe), GROVE_EXIT_CODE, 0) && strcmp(life_output, expected) == 0);
 }
 
 void life_freeze(void) {
