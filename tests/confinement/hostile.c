@@ -4,6 +4,8 @@
  * Exit status: 0 the attack was stopped as it should be, 1 it worked, 2 it failed in a way that nobody expects, 3 it cannot
  * be tried on this machine. FOLDER is a folder it was given to write; beside it, not given, lies the file "secret".
  */
+#include "tests/confinement/hostile.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -30,13 +32,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STOPPED = 0, WORKED = 1, STRANGE = 2, IMPOSSIBLE = 3 };
-
-static const char *folder, *parameter;
+static const char *folder;
+const char *hostile_parameter;
 static char **program_arguments;
 
-/* What a call that should have failed says. */
-static int judge(long result, int expected, int also) {
+int judge(long result, int expected, int also) {
     if (result >= 0)
         return WORKED;
     if (errno == expected || errno == also)
@@ -45,7 +45,7 @@ static int judge(long result, int expected, int also) {
     return STRANGE;
 }
 
-static const char *in_folder(const char *name) {
+const char *in_folder(const char *name) {
     static char path[2][512];
     static unsigned turn;
     turn ^= 1;
@@ -89,7 +89,7 @@ static int hard_link(void) {
 }
 
 static int write_read_only(void) {
-    return judge(open(parameter, O_WRONLY), EROFS, EACCES);
+    return judge(open(hostile_parameter, O_WRONLY), EROFS, EACCES);
 }
 
 static int reopen(void) {
@@ -154,7 +154,7 @@ static int set_id_create(void) {
 static int set_id_program(void) {
     static char name[] = "hostile", attack[] = "am-i-root";
     char *const arguments[] = {name, attack, NULL};
-    (void)execv(parameter, arguments);
+    (void)execv(hostile_parameter, arguments);
     return STRANGE;
 }
 
@@ -247,7 +247,7 @@ static int change_root(void) {
 /* ---- others ---- */
 
 static int signal_other(void) {
-    return judge(kill((pid_t)strtol(parameter, NULL, 10), 0), ESRCH, EPERM);
+    return judge(kill((pid_t)strtol(hostile_parameter, NULL, 10), 0), ESRCH, EPERM);
 }
 
 static int trace(void) {
@@ -270,8 +270,8 @@ static int read_process(void) {
 
 static struct sockaddr_un abstract_address(socklen_t *length) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    (void)snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "%s", parameter);
-    *length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(parameter));
+    (void)snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "%s", hostile_parameter);
+    *length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(hostile_parameter));
     return address;
 }
 
@@ -295,7 +295,8 @@ static int abstract_listen(void) {
 }
 
 static int network_connect(void) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)strtoul(parameter, NULL, 10))};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)strtoul(hostile_parameter, NULL, 10))};
     int out = socket(AF_INET, SOCK_STREAM, 0);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     return out < 0 ? STRANGE
@@ -308,14 +309,14 @@ static int netlink(void) {
 
 static int message_queue(void) {
     /* The parent made one with this key in its own namespace. */
-    return judge(syscall(SYS_msgget, strtol(parameter, NULL, 10), 0), ENOENT, ENOENT);
+    return judge(syscall(SYS_msgget, strtol(hostile_parameter, NULL, 10), 0), ENOENT, ENOENT);
 }
 
 static int host_name(void) {
     char name[256];
     if (gethostname(name, sizeof name) < 0)
         return STRANGE;
-    return strcmp(name, parameter) == 0 ? WORKED : STOPPED;
+    return strcmp(name, hostile_parameter) == 0 ? WORKED : STOPPED;
 }
 
 /* ---- system calls ---- */
@@ -362,125 +363,6 @@ static int other_mode(void) {
 #else
     return IMPOSSIBLE;
 #endif
-}
-
-/* ---- more than its share ---- */
-
-static int fork_bomb(void) {
-    for (int i = 0; i < 64; i++) {
-        pid_t child = fork();
-        if (child < 0)
-            return judge(child, EAGAIN, EAGAIN);
-        if (child == 0)
-            for (;;)
-                (void)pause();
-    }
-    return WORKED;
-}
-
-/* Being killed for it is seen from outside. */
-static int memory_hog(void) {
-    size_t size = (size_t)96 << 20;
-    char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        return judge(-1, ENOMEM, ENOMEM);
-    for (size_t i = 0; i < size; i += 4096)
-        ((volatile char *)memory)[i] = 1;
-    return WORKED;
-}
-
-/* ---- greed that says how far it came, and stays ---- */
-
-static _Noreturn void stay(void) {
-    (void)fflush(stdout);
-    for (;;)
-        (void)pause();
-}
-
-static char *take_memory(size_t mebibytes) {
-    size_t size = mebibytes << 20;
-    char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        exit(STRANGE);
-    for (size_t i = 0; i < size; i += 4096)
-        ((volatile char *)memory)[i] = 1;
-    return memory;
-}
-
-static void say(const char *word) {
-    (void)printf("%s\n", word);
-    (void)fflush(stdout);
-}
-
-/* So many MiB. */
-static int hold_memory(void) {
-    (void)take_memory((size_t)atoi(parameter));
-    say("held");
-    stay();
-}
-
-/* Most of it for good, and a little more and less of it a hundred times. */
-static int sway_memory(void) {
-    size_t most = (size_t)atoi(parameter), some = most / 10;
-    (void)take_memory(most - some);
-    for (unsigned i = 0; i < 100; i++)
-        (void)munmap(take_memory(some), some << 20);
-    (void)take_memory(some);
-    say("swayed");
-    stay();
-}
-
-/* High, low, high and so on, one step for each signal. */
-static int breathe_memory(void) {
-    sigset_t wanted;
-    int number;
-    (void)sigemptyset(&wanted);
-    (void)sigaddset(&wanted, SIGUSR1);
-    (void)sigprocmask(SIG_BLOCK, &wanted, NULL);
-    for (unsigned turn = 0; turn < 1000; turn++) {
-        char *memory = take_memory((size_t)atoi(parameter));
-        say("high");
-        (void)sigwait(&wanted, &number);
-        (void)munmap(memory, (size_t)atoi(parameter) << 20);
-        say("low");
-        (void)sigwait(&wanted, &number);
-    }
-    return WORKED;
-}
-
-static int hold_processes(void) {
-    int wanted = atoi(parameter), made = 0;
-    while (made < wanted) {
-        pid_t child = fork();
-        if (child == 0)
-            stay();
-        if (child < 0)
-            break;
-        made++;
-    }
-    (void)printf("made %d\n", made);
-    stay();
-}
-
-static int spin(void) {
-    static volatile bool is_over;
-    say("spinning");
-    while (!is_over)
-        continue;
-    return WORKED;
-}
-
-static int descriptors(void) {
-    for (int i = 0; i < 2000; i++)
-        if (dup(0) < 0)
-            return judge(-1, EMFILE, EMFILE);
-    return WORKED;
-}
-
-static int large_file(void) {
-    int file = open(in_folder("large"), O_WRONLY | O_CREAT, 0600);
-    (void)signal(SIGXFSZ, SIG_IGN);
-    return file < 0 ? STRANGE : judge(ftruncate(file, 1 << 20), EFBIG, EFBIG);
 }
 
 static const struct {
@@ -543,7 +425,7 @@ static const struct {
 int main(int count, char **arguments) {
     program_arguments = arguments;
     folder = count > 2 ? arguments[2] : "/tmp";
-    parameter = count > 3 ? arguments[3] : "";
+    hostile_parameter = count > 3 ? arguments[3] : "";
     for (unsigned i = 0; count > 1 && i < sizeof attacks / sizeof *attacks; i++)
         if (strcmp(attacks[i].name, arguments[1]) == 0)
             return attacks[i].run();
