@@ -52,6 +52,8 @@ int container_start_up(struct linux_machine *machine); /* shared empty network n
 void container_shut_down(struct linux_machine *machine);
 /* Identity of a container's first process for the broker: a process descriptor and number, -1 when none. */
 int container_process_descriptor(machine_container container, pid_t *process);
+/* Something arrived on its port, so its program runs: the core hears of that first. */
+void container_heard(machine_container container);
 const struct grove_spec *container_spec(machine_container container);
 
 /*

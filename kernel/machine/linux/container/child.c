@@ -2,7 +2,8 @@
  * The starting child: from the clone to the first instruction of the program, layer by layer.
  *
  * The table `steps` is the whole of it, in the order that the layers need: what wants privileges comes first, then they
- * are given up, and the system call filter comes last because it forbids most of what stands above it. A step that fails
+ * are given up, and the system call filter comes last because it forbids most of what stands above it. A prepared child has
+ * loaded the slow part of the filter before, with exceptions that its last part closes (filter.c). A step that fails
  * stops the start (law 7): the child reports the layer and the error number, and exits.
  *
  * Runs in the child only. It allocates nothing, takes no lock and calls nothing of the C library, so a child cloned from
@@ -170,14 +171,24 @@ static long child_end_with_groved(const struct plan *plan) {
     return calls_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
 }
 
-static long child_landlock_step(const struct plan *plan) {
-    long ruleset;
+static long child_landlock(const struct plan *plan) {
+    long ruleset = plan->landlock_ruleset, result;
     if (plan->is_open || plan->landlock_rights == 0)
         return 0;
-    ruleset = child_landlock(plan);
+    if (ruleset < 0)
+        ruleset = child_landlock_begin(plan);
     if (ruleset < 0)
         return ruleset;
-    return system_call(SYS_landlock_restrict_self, ruleset, 0, 0, 0, 0);
+    result = child_landlock_finish(plan, ruleset);
+    return result < 0 ? result : system_call(SYS_landlock_restrict_self, ruleset, 0, 0, 0, 0);
+}
+
+static long child_load_filter(const struct sock_fprog *program, unsigned flags) {
+    return system_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, (long)flags, calls_pointer(program), 0, 0);
+}
+
+static unsigned listener_flag(const struct plan *plan) {
+    return plan->filter.has_listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
 }
 
 /*
@@ -186,10 +197,11 @@ static long child_landlock_step(const struct plan *plan) {
  */
 static long child_filter(const struct plan *plan) {
     struct report report = {.kind = REPORT_LISTENER, .layer = GROVE_LAYER_SECCOMP};
-    unsigned flags = plan->has_listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
     char go = 0;
-    long result = system_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, (long)flags, calls_pointer(&plan->filter), 0, 0);
-    if (result < 0 || !plan->has_listener)
+    if (plan->is_staged)
+        return child_load_filter(&plan->filter.last, 0);
+    long result = child_load_filter(&plan->filter.whole, listener_flag(plan));
+    if (result < 0 || !plan->filter.has_listener)
         return result;
     report.value = (int32_t)result;
     child_report(plan, &report);
@@ -209,11 +221,12 @@ static const struct {
     {child_view_begin, GROVE_LAYER_FILE_VIEW, false},
     {child_process_files, GROVE_LAYER_PROC, true},
     {child_session, GROVE_LAYER_STREAMS, false},
-    /* What a spare does beforehand ends here (STEPS_PREPARED). */
+    {child_view_enter, GROVE_LAYER_FILE_VIEW, true},
+    {child_no_new_privileges, GROVE_LAYER_NO_NEW_PRIVILEGES, true},
+    /* What a spare does beforehand ends here (STEPS_PREPARED). Calls made from here on stand in filter_calls.h as well. */
     {child_view_finish, GROVE_LAYER_FILE_VIEW, true},
     {child_host_name, GROVE_LAYER_UTS_NAMESPACE, true},
-    {child_no_new_privileges, GROVE_LAYER_NO_NEW_PRIVILEGES, true},
-    {child_landlock_step, GROVE_LAYER_LANDLOCK, true},
+    {child_landlock, GROVE_LAYER_LANDLOCK, true},
     /* After the last step that opens anything: a child still holds copies of all that groved has open. */
     {child_limits, GROVE_LAYER_RESOURCE_LIMITS, true},
     {child_schedule, GROVE_LAYER_SCHEDULE, true},
@@ -226,7 +239,7 @@ static const struct {
 };
 
 #define STEPS ((unsigned)(sizeof steps / sizeof *steps))
-#define STEPS_PREPARED 7u
+#define STEPS_PREPARED 9u
 
 static _Noreturn void child_fail(const struct plan *plan, enum grove_layer layer, long error) {
     struct report report = {.kind = REPORT_FAILED, .layer = (uint32_t)layer, .error = (int32_t)-error};
@@ -310,18 +323,38 @@ static long child_receive(int report, struct plan **plan) {
                           (unsigned)((control.header.cmsg_len - CMSG_LEN(0)) / sizeof(int)));
 }
 
+/* The slow half of Landlock; the number of the ruleset, or -1 where this layer is left out. */
+static long child_landlock_ahead(const struct plan *plan) {
+    bool is_wanted = plan->landlock_rights != 0 && (plan->skip >> GROVE_LAYER_LANDLOCK & 1) == 0;
+    long result = is_wanted ? child_landlock_begin(plan) : -1;
+    if (is_wanted && result < 0)
+        child_fail(plan, GROVE_LAYER_LANDLOCK, result);
+    return result;
+}
+
+/* The slow half of the filter. The number of its listener, which groved fetches when it has a use for this child; or 0. */
+static long child_filter_ahead(const struct plan *plan) {
+    long result = plan->is_staged ? child_load_filter(&plan->filter.stage, listener_flag(plan)) : 0;
+    if (result < 0)
+        child_fail(plan, GROVE_LAYER_SECCOMP, result);
+    return result;
+}
+
 _Noreturn void child_prepare(const struct plan *plan) {
     struct report prepared = {.kind = REPORT_PREPARED};
     struct plan *rest = NULL;
-    long result = child_end_with_groved(plan);
+    long ruleset, result = child_end_with_groved(plan);
     child_steps(plan, 0, STEPS_PREPARED);
     if (result == 0)
         result = child_close_all(plan);
     if (result < 0)
         child_fail(plan, GROVE_LAYER_NONE, result);
+    ruleset = child_landlock_ahead(plan);
+    prepared.value = (int32_t)child_filter_ahead(plan);
     child_report(plan, &prepared);
     result = child_receive(plan->report, &rest);
     if (result < 0)
         child_fail(plan, GROVE_LAYER_STREAMS, result);
+    rest->landlock_ruleset = (int)ruleset;
     child_go(rest, STEPS_PREPARED);
 }

@@ -104,8 +104,8 @@ static long view_devices(const struct plan *plan) {
  * protects from is an escape to the old root: here that is the copy of the template, an empty folder but for system files
  * that any container may read. And chroot and user namespaces (denied inside a chroot) are out of reach anyway.
  */
-static long view_enter(void) {
-    return system_call(SYS_chroot, calls_pointer("."), 0, 0, 0, 0);
+long child_view_enter(const struct plan *plan) {
+    return plan->is_open ? 0 : system_call(SYS_chroot, calls_pointer("."), 0, 0, 0, 0);
 }
 
 /* An open container sees the host's files; its own /proc must not appear on the host. */
@@ -129,8 +129,6 @@ long child_view_finish(const struct plan *plan) {
     long result;
     if (plan->is_open)
         return 0;
-    if ((result = view_enter()) < 0)
-        return result;
     for (unsigned i = 0; i < plan->mount_count; i++) {
         if (plan->mounts[i].tree == plan->root_tree)
             continue;
@@ -170,7 +168,7 @@ static long landlock_own_folders(const struct plan *plan, long ruleset) {
     return 0;
 }
 
-long child_landlock(const struct plan *plan) {
+long child_landlock_begin(const struct plan *plan) {
     struct landlock_attributes attributes = {.handled_access_fs = plan->landlock_rights,
                                              .scoped = plan->landlock_scopes};
     long ruleset = system_call(SYS_landlock_create_ruleset, calls_pointer(&attributes),
@@ -183,10 +181,14 @@ long child_landlock(const struct plan *plan) {
         if (result < 0)
             return result;
     }
+    return ruleset;
+}
+
+long child_landlock_finish(const struct plan *plan, long ruleset) {
     for (unsigned i = 0; i < plan->mount_count; i++) {
         long result = calls_landlock_path((int)ruleset, plan->mounts[i].tree, plan->mounts[i].access);
         if (result < 0)
             return result;
     }
-    return ruleset;
+    return 0;
 }

@@ -63,7 +63,8 @@ struct container {
     bool was_announced; /* core_container_started was called for this instance */
     bool is_ready_early; /* said READY=1 before the end of its set-up socket was read */
     bool is_killed; /* groved killed it */
-    bool is_freezing;
+    bool has_own_processes; /* a process namespace, whose first process takes all others with it */
+    bool is_frozen; /* or being frozen */
     bool has_failed, has_ended, has_listener;
     enum grove_layer failed_layer;
     int32_t failed_error;
@@ -114,8 +115,8 @@ int identity_mapping(struct container *container, uid_t owner_user, gid_t owner_
 int view_open(struct container *container, struct plan *plan, int *error);
 void view_close(const struct plan *plan);
 
-/* filter.c: the cached program for what the spec needs. Valid as long as groved runs. */
-int filter_get(const struct grove_spec *spec, struct sock_fprog *program, bool *has_listener);
+/* filter.c: the cached programs for what the spec needs. Valid as long as groved runs. */
+int filter_get(const struct grove_spec *spec, struct filter *filter);
 
 /* streams.c, sockets.c: on failure GROVE status or, where it says so, a negative error number */
 struct streams_child { /* the child's ends, closed by the parent after the clone */
@@ -153,6 +154,9 @@ void launch_free_all(void);
 
 /* life.c: follow an instance that was cloned; on failure nothing is watched */
 int life_watch(struct container *container);
+/* Fetch the filter's listener from the child and have the broker answer it. On failure *error is an errno. */
+int life_listen(struct container *container, int process_descriptor, int number, int *error);
+void life_listen_no_more(struct container *container);
 /* Close what an instance used and forget it. */
 void life_close(struct container *container);
 

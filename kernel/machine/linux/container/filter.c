@@ -12,6 +12,11 @@
  * one (the kernel compiles it, and tries it on every system call) would be the largest part of a start. The program
  * depends only on which calls the broker wants to be asked about, so there are few different ones: each is made once,
  * kept, and loaded by the starting child as it is. x32 calls lie above all intervals and get ENOSYS.
+ *
+ * A prepared child (spare.c) loads it in two parts, because the kernel takes long over the first: `stage` is the same
+ * program but for the few calls that are still to come and that no container may make (filter_later); `last`, a few
+ * instructions long, answers those as the whole program does and lets all others through to `stage`. The kernel takes the
+ * stricter of two answers, so both together are the whole program; filter_test.c tries every call.
  */
 #include "kernel/machine/linux/container/container.h"
 #include "kernel/machine/linux/container/filter_calls.h"
@@ -35,7 +40,7 @@ struct answer {
 
 struct filter_set {
     uint64_t notified; /* bit n: broker_calls[n] */
-    struct sock_fprog program;
+    struct filter filter;
 };
 static struct filter_set sets[FILTER_SETS_MAX];
 static unsigned set_count;
@@ -238,21 +243,82 @@ static void emit_search(unsigned first, unsigned last) {
     emit_search(pivot, last);
 }
 
-static int set_build(struct filter_set *set) {
-    answers_fill(set->notified);
-    intervals_find();
+/* ---- programs ---- */
+
+/* Ends with the number in the accumulator. */
+static void emit_head(uint32_t action_of_other_modes) {
     builder.length = 0;
     emit(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
     emit(BPF_JMP | BPF_JEQ | BPF_K, seccomp_arch_native(), 1, 0);
-    emit_return(ANSWER_UNKNOWN);
+    emit_return(action_of_other_modes);
     emit(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
-    emit_search(0, builder.interval_count);
-    set->program.filter = malloc(builder.length * sizeof *builder.code);
-    if (set->program.filter == NULL)
+}
+
+static int program_keep(struct sock_fprog *program) {
+    program->filter = malloc(builder.length * sizeof *builder.code);
+    if (program->filter == NULL)
         return GROVE_NO_MEMORY;
-    (void)memcpy(set->program.filter, builder.code, builder.length * sizeof *builder.code);
-    set->program.len = (unsigned short)builder.length;
+    (void)memcpy(program->filter, builder.code, builder.length * sizeof *builder.code);
+    program->len = (unsigned short)builder.length;
     return GROVE_OK;
+}
+
+static int program_of_answers(struct sock_fprog *program) {
+    intervals_find();
+    emit_head(ANSWER_UNKNOWN);
+    emit_search(0, builder.interval_count);
+    return program_keep(program);
+}
+
+/* What the stage lets through, answered as the whole program does; what that one says to other modes the stage says too. */
+static int program_last(struct sock_fprog *program) {
+    emit_head(SECCOMP_RET_ALLOW);
+    for (unsigned i = 0; i < COUNT(filter_later); i++) {
+        const struct answer *answer = answer_of(filter_later[i]);
+        if (answer == NULL)
+            continue;
+        emit(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(answer - builder.answers), 0, 1);
+        emit_return(answer->action);
+    }
+    emit_return(SECCOMP_RET_ALLOW);
+    return program_keep(program);
+}
+
+/* Every call that a prepared child has still to make is let through, and asks nobody. */
+static bool can_be_staged(void) {
+    for (unsigned i = 0; i < COUNT(filter_remaining); i++) {
+        const struct answer *answer = answer_of(filter_remaining[i]);
+        if (answer == NULL)
+            continue;
+        const struct filter_rule *rule = answer->rules;
+        while (rule != NULL && rule->test != RULE_ALWAYS)
+            rule++;
+        if ((rule != NULL ? rule->action : answer->action) != SECCOMP_RET_ALLOW)
+            return false;
+    }
+    /* An answer that depends on arguments would have to be repeated by `last`. */
+    for (unsigned i = 0; i < COUNT(filter_later); i++)
+        if (answer_of(filter_later[i]) != NULL && answer_of(filter_later[i])->rules != NULL)
+            return false;
+    return true;
+}
+
+static int set_build(struct filter_set *set) {
+    answers_fill(set->notified);
+    set->filter.has_listener = set->notified != 0;
+    int result = program_of_answers(&set->filter.whole);
+    if (result < 0 || !can_be_staged())
+        return result;
+    result = program_last(&set->filter.last);
+    for (unsigned i = 0; i < COUNT(filter_later); i++)
+        answer_set(filter_later[i], (struct answer){SECCOMP_RET_ALLOW, NULL});
+    return result < 0 ? result : program_of_answers(&set->filter.stage);
+}
+
+static void set_free(const struct filter_set *set) {
+    free(set->filter.whole.filter);
+    free(set->filter.stage.filter);
+    free(set->filter.last.filter);
 }
 
 /* ---- sets ---- */
@@ -265,7 +331,7 @@ static uint64_t wanted_calls(const struct grove_spec *spec) {
     return wanted;
 }
 
-int filter_get(const struct grove_spec *spec, struct sock_fprog *program, bool *has_listener) {
+int filter_get(const struct grove_spec *spec, struct filter *filter) {
     uint64_t wanted = wanted_calls(spec);
     struct filter_set *set = sets;
     while (set < sets + set_count && set->notified != wanted)
@@ -275,11 +341,12 @@ int filter_get(const struct grove_spec *spec, struct sock_fprog *program, bool *
             return GROVE_EXHAUSTED;
         *set = (struct filter_set){.notified = wanted};
         int result = set_build(set);
-        if (result < 0)
+        if (result < 0) {
+            set_free(set);
             return result;
+        }
         set_count++;
     }
-    *program = set->program;
-    *has_listener = wanted != 0;
+    *filter = set->filter;
     return GROVE_OK;
 }

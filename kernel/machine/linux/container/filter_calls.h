@@ -127,4 +127,37 @@ static const char *const filter_refused[] = {"mount",
                                              "vm86",
                                              "vm86old"};
 
+/*
+ * What a prepared child has still to do when its first filter is loaded (child.c, from STEPS_PREPARED on): calls that
+ * stand above as refused to everybody, which its last filter closes ...
+ */
+static const char *const filter_later[] = {"move_mount", "mount_setattr", "sethostname"};
+/* ... and calls that are open to every program. A filter that closes one of them, or asks about it, is not loaded early. */
+static const char *const filter_remaining[] = {"recvmsg",
+                                               "write",
+                                               "read",
+                                               "mkdirat",
+                                               "mknodat",
+                                               "chdir",
+                                               "umask",
+                                               "openat",
+                                               "close",
+                                               "landlock_create_ruleset",
+                                               "landlock_add_rule",
+                                               "landlock_restrict_self",
+                                               "prlimit64",
+                                               "sched_setattr",
+                                               "setgroups",
+                                               "setresgid",
+                                               "setresuid",
+                                               "dup3",
+                                               "close_range",
+                                               "fcntl",
+                                               "capset",
+                                               "prctl",
+                                               "seccomp",
+                                               "execve",
+                                               "execveat",
+                                               "exit_group"};
+
 #endif

@@ -46,6 +46,7 @@ struct spare {
     int report;
     bool is_ready;
     bool is_lent; /* its process is not counted in its project */
+    int32_t listener; /* its number in the child; 0: none */
     uint64_t last_wanted;
 };
 
@@ -60,8 +61,10 @@ bool spare_send(const struct spare *spare, const struct launch *launch);
 void spare_end(struct spare *spare);
 /* A start with this plan has succeeded: have one ready for the next, a moment later. */
 void spare_want(const struct plan *plan);
-/* Take over the group of a container's earlier instances, and remove it when no start waits. */
-void spare_retire(struct cgroup *group);
+/* Take over the group of a container's earlier instances; it is read and removed when no start waits. */
+void spare_retire(struct container *container);
+/* Carry on now what was counted in groups taken over from this container, which is then forgotten. */
+void spare_account(struct container *container);
 /* No container of this project will be started any more: nothing of ours stays in its group. */
 void spare_end_project(machine_project project);
 void spare_end_all(void);

@@ -40,20 +40,32 @@ static void announce(struct container *container) {
     container->is_ready_early = false;
 }
 
+int life_listen(struct container *container, int process_descriptor, int number, int *error) {
+    long listener = syscall(SYS_pidfd_getfd, process_descriptor, number, 0);
+    *error = listener < 0 ? errno : ENOMEM;
+    int result = listener < 0 ? GROVE_IO : broker_attach(container->index, (int)listener);
+    container->has_listener = result == GROVE_OK;
+    return result;
+}
+
+void life_listen_no_more(struct container *container) {
+    if (container->has_listener)
+        broker_detach(container->index);
+    container->has_listener = false;
+}
+
 /* Without the go-ahead byte the child gives up, and says that its filter could not be set up. */
 static void fetch_listener(struct container *container, const struct report *report) {
-    long listener;
-    if (container->is_executing || container->has_failed)
+    int error;
+    if (container->is_executing || container->has_failed || container->has_listener)
         return;
-    listener = syscall(SYS_pidfd_getfd, container->process_descriptor, report->value, 0);
-    if (listener >= 0 && broker_attach(container->index, (int)listener) == GROVE_OK) {
-        container->has_listener = true;
+    if (life_listen(container, container->process_descriptor, report->value, &error) == GROVE_OK) {
         (void)send(container->report, "g", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
         return;
     }
     container->has_failed = true;
     container->failed_layer = GROVE_LAYER_SECCOMP;
-    container->failed_error = listener < 0 ? errno : ENOMEM;
+    container->failed_error = error;
     (void)shutdown(container->report, SHUT_RDWR);
 }
 
@@ -120,6 +132,16 @@ static void report_readable(struct loop *loop, int descriptor, uint32_t events, 
     report_read(context);
 }
 
+/*
+ * INIT lies in its port before it is executed, so a program may speak there before the loop has come to the end of its
+ * set-up socket. That end was there first: the kernel closes the child's side before the program's first instruction.
+ */
+void container_heard(machine_container index) {
+    struct container *container = container_find(index);
+    if (container != NULL && container->phase == CONTAINER_STARTING)
+        report_read(container);
+}
+
 /* ---- the end ---- */
 
 struct ending {
@@ -155,9 +177,7 @@ void life_close(struct container *container) {
     if (container->freeze_timer != 0)
         loop_cancel(linux_machine->loop, container->freeze_timer);
     container->freeze_timer = 0;
-    if (container->has_listener)
-        broker_detach(container->index);
-    container->has_listener = false;
+    life_listen_no_more(container);
     if ((container->spec->flags & GROVE_SPEC_NATIVE) != 0)
         port_close(container->index);
     warnings_end(container);
@@ -191,7 +211,7 @@ static void process_ended(struct loop *loop, int descriptor, uint32_t events, vo
     report_read(container);
     struct ending ending = ending_of(container, &info);
     /* With the process namespace left out, children of the first process may still be there. */
-    if (container->cgroup != NULL)
+    if (container->cgroup != NULL && !container->has_own_processes)
         cgroup_kill(container->cgroup);
     bool had_started = container->was_announced;
     if (had_started && ending.cause == GROVE_EXIT_MEMORY)

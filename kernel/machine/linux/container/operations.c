@@ -22,9 +22,9 @@ void machine_container_kill(machine_container index) {
     if (container == NULL)
         return;
     container->is_killed = true;
-    /* The end of the namespace's first process is the end of all the others. */
+    /* The end of the namespace's first process is the end of all the others; what is frozen has to be thawed for it. */
     (void)syscall(SYS_pidfd_send_signal, container->process_descriptor, SIGKILL, NULL, 0);
-    if (container->cgroup != NULL)
+    if (container->cgroup != NULL && (!container->has_own_processes || container->is_frozen))
         cgroup_kill(container->cgroup);
 }
 
@@ -57,6 +57,7 @@ int machine_container_freeze(machine_container index) {
     if (container->cgroup == NULL)
         return GROVE_UNSUPPORTED;
     int result = cgroup_freeze(container->cgroup, true);
+    container->is_frozen |= result == GROVE_OK;
     if (result == GROVE_OK && container->freeze_timer == 0)
         result = loop_at(linux_machine->loop, machine_clock_ns(), freeze_look, container, &container->freeze_timer);
     return result;
@@ -71,7 +72,9 @@ int machine_container_thaw(machine_container index) {
     if (container->freeze_timer != 0)
         loop_cancel(linux_machine->loop, container->freeze_timer);
     container->freeze_timer = 0;
-    return cgroup_freeze(container->cgroup, false);
+    int result = cgroup_freeze(container->cgroup, false);
+    container->is_frozen &= result != GROVE_OK;
+    return result;
 }
 
 /* ---- projects ---- */
@@ -128,6 +131,7 @@ int machine_container_usage(machine_container index, struct grove_usage *usage) 
     if (container == NULL || container->cgroup == NULL)
         return GROVE_UNSUPPORTED;
     warnings_look(container);
+    spare_account(container);
     int result = cgroup_usage(container->cgroup, usage);
     if (result == GROVE_OK) {
         usage->processor_ns += container->processor_before_ns;

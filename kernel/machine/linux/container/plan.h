@@ -47,6 +47,12 @@ struct plan_schedule {
     uint64_t runtime, deadline, period;
 };
 
+/* The system call filter, whole and in the two parts of a prepared child; without them (`stage` empty) only whole. */
+struct filter {
+    struct sock_fprog whole, stage, last;
+    bool has_listener;
+};
+
 struct plan {
     uint64_t skip; /* layers that are left out: bit n is enum grove_layer n */
     bool is_open; /* the host's file view */
@@ -77,8 +83,9 @@ struct plan {
 
     uint64_t landlock_rights, landlock_scopes;
     uint32_t landlock_attribute_bytes; /* what the running kernel understands */
-    struct sock_fprog filter;
-    bool has_listener;
+    int landlock_ruleset; /* a prepared child's, with the rules for its own folders; else -1 */
+    struct filter filter;
+    bool is_staged; /* `stage` of the filter is loaded already, and its listener fetched */
 
     int streams[3];
     int descriptors[PLAN_LISTEN_MAX]; /* placed from 3 on */
@@ -92,10 +99,15 @@ struct plan {
 /* Never return. The second one goes only as far as a child can be prepared, and waits for the rest of its plan. */
 _Noreturn void child_run(const struct plan *plan);
 _Noreturn void child_prepare(const struct plan *plan);
-/* Build the file view: up to where /proc is mounted at "proc", and the rest. Return 0 or a negative error number. */
+/*
+ * Build the file view: up to where /proc is mounted at "proc"; make it the root; put granted paths in and close it. Return
+ * 0 or a negative error number.
+ */
 long child_view_begin(const struct plan *plan);
+long child_view_enter(const struct plan *plan);
 long child_view_finish(const struct plan *plan);
-/* The Landlock rules of the view; the caller restricts itself with the descriptor returned. */
-long child_landlock(const struct plan *plan);
+/* Landlock rules: of the view's own folders, a new ruleset's descriptor; and those of granted paths, added to it. */
+long child_landlock_begin(const struct plan *plan);
+long child_landlock_finish(const struct plan *plan, long ruleset);
 
 #endif

@@ -12,7 +12,7 @@ enum report_kind {
     REPORT_EXECUTING = 3, /* all layers stand; the next thing is the program */
     REPORT_RUNNING = 4, /* from the small init: the program runs */
     REPORT_ENDED = 5, /* from the small init: value is the program's wait status */
-    REPORT_PREPARED = 6, /* from a spare (spare.c): it waits for its plan */
+    REPORT_PREPARED = 6, /* from a spare (spare.c): it waits for its plan; value as for LISTENER, or 0 */
 };
 struct report {
     uint32_t kind;

@@ -57,6 +57,7 @@ static bool is_profile(const struct plan *a, const struct plan *b) {
     return a->skip == b->skip && a->project == b->project && a->has_process_files == b->has_process_files &&
            a->namespaces_mount == b->namespaces_mount && a->namespaces_network == b->namespaces_network &&
            a->system_links == b->system_links && a->system_folders == b->system_folders &&
+           a->landlock_rights == b->landlock_rights && a->filter.stage.filter == b->filter.stage.filter &&
            strcmp(a->scratch_options, b->scratch_options) == 0;
 }
 
@@ -68,7 +69,12 @@ static void profile_copy(struct plan *to, const struct plan *from) {
     to->namespaces_network = from->namespaces_network;
     to->system_links = from->system_links;
     to->system_folders = from->system_folders;
-    to->root_tree = -1;
+    to->root_tree = to->landlock_ruleset = -1;
+    to->landlock_rights = from->landlock_rights;
+    to->landlock_scopes = from->landlock_scopes;
+    to->landlock_attribute_bytes = from->landlock_attribute_bytes;
+    to->filter = from->filter;
+    to->is_staged = from->filter.stage.filter != NULL;
     (void)memcpy(to->scratch_options, from->scratch_options, sizeof to->scratch_options);
 }
 
@@ -149,21 +155,46 @@ void spare_end(struct spare *spare) {
     *spare = (struct spare){0};
 }
 
-/* ---- control groups that earlier instances were in: removing one takes time, so not while a start waits ---- */
+/*
+ * ---- control groups that earlier instances were in: reading and removing one takes time, so not while a start waits ----
+ */
 
 #define RETIRED_MAX 32u
-static struct cgroup *retired[RETIRED_MAX];
+static struct retired {
+    struct cgroup *group;
+    struct container *container; /* whose counters it holds; NULL when they were carried on */
+} retired[RETIRED_MAX];
 static unsigned retired_count;
 
-static void retire_all(void) {
-    while (retired_count > 0)
-        cgroup_destroy(retired[--retired_count]);
+static void carry_on(struct retired *from) {
+    struct grove_usage usage = {0};
+    struct container *container = from->container;
+    from->container = NULL;
+    if (container == NULL || cgroup_usage(from->group, &usage) < 0)
+        return;
+    container->processor_before_ns += usage.processor_ns;
+    if (usage.memory_peak_bytes > container->memory_peak_before_bytes)
+        container->memory_peak_before_bytes = usage.memory_peak_bytes;
 }
 
-void spare_retire(struct cgroup *group) {
+static void retire_all(void) {
+    while (retired_count > 0) {
+        struct retired *last = &retired[--retired_count];
+        carry_on(last);
+        cgroup_destroy(last->group);
+    }
+}
+
+void spare_retire(struct container *container) {
     if (retired_count == RETIRED_MAX)
         retire_all();
-    retired[retired_count++] = group;
+    retired[retired_count++] = (struct retired){container->cgroup, container};
+}
+
+void spare_account(struct container *container) {
+    for (unsigned i = 0; i < retired_count; i++)
+        if (retired[i].container == container)
+            carry_on(&retired[i]);
 }
 
 /* ---- having one ready ---- */
@@ -222,10 +253,12 @@ void spare_end_project(machine_project project) {
 static bool look_ready(struct spare *spare) {
     struct report report;
     ssize_t length = recv(spare->report, &report, sizeof report, MSG_DONTWAIT);
-    if (length == (ssize_t)sizeof report && report.kind == REPORT_PREPARED)
+    if (length == (ssize_t)sizeof report && report.kind == REPORT_PREPARED) {
         spare->is_ready = true;
-    else if (length >= 0 || (errno != EAGAIN && errno != EINTR))
+        spare->listener = report.value;
+    } else if (length >= 0 || (errno != EAGAIN && errno != EINTR)) {
         spare_end(spare);
+    }
     return spare->launch != NULL && spare->is_ready;
 }
 

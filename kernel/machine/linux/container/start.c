@@ -85,6 +85,7 @@ static int part_layers(struct container *container, const struct machine_start *
     plan->has_terminal = (flags & GROVE_SPEC_TERMINAL) != 0 && linux_machine->options.embedded;
     plan->has_process_files = (flags & GROVE_SPEC_NATIVE) == 0 && !is_left_out(GROVE_LAYER_PROC);
     plan->project = container->project;
+    container->has_own_processes = !is_left_out(GROVE_LAYER_PID_NAMESPACE);
     plan->drops_user = !linux_machine->rootless;
     plan->user = container->user;
     plan->group = container->group;
@@ -126,12 +127,22 @@ static int part_view(struct container *container, const struct machine_start *st
     return result;
 }
 
-/* The outer form of the view is known now: is there a child that has made it already? */
+/* The outer form of the view and the filter are known now: is there a child that has made them already? */
 static int part_prepared(struct container *container, const struct machine_start *start) {
     (void)container;
     (void)start;
-    (void)spare_take(&layout->plan, &prepared);
+    if (spare_take(&layout->plan, &prepared))
+        layout->plan.is_staged = prepared.launch->plan.is_staged;
     return GROVE_OK;
+}
+
+/* The listener of a prepared child is fetched before it goes on; that of another one when it has it (life.c). */
+static int part_listener(struct container *container, const struct machine_start *start) {
+    (void)start;
+    if (prepared.launch == NULL || !layout->plan.is_staged || !layout->plan.filter.has_listener)
+        return GROVE_OK;
+    int result = life_listen(container, prepared.process_descriptor, prepared.listener, &layout->error);
+    return result < 0 ? GROVE_LAYER_MISSING : GROVE_OK;
 }
 
 static bool has_limits(const struct grove_budget *budget) {
@@ -145,17 +156,10 @@ static int cgroup_limit(struct container *container) {
     return result;
 }
 
-/* The group of a prepared child takes the place of that of earlier instances, whose counters are carried on. */
+/* The group of a prepared child takes the place of that of earlier instances, whose counters are carried on later. */
 static int cgroup_replace(struct container *container) {
-    struct grove_usage usage = {0};
-    if (container->cgroup != NULL) {
-        if (cgroup_usage(container->cgroup, &usage) == GROVE_OK) {
-            container->processor_before_ns += usage.processor_ns;
-            if (usage.memory_peak_bytes > container->memory_peak_before_bytes)
-                container->memory_peak_before_bytes = usage.memory_peak_bytes;
-        }
-        spare_retire(container->cgroup);
-    }
+    if (container->cgroup != NULL)
+        spare_retire(container);
     container->cgroup = prepared.cgroup;
     container->memory_kills = 0;
     prepared.cgroup = NULL;
@@ -205,7 +209,7 @@ static int part_filter(struct container *container, const struct machine_start *
     (void)container;
     if (is_left_out(GROVE_LAYER_SECCOMP))
         return GROVE_OK;
-    return filter_get(start->spec, &layout->plan.filter, &layout->plan.has_listener);
+    return filter_get(start->spec, &layout->plan.filter);
 }
 
 static int part_limits(struct container *container, const struct machine_start *start) {
@@ -373,19 +377,13 @@ static const struct {
     int (*run)(struct container *container, const struct machine_start *start);
     enum grove_layer layer;
 } parts[] = {
-    {part_layers, GROVE_LAYER_NONE},
-    {part_sockets, GROVE_LAYER_STREAMS},
-    {part_streams, GROVE_LAYER_STREAMS},
-    {part_namespaces, GROVE_LAYER_MOUNT_NAMESPACE},
-    {part_view, GROVE_LAYER_FILE_VIEW},
-    {part_prepared, GROVE_LAYER_NONE},
-    {part_cgroup, GROVE_LAYER_CGROUP},
-    {part_report, GROVE_LAYER_STREAMS},
-    {part_landlock, GROVE_LAYER_LANDLOCK},
-    {part_filter, GROVE_LAYER_SECCOMP},
-    {part_limits, GROVE_LAYER_RESOURCE_LIMITS},
-    {part_schedule, GROVE_LAYER_SCHEDULE},
-    {part_program, GROVE_LAYER_EXECUTE},
+    {part_layers, GROVE_LAYER_NONE},         {part_sockets, GROVE_LAYER_STREAMS},
+    {part_streams, GROVE_LAYER_STREAMS},     {part_namespaces, GROVE_LAYER_MOUNT_NAMESPACE},
+    {part_view, GROVE_LAYER_FILE_VIEW},      {part_landlock, GROVE_LAYER_LANDLOCK},
+    {part_filter, GROVE_LAYER_SECCOMP},      {part_prepared, GROVE_LAYER_NONE},
+    {part_listener, GROVE_LAYER_SECCOMP},    {part_cgroup, GROVE_LAYER_CGROUP},
+    {part_report, GROVE_LAYER_STREAMS},      {part_limits, GROVE_LAYER_RESOURCE_LIMITS},
+    {part_schedule, GROVE_LAYER_SCHEDULE},   {part_program, GROVE_LAYER_EXECUTE},
     {part_clone, GROVE_LAYER_PID_NAMESPACE},
 };
 
@@ -393,8 +391,9 @@ static void layout_clear(void) {
     (void)memset(&layout->plan, 0, offsetof(struct plan, mounts));
     layout->plan.mount_count = layout->plan.limit_count = layout->plan.descriptor_count = 0;
     layout->plan.landlock_rights = layout->plan.landlock_scopes = 0;
-    layout->plan.filter = (struct sock_fprog){0};
-    layout->plan.has_listener = layout->plan.has_schedule = false;
+    layout->plan.landlock_ruleset = -1;
+    layout->plan.filter = (struct filter){0};
+    layout->plan.is_staged = layout->plan.has_schedule = false;
     layout->child.own_count = 0;
     layout->error = 0;
     layout->report_ends[0] = layout->report_ends[1] = layout->port_ends[0] = layout->port_ends[1] = -1;
@@ -403,6 +402,7 @@ static void layout_clear(void) {
 /* The parent's side of what was opened, when nothing came of it. */
 static void layout_abandon(struct container *container) {
     notify_close(container);
+    life_listen_no_more(container);
     if (layout->report_ends[0] >= 0)
         (void)close(layout->report_ends[0]);
     if (layout->port_ends[0] >= 0)
@@ -415,7 +415,7 @@ static void layout_abandon(struct container *container) {
 static void instance_begin(struct container *container) {
     container->phase = CONTAINER_STARTING;
     container->is_executing = container->was_announced = container->is_ready_early = container->is_killed =
-        container->is_freezing = false;
+        container->is_frozen = false;
     container->has_failed = container->has_ended = false;
     container->failed_layer = GROVE_LAYER_NONE;
     container->failed_error = 0;

@@ -98,8 +98,10 @@ static bool receive_one(struct port *port) {
         hang_up(port);
         return false;
     }
-    core_request(linux_machine->core, port->container, &packet.message, packet.message_bytes, packet.objects,
-                 packet.count);
+    machine_container container = port->container;
+    if (!port->is_client)
+        container_heard(container);
+    core_request(linux_machine->core, container, &packet.message, packet.message_bytes, packet.objects, packet.count);
     return true;
 }
 
