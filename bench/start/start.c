@@ -1,7 +1,7 @@
 /*
  * How long from the decision to start a program until its first answer, the median over many starts.
  *
- *     start-bench grove BINARY COUNT        a confined service: create, start, connect, first call answered
+ *     start-bench grove BINARY COUNT        a confined service: launch, connect, first call answered
  *     start-bench restart BINARY COUNT      kill -9 of a running one by its owner, until the next instance answers
  *     start-bench command COUNT PROGRAM...  run a program until its first byte on standard output
  *
@@ -67,20 +67,15 @@ static void call_who(struct grove_channel *channel) {
 }
 
 struct started {
-    grove_handle container, endpoint;
+    grove_handle container;
     struct grove_channel *channel;
 };
 
 static void start_one(struct started *started) {
     struct grove_container_reply container;
-    struct grove_container_reply running;
-    check(grove_container_create(session, spec, spec_bytes, &container), "create");
+    check(grove_container_launch(session, spec, spec_bytes, true, NULL, &container), "launch");
     started->container = container.container;
-    check(grove_endpoint_create(session, "start.echo", (struct grove_version){.major = 1}, container.container,
-                                &started->endpoint),
-          "endpoint");
     check(grove_connect("start.echo", &started->channel), "connect");
-    check(grove_container_start(session, container.container, GROVE_START_FRESH, NULL, &running), "start");
     call_who(started->channel);
 }
 

@@ -54,6 +54,33 @@ int grove_container_create(struct grove_session *session, const void *spec, size
     return status;
 }
 
+static unsigned add_streams(const int streams[3], int *objects) {
+    unsigned count = 0;
+    for (unsigned i = 0; streams != NULL && i < 3; i++)
+        if (streams[i] >= 0)
+            objects[count++] = streams[i];
+    return count;
+}
+
+int grove_container_launch(struct grove_session *session, const void *spec, size_t spec_bytes, bool starts,
+                           const int streams[3], struct grove_container_reply *container) {
+    struct grove_message message = {
+        .operation = GROVE_REQUEST_CONTAINER_LAUNCH,
+        .body.container_launch = {.create.spec_bytes = spec_bytes, .flags = starts ? GROVE_LAUNCH_START : 0}};
+    int objects[4] = {-1, -1, -1, -1};
+    int status = session_or_default(session, &session);
+    if (status == 0)
+        status = sealed_copy(spec, spec_bytes, &objects[0]);
+    if (status < 0)
+        return status;
+    unsigned count = 1 + add_streams(streams, objects + 1);
+    status = grove_kernel_request(session, &message, objects, count, NULL, NULL, SESSION_TIMEOUT_NS);
+    close(objects[0]);
+    if (status == 0 && container != NULL)
+        *container = message.body.container;
+    return status;
+}
+
 static const char *layer_text(uint32_t layer) {
     static const char *const texts[GROVE_LAYER_COUNT] = {
 #define LAYER_TEXT(name, number, text) [number] = text,
@@ -76,10 +103,7 @@ int grove_container_start(struct grove_session *session, grove_handle container,
     struct grove_message message = {.operation = GROVE_REQUEST_CONTAINER_START,
                                     .body.container_start = {.container = container, .reason = reason}};
     int objects[3];
-    unsigned count = 0;
-    for (unsigned i = 0; streams != NULL && i < 3; i++)
-        if (streams[i] >= 0)
-            objects[count++] = streams[i];
+    unsigned count = add_streams(streams, objects);
     int status = session_or_default(session, &session);
     if (status < 0)
         return status;

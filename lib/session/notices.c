@@ -116,7 +116,7 @@ static notice_now *immediate_handler(uint16_t operation) {
 /* ---- the queue ---- */
 
 static int queue_grow(struct packet_queue *queue) {
-    unsigned capacity = queue->capacity == 0 ? 16 : queue->capacity * 2;
+    unsigned capacity = queue->capacity == 0 ? 4 : queue->capacity * 2;
     if (capacity > SESSION_QUEUE_MAX)
         return error_set(GROVE_EXHAUSTED,
                          "%u notices of the kernel wait to be handled: let the run loop, or "

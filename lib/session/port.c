@@ -220,6 +220,7 @@ static const char *operation_text(uint16_t operation) {
         [GROVE_REQUEST_KERNEL_READ] = "read the kernel's accounts",
         [GROVE_REQUEST_STATE_REGION] = "use a state region",
         [GROVE_REQUEST_SWAP] = "swap instances",
+        [GROVE_REQUEST_CONTAINER_LAUNCH] = "launch a container",
     };
     const char *text = operation < GROVE_REQUEST_END ? texts[operation] : NULL;
     return text != NULL ? text : "make this request";

@@ -5,9 +5,9 @@
  * life is the table of states by events in life.c. Everything another part keeps about a container is either in one of
  * its lists or an identity that is looked up, so that a container that is gone is never touched.
  *
- * An instance has three moments: the machine is told to start it (STARTING), the machine says that it runs, and it is
- * told INIT. INIT waits until the segments of the channels that it takes over are there (`is_prepared`), which is done in
- * bounded steps while the machine builds the address space. When it ends, its channels are marked closed in bounded steps
+ * An instance has three moments: the machine is told to start it (STARTING), it is told INIT, and the machine says that it
+ * runs. INIT waits until the segments of the channels that it takes over are there (`is_prepared`), which is done in
+ * bounded steps while the machine builds the address space, and lies in its port when its program begins. When it ends, its channels are marked closed in bounded steps
  * as well (`is_ending`); only then the state is STOPPED and the owner hears of it.
  *
  * Destruction is marked at once (`is_dying`): the name is free again, the table is dead with the owner's entry, the
@@ -134,6 +134,10 @@ void container_say_init(struct core *core, struct container *container);
 void container_kill(struct core *core, struct container *container, enum grove_exit_cause cause);
 int container_stop(struct core *core, struct container *container, uint64_t deadline_ns);
 bool container_is_open_to_restart(const struct container *container);
+
+/* read.c: how many streams its start is given, and which of a request's objects they are. */
+uint32_t container_streams_wanted(const struct grove_spec *spec);
+void container_take_streams(struct request *request, uint32_t next, machine_object streams[3]);
 
 /* end.c */
 void container_destroy(struct core *core, struct container *container);

@@ -90,6 +90,12 @@ static const struct grove_spec *incoming(const struct core *core) {
     return (const struct grove_spec *)core->spec_buffer;
 }
 
+/* A name of the spec, or of what it provides. */
+static void name_of_spec(const struct grove_spec *spec, struct grove_span span, struct grove_name *name) {
+    memset(name, 0, sizeof(*name));
+    memcpy(name->text, grove_spec_text(spec, span), span.length_bytes);
+}
+
 /* A shell makes services of ring 2; nobody makes anything closer to the kernel than itself. */
 static bool ring_is_allowed(const struct container *caller, uint8_t ring) {
     uint8_t floor = caller->ring < 2 ? caller->ring : 2;
@@ -99,8 +105,8 @@ static bool ring_is_allowed(const struct container *caller, uint8_t ring) {
 static int check_name(struct request *request) {
     struct core *core = request->core;
     const struct grove_spec *spec = incoming(core);
-    struct grove_name name = {0};
-    memcpy(name.text, grove_spec_text(spec, spec->name), spec->name.length_bytes);
+    struct grove_name name;
+    name_of_spec(spec, spec->name, &name);
     int status = request_permit_name(request, GROVE_CAP_PROC_SPAWN, &name);
     if (status < 0)
         return status;
@@ -142,19 +148,22 @@ static int check_capabilities(struct request *request) {
     return GROVE_OK;
 }
 
-/* What the schedule needs must be among the spec's own capabilities. */
-static int check_schedule(struct request *request) {
+/* What its schedule and its endpoints need must be among the spec's own capabilities. */
+static int check_holds(struct request *request, const struct grove_capability *needed) {
     const struct grove_spec *spec = incoming(request->core);
-    struct grove_capability needed;
-    if (!schedule_needs(&spec->schedule, &needed))
-        return GROVE_OK;
     for (uint32_t i = 0; i < spec->capabilities.count; i++) {
         struct grove_capability held;
         grove_spec_capability(spec, i, &held, NULL);
-        if (held.kind == needed.kind && grove_argument_covers(&held.argument, &needed.argument))
+        if (held.kind == needed->kind && (held.rights & needed->rights) == needed->rights &&
+            grove_argument_covers(&held.argument, &needed->argument))
             return GROVE_OK;
     }
-    return request_refuse(request, &needed);
+    return request_refuse(request, needed);
+}
+
+static int check_schedule(struct request *request) {
+    struct grove_capability needed;
+    return schedule_needs(&incoming(request->core)->schedule, &needed) ? check_holds(request, &needed) : GROVE_OK;
 }
 
 int container_create_check(struct request *request) {
@@ -203,7 +212,64 @@ int container_create_invoke(struct request *request) {
         return status;
     }
     container->owner_handle = capability_handle(handle);
+    request->container = container;
     audit_request(request, GROVE_AUDIT_CREATE, container->name, 0, NULL);
     container_fill_reply(container, container->owner_handle, &request->reply.message.body.container);
     return GROVE_OK;
+}
+
+/* ---- CONTAINER_LAUNCH ---- */
+
+/*
+ * Check, or make, an endpoint for each interface that the spec provides. A name is checked once more when it is made,
+ * because the spec may provide the same one twice.
+ */
+static int each_endpoint(struct request *request, const struct grove_spec *spec, bool is_made) {
+    int status = GROVE_OK;
+    for (uint32_t i = 0; i < spec->provides.count && status == GROVE_OK; i++) {
+        const struct grove_spec_interface *provided = grove_spec_provided(spec, i);
+        struct grove_name name;
+        struct grove_capability wanted;
+        name_of_spec(spec, provided->name, &name);
+        status = endpoint_check_name(request, &name);
+        capability_for_name(GROVE_CAP_IPC_RECV, &name, &wanted);
+        if (status == GROVE_OK)
+            status = is_made ? endpoint_make(request, &name, provided->version) : check_holds(request, &wanted);
+    }
+    return status;
+}
+
+int container_launch_check(struct request *request) {
+    const struct grove_container_launch *body = &request->message->body.container_launch;
+    bool is_started = body->flags == GROVE_LAUNCH_START;
+    if ((body->flags != 0 && !is_started) || body->reserved != 0)
+        return GROVE_INVALID;
+    int status = container_create_check(request);
+    if (status < 0)
+        return status;
+    const struct grove_spec *spec = incoming(request->core);
+    if (is_started && request->core->is_shutting_down)
+        return GROVE_WRONG_STATE;
+    if (request->object_count != 1 + (is_started ? container_streams_wanted(spec) : 0))
+        return GROVE_INVALID;
+    return each_endpoint(request, spec, false);
+}
+
+int container_launch_invoke(struct request *request) {
+    struct grove_container_reply *reply = &request->reply.message.body.container;
+    machine_object streams[3];
+    int status = container_create_invoke(request);
+    if (status < 0)
+        return status;
+    struct container *container = request->container;
+    status = each_endpoint(request, container->spec, true);
+    if (status == GROVE_OK && request->message->body.container_launch.flags == GROVE_LAUNCH_START) {
+        container_take_streams(request, 1, streams);
+        status = container_start(request->core, container, GROVE_START_FRESH, streams);
+    }
+    if (status < 0)
+        container_destroy(request->core, container);
+    if (status != GROVE_DENIED)
+        container_fill_reply(container, container->owner_handle, reply);
+    return status;
 }

@@ -152,7 +152,7 @@ int container_streams_invoke(struct request *request) {
 
 /* ---- CONTAINER_START ---- */
 
-static uint32_t streams_wanted(const struct grove_spec *spec) {
+uint32_t container_streams_wanted(const struct grove_spec *spec) {
     return (uint32_t)(spec->stream_in == GROVE_STREAM_PASSED) + (uint32_t)(spec->stream_out == GROVE_STREAM_PASSED) +
            (uint32_t)(spec->stream_error == GROVE_STREAM_PASSED);
 }
@@ -168,17 +168,16 @@ int container_start_check(struct request *request) {
     if (container->is_client || request->core->is_shutting_down || !container_is_open_to_restart(container) ||
         life_check(container, LIFE_START) < 0)
         return GROVE_WRONG_STATE;
-    if (request->object_count != streams_wanted(container->spec))
+    if (request->object_count != container_streams_wanted(container->spec))
         return GROVE_INVALID;
     struct grove_capability missing;
     return container_lacks(request->core, container, &missing) ? request_refuse(request, &missing) : GROVE_OK;
 }
 
-/* The objects go, in order, to the streams that the spec passes; the machine takes them over. */
-static void take_streams(struct request *request, machine_object streams[3]) {
+/* The objects from `next` on go, in order, to the streams that the spec passes; the machine takes them over. */
+void container_take_streams(struct request *request, uint32_t next, machine_object streams[3]) {
     const struct grove_spec *spec = request->container->spec;
     const uint8_t modes[3] = {spec->stream_in, spec->stream_out, spec->stream_error};
-    uint32_t next = 0;
     for (uint32_t i = 0; i < 3; i++) {
         streams[i] = MACHINE_OBJECT_NONE;
         if (modes[i] != GROVE_STREAM_PASSED)
@@ -198,7 +197,7 @@ int container_start_invoke(struct request *request) {
     pending->handle = request->message->body.container_start.container;
     list_append(&container->waiters, &pending->link);
     machine_object streams[3];
-    take_streams(request, streams);
+    container_take_streams(request, 0, streams);
     status = container_start(core, container, request->message->body.container_start.reason, streams);
     if (status < 0)
         pending_reply_all(core, container, PENDING_START, 0, status);

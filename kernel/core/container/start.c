@@ -146,11 +146,15 @@ int container_stop(struct core *core, struct container *container, uint64_t dead
     return GROVE_OK;
 }
 
-/* It runs, and hears INIT once it is prepared as well; then of a stop that was asked for before it could hear of it. */
+/*
+ * INIT as soon as it is prepared, so that it lies in the port when the program begins; what a machine cannot take that
+ * early is sent when it runs. A stop that was asked for before it could hear of it follows then.
+ */
 static void greet(struct core *core, struct container *container) {
     if (container->is_native && container->is_prepared && !container->has_port)
         container_say_init(core, container);
-    if (container->state == GROVE_CONTAINER_STOPPING && (!container->is_native || container->has_port))
+    if (container->is_running && container->state == GROVE_CONTAINER_STOPPING &&
+        (!container->is_native || container->has_port))
         ask_to_stop(core, container, container->stop_timer.deadline_ns);
 }
 
@@ -202,6 +206,5 @@ void core_container_frozen(struct core *core, machine_container index) {
 
 void container_prepared(struct core *core, struct container *container) {
     container->is_prepared = true;
-    if (container->is_running && !container->has_port)
-        greet(core, container);
+    greet(core, container);
 }

@@ -88,17 +88,12 @@ static int check_server(struct request *request, const struct grove_endpoint_cre
                : request_refuse(request, &wanted);
 }
 
-int endpoint_create_check(struct request *request) {
-    const struct grove_endpoint_create *body = &request->message->body.endpoint_create;
-    int status = request_permit_name(request, GROVE_CAP_IPC_RECV, &body->name);
-    struct capability *permission = request->capability;
-    if (status == GROVE_OK)
-        status = check_server(request, body);
-    request->capability = permission;
+int endpoint_check_name(struct request *request, const struct grove_name *name) {
+    int status = request_permit_name(request, GROVE_CAP_IPC_RECV, name);
     if (status < 0)
         return status;
     /* One whose container is being destroyed no longer stands in the way of its name. */
-    struct endpoint *existing = endpoint_find(request->core, &body->name);
+    struct endpoint *existing = endpoint_find(request->core, name);
     const struct container *server = existing != NULL ? core_container(request->core, existing->container) : NULL;
     if (existing != NULL && (server == NULL || server->is_dying))
         endpoint_destroy(request->core, existing);
@@ -107,14 +102,23 @@ int endpoint_create_check(struct request *request) {
     return GROVE_OK;
 }
 
-int endpoint_create_invoke(struct request *request) {
-    struct core *core = request->core;
+int endpoint_create_check(struct request *request) {
     const struct grove_endpoint_create *body = &request->message->body.endpoint_create;
+    int status = endpoint_check_name(request, &body->name);
+    struct capability *permission = request->capability;
+    if (status == GROVE_OK)
+        status = check_server(request, body);
+    request->capability = permission;
+    return status;
+}
+
+int endpoint_make(struct request *request, const struct grove_name *name, struct grove_version version) {
+    struct core *core = request->core;
     struct capability *handle = NULL;
     struct endpoint *endpoint = pool_take(&core->endpoints);
     if (endpoint == NULL)
         return GROVE_EXHAUSTED;
-    int status = text_from_name(&core->texts, &body->name, &endpoint->name);
+    int status = text_from_name(&core->texts, name, &endpoint->name);
     if (status == GROVE_OK)
         status = capability_create_object(core, request->caller, request->capability, GROVE_CAP_ENDPOINT,
                                           GROVE_RIGHTS_ALL, pool_identity(endpoint), &handle);
@@ -125,7 +129,7 @@ int endpoint_create_invoke(struct request *request) {
     }
     endpoint->owner_handle = capability_handle(handle);
     endpoint->owner = pool_identity(request->caller);
-    endpoint->version = body->version;
+    endpoint->version = version;
     endpoint->container = pool_index(request->container);
     list_init(&endpoint->channels);
     list_append(&request->container->endpoints, &endpoint->container_link);
@@ -133,6 +137,11 @@ int endpoint_create_invoke(struct request *request) {
     request->reply.message.body.handle_reply.handle = endpoint->owner_handle;
     request->reply.message.body.handle_reply.id = pool_identity(endpoint);
     return GROVE_OK;
+}
+
+int endpoint_create_invoke(struct request *request) {
+    const struct grove_endpoint_create *body = &request->message->body.endpoint_create;
+    return endpoint_make(request, &body->name, body->version);
 }
 
 /* ---- ENDPOINT_DESTROY ---- */

@@ -31,6 +31,10 @@ struct endpoint {
     struct work work;
 };
 
+/* May the caller make this name, and is it free? Sets request->capability. */
+int endpoint_check_name(struct request *request, const struct grove_name *name);
+/* Make the endpoint of request->container, and the reply, under a name just checked. GROVE_EXHAUSTED: nothing changed. */
+int endpoint_make(struct request *request, const struct grove_name *name, struct grove_version version);
 struct endpoint *endpoint_find(const struct core *core, const struct grove_name *name);
 void endpoint_destroy(struct core *core, struct endpoint *endpoint);
 bool endpoint_work(struct core *core, struct work *work);

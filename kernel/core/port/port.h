@@ -165,6 +165,7 @@ int request_scan(struct request *request, uint64_t first);
     X(REGION_DESTROY, region_destroy_check, region_destroy_invoke, 0, 0, false) \
     X(CONTAINER_CREATE, container_create_check, container_create_invoke, 1, 1, false) \
     X(CONTAINER_START, container_start_check, container_start_invoke, 0, 3, false) \
+    X(CONTAINER_LAUNCH, container_launch_check, container_launch_invoke, 1, 4, false) \
     X(CONTAINER_CONTROL, container_control_check, container_control_invoke, 0, 0, false) \
     X(CONTAINER_READ, container_read_check, container_read_invoke, 0, 0, false) \
     X(CONTAINER_LIST, request_is_free, container_list_invoke, 0, 0, false) \

@@ -257,13 +257,18 @@ static void create(struct drive *drive) {
     spec.ring = (uint8_t)(1 + choose(drive, 3));
     spec.flags = choose(drive, 4) == 0 ? GROVE_SPEC_SYSTEM_FILES : GROVE_SPEC_NATIVE;
     spec.budget.shared_bytes = number(drive);
-    struct grove_container_create body = {.spec_bytes = world_build(&spec, blob)};
+    const char *provided[3] = {names[choose(drive, 7)], names[choose(drive, 7)], names[choose(drive, 7)]};
+    spec.provides = provided;
+    spec.provides_count = choose(drive, 4);
+    struct grove_container_launch body = {.create.spec_bytes = world_build(&spec, blob), .flags = choose(drive, 3)};
     /* Sometimes one byte of the spec is not what it should be. */
     if (choose(drive, 8) == 0)
         ((uint8_t *)blob)[choose(drive, 256)] = (uint8_t)choose(drive, 256);
-    machine_object object = fake_blob(blob, body.spec_bytes);
-    body.project = choose(drive, 3) == 0 ? handle(drive) : 0;
-    world_send(&drive->world, actor(drive), GROVE_REQUEST_CONTAINER_CREATE, &body, sizeof(body), &object, 1);
+    machine_object object = fake_blob(blob, body.create.spec_bytes);
+    body.create.project = choose(drive, 3) == 0 ? handle(drive) : 0;
+    bool is_launch = choose(drive, 2) != 0;
+    world_send(&drive->world, actor(drive), is_launch ? GROVE_REQUEST_CONTAINER_LAUNCH : GROVE_REQUEST_CONTAINER_CREATE,
+               &body, is_launch ? sizeof(body) : sizeof(body.create), &object, 1);
 }
 
 /* ---- events ---- */

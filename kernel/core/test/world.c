@@ -78,10 +78,21 @@ static void add_permissions(struct builder *builder, const struct world_spec *fr
     }
 }
 
+static void add_provides(struct builder *builder, const struct world_spec *from) {
+    uint32_t at = (uint32_t)(sizeof(*builder->spec) + from->count * sizeof(struct grove_spec_capability));
+    struct grove_spec_interface *entries = (struct grove_spec_interface *)(void *)((char *)builder->spec + at);
+    builder->spec->provides = (struct grove_table){at, from->provides_count};
+    for (uint32_t i = 0; i < from->provides_count; i++) {
+        entries[i].name = add_text(builder, from->provides[i], strlen(from->provides[i]));
+        entries[i].version.major = 1;
+    }
+}
+
 uint32_t world_build(const struct world_spec *from, uint64_t buffer[SPEC_BUFFER_WORDS]) {
     memset(buffer, 0, SPEC_BUFFER_WORDS * sizeof(*buffer));
     struct grove_spec *spec = (struct grove_spec *)(void *)buffer;
-    uint32_t text_at = (uint32_t)(sizeof(*spec) + from->count * sizeof(struct grove_spec_capability));
+    uint32_t text_at = (uint32_t)(sizeof(*spec) + from->count * sizeof(struct grove_spec_capability) +
+                                  from->provides_count * sizeof(struct grove_spec_interface));
     struct builder builder = {.spec = spec, .text = (char *)buffer + text_at};
     const char *dot = strrchr(from->name, '.');
     spec->magic = GROVE_SPEC_MAGIC;
@@ -98,6 +109,7 @@ uint32_t world_build(const struct world_spec *from, uint64_t buffer[SPEC_BUFFER_
     spec->stream_out = from->streams[1];
     spec->stream_error = from->streams[2];
     add_permissions(&builder, from);
+    add_provides(&builder, from);
     spec->text_offset_bytes = text_at;
     spec->text_bytes = builder.used;
     spec->total_bytes = text_at + builder.used;
@@ -192,6 +204,25 @@ int world_create(struct world *world, machine_container owner, const struct worl
     world_settle(world);
     if (!fake_take(owner, GROVE_REQUEST_CONTAINER_CREATE, sequence, &packet))
         return WORLD_NO_REPLY;
+    if (reply != NULL)
+        *reply = packet.message.body.container;
+    return packet.message.status;
+}
+
+int world_launch(struct world *world, machine_container owner, const struct world_spec *spec, uint32_t flags,
+                 const machine_object *streams, uint32_t stream_count, struct grove_container_reply *reply) {
+    uint64_t blob[SPEC_BUFFER_WORDS];
+    struct grove_container_launch body = {.create.spec_bytes = world_build(spec, blob), .flags = flags};
+    machine_object objects[GROVE_PORT_OBJECTS] = {fake_blob(blob, body.create.spec_bytes)};
+    struct fake_packet packet;
+    for (uint32_t i = 0; i < stream_count; i++)
+        objects[1 + i] = streams[i];
+    uint64_t sequence =
+        world_send(world, owner, GROVE_REQUEST_CONTAINER_LAUNCH, &body, sizeof(body), objects, 1 + stream_count);
+    /* The reply does not wait for the machine. */
+    if (!fake_take(owner, GROVE_REQUEST_CONTAINER_LAUNCH, sequence, &packet))
+        return WORLD_NO_REPLY;
+    world_settle(world);
     if (reply != NULL)
         *reply = packet.message.body.container;
     return packet.message.status;

@@ -32,6 +32,8 @@ struct world_spec {
     struct grove_budget budget;
     struct grove_schedule schedule;
     uint8_t streams[3];
+    const char *const *provides;
+    uint32_t provides_count;
 };
 
 #define SPEC_BUFFER_WORDS 2048u
@@ -61,6 +63,9 @@ int world_create(struct world *world, machine_container owner, const struct worl
 /* Create and start; the container runs and its INIT is taken. Aborts the test if anything fails. */
 machine_container world_service(struct world *world, machine_container owner, const struct world_spec *spec,
                                 grove_handle *handle);
+/* CONTAINER_LAUNCH; streams follow the spec. */
+int world_launch(struct world *world, machine_container owner, const struct world_spec *spec, uint32_t flags,
+                 const machine_object *streams, uint32_t stream_count, struct grove_container_reply *reply);
 machine_container world_machine(const struct world *world, grove_object_id id);
 int world_start(struct world *world, machine_container owner, grove_handle handle);
 int world_control(struct world *world, machine_container from, grove_handle handle, uint32_t action);

@@ -323,6 +323,14 @@ GROVE_PUBLIC int grove_container_create(struct grove_session *session, const voi
 GROVE_PUBLIC int grove_container_start(struct grove_session *session, grove_handle container,
                                        enum grove_start_reason reason, const int streams[3],
                                        struct grove_container_reply *reply);
+/*
+ * Make a container with an endpoint for each interface that its spec provides, in one request; with `starts`, its first
+ * instance is started too, with streams as above. It does not wait for the program: whoever connects and calls is
+ * answered when it runs, and a start that fails is told as GROVE_NOTICE_CONTAINER_STATE (GROVE_EXIT_START_FAILED, and the
+ * layer). On an error nothing of it is there; errors as for grove_container_create and grove_endpoint_create.
+ */
+GROVE_PUBLIC int grove_container_launch(struct grove_session *session, const void *spec, size_t spec_bytes, bool starts,
+                                        const int streams[3], struct grove_container_reply *container);
 GROVE_PUBLIC int grove_container_control(struct grove_session *session, grove_handle container,
                                          enum grove_container_action action, uint32_t detail, uint64_t timeout_ns);
 GROVE_PUBLIC int grove_container_read(struct grove_session *session, grove_handle container,

@@ -40,13 +40,14 @@
     X(KERNEL_READ, 28) \
     X(STATE_REGION, 29) \
     X(SWAP, 30) \
-    X(CONTAINER_LIST, 31)
+    X(CONTAINER_LIST, 31) \
+    X(CONTAINER_LAUNCH, 32)
 
 enum grove_operation {
 #define GROVE_REQUEST_ENUM(name, number) GROVE_REQUEST_##name = (number),
     GROVE_REQUEST_TABLE(GROVE_REQUEST_ENUM)
 #undef GROVE_REQUEST_ENUM
-        GROVE_REQUEST_END = 32,
+        GROVE_REQUEST_END = 33,
 };
 
 /* X(name, number): what the kernel tells a container unasked. */

@@ -159,6 +159,7 @@ struct grove_message {
         struct grove_state_region state_region;
         struct grove_container_create container_create;
         struct grove_container_start container_start;
+        struct grove_container_launch container_launch;
         struct grove_container_control control;
         struct grove_container_read container_read;
         struct grove_container_record container_record;

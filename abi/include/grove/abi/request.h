@@ -175,6 +175,20 @@ struct grove_container_start {
 };
 enum grove_start_reason { GROVE_START_FRESH = 0, GROVE_START_RESTARTED = 1, GROVE_START_SUCCESSOR = 2 };
 
+/*
+ * CONTAINER_LAUNCH: CONTAINER_CREATE, an ENDPOINT_CREATE for each interface that the spec provides and, with
+ * GROVE_LAUNCH_START, CONTAINER_START (reason FRESH), in one request. Each part needs what it needs alone. Objects: [spec,
+ * then, when it is started, the streams that the spec passes]. The reply (grove_container_reply) does not wait for the
+ * program: a start that fails later is told as CONTAINER_STATE, STOPPED by START_FAILED. On any other status nothing of it
+ * is there.
+ */
+enum grove_launch_flags { GROVE_LAUNCH_START = 1u << 0 };
+struct grove_container_launch {
+    struct grove_container_create create;
+    uint32_t flags; /* enum grove_launch_flags; others are refused */
+    uint32_t reserved; /* 0 */
+};
+
 /* CONTAINER_CONTROL: needs CONTROL on the handle, or PROC_CONTROL covering the name when given by name. */
 enum grove_container_action {
     GROVE_ACTION_STOP = 1, /* ask, then kill at deadline_ns */

@@ -16,8 +16,9 @@
  *     | text                 |  bytes; every span lies inside it and is followed by a zero byte
  *     +----------------------+  total_bytes
  *
- * The kernel uses identity, capabilities, arguments, environment, budget, schedule and streams. The rest (provides,
- * requires, readiness, restart, methods) is policy for ring 1; the kernel checks only that it lies inside the blob.
+ * The kernel uses identity, capabilities, arguments, environment, budget, schedule and streams, and for CONTAINER_LAUNCH
+ * what is provided. The rest (requires, readiness, restart, methods) is policy for ring 1; the kernel checks only that it
+ * lies inside the blob.
  */
 #ifndef GROVE_ABI_SPEC_H
 #define GROVE_ABI_SPEC_H
