@@ -1,8 +1,9 @@
 /*
  * Every attack twice: confined by all layers it must be stopped, and with the layers that stop it taken out it must work.
- * The second half proves that the first one tests something.
+ * The second half proves that the first one tests something. Both are done from a child that was cloned for the start, and
+ * once more from one that was prepared before (container/spare.c), which is said to have been used.
  *
- *     attacks_test HOSTILE [rootless]
+ *     attacks_test HOSTILE root|rootless [ATTACK]
  *
  * Each try runs in a process of its own, with a machine of its own, and ends with the accounts as they were. An attack that
  * several layers stop by themselves names all of them: taking out one leaves it stopped, which is the point of layers. ROOT
@@ -143,6 +144,14 @@ static void outside_remove(void) {
     (void)!system(command);
 }
 
+/* What an attack that worked has left would spoil the next try of it. */
+static void outside_clean(void) {
+    char command[192];
+    (void)snprintf(command, sizeof command, "find '%s' -mindepth 1 -delete", folder);
+    if (system(command) != 0)
+        exit(99);
+}
+
 static int listen_abstract(const char *name) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(name) >= sizeof address.sun_path - 1)
@@ -238,11 +247,23 @@ static enum outcome outcome_of(const struct record *record, const char *output) 
     return (enum outcome)record->exit_detail;
 }
 
-static enum outcome attack_run(const struct attack *attack, const struct grove_budget *budget) {
+/*
+ * Start something harmless that wants what the attack wants of a prepared child, so that one is made. A container with a
+ * number of its own: the attacker's is new.
+ */
+static bool prime(const struct grove_budget *budget) {
+    struct recipe recipe = recipe_make("nothing", "", budget);
+    (void)harness_run(2, harness_spec(&recipe), NULL, 0);
+    return harness_wait_prepared();
+}
+
+static enum outcome attack_run(const struct attack *attack, const struct grove_budget *budget, bool is_prepared) {
     char parameter[128], output[1024] = "";
     int streams[3] = {open(secret, O_RDONLY | O_CLOEXEC), -1, -1};
     enum outcome outcome = STRANGE;
-    if (parameter_make(attack, parameter, sizeof parameter)) {
+    uint64_t used = 0;
+    if (parameter_make(attack, parameter, sizeof parameter) && (!is_prepared || prime(budget))) {
+        used = container_spares().used;
         struct recipe recipe = recipe_make(attack->name, parameter, budget);
         struct record *record;
         if (strcmp(attack->name, "reopen") == 0) {
@@ -257,12 +278,18 @@ static enum outcome attack_run(const struct attack *attack, const struct grove_b
         }
         outcome = outcome_of(record, output);
     }
+    /* The other container may have had one prepared for the attacker, who is then cloned or not, as it comes. */
+    if (container_spares().used != used + is_prepared && (is_prepared || attack->parameter != OTHER_CONTAINER)) {
+        (void)fprintf(stderr, "  a prepared child was %s\n", is_prepared ? "not used" : "used");
+        outcome = STRANGE;
+    }
     parameter_forget(attack);
     return outcome;
 }
 
 /* In a child: a machine of its own, because some layers are set up with it. */
-static enum outcome attack_try(const struct attack *attack, uint64_t left_out, const struct grove_budget *budget) {
+static enum outcome attack_try(const struct attack *attack, uint64_t left_out, const struct grove_budget *budget,
+                               bool is_prepared) {
     int status = 0;
     (void)fflush(stdout);
     pid_t child = fork();
@@ -274,11 +301,13 @@ static enum outcome attack_try(const struct attack *attack, uint64_t left_out, c
         harness_left_out = left_out;
         /* Without root the machine may deny control groups and has no second user; that is not what is tried here. */
         if (harness_open(is_rootless ? L(CGROUP) | L(USER_ID) : 0) == GROVE_OK)
-            outcome = attack_run(attack, budget);
+            outcome = attack_run(attack, budget, is_prepared);
         harness_close();
         _exit((int)outcome);
     }
-    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
+    bool is_over = child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status);
+    outside_clean();
+    if (!is_over)
         return STRANGE;
     return WEXITSTATUS(status) <= IMPOSSIBLE ? (enum outcome)WEXITSTATUS(status) : STRANGE;
 }
@@ -315,18 +344,22 @@ static bool needs_are_met(const struct attack *attack) {
            !((attack->needs & SCOPES) != 0 && attacker.landlock_version < 6);
 }
 
-static bool attack_check(const struct attack *attack) {
+static bool attack_check(const struct attack *attack, bool is_prepared) {
     static const struct grove_budget none;
     if (!needs_are_met(attack)) {
         (void)printf("%-18s left out: this machine or user has not what it needs\n", attack->name);
         return true;
     }
-    enum outcome confined = attack_try(attack, 0, &attack->budget);
-    enum outcome open_outcome = attack_try(attack, attack->layers, attack->layers == 0 ? &none : &attack->budget);
+    /* Without a view of their own containers begin in the host's, and no child is prepared for that. */
+    bool can_prepare = (attack->layers & L(FILE_VIEW)) == 0;
+    enum outcome confined = attack_try(attack, 0, &attack->budget, is_prepared);
+    enum outcome open_outcome =
+        attack_try(attack, attack->layers, attack->layers == 0 ? &none : &attack->budget, is_prepared && can_prepare);
     bool is_right =
         (confined == STOPPED && (open_outcome == WORKED || open_outcome == IMPOSSIBLE)) || confined == IMPOSSIBLE;
-    (void)printf("%-18s confined: %s, without its layers: %s%s\n", attack->name, outcome_names[confined],
-                 outcome_names[open_outcome], is_right ? "" : "   <- WRONG");
+    (void)printf("%-18s %s confined: %s, without its layers: %s%s\n", attack->name,
+                 is_prepared ? "prepared" : "cloned  ", outcome_names[confined], outcome_names[open_outcome],
+                 is_right ? "" : "   <- WRONG");
     return is_right;
 }
 
@@ -352,7 +385,8 @@ int main(int count, char **arguments) {
     struct accounts before = accounts_take();
     for (unsigned i = 0; i < sizeof attacks / sizeof *attacks; i++)
         if (count <= 3 || strcmp(arguments[3], attacks[i].name) == 0)
-            wrong += !attack_check(&attacks[i]);
+            for (int is_prepared = 0; is_prepared < 2; is_prepared++)
+                wrong += !attack_check(&attacks[i], is_prepared != 0);
     struct accounts after = accounts_take();
     wrong += !accounts_match(&before, &after);
     outside_remove();

@@ -349,6 +349,15 @@ unsigned harness_turns(uint64_t time_ns) {
     return turns.count;
 }
 
+static bool is_prepared(void *context) {
+    (void)context;
+    return container_spares().ready > 0;
+}
+
+bool harness_wait_prepared(void) {
+    return harness_until(is_prepared, NULL);
+}
+
 struct record *harness_run(machine_container container, const struct grove_spec *spec, char *output,
                            size_t size_bytes) {
     struct record *record = &records[container];

@@ -70,6 +70,8 @@ bool harness_until(bool (*holds)(void *context), void *context);
 unsigned harness_turns(uint64_t time_ns);
 /* Start, wait for the end, and give what the program wrote to its log streams. Returns the record. */
 struct record *harness_run(machine_container container, const struct grove_spec *spec, char *output, size_t size_bytes);
+/* Run the loop until a child stands ready for the next start. False at the deadline. */
+bool harness_wait_prepared(void);
 /* The kernel's end of the port of a native service; -1 none. */
 int harness_port(machine_container container);
 uint64_t harness_now_ns(void);

@@ -26,6 +26,7 @@ CAPABILITY_READ, CHANNEL_CONNECT, CHANNEL_ATTACHED, CHANNEL_CLOSE = 1, 5, 6, 7
 ENDPOINT_CREATE, REGION_CREATE = 8, 11
 CONTAINER_CREATE, CONTAINER_START, CONTAINER_CONTROL, CONTAINER_READ = 15, 16, 17, 18
 CONTAINER_STREAMS, AUDIT_READ, KERNEL_READ = 19, 24, 28
+SYSCALL_REFUSED = 15  # an audit event
 INIT, CHANNEL_NEW, CHANNEL_PEER, CHANNEL_CLOSED, CONTAINER_STATE, ENDPOINT_WANTED = 128, 129, 130, 131, 134, 135
 KILL, DESTROY, STOP = 2, 8, 1
 STOPPED = 6
@@ -209,6 +210,13 @@ class Port:
         return self.request(KERNEL_READ).body
 
 
+# Offsets in struct grove_kernel_record.
+KERNEL_CONTAINERS = 8 + 8 + 8 + 4 + 4 + 8 + 8 + 8
+KERNEL_CGROUP_VERSION = KERNEL_CONTAINERS + 8 * 8
+KERNEL_AUDIT_ERRORS = KERNEL_CGROUP_VERSION + 4 + 4
+KERNEL_PREPARED = KERNEL_AUDIT_ERRORS + 8 + 8 + 4
+
+
 class Kernel:
     """A groved of its own in a folder of its own."""
 
@@ -260,6 +268,13 @@ class Kernel:
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def own_descriptors(self, port):
+        """Without those of children prepared for coming starts: a process, its set-up socket, its group of version 2."""
+        record = port.request(KERNEL_READ).body
+        prepared, = struct.unpack_from("<I", record, KERNEL_PREPARED)
+        version, = struct.unpack_from("<I", record, KERNEL_CGROUP_VERSION)
+        return self.descriptors() - prepared * (3 if version == 2 else 2)
 
     @staticmethod
     def settle(port, wanted):

@@ -12,5 +12,6 @@ void machine_describe(struct grove_kernel_record *record) {
     record->layers_optional = machine->options.optional_layers;
     record->cgroup_version = machine->cgroup_version;
     record->landlock_version = machine->landlock_version;
+    record->prepared = container_spares().all;
     audit_file_describe(record);
 }

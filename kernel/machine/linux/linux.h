@@ -55,6 +55,12 @@ int container_process_descriptor(machine_container container, pid_t *process);
 /* Something arrived on its port, so its program runs: the core hears of that first. */
 void container_heard(machine_container container);
 const struct grove_spec *container_spec(machine_container container);
+/* Children made before a start needs them: how many there are, how many of them are ready, how many were used so far. */
+struct container_spares {
+    uint32_t all, ready;
+    uint64_t used;
+};
+struct container_spares container_spares(void);
 
 /*
  * port/: the container part calls this when it has made the socket pair of a native service; the port takes over

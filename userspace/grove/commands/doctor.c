@@ -40,6 +40,7 @@ struct findings {
     uint64_t enforced, optional;
     uint32_t cgroup_version, landlock_version;
     bool rootless;
+    uint32_t prepared; /* children that wait for a start */
     bool from_kernel;
 };
 
@@ -56,6 +57,7 @@ static int ask_kernel(const struct invocation *invocation, struct findings *find
                                   .cgroup_version = record->cgroup_version,
                                   .landlock_version = record->landlock_version,
                                   .rootless = record->rootless != 0,
+                                  .prepared = record->prepared,
                                   .from_kernel = true};
     return 0;
 }
@@ -129,10 +131,10 @@ static int run(struct invocation *invocation) {
         all &= is_enforced(&findings, layer);
     }
     if (invocation->json)
-        output_json(json_pack("{s:o, s:b, s:s, s:b, s:i, s:i}", "layers", layers, "all_enforced", all, "source",
+        output_json(json_pack("{s:o, s:b, s:s, s:b, s:i, s:i, s:i}", "layers", layers, "all_enforced", all, "source",
                               findings.from_kernel ? "kernel" : "probe", "rootless", findings.rootless,
                               "cgroup_version", (int)findings.cgroup_version, "landlock_version",
-                              (int)findings.landlock_version));
+                              (int)findings.landlock_version, "prepared", (int)findings.prepared));
     else {
         print_findings(invocation, &findings, layers);
         json_decref(layers);

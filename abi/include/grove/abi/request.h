@@ -350,7 +350,7 @@ struct grove_kernel_record {
     uint64_t audit_errors; /* failures to write the log on disk since the start */
     uint64_t audit_lost; /* records that are in memory only for good */
     int32_t audit_error; /* the machine's own number of the last failure, for people; 0 none */
-    uint32_t reserved;
+    uint32_t prepared; /* children made before a start needs them; 0 on a machine that makes none */
 };
 
 /*

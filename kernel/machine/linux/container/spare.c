@@ -39,7 +39,7 @@
 
 static struct spare spares[SPARES_MAX];
 static machine_container next_group = SPARE_GROUP_FIRST;
-static uint64_t wanted_count;
+static uint64_t wanted_count, used_count;
 
 static struct {
     struct plan plan; /* the profile only */
@@ -262,6 +262,15 @@ static bool look_ready(struct spare *spare) {
     return spare->launch != NULL && spare->is_ready;
 }
 
+struct container_spares container_spares(void) {
+    struct container_spares count = {.used = used_count};
+    for (unsigned i = 0; i < SPARES_MAX; i++) {
+        count.ready += spares[i].launch != NULL && look_ready(&spares[i]);
+        count.all += spares[i].launch != NULL;
+    }
+    return count;
+}
+
 bool spare_take(const struct plan *plan, struct spare *taken) {
     if (!has_profile(plan) || 4 + plan->descriptor_count + plan->mount_count > PLAN_PASSED_MAX)
         return false;
@@ -271,6 +280,7 @@ bool spare_take(const struct plan *plan, struct spare *taken) {
         end_loan(&spares[i]);
         *taken = spares[i];
         spares[i] = (struct spare){0};
+        used_count++;
         return true;
     }
     return false;
