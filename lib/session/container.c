@@ -98,10 +98,9 @@ static int explain_start(int status, const struct grove_container_reply *reply) 
                      reply->detail != 0 ? strerror(reply->detail < 0 ? -reply->detail : reply->detail) : "no detail");
 }
 
-int grove_container_start(struct grove_session *session, grove_handle container, enum grove_start_reason reason,
-                          const int streams[3], struct grove_container_reply *reply) {
-    struct grove_message message = {.operation = GROVE_REQUEST_CONTAINER_START,
-                                    .body.container_start = {.container = container, .reason = reason}};
+static int start(struct grove_session *session, const struct grove_container_start *body, const int streams[3],
+                 struct grove_container_reply *reply) {
+    struct grove_message message = {.operation = GROVE_REQUEST_CONTAINER_START, .body.container_start = *body};
     int objects[3];
     unsigned count = add_streams(streams, objects);
     int status = session_or_default(session, &session);
@@ -113,6 +112,18 @@ int grove_container_start(struct grove_session *session, grove_handle container,
     if (status == 0 && reply != NULL)
         *reply = message.body.container;
     return status;
+}
+
+int grove_container_start(struct grove_session *session, grove_handle container, enum grove_start_reason reason,
+                          const int streams[3], struct grove_container_reply *reply) {
+    const struct grove_container_start body = {.container = container, .reason = reason};
+    return start(session, &body, streams, reply);
+}
+
+int grove_container_start_at_once(struct grove_session *session, grove_handle container, enum grove_start_reason reason,
+                                  const int streams[3], struct grove_container_reply *reply) {
+    const struct grove_container_start body = {.container = container, .reason = reason, .flags = GROVE_START_AT_ONCE};
+    return start(session, &body, streams, reply);
 }
 
 int grove_container_control(struct grove_session *session, grove_handle container, enum grove_container_action action,

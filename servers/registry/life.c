@@ -77,16 +77,28 @@ static void launched(struct record *record, const struct grove_container_reply *
     readiness_begin(record);
 }
 
+/*
+ * Of a service that says itself when it is ready nothing has to be known before: the registry goes on with others, and
+ * hears of a start that failed as of any other end.
+ */
+static int start_container(const struct record *record, enum grove_start_reason reason,
+                           struct grove_container_reply *reply) {
+    struct grove_session *session = record->registry->session;
+    uint32_t kind = record->node.spec->readiness.kind;
+    return kind == GROVE_READY_GROVE || kind == GROVE_READY_NOTIFY
+               ? grove_container_start_at_once(session, record->container, reason, NULL, reply)
+               : grove_container_start(session, record->container, reason, NULL, reply);
+}
+
 static int start_instance(struct record *record, struct grove_container_reply *reply, char *why, size_t why_bytes) {
     enum grove_start_reason reason = record->generation == 0 ? GROVE_START_FRESH : GROVE_START_RESTARTED;
-    struct grove_session *session = record->registry->session;
-    int status = grove_container_start(session, record->container, reason, NULL, reply);
+    int status = start_container(record, reason, reply);
     if (status == GROVE_STALE_HANDLE || status == GROVE_NOT_FOUND) {
         record->container = GROVE_HANDLE_NONE;
         status = record_contain(record, why, why_bytes);
         if (status < 0)
             return status;
-        status = grove_container_start(session, record->container, GROVE_START_FRESH, NULL, reply);
+        status = start_container(record, GROVE_START_FRESH, reply);
     }
     if (status < 0)
         (void)snprintf(why, why_bytes, "%s", grove_last_error());

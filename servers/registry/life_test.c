@@ -62,6 +62,11 @@ int grove_container_start(struct grove_session *session, grove_handle container,
     return start_status;
 }
 
+int grove_container_start_at_once(struct grove_session *session, grove_handle container, enum grove_start_reason reason,
+                                  const int streams[3], struct grove_container_reply *reply) {
+    return grove_container_start(session, container, reason, streams, reply);
+}
+
 int grove_container_control(struct grove_session *session, grove_handle container, enum grove_container_action action,
                             uint32_t detail, uint64_t timeout_ns) {
     (void)session;

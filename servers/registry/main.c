@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "servers/common/budget_text.h"
+#include "servers/common/exit_text.h"
 #include "servers/log/protocol.h"
 
 #define LOG_PATIENCE_NS GROVE_MILLISECOND
@@ -57,6 +58,10 @@ static void container_changed(struct registry *registry, const struct grove_noti
     record->exit_cause = notice->exit_cause;
     record->exit_detail = notice->exit_detail;
     record->layer = notice->layer;
+    if (notice->exit_cause == GROVE_EXIT_START_FAILED && notice->layer != GROVE_LAYER_NONE)
+        record_say(record,
+                   "could not be started: the start failed at the layer %s: %s (%s); `grove doctor` says how to get it",
+                   layer_text(notice->layer), grove_status_text(notice->exit_detail), strerror(notice->fail_detail));
     life_event(record, LIFE_ENDED);
 }
 

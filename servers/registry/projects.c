@@ -116,12 +116,14 @@ static int sealed_copy(const struct grove_spec *spec) {
     return GROVE_NO_MEMORY;
 }
 
-int project_create_container(struct registry *registry, const struct grove_spec *spec,
+int project_create_container(struct registry *registry, const struct grove_spec *spec, bool with_endpoints,
                              struct grove_container_reply *made, char *problem, size_t problem_bytes) {
     const struct project *project = find(registry, grove_spec_text(spec, spec->project));
-    struct grove_message message = {.operation = GROVE_REQUEST_CONTAINER_CREATE};
-    message.body.container_create.spec_bytes = spec->total_bytes;
-    message.body.container_create.project = project == NULL ? GROVE_HANDLE_NONE : project->handle;
+    struct grove_message message = {.operation = with_endpoints ? GROVE_REQUEST_CONTAINER_LAUNCH
+                                                                : GROVE_REQUEST_CONTAINER_CREATE};
+    /* Both begin with the same, and a launch without flags starts nothing. */
+    message.body.container_launch.create.spec_bytes = spec->total_bytes;
+    message.body.container_launch.create.project = project == NULL ? GROVE_HANDLE_NONE : project->handle;
     int memory = sealed_copy(spec);
     if (memory < 0) {
         (void)snprintf(problem, problem_bytes, "no memory could be made for its spec: %s", grove_status_text(memory));

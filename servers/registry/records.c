@@ -125,13 +125,18 @@ static int create_endpoints(struct record *record, bool may_exist) {
 
 int record_contain(struct record *record, char *problem, size_t problem_bytes) {
     struct grove_container_reply made;
-    int status = project_create_container(record->registry, record->node.spec, &made, problem, problem_bytes);
+    struct registry *registry = record->registry;
+    /* In one request, unless a name is still there: then one after the other, and with patience. */
+    int status = project_create_container(registry, record->node.spec, true, &made, problem, problem_bytes);
+    bool has_endpoints = status == 0;
+    if (status == GROVE_EXISTS)
+        status = project_create_container(registry, record->node.spec, false, &made, problem, problem_bytes);
     if (status < 0)
         return status;
     record->container = made.container;
     record->container_id = made.id;
     record->generation = made.generation;
-    status = create_endpoints(record, false);
+    status = has_endpoints ? 0 : create_endpoints(record, false);
     if (status == 0)
         return 0;
     (void)snprintf(problem, problem_bytes, "%s", grove_last_error());

@@ -187,8 +187,8 @@ int project_put(struct registry *registry, const struct grove_name *name, const 
 void project_remove(struct registry *registry, const struct grove_name *target);
 int project_commit(struct registry *registry, char *failed, size_t failed_bytes);
 int project_load(struct registry *registry);
-/* Make a container in the project of its spec. */
-int project_create_container(struct registry *registry, const struct grove_spec *spec,
+/* Make a container in the project of its spec, with all its endpoints (GROVE_EXISTS: one of the names is taken) or none. */
+int project_create_container(struct registry *registry, const struct grove_spec *spec, bool with_endpoints,
                              struct grove_container_reply *made, char *problem, size_t problem_bytes);
 /* The sentence for a refusal because of a budget; empty for any other reply. */
 void project_explain(const struct grove_message *reply, char *text, size_t text_bytes);

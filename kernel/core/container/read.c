@@ -65,6 +65,7 @@ void container_state_notice(const struct core *core, const struct container *con
     notice->exit_cause = container->exit_cause;
     notice->exit_detail = container->exit_detail;
     notice->layer = container->layer;
+    notice->fail_detail = container->exit_cause == GROVE_EXIT_START_FAILED ? container->fail_detail : 0;
     container_name(core, container, &notice->name);
 }
 
@@ -159,7 +160,7 @@ uint32_t container_streams_wanted(const struct grove_spec *spec) {
 
 int container_start_check(struct request *request) {
     const struct grove_container_start *body = &request->message->body.container_start;
-    if (body->reason > GROVE_START_SUCCESSOR)
+    if (body->reason > GROVE_START_SUCCESSOR || (body->flags & ~(uint32_t)GROVE_START_AT_ONCE) != 0)
         return GROVE_INVALID;
     int status = request_find_container(request, body->container, NULL);
     if (status < 0)
@@ -190,15 +191,23 @@ void container_take_streams(struct request *request, uint32_t next, machine_obje
 int container_start_invoke(struct request *request) {
     struct core *core = request->core;
     struct container *container = request->container;
+    const struct grove_container_start *body = &request->message->body.container_start;
+    bool is_waited_for = (body->flags & GROVE_START_AT_ONCE) == 0;
     struct pending *pending = NULL;
-    int status = pending_create(request, PENDING_START, &pending);
+    int status = is_waited_for ? pending_create(request, PENDING_START, &pending) : GROVE_OK;
     if (status < 0)
         return status;
-    pending->handle = request->message->body.container_start.container;
-    list_append(&container->waiters, &pending->link);
+    if (is_waited_for) {
+        pending->handle = body->container;
+        list_append(&container->waiters, &pending->link);
+    }
     machine_object streams[3];
     container_take_streams(request, 0, streams);
-    status = container_start(core, container, request->message->body.container_start.reason, streams);
+    status = container_start(core, container, body->reason, streams);
+    if (!is_waited_for) {
+        container_fill_reply(container, body->container, &request->reply.message.body.container);
+        return status;
+    }
     if (status < 0)
         pending_reply_all(core, container, PENDING_START, 0, status);
     return REQUEST_LATER;

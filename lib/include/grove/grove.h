@@ -324,6 +324,13 @@ GROVE_PUBLIC int grove_container_start(struct grove_session *session, grove_hand
                                        enum grove_start_reason reason, const int streams[3],
                                        struct grove_container_reply *reply);
 /*
+ * The same without waiting until its program runs: a start that fails is told as GROVE_NOTICE_CONTAINER_STATE
+ * (GROVE_EXIT_START_FAILED, and the layer).
+ */
+GROVE_PUBLIC int grove_container_start_at_once(struct grove_session *session, grove_handle container,
+                                               enum grove_start_reason reason, const int streams[3],
+                                               struct grove_container_reply *reply);
+/*
  * Make a container with an endpoint for each interface that its spec provides, in one request; with `starts`, its first
  * instance is started too, with streams as above. It does not wait for the program: whoever connects and calls is
  * answered when it runs, and a start that fails is told as GROVE_NOTICE_CONTAINER_STATE (GROVE_EXIT_START_FAILED, and the

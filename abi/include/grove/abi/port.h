@@ -90,7 +90,7 @@ struct grove_notice_container {
     uint32_t exit_cause;
     int32_t exit_detail;
     uint32_t layer;
-    uint32_t reserved;
+    int32_t fail_detail; /* of a start that failed: the machine's own error number, for people */
     struct grove_name name;
 };
 

@@ -165,14 +165,16 @@ struct grove_container_create {
 };
 /*
  * CONTAINER_START: a new instance of a CREATED or STOPPED container. Objects: up to three streams (in, out, error) for
- * those that the spec passes, in that order. The reply comes when its program runs or a layer has failed
- * (grove_container_reply). The container keeps its table, its endpoints, its channels and its state region.
+ * those that the spec passes, in that order. The reply comes when its program runs or a layer has failed, or, with
+ * GROVE_START_AT_ONCE, without waiting for either: a start that fails then is told as CONTAINER_STATE, STOPPED by
+ * START_FAILED (grove_container_reply). The container keeps its table, its endpoints, its channels and its state region.
  */
 struct grove_container_start {
     grove_handle container;
     uint32_t reason; /* enum grove_start_reason */
-    uint32_t reserved;
+    uint32_t flags; /* enum grove_start_flags */
 };
+enum grove_start_flags { GROVE_START_AT_ONCE = 1u << 0 };
 enum grove_start_reason { GROVE_START_FRESH = 0, GROVE_START_RESTARTED = 1, GROVE_START_SUCCESSOR = 2 };
 
 /*
