@@ -145,10 +145,10 @@ class Containers(KernelTest):
 
     def test_kill_and_start_again(self):
         port = self.connect()
-        # What is made once, at the first start, is there before the count: a child is prepared when that is over.
+        # The template of the view with the system files is made at the first start that wants them, and kept.
+        before = self.kernel.own_descriptors(port) + 1
         port.run(self.kernel.spec("test.first", ["/bin/true"]))
-        self.assertTrue(self.kernel.settle(port, lambda: self.prepared(port) == 1))
-        before = self.kernel.own_descriptors(port)
+        self.assertTrue(self.kernel.settle(port, lambda: self.kernel.own_descriptors(port) == before))
         handle = port.create(self.kernel.spec("test.sleeper", ["/bin/sleep", "1000"]))
         for generation in range(1, 21):
             port.start_container(handle)

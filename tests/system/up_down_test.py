@@ -51,11 +51,18 @@ class UpAndDown(gs.SystemTest):
     def test_going_up_and_down_many_times_costs_the_kernel_nothing(self):
         self.system.up()
         self.system.grove("down", "--project", "basic")
-        before = self.own_descriptors()
+        before = self.settled_descriptors()
         for _ in range(8):
             self.system.up()
             self.system.grove("down", "--project", "basic")
         gs.wait_for("the kernel has its descriptors back", lambda: self.own_descriptors() == before)
+
+    def settled_descriptors(self):
+        """What an instance leaves is held a moment longer than its end is told: two counts in a row agree when it is gone."""
+        counts = [self.own_descriptors()]
+        gs.wait_for("the descriptors come to rest",
+                    lambda: counts.append(self.own_descriptors()) or counts[-1] == counts[-2])
+        return counts[-1]
 
     def own_descriptors(self):
         """Without those of children prepared for coming starts: a process, its set-up socket, its group of version 2."""

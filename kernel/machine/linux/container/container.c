@@ -2,6 +2,7 @@
  * The table of containers: one record for each index that was ever started and not destroyed.
  */
 #include "kernel/machine/linux/container/launch.h"
+#include "kernel/machine/linux/container/leaving.h"
 #include "kernel/machine/linux/recovery/recovery.h"
 
 #include <poll.h>
@@ -51,7 +52,7 @@ int container_make(machine_container index, struct container **container) {
         if (made == NULL)
             return GROVE_NO_MEMORY;
         made->index = index;
-        made->report = made->process_descriptor = made->notify = -1;
+        made->report = made->process_descriptor = made->notify = made->mount_namespace = -1;
         made->stream_read[0] = made->stream_read[1] = made->stream_write[0] = made->stream_write[1] = -1;
         table[index] = made;
     }
@@ -118,6 +119,7 @@ void container_shut_down(struct linux_machine *machine) {
     table = NULL;
     table_size = 0;
     spare_end_all();
+    leaving_end_all();
     launch_free_all();
     namespaces_close();
     cgroup_shut_down();

@@ -4,6 +4,7 @@
  *     start.c        lays out a plan and clones          child*.c       carries the plan out
  *     spare.c        children prepared beforehand        launch.h       what those two share
  *     life.c         follows the instance to its end     operations.c   what the core asks meanwhile
+ *     leaving.c      mount namespaces of ended instances
  *     view.c         granted paths                       filter.c       system calls
  *     identity.c     user ids and owners                 streams.c      standard streams, sockets, readiness
  *     namespaces.c   what is made once, at start-up      probe.c        which layers work here
@@ -36,6 +37,7 @@ struct container {
 
     pid_t process; /* 0: none */
     int process_descriptor;
+    int mount_namespace; /* -1: not held (leaving.h) */
     int report; /* groved's end of the set-up socket; stays open while a small init runs */
 
     int stream_read[2], stream_write[2]; /* log pipes of output and error; they outlive instances */

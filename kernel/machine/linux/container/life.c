@@ -14,6 +14,7 @@
  * container that took over its small init can lie in ENDED about its own exit status, and in nothing else.
  */
 #include "kernel/machine/linux/container/container.h"
+#include "kernel/machine/linux/container/leaving.h"
 #include "kernel/machine/linux/recovery/recovery.h"
 
 #include <errno.h>
@@ -34,6 +35,7 @@ static void announce(struct container *container) {
     launch_done(container);
     container->phase = CONTAINER_RUNNING;
     warnings_begin(container);
+    container->mount_namespace = leaving_hold(container->process, container->process_descriptor);
     core_container_started(linux_machine->core, container->index, GROVE_OK, GROVE_LAYER_NONE, 0);
     if (container->is_ready_early)
         core_container_ready(linux_machine->core, container->index);
@@ -178,6 +180,8 @@ void life_close(struct container *container) {
         loop_cancel(linux_machine->loop, container->freeze_timer);
     container->freeze_timer = 0;
     life_listen_no_more(container);
+    leaving_let_go(container->mount_namespace);
+    container->mount_namespace = -1;
     if ((container->spec->flags & GROVE_SPEC_NATIVE) != 0)
         port_close(container->index);
     warnings_end(container);
