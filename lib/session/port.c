@@ -59,8 +59,6 @@ static int wait_for_port(struct grove_session *session, short events, uint64_t d
 }
 
 static void attach_objects(struct msghdr *header, char *control, const int *objects, unsigned count) {
-    if (count == 0)
-        return;
     header->msg_control = control;
     header->msg_controllen = (socklen_t)CMSG_SPACE(count * sizeof(int)); /* size_t or socklen_t, by C library */
     struct cmsghdr *attached = CMSG_FIRSTHDR(header);
@@ -68,6 +66,20 @@ static void attach_objects(struct msghdr *header, char *control, const int *obje
     attached->cmsg_type = SCM_RIGHTS;
     attached->cmsg_len = (socklen_t)CMSG_LEN(count * sizeof(int));
     memcpy(CMSG_DATA(attached), objects, count * sizeof(int));
+}
+
+/*
+ * Without descriptors by send, not by sendmsg: in a container with a network the kernel is asked about every sendmsg, because
+ * its address lies in memory, and answers after two switches more.
+ */
+static ssize_t send_packet(int port, const struct grove_message *message, const int *objects, unsigned count) {
+    if (count == 0)
+        return send(port, message, sizeof *message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    _Alignas(struct cmsghdr) char control[CONTROL_BYTES] = {0};
+    struct iovec part = {.iov_base = (void *)(uintptr_t)message, .iov_len = sizeof *message};
+    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+    attach_objects(&header, control, objects, count);
+    return sendmsg(port, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static int port_send(struct grove_session *session, struct grove_message *message, const int *objects, unsigned count,
@@ -78,11 +90,7 @@ static int port_send(struct grove_session *session, struct grove_message *messag
         return error_set(GROVE_INVALID, "a request carries at most %u descriptors", GROVE_PORT_OBJECTS);
     message->version = GROVE_PORT_VERSION;
     message->objects = (uint16_t)count;
-    _Alignas(struct cmsghdr) char control[CONTROL_BYTES] = {0};
-    struct iovec part = {.iov_base = message, .iov_len = sizeof *message};
-    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
-    attach_objects(&header, control, objects, count);
-    while (sendmsg(session->port, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+    while (send_packet(session->port, message, objects, count) < 0) {
         if (errno == EINTR)
             continue;
         if (errno == EPIPE || errno == ECONNRESET)
