@@ -31,6 +31,10 @@ uint64_t bench_now_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+void bench_settle(void) {
+    (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+}
+
 void bench_pin(int processor) {
     cpu_set_t set;
     CPU_ZERO(&set);

@@ -27,6 +27,11 @@ int peer_main(const struct peer *peer, int argc, char **argv);
 _Noreturn void peer_fail(const char *what);
 uint64_t bench_now_ns(void);
 void bench_pin(int processor);
+/*
+ * A pause before something that the one before could disturb: the kernel frees control groups and namespaces long after
+ * their last process is gone, and prepared children are made when nobody waits. Ours and the peers' alike.
+ */
+void bench_settle(void);
 double bench_median(double *values, size_t count);
 
 #endif

@@ -62,6 +62,7 @@ int main(int argc, char **argv) {
     uint32_t generation = generation_of(channel);
     for (size_t i = 0; i < count; i++) {
         int32_t process = process_of(session, argv[1]);
+        bench_settle();
         uint64_t start = bench_now_ns();
         if (kill(process, SIGKILL) < 0) {
             peer_fail("kill");

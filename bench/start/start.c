@@ -30,14 +30,6 @@ static void check(int status, const char *what) {
     }
 }
 
-/*
- * What the one before left to do (the kernel frees control groups and namespaces long after their last process is gone)
- * is not part of the next start: each is measured on a machine that has had time to finish, ours and the peers' alike.
- */
-static void settle(void) {
-    nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-}
-
 static struct grove_session *session;
 static void *spec;
 static size_t spec_bytes;
@@ -88,7 +80,7 @@ static double measure_start(size_t count) {
     double *times = calloc(count, sizeof *times);
     for (size_t i = 0; i < count; i++) {
         struct started started;
-        settle();
+        bench_settle();
         uint64_t start = bench_now_ns();
         start_one(&started);
         times[i] = (double)(bench_now_ns() - start);
@@ -115,7 +107,7 @@ static double measure_restart(size_t count) {
     start_one(&started);
     for (size_t i = 0; i < count; i++) {
         has_ended = false;
-        settle();
+        bench_settle();
         uint64_t start = bench_now_ns();
         check(grove_container_control(session, started.container, GROVE_ACTION_KILL, 0, 5 * GROVE_SECOND), "kill");
         while (!has_ended) {
@@ -141,7 +133,7 @@ static double measure_command(char **arguments, size_t count) {
         }
         posix_spawn_file_actions_init(&actions);
         posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO);
-        settle();
+        bench_settle();
         uint64_t start = bench_now_ns();
         if (posix_spawnp(&process, arguments[0], &actions, NULL, arguments, environ) != 0) {
             peer_fail(arguments[0]);

@@ -1,11 +1,12 @@
 /*
  * Prepared children: the slow and always equal part of a start, done before anybody asks for it.
  *
- * Making control groups, cloning into new namespaces and building the empty file view take longer than all the rest of a
- * start. So after each start groved, when it has nothing else to do, clones a child that does this much and waits on its
- * set-up socket (child_prepare). The next start with the same profile (the layers and the outer form of the view)
- * sends it the plan, and it goes through the remaining steps like any other child: granted paths, limits, user,
- * Landlock, capabilities, system call filter.
+ * Making control groups, cloning into new namespaces, building the empty file view and loading the system call filter
+ * take longer than all the rest of a start. So after each start groved, when it has nothing else to do, clones a child
+ * that does this much and waits on its set-up socket (child_prepare). The next start with the same profile (the layers,
+ * the outer form of the view and the filter) sends it the plan, and it goes through the remaining steps like any other
+ * child: granted paths, host name, Landlock, limits, user, capabilities, and the last part of the filter, which closes
+ * the three calls that the first part had to leave open for that (filter.c).
  *
  *   - A spare belongs to nobody, but lies in the control group of the project that it is for. Its own group is new and has
  *     no limits yet; they are set before the plan is sent. It is not counted among the project's processes.
@@ -30,8 +31,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Two profiles are usual: services linked with libgrove, and programs that know nothing of Grove. */
-#define SPARES_MAX 2u
+/* Three profiles are usual: services linked with libgrove, with and without a network, and programs that know nothing of it. */
+#define SPARES_MAX 3u
 /* After a start, before the next spare is made: the new service's first requests come first. */
 #define SPARE_DELAY_NS UINT64_C(3000000)
 /* Numbers of control groups that no container index reaches. */
