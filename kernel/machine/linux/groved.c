@@ -309,6 +309,20 @@ static int serve(struct linux_machine *machine, const struct settings *settings,
     return status < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/*
+ * Low numbers are taken for good when containers are prepared for (container/plan.h). What is open now and closed later
+ * would leave a hole among them, and what is opened then would be overwritten in a starting child.
+ */
+#define HIGH_DESCRIPTOR 100
+
+static void move_high(int *descriptor) {
+    int moved = *descriptor <= STDERR_FILENO ? -1 : fcntl(*descriptor, F_DUPFD_CLOEXEC, HIGH_DESCRIPTOR);
+    if (moved < 0)
+        return;
+    close(*descriptor);
+    *descriptor = moved;
+}
+
 int main(int count, char **arguments) {
     static struct settings settings = {.ready = -1};
     char problem[1024];
@@ -320,6 +334,8 @@ int main(int count, char **arguments) {
         return complain(&settings, problem);
     if (!settings.is_foreground)
         go_to_background(&outcome);
+    move_high(&settings.ready);
+    move_high(&outcome);
     (void)!chdir("/");
     (void)umask(022);
     the_machine.options = (struct linux_options){

@@ -280,9 +280,17 @@ _Noreturn void child_run(const struct plan *plan) {
 
 /* ---- the spare ---- */
 
-/* Of groved's descriptors a spare keeps the low ones, which are /dev/null, and its end of the set-up socket. */
+/*
+ * Of groved's descriptors its end of the set-up socket is kept; the low ones become /dev/null, which its first stream is, so
+ * that nothing that is passed later lands there. What groved has open below (its log, its lock, its loop) ends here too.
+ */
 static long child_close_all(const struct plan *plan) {
     long result = 0;
+    for (int low = 0; low < PLAN_DESCRIPTOR_FLOOR && result >= 0; low++)
+        result = calls_duplicate(plan->streams[0], low, O_CLOEXEC);
+    if (result < 0)
+        return result;
+    result = 0;
     if (plan->report > PLAN_DESCRIPTOR_FLOOR)
         result = system_call(SYS_close_range, PLAN_DESCRIPTOR_FLOOR, plan->report - 1, 0, 0, 0);
     return result < 0 ? result : system_call(SYS_close_range, plan->report + 1, ~0u, 0, 0, 0);
@@ -357,4 +365,22 @@ _Noreturn void child_prepare(const struct plan *plan) {
         child_fail(plan, GROVE_LAYER_STREAMS, result);
     rest->landlock_ruleset = (int)ruleset;
     child_go(rest, STEPS_PREPARED);
+}
+
+/* ---- the one that lets go ---- */
+
+_Noreturn void child_let_go(const struct plan *plan) {
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(PLAN_PASSED_MAX * sizeof(int))];
+    } control;
+    char byte;
+    struct iovec part = {.iov_base = &byte, .iov_len = 1};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes};
+    message.msg_controllen = sizeof control.bytes;
+    (void)child_close_all(plan);
+    (void)system_call(SYS_recvmsg, plan->report, calls_pointer(&message), MSG_CMSG_CLOEXEC, 0, 0);
+    (void)calls_read(plan->report, &byte, 1);
+    for (;;)
+        (void)system_call(SYS_exit_group, 0, 0, 0, 0, 0);
 }

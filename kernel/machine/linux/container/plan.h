@@ -96,9 +96,13 @@ struct plan {
     const char *const *environment;
 };
 
-/* Never return. The second one goes only as far as a child can be prepared, and waits for the rest of its plan. */
+/*
+ * Never return. The second one goes only as far as a child can be prepared, and waits for the rest of its plan. The third
+ * one is no container's: it takes the descriptors it is sent, and ends with them when its socket does (leaving.c).
+ */
 _Noreturn void child_run(const struct plan *plan);
 _Noreturn void child_prepare(const struct plan *plan);
+_Noreturn void child_let_go(const struct plan *plan);
 /*
  * Build the file view: up to where /proc is mounted at "proc"; make it the root; put granted paths in and close it. Return
  * 0 or a negative error number.

@@ -125,6 +125,7 @@ static int spare_make(struct spare *spare, const struct plan *profile) {
         return result;
     (void)memset(&made.launch->plan, 0, sizeof made.launch->plan);
     profile_copy(&made.launch->plan, profile);
+    made.launch->plan.streams[0] = container_shared.null;
     if ((profile->skip >> GROVE_LAYER_CGROUP & 1) == 0)
         result = cgroup_create(next_group++, profile->project, &made.cgroup);
     if (result == GROVE_OK) {
