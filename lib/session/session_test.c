@@ -221,8 +221,9 @@ static _Noreturn void serve_and_die(int port) {
         grove_region_state(session, 4096, &region, &is_fresh) < 0)
         _exit(1);
     uint32_t *state = grove_region_data(region, NULL);
-    grove_service_create(&(struct grove_service_options){.session = session}, &service);
-    grove_service_on(service, "greeter", GROVE_METHOD_ANY, on_dying, state);
+    if (grove_service_create(&(struct grove_service_options){.session = session}, &service) < 0 ||
+        grove_service_on(service, "greeter", GROVE_METHOD_ANY, on_dying, state) < 0)
+        _exit(1);
     _exit(grove_service_run(service) < 0 ? 1 : 0);
 }
 
