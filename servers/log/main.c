@@ -115,7 +115,10 @@ int main(int argument_count, char **arguments) {
     logger.folder = open_folder(arguments[1]);
     if (logger.folder < 0)
         return 1;
-    (void)streams_open_scratch(&logger);
+    if (streams_open_scratch(&logger) < 0) {
+        (void)fprintf(stderr, "log: no descriptor is left for a pipe: %s\n", strerror(errno));
+        return 1;
+    }
     struct grove_service_options options = {.on_init = on_init, .context = &logger};
     if (grove_service_create(&options, &service) < 0 ||
         grove_service_on(service, LOG_ENDPOINT, LOG_ATTACH, on_attach, &logger) < 0 ||

@@ -42,6 +42,8 @@ static int status_of(int error) {
         return GROVE_FULL;
     if (error == EROFS || error == EACCES || error == EPERM)
         return GROVE_READ_ONLY;
+    if (error == ENOMEM)
+        return GROVE_NO_MEMORY;
     return error == EMFILE || error == ENFILE ? GROVE_NO_DESCRIPTORS : GROVE_IO;
 }
 
@@ -102,14 +104,15 @@ static uint64_t step_bytes(const struct segment_record *record) {
 
 /* ---- open ---- */
 
-static void find_range(struct segments *segments) {
+static int find_range(struct segments *segments) {
     int descriptor = openat(segments->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *folder = descriptor < 0 ? NULL : fdopendir(descriptor);
     const struct dirent *entry;
     if (folder == NULL) {
+        int status = status_of(errno);
         if (descriptor >= 0)
             (void)close(descriptor);
-        return;
+        return status;
     }
     while ((entry = readdir(folder)) != NULL) {
         char *end;
@@ -125,18 +128,22 @@ static void find_range(struct segments *segments) {
     /* A stray number far below the others would make every walk long. */
     if (segments->last - segments->first >= SEGMENTS_KEPT)
         segments->first = segments->last - SEGMENTS_KEPT + 1;
+    return 0;
 }
 
-static uint64_t intact_bytes(const struct segments *segments, uint32_t number) {
+/* What cannot be looked at (no descriptor, no memory) is not known to be torn, and must not be cut. */
+static int intact_bytes(const struct segments *segments, uint32_t number, uint64_t *intact) {
     struct view view;
     struct segment_record record;
     uint64_t offset_bytes = 0;
-    if (view_open(segments, number, &view) < 0)
-        return 0;
+    int status = view_open(segments, number, &view);
+    if (status < 0)
+        return status;
     while (record_at(&view, offset_bytes, &record) != NULL)
         offset_bytes += step_bytes(&record);
     view_close(&view);
-    return offset_bytes;
+    *intact = offset_bytes;
+    return 0;
 }
 
 static int open_current(struct segments *segments) {
@@ -145,10 +152,14 @@ static int open_current(struct segments *segments) {
     segments->current = openat(segments->folder, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (segments->current < 0)
         return status_of(errno);
-    segments->size_bytes = intact_bytes(segments, segments->last);
-    if (ftruncate(segments->current, (off_t)segments->size_bytes) < 0)
-        return status_of(errno);
-    return 0;
+    int status = intact_bytes(segments, segments->last, &segments->size_bytes);
+    if (status == 0 && ftruncate(segments->current, (off_t)segments->size_bytes) < 0)
+        status = status_of(errno);
+    if (status < 0) {
+        (void)close(segments->current);
+        segments->current = -1;
+    }
+    return status;
 }
 
 int segments_open(struct segments *segments, int parent, const char *name) {
@@ -158,7 +169,11 @@ int segments_open(struct segments *segments, int parent, const char *name) {
     segments->folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (segments->folder < 0)
         return status_of(errno);
-    find_range(segments);
+    int status = find_range(segments);
+    if (status < 0) {
+        segments_close(segments);
+        return status;
+    }
     if (segments->last == 0)
         segments->first = segments->last = 1;
     return 0;

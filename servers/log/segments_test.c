@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "grove/abi/status.h"
@@ -150,6 +151,48 @@ static void what_could_not_be_written_is_counted_and_said_later(void **state) {
     assert_string_equal(text, "5 bytes were dropped here: the log could not be written\nkept\n");
 }
 
+/* Leave this many descriptors that could be opened; returns the limit as it was. */
+static struct rlimit leave_descriptors(unsigned count) {
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int lowest = dup(STDIN_FILENO);
+    assert_true(lowest >= 0);
+    (void)close(lowest);
+    struct rlimit scarce = {.rlim_cur = (rlim_t)lowest + count, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &scarce), 0);
+    return before;
+}
+
+static void what_cannot_be_looked_at_for_want_of_descriptors_is_not_cut(void **state) {
+    struct fixture *fixture = *state;
+    char text[256];
+    for (unsigned left = 0; left < 3; left++) {
+        (void)snprintf(text, sizeof text, "before %u\n", left);
+        say(fixture, 1, text);
+        segments_close(&fixture->segments);
+        assert_int_equal(segments_open(&fixture->segments, fixture->parent, "p.service"), 0);
+        struct rlimit limit = leave_descriptors(left);
+        int status = segments_append(&fixture->segments, 2, LOG_STREAM_OUT, "scarce\n", 7);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        assert_int_equal(status, left < 2 ? GROVE_NO_DESCRIPTORS : 0);
+    }
+    collect(fixture, (struct segment_position){0}, 0, text, sizeof text);
+    assert_string_equal(text, "before 0\n7 bytes were dropped here: the log could not be written\n"
+                              "before 1\n7 bytes were dropped here: the log could not be written\n"
+                              "before 2\nscarce\n");
+}
+
+static void a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(void **state) {
+    struct fixture *fixture = *state;
+    say(fixture, 1, "kept\n");
+    segments_close(&fixture->segments);
+    struct rlimit limit = leave_descriptors(1);
+    int status = segments_open(&fixture->segments, fixture->parent, "p.service");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(status, GROVE_NO_DESCRIPTORS);
+    assert_int_equal(fixture->segments.folder, -1);
+}
+
 int main(void) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -158,6 +201,8 @@ int main(void) {
         TEST(the_oldest_segments_go_and_reading_goes_on_behind_them),
         TEST(a_torn_tail_is_cut_off_and_a_flipped_bit_ends_the_segment),
         TEST(what_could_not_be_written_is_counted_and_said_later),
+        TEST(what_cannot_be_looked_at_for_want_of_descriptors_is_not_cut),
+        TEST(a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,6 +46,10 @@ int file_status(int error) {
     }
 }
 
+bool file_is_scarcity(int status) {
+    return status == GROVE_NO_MEMORY || status == GROVE_NO_DESCRIPTORS;
+}
+
 bool file_is_whole(const void *bytes, size_t size_bytes, uint32_t magic, size_t body_min, const char **fault) {
     struct file_header header;
     *fault = "it is shorter than its header";
@@ -129,7 +133,7 @@ static void put_aside(int folder, const char *file, const char *fault) {
 }
 
 /* One byte more than a file may have, so that a longer one is seen. */
-static void read_file(int folder, const char *file, const struct file_kind *kind, void *context) {
+static int read_file(int folder, const char *file, const struct file_kind *kind, void *context) {
     static _Alignas(8) char bytes[sizeof(struct file_header) + FILE_BODY_MAX + 1];
     const struct file_header *header = (const void *)bytes;
     const char *fault = "";
@@ -140,14 +144,14 @@ static void read_file(int folder, const char *file, const struct file_kind *kind
         (void)close(descriptor);
     if (size < 0) {
         (void)fprintf(stderr, "registry: cannot read %s: %s\n", file, strerror(error));
-        return;
+        return file_is_scarcity(file_status(error)) ? file_status(error) : 0;
     }
     if (file_is_whole(bytes, (size_t)size, kind->magic, kind->body_min, &fault))
         fault = kind->fault_of(header, bytes + sizeof *header);
-    if (fault != NULL)
-        put_aside(folder, file, fault);
-    else
-        kind->take(context, header, bytes + sizeof *header);
+    if (fault == NULL)
+        return kind->take(context, header, bytes + sizeof *header);
+    put_aside(folder, file, fault);
+    return 0;
 }
 
 static bool ends_with(const char *text, const char *suffix) {
@@ -165,12 +169,13 @@ int file_each(int folder, const struct file_kind *kind, void *context) {
         return status;
     }
     const struct dirent *entry;
-    while ((entry = readdir(entries)) != NULL) {
+    int status = 0;
+    while (status == 0 && (entry = readdir(entries)) != NULL) {
         if (ends_with(entry->d_name, kind->suffix))
-            read_file(folder, entry->d_name, kind, context);
+            status = read_file(folder, entry->d_name, kind, context);
         else if (ends_with(entry->d_name, FILE_NEW_SUFFIX))
             (void)unlinkat(folder, entry->d_name, 0);
     }
     (void)closedir(entries);
-    return 0;
+    return status;
 }

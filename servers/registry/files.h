@@ -29,6 +29,8 @@ _Static_assert(sizeof(struct file_header) == 32, "the header has one size on eve
 
 /* errno as a status. */
 int file_status(int error);
+/* Whether a status says that this process has no memory or descriptors left, and nothing of what it was about. */
+bool file_is_scarcity(int status);
 /*
  * True if the bytes are a whole file of that kind whose body is at least `body_min` bytes long; else *fault is a sentence.
  * Pure. The body then stands behind the header.
@@ -50,8 +52,11 @@ struct file_kind {
     size_t body_min;
     /* NULL, or why the body is not what it should be. */
     const char *(*fault_of)(const struct file_header *header, const void *body);
-    void (*take)(void *context, const struct file_header *header, const void *body);
+    /* Negative: nothing more is read. */
+    int (*take)(void *context, const struct file_header *header, const void *body);
 };
+/* A file that cannot be read is said and passed over, but for want of memory or descriptors: then it may well be whole,
+ * and the status is returned. So is what `take` returns. */
 int file_each(int folder, const struct file_kind *kind, void *context);
 
 #endif

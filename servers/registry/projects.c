@@ -269,7 +269,7 @@ static const char *fault_of(const struct file_header *header, const void *bytes)
     return header->body_bytes == sizeof *body && service_name_is_valid(&body->name) ? NULL : "it names no project";
 }
 
-static void take(void *context, const struct file_header *header, const void *bytes) {
+static int take(void *context, const struct file_header *header, const void *bytes) {
     struct registry *registry = context;
     struct project_body body = *(const struct project_body *)bytes;
     struct project *project;
@@ -282,6 +282,7 @@ static void take(void *context, const struct file_header *header, const void *by
         project->body.budget = body.budget;
     else
         (void)fprintf(stderr, "registry: cannot take project %s up again: %s\n", body.name.text, problem);
+    return file_is_scarcity(status) ? status : 0;
 }
 
 static const struct file_kind project_kind = {.suffix = PROJECT_SUFFIX,

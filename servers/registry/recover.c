@@ -14,9 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "servers/registry/files.h"
+
 struct found {
     struct grove_container_entry entry;
-    bool is_claimed;
+    bool is_claimed; /* it has a file */
 };
 
 static struct {
@@ -48,26 +50,30 @@ static int find_containers(struct registry *registry) {
         if (status < 0)
             return status;
         for (uint32_t index = 0; index < list->count && index < GROVE_CONTAINER_LIST_MAX; index++)
-            (void)remember(&list->entries[index]);
+            if ((status = remember(&list->entries[index])) == GROVE_NO_MEMORY)
+                return status;
         cursor = list->cursor;
     } while (cursor != 0);
     return 0;
 }
 
-static void register_again(struct registry *registry, struct grove_spec *spec, bool is_wanted) {
+/* For want of memory the whole is given up and tried again by the next instance: a service that runs must not be taken
+ * for one that was never acknowledged. */
+static int register_again(struct registry *registry, struct grove_spec *spec, bool is_wanted) {
     char problem[2 * REGISTRY_REASON_BYTES] = "memory is exhausted";
     struct record *record;
     const char *name = grove_spec_text(spec, spec->name);
     struct found *found = name_table_find(&kept.by_name, name);
+    if (found != NULL)
+        found->is_claimed = true;
     int status = record_create(registry, spec, found == NULL ? NULL : &found->entry, &record, problem, sizeof problem);
     if (status < 0) {
         (void)fprintf(stderr, "registry: cannot take %s up again: %s\n", name, problem);
         free(spec);
-        return;
+        return file_is_scarcity(status) ? status : 0;
     }
     record->is_wanted = is_wanted;
-    if (found != NULL)
-        found->is_claimed = true;
+    return 0;
 }
 
 static void destroy_unclaimed(struct registry *registry) {
@@ -125,6 +131,9 @@ int recover(struct registry *registry) {
         adopt_all(registry);
         want_again(registry);
     }
+    if (status < 0)
+        (void)fprintf(stderr, "registry: cannot take up what is registered: %s; the next instance tries again\n",
+                      grove_status_text(status));
     name_table_deinit(&kept.by_name);
     free(kept.list);
     kept.list = NULL;

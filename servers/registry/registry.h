@@ -168,8 +168,9 @@ int store_commit(struct registry *registry, const char *name);
 void store_discard(struct registry *registry, const char *name);
 int store_remove(struct registry *registry, const char *name);
 int store_synchronise(struct registry *registry);
-/* Each intact file, in no order; damaged ones are put aside. The handler takes the spec over. */
-typedef void store_handler(struct registry *registry, struct grove_spec *spec, bool is_wanted);
+/* Each intact file, in no order; damaged ones are put aside. The handler takes the spec over; what it returns below 0
+ * ends the reading and is returned. */
+typedef int store_handler(struct registry *registry, struct grove_spec *spec, bool is_wanted);
 int store_load(struct registry *registry, store_handler *handler);
 /* Mark the record's file as lagging behind; written with the next commit. */
 void store_later(struct record *record);

@@ -99,15 +99,13 @@ static const char *store_fault(const struct file_header *header, const void *bod
     return grove_spec_check(body, header->body_bytes, &fault) < 0 ? fault : NULL;
 }
 
-static void take(void *context, const struct file_header *header, const void *body) {
+static int take(void *context, const struct file_header *header, const void *body) {
     const struct loading *loading = context;
     struct grove_spec *spec = malloc(header->body_bytes);
-    if (spec == NULL) {
-        (void)fprintf(stderr, "registry: memory is exhausted: a service is not taken up\n");
-        return;
-    }
+    if (spec == NULL)
+        return GROVE_NO_MEMORY;
     memcpy(spec, body, header->body_bytes);
-    loading->handler(loading->registry, spec, (header->flags & STORE_WANTED) != 0);
+    return loading->handler(loading->registry, spec, (header->flags & STORE_WANTED) != 0);
 }
 
 static const struct file_kind store_kind = {.suffix = STORE_SUFFIX,

@@ -29,12 +29,13 @@ static const char *fault_of(const struct file_header *header, const void *body) 
     return grove_spec_check(body, header->body_bytes, &fault) < 0 ? fault : NULL;
 }
 
-static void take(void *context, const struct file_header *header, const void *body) {
+static int take(void *context, const struct file_header *header, const void *body) {
     const struct grove_spec *spec = body;
     (void)context;
     expect(header->body_bytes >= sizeof *spec);
     expect(strlen(grove_spec_text(spec, spec->name)) == spec->name.length_bytes);
     taken++;
+    return 0;
 }
 
 static const struct file_kind kind = {

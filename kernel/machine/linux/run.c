@@ -109,7 +109,11 @@ int run_create(struct linux_machine *machine, char *problem, size_t problem_byte
     if (status < 0)
         return say_layer(machine, problem, problem_bytes, status);
     status = recovery_run(machine);
-    return status < 0 ? say(problem, problem_bytes, "cannot end what an earlier kernel left", status) : 0;
+    if (status < 0)
+        snprintf(problem, problem_bytes,
+                 "cannot end what an earlier kernel left and keep a record of what runs, %s/containers: %s",
+                 machine->options.run_folder, linux_sentence(status));
+    return status < 0 ? status : 0;
 }
 
 /* ---- boot ---- */

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -225,8 +226,25 @@ int boot_reach_registry(const struct invocation *invocation, uint64_t deadline_n
     return 0;
 }
 
+/* Whether a child has ended by then; its status is still to be fetched. */
+static bool has_ended_by(pid_t process, uint64_t deadline_ns) {
+    struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, process, 0), .events = POLLIN};
+    uint64_t now_ns = grove_now_ns(), left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+    int left_ms = left_ns / GROVE_MILLISECOND < INT_MAX ? (int)(left_ns / GROVE_MILLISECOND) : INT_MAX;
+    if (end.fd < 0)
+        return false;
+    int ready = poll(&end, 1, left_ms);
+    (void)close(end.fd);
+    return ready > 0;
+}
+
 int boot_finish(const struct invocation *invocation, pid_t process, uint64_t deadline_ns) {
     int result = 0;
+    if (!has_ended_by(process, deadline_ns))
+        return command_fail(invocation,
+                            "the kernel, process %ld, does not say in time whether it serves; --timeout allows "
+                            "it more, %s/groved.log may say why",
+                            (long)process, invocation->state_folder);
     while (waitpid(process, &result, 0) < 0 && errno == EINTR)
         continue;
     if (!WIFEXITED(result) || WEXITSTATUS(result) != 0)

@@ -7,8 +7,8 @@
  * durable a second later, by a child process, so that the kernel never waits for a disk.
  *
  * Crash: a kill of the kernel loses at most the turn it was in; a power failure at most the last second. Either can leave
- * a partial record, or pages that were never written. At the next start the file is valid up to the first record whose
- * check or number is wrong, looking from the end backwards; the rest is cut.
+ * a partial record, or pages that were never written. At the next start the file is valid up to the last record whose
+ * check and number are right; what follows it is cut.
  *
  * Failure (full disk, read-only folder): the records stay in `pending` and are tried again once a second. When it is
  * full, newer ones are counted as lost to the disk (the core still has them in memory). The first failure is said on
@@ -80,14 +80,16 @@ static bool read_record(int file, off_t index, struct grove_audit_record *record
            audit_file_check(record) == record->check;
 }
 
-/* The file's size without its torn tail, and the number after its last record (0: it has none). */
+/*
+ * The file's size without its torn tail, and the number after its last record (0: it has none). Where the first record is
+ * damaged it cannot say which numbers the others must have; that is no reason to throw them away.
+ */
 static off_t valid_size(int file, off_t size, uint64_t *next_sequence) {
     struct grove_audit_record first, last;
+    bool is_numbered = size >= RECORD_BYTES && read_record(file, 0, &first);
     *next_sequence = 0;
-    if (size < RECORD_BYTES || !read_record(file, 0, &first))
-        return 0;
     for (off_t index = size / RECORD_BYTES - 1; index >= 0; index--) {
-        if (!read_record(file, index, &last) || last.sequence != first.sequence + (uint64_t)index)
+        if (!read_record(file, index, &last) || (is_numbered && last.sequence != first.sequence + (uint64_t)index))
             continue;
         *next_sequence = last.sequence + 1;
         return (index + 1) * RECORD_BYTES;

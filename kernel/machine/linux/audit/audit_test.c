@@ -130,6 +130,27 @@ static void changed_record_is_noticed(void **state) {
     expect_file(path, 1, 2);
 }
 
+static void a_damaged_first_record_costs_no_other(void **state) {
+    (void)state;
+    open_log();
+    write_records(1, 3);
+    audit_file_close();
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(file, "x", 1, 100), 1);
+    close(file);
+    assert_int_equal(open_log(), 4);
+    write_records(4, 1);
+    audit_file_close();
+    struct grove_audit_record record;
+    file = open(path, O_RDONLY | O_CLOEXEC);
+    for (unsigned index = 1; index < 4; index++) {
+        assert_int_equal(pread(file, &record, sizeof record, (off_t)index * RECORD), RECORD);
+        assert_int_equal(record.sequence, index + 1);
+        assert_int_equal(record.check, audit_file_check(&record));
+    }
+    close(file);
+}
+
 static void file_rotates_at_its_limit(void **state) {
     (void)state;
     audit_file_limit(4 * (uint64_t)RECORD);
@@ -234,6 +255,7 @@ int main(void) {
         IN_FOLDER(torn_tail_is_cut),
         IN_FOLDER(record_out_of_order_ends_the_log),
         IN_FOLDER(changed_record_is_noticed),
+        IN_FOLDER(a_damaged_first_record_costs_no_other),
         IN_FOLDER(file_rotates_at_its_limit),
         IN_FOLDER(gap_begins_a_new_file),
         IN_FOLDER(full_disk_loses_nothing_that_fits_in_memory),

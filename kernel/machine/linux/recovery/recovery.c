@@ -18,7 +18,9 @@
  * record in place, so the next one does it again; ending what has ended already does nothing.
  *
  * The record is in the kernel's own folder, but is checked as if a stranger had written it: a wrong size, magic or boot
- * makes it nobody's.
+ * makes it nobody's. One that cannot be read, though, stops the start: what it names may still run.
+ *
+ * All of the file is allotted when it is made. A store into a hole of it would end groved where the disk is full.
  */
 #include "kernel/machine/linux/recovery/recovery.h"
 
@@ -79,13 +81,30 @@ void recovery_forget(machine_container container) {
 
 /* ---- reading the old one ---- */
 
-static void read_machine_boot(char boot[40]) {
+static int file_error(int error) {
+    switch (error) {
+    case EMFILE:
+    case ENFILE:
+        return GROVE_NO_DESCRIPTORS;
+    case ENOMEM:
+        return GROVE_NO_MEMORY;
+    case EROFS:
+        return GROVE_READ_ONLY;
+    case ENOSPC:
+    case EDQUOT:
+        return GROVE_FULL;
+    default:
+        return GROVE_IO;
+    }
+}
+
+static int read_machine_boot(char boot[40]) {
     int file = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
     (void)memset(boot, 0, 40);
-    if (file < 0)
-        return;
-    (void)!read(file, boot, 36);
-    (void)close(file);
+    int status = file < 0 || read(file, boot, 36) < 0 ? file_error(errno) : GROVE_OK;
+    if (file >= 0)
+        (void)close(file);
+    return status;
 }
 
 /* Field 22 of stat, in clock ticks, behind the name in parentheses, which may hold anything. */
@@ -142,60 +161,88 @@ static unsigned end_record(const struct record *record) {
     return count > groups ? count : groups;
 }
 
-static void end_earlier(const struct linux_machine *machine, const char *path) {
-    char boot[40];
+/* *record stays NULL where there is none that this kernel could have written. */
+static int map_record(const char *path, struct record **record) {
     struct stat status;
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (file < 0)
-        return;
-    struct record *old = MAP_FAILED;
-    if (fstat(file, &status) == 0 && status.st_size == (off_t)sizeof *old && status.st_uid == geteuid())
-        old = mmap(NULL, sizeof *old, PROT_READ, MAP_PRIVATE, file, 0);
+        return errno == ENOENT ? GROVE_OK : file_error(errno);
+    bool is_ours = fstat(file, &status) == 0 && status.st_size == (off_t)sizeof **record && status.st_uid == geteuid();
+    struct record *mapped = is_ours ? mmap(NULL, sizeof *mapped, PROT_READ, MAP_PRIVATE, file, 0) : NULL;
+    int error = errno;
     (void)close(file);
-    if (old == MAP_FAILED)
-        return;
-    read_machine_boot(boot);
+    if (mapped == MAP_FAILED)
+        return file_error(error);
+    *record = mapped;
+    return GROVE_OK;
+}
+
+static int end_earlier(const struct linux_machine *machine, const char *path) {
+    char boot[40];
+    struct record *old = NULL;
+    int status = read_machine_boot(boot);
+    if (status == GROVE_OK)
+        status = map_record(path, &old);
+    if (status < 0 || old == NULL)
+        return status;
     if (old->head.magic == RECOVERY_MAGIC && memcmp(old->head.machine_boot, boot, sizeof boot) == 0) {
         unsigned count = end_record(old);
         if (count > 0)
             core_recovered(machine->core, count);
     }
     (void)munmap(old, sizeof *old);
+    return GROVE_OK;
 }
 
 /* ---- the new one ---- */
 
+static int make_record(const char *path, struct record **record) {
+    (void)unlink(path);
+    int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file < 0)
+        return file_error(errno);
+    struct record *made = MAP_FAILED;
+    int error = posix_fallocate(file, 0, (off_t)sizeof *made);
+    if (error == 0 && (made = mmap(NULL, sizeof *made, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)) == MAP_FAILED)
+        error = errno;
+    (void)close(file);
+    if (error != 0) {
+        (void)unlink(path);
+        return file_error(error);
+    }
+    *record = made;
+    return GROVE_OK;
+}
+
 /* Made beside the old one and put in its place when it is whole. */
 static int begin(const struct linux_machine *machine) {
-    char fresh[sizeof current_path + 8];
+    char fresh[sizeof current_path + 8], boot[40];
+    struct record *record = NULL;
     (void)snprintf(fresh, sizeof fresh, "%s.new", current_path);
-    (void)unlink(fresh);
-    int file = open(fresh, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (file < 0)
-        return errno == EROFS ? GROVE_READ_ONLY : errno == ENOSPC ? GROVE_FULL : GROVE_IO;
-    struct record *record = MAP_FAILED;
-    if (ftruncate(file, (off_t)sizeof *record) == 0)
-        record = mmap(NULL, sizeof *record, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    (void)close(file);
-    if (record == MAP_FAILED)
-        return GROVE_NO_MEMORY;
+    int status = read_machine_boot(boot);
+    if (status == GROVE_OK)
+        status = make_record(fresh, &record);
+    if (record == NULL)
+        return status;
     record->head.magic = RECOVERY_MAGIC;
     record->head.kernel = machine->boot_id;
-    read_machine_boot(record->head.machine_boot);
-    if (rename(fresh, current_path) < 0) {
-        (void)munmap(record, sizeof *record);
-        return GROVE_IO;
+    (void)memcpy(record->head.machine_boot, boot, sizeof boot);
+    if (rename(fresh, current_path) == 0) {
+        current = record;
+        return GROVE_OK;
     }
-    current = record;
-    return GROVE_OK;
+    status = file_error(errno);
+    (void)munmap(record, sizeof *record);
+    (void)unlink(fresh);
+    return status;
 }
 
 int recovery_run(struct linux_machine *machine) {
     int length = snprintf(current_path, sizeof current_path, "%s/containers", machine->options.run_folder);
     if (length < 0 || (size_t)length >= sizeof current_path)
         return GROVE_TOO_LARGE;
-    end_earlier(machine, current_path);
-    return begin(machine);
+    int status = end_earlier(machine, current_path);
+    return status < 0 ? status : begin(machine);
 }
 
 void recovery_close(void) {
