@@ -4,11 +4,11 @@
  *
  *   FAULT_PROGRAM=NAME     only in this program; others that inherit the environment run as ever
  *   FAULT_KIND=KIND        memory or descriptor: which calls are meant
- *   FAULT_LOG=FILE         append the place of each call that is meant: one hexadecimal line, relative to the program
+ *   FAULT_LOG=FILE         append the place of each call that is meant: one hexadecimal line, relative to the program;
+ *                          with FAULT_WHILE only of those that failed
  *   FAULT_SITE=HEX         with FAULT_AT: calls from this place fail,
  *   FAULT_AT=N             the Nth of them in each process, and no other
- *   FAULT_EVERY=N          instead: every Nth call fails,
- *   FAULT_WHILE=FILE       as long as this file exists
+ *   FAULT_WHILE=FILE       instead: as long as this file exists, every Nth call fails, N being what stands in it
  *
  * A place is a return address, so the driver can tell calls of the product from calls of its tests. Any thread may come
  * through here; the counters are atomic and nothing else is written after the constructor.
@@ -27,6 +27,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -37,7 +38,7 @@ enum kind { NONE, MEMORY, DESCRIPTOR };
 
 static enum kind wanted;
 static uintptr_t base, end, site;
-static unsigned long at, every;
+static unsigned long at;
 static const char *while_path;
 static int log_file = -1;
 static unsigned long count;
@@ -65,7 +66,6 @@ __attribute__((constructor)) static void begin(void) {
     (void)dl_iterate_phdr(take_program, NULL);
     site = number("FAULT_SITE", 16);
     at = number("FAULT_AT", 10);
-    every = number("FAULT_EVERY", 10);
     while_path = getenv("FAULT_WHILE");
     if (path != NULL)
         log_file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
@@ -79,17 +79,33 @@ static void note(uintptr_t place) {
         (void)!write(log_file, line, (size_t)length);
 }
 
+/* What stands in the file: 0 without one. */
+static unsigned long every_now(void) {
+    char text[16] = "";
+    int file = (int)syscall(SYS_openat, AT_FDCWD, while_path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return 0;
+    (void)!read(file, text, sizeof text - 1);
+    (void)close(file);
+    return strtoul(text, NULL, 10);
+}
+
 /* Whether this call is to fail; says so in errno. */
 static bool is_due(enum kind kind, uintptr_t caller) {
     if (kind != wanted || caller < base || caller >= end)
         return false;
-    bool is_meant = every != 0 ? while_path == NULL || access(while_path, F_OK) == 0 : caller - base == site;
-    note(caller - base);
-    if (!is_meant)
+    int error = errno;
+    unsigned long every = while_path == NULL ? 0 : every_now();
+    if (while_path == NULL)
+        note(caller - base);
+    errno = error;
+    if (every == 0 && (while_path != NULL || caller - base != site))
         return false;
     unsigned long now = __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED);
     if (every != 0 ? now % every != 0 : now != at)
         return false;
+    if (while_path != NULL)
+        note(caller - base);
     errno = kind == MEMORY ? ENOMEM : EMFILE;
     return true;
 }

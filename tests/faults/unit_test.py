@@ -10,9 +10,11 @@ first times and the last; with FAULT_ALL=1, every time.
 """
 import collections
 import concurrent.futures
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -48,8 +50,10 @@ def run(program, inject, kind, **more):
             status = process.wait(timeout=DEADLINE_SECONDS)
         except subprocess.TimeoutExpired:
             status = None
-            process.kill()
-            process.wait()
+        # A test that gives up may leave children behind: they are of its session.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         said.seek(0)
         return status, said.read()
 
