@@ -1,8 +1,11 @@
 /*
  * The session of a command with the running kernel.
  */
+#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -15,6 +18,23 @@ const char *command_socket(const struct invocation *invocation) {
     return path ? path : "kernel.sock";
 }
 
+/*
+ * Whether the process that listens at the other end has ended. Children that a killed kernel was just starting hold the
+ * socket for some milliseconds more, and whoever connects meanwhile is never answered.
+ */
+static bool has_listener_ended(int descriptor) {
+    struct ucred listener;
+    socklen_t bytes = sizeof(listener);
+    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &listener, &bytes) < 0 || listener.pid <= 0)
+        return false;
+    struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, listener.pid, 0), .events = POLLIN};
+    if (end.fd < 0)
+        return errno == ESRCH;
+    bool has_ended = poll(&end, 1, 0) > 0;
+    close(end.fd);
+    return has_ended;
+}
+
 /* A socket file alone says nothing: the kernel that made it may be dead. */
 bool command_kernel_runs(const struct invocation *invocation) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -24,7 +44,8 @@ bool command_kernel_runs(const struct invocation *invocation) {
     int descriptor = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (descriptor < 0)
         return false;
-    bool runs = connect(descriptor, (struct sockaddr *)&address, sizeof(address)) == 0;
+    bool runs =
+        connect(descriptor, (struct sockaddr *)&address, sizeof(address)) == 0 && !has_listener_ended(descriptor);
     close(descriptor);
     return runs;
 }

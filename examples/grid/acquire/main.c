@@ -21,6 +21,7 @@
 #define HISTORIAN_OUTBOX 8192u
 #define PROTECT_OUTBOX 256u
 #define HISTORIAN_LANE_BYTES (1u << 20)
+#define PROTECT_LANE_BYTES (1u << 18) /* some ten seconds, should it be stopped so long */
 #define STATE_MAGIC 0x51434147u /* "GACQ" */
 
 /* What outlives an instance; the two outboxes follow it in the state region. */
@@ -161,7 +162,10 @@ static int serve(struct acquire *acquire) {
                                        .method = HISTORIAN_STORE,
                                        .priority = GROVE_PRIORITY_LOW,
                                        .lane_bytes = HISTORIAN_LANE_BYTES};
-    acquire->protect = (struct link){.endpoint = "protect", .method = PROTECT_READING, .priority = GROVE_PRIORITY_HIGH};
+    acquire->protect = (struct link){.endpoint = "protect",
+                                     .method = PROTECT_READING,
+                                     .priority = GROVE_PRIORITY_HIGH,
+                                     .lane_bytes = PROTECT_LANE_BYTES};
     if (grove_service_create(NULL, &acquire->service) < 0 || open_state(acquire) < 0)
         return grove_report("acquire");
     open_devices(acquire);

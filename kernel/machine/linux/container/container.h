@@ -111,6 +111,9 @@ void identity_choose(struct container *container, const struct machine_start *st
  * A user namespace in which `owner` stands for the container's user, made once per container and owner; for
  * MOUNT_ATTR_IDMAP. Negative error number on failure.
  */
+/* Choose the range of user ids of this kernel, and give it back. */
+void identity_start_up(void);
+void identity_close(void);
 int identity_mapping(struct container *container, uid_t owner_user, gid_t owner_group, int *user_namespace);
 
 /* view.c: opens every granted path. On failure *error is an errno. The trees are closed by view_close. */

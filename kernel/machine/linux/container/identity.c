@@ -2,8 +2,10 @@
  * Whom a container is, to the host: user ids, and who owns what it may write.
  *
  * With root every container has a user id of its own, outside the ranges that people, services and other container
- * managers use; so even a container that got out of its file view could read and write nothing of another one. Ids come
- * from the container's index and are used again, so nothing on disk may belong to them: a folder that a container may
+ * managers use; so even a container that got out of its file view could read and write nothing of another one. Kernels on
+ * one machine have ranges of their own: Linux counts processes by user, so with common ids a container of one could use up
+ * the processes of a container of another. A kernel claims its range by a socket's name, which ends with it. Ids come from
+ * the range and the container's index and are used again, so nothing on disk may belong to them: a folder that a container may
  * write keeps its owner, and an id-mapped mount lets the container appear as that owner there and nowhere else.
  *
  * Without root there is one user only, the caller's own, and the other layers keep containers apart.
@@ -14,12 +16,46 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define IDENTITY_BASE 1879048192u
+#define IDENTITY_RANGES 4096u
+#define IDENTITY_RANGE 65536u /* more than there are containers */
+#define IDENTITY_TRIES 32u
+
+static int claim = -1;
+static uid_t range_base = IDENTITY_BASE;
+
+static bool claim_range(unsigned range) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int length = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "grove-identities-%u", range);
+    socklen_t bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+    claim = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (claim >= 0 && bind(claim, (const struct sockaddr *)(const void *)&address, bytes) == 0)
+        return true;
+    identity_close();
+    return false;
+}
+
+/* Anybody can take these names. Then two kernels may share a range once in a few thousand times, and no more is lost. */
+void identity_start_up(void) {
+    unsigned range = (unsigned)(linux_machine->boot_id % IDENTITY_RANGES);
+    for (unsigned tries = 0; tries < IDENTITY_TRIES && !claim_range(range); tries++)
+        range = (range + 1) % IDENTITY_RANGES;
+    range_base = IDENTITY_BASE + range * IDENTITY_RANGE;
+}
+
+void identity_close(void) {
+    if (claim >= 0)
+        (void)close(claim);
+    claim = -1;
+}
 
 static uid_t choose_user(const struct container *container, const struct machine_start *start, gid_t *group) {
     if (linux_machine->rootless) {
@@ -30,8 +66,8 @@ static uid_t choose_user(const struct container *container, const struct machine
         *group = start->caller_group;
         return start->caller_user;
     }
-    *group = IDENTITY_BASE + container->index;
-    return IDENTITY_BASE + container->index;
+    *group = range_base + container->index;
+    return range_base + container->index;
 }
 
 void identity_choose(struct container *container, const struct machine_start *start) {

@@ -274,6 +274,8 @@ static int set_up(struct linux_machine *machine) {
     int result;
     if ((result = self_take_low_descriptors()) < 0 || (result = shared_init()) < 0)
         return result;
+    if (!machine->rootless)
+        identity_start_up();
     result = cgroup_start_up(machine->boot_id, &machine->cgroup_version);
     if (result < 0 && !container_is_optional(GROVE_LAYER_CGROUP))
         return result;
@@ -307,6 +309,7 @@ void namespaces_close(void) {
             (void)close(*descriptors[i]);
         *descriptors[i] = -1;
     }
+    identity_close();
     while (low_count > 0)
         (void)close(low_descriptors[--low_count]);
 }

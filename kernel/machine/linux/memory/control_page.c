@@ -1,6 +1,6 @@
 /*
- * The first pages of sealed memory objects, kept mapped so that the kernel can mark a segment closed after its owner's
- * death. One table indexed by descriptor number; an entry lives from the seal until machine_object_close.
+ * The first pages of memory objects, kept mapped so that the kernel can mark a segment closed after its owner's death.
+ * One table indexed by descriptor number; an entry lives from the making of the object until machine_object_close.
  */
 #include "kernel/machine/linux/memory/memory.h"
 #include "kernel/machine/linux/memory/slots.h"

@@ -6,8 +6,9 @@
  * and every new writable mapping fail, whoever tries and through whichever descriptor or /proc link, while the mapping
  * that the owner already has stays. F_SEAL_SEAL makes it final.
  *
- * The kernel itself must still set the closed bit of a dead owner's segment, so it maps the first page just before it
- * seals (control_page.c). One page of address space, and none of memory until it is used.
+ * The kernel itself must still set the closed bit of a dead owner's segment, so it maps the first page when it makes the
+ * object (control_page.c), and not when it seals it: then there would be nobody left to tell that no memory is left, since
+ * the owner has gone on and sends already. One page of address space, and none of memory until it is used.
  *
  * Contents are hostile: cloning copies bytes and reads no meaning into them. A crash of the kernel leaves nothing: a
  * memory file ends with its last descriptor and mapping.
@@ -67,9 +68,29 @@ int memory_descriptor(const char *name, uint64_t size_bytes, int *descriptor) {
     return 0;
 }
 
+static int keep_first_page(int descriptor) {
+    void *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    if (page == MAP_FAILED)
+        return memory_status(errno);
+    int status = control_keep(descriptor, page);
+    if (status < 0)
+        munmap(page, PAGE_BYTES);
+    return status;
+}
+
 int machine_memory_create(uint64_t size_bytes, machine_container charge, machine_object *memory) {
     (void)charge; /* Linux charges each page to the cgroup of whoever touches it first, which is the owner. */
-    return memory_descriptor("grove", size_bytes, memory);
+    machine_object made;
+    int status = memory_descriptor("grove", size_bytes, &made);
+    if (status < 0)
+        return status;
+    status = keep_first_page(made);
+    if (status < 0) {
+        close(made);
+        return status;
+    }
+    *memory = made;
+    return 0;
 }
 
 /* Copy one run of data; `source` is the mapping of the whole object, whose size is sealed. */
@@ -126,7 +147,7 @@ int machine_memory_clone(machine_object from, uint64_t size_bytes, machine_conta
         return status;
     status = clone_into(from, size_bytes, made);
     if (status < 0) {
-        close(made);
+        machine_object_close(made);
         return status;
     }
     *memory = made;
@@ -134,16 +155,6 @@ int machine_memory_clone(machine_object from, uint64_t size_bytes, machine_conta
 }
 
 int machine_memory_seal(machine_object memory) {
-    if (control_find(memory) == NULL) {
-        void *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
-        if (page == MAP_FAILED)
-            return memory_status(errno);
-        int status = control_keep(memory, page);
-        if (status < 0) {
-            munmap(page, PAGE_BYTES);
-            return status;
-        }
-    }
     return fcntl(memory, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0 ? GROVE_IO : 0;
 }
 
@@ -165,16 +176,12 @@ static void change_word(machine_object memory, uint64_t offset_bytes, void chang
                         uint32_t argument) {
     if (offset_bytes > PAGE_BYTES - sizeof(uint32_t) || offset_bytes % sizeof(uint32_t) != 0)
         return;
-    /* Not sealed yet, so a writable mapping can still be made, for this once. */
-    void *kept = control_find(memory);
-    void *page = kept != NULL ? kept : mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
-    if (page == MAP_FAILED)
+    char *page = control_find(memory);
+    if (page == NULL)
         return;
-    uint32_t *word = (uint32_t *)(void *)((char *)page + offset_bytes);
+    uint32_t *word = (uint32_t *)(void *)(page + offset_bytes);
     change(word, argument);
     memory_wake(word);
-    if (kept == NULL)
-        munmap(page, PAGE_BYTES);
 }
 
 void machine_memory_signal(machine_object memory, uint64_t offset_bytes, uint32_t bits) {

@@ -197,12 +197,33 @@ static void impossible_size_is_refused(void **state) {
     assert_int_equal(memory, -7);
 }
 
+/* Whoever made it has gone on by then, and nobody could be told. */
+static void sealing_and_signalling_need_no_memory(void **state) {
+    (void)state;
+    machine_object memory;
+    struct rlimit limit, none;
+    uint32_t seen = 0;
+    assert_int_equal(machine_memory_create(4 * GROVE_SEGMENT_PAGE, 0, &memory), 0);
+    assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+    machine_memory_signal(memory, 64, 1);
+    int status = machine_memory_seal(memory);
+    machine_memory_signal(memory, 64, 2);
+    assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+    assert_int_equal(status, 0);
+    assert_int_equal(pread(memory, &seen, sizeof seen, 64), sizeof seen);
+    assert_int_equal(seen, 3);
+    machine_object_close(memory);
+}
+
 int main(void) {
 #define COUNTED(test) cmocka_unit_test_setup_teardown(test, count_before, count_after)
     const struct CMUnitTest tests[] = {
         COUNTED(size_is_fixed),
         COUNTED(sealed_memory_has_one_writer),
         COUNTED(signal_works_before_and_after_the_seal),
+        COUNTED(sealing_and_signalling_need_no_memory),
         COUNTED(clone_has_the_contents_and_only_the_pages_in_use),
         COUNTED(blob_must_not_be_able_to_change),
         COUNTED(kernel_page_is_written_by_the_kernel_only),
