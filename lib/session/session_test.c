@@ -200,6 +200,8 @@ static void test_hang_up_ends_the_run_loop(void **state) {
 
 static int on_dying(struct grove_request *request, void *context) {
     uint32_t *state = context;
+    if (grove_request_method(request) == 2 && grove_request_is_redelivered(request))
+        _exit(9); /* its reply was published before the death: law 4 lets it run no second time */
     state[0]++;
     state[1] += grove_request_is_redelivered(request);
     if (grove_request_method(request) == 2)
