@@ -2,7 +2,7 @@
 
 Each round begins with a kernel killed at a random time and ends with a system that is up. What was acknowledged is there:
 every registered service, every completed reading; and in the end nothing is left of any of the kernels. FAULT_ROUNDS says
-how many rounds (20; a hundred take a few minutes).
+how many rounds (10; a hundred take a few minutes).
 """
 import os
 import random
@@ -13,7 +13,7 @@ import time
 import faults_support as fs
 from faults_support import gs
 
-ROUNDS = int(os.environ.get("FAULT_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "10"))
 
 
 class KernelKills(fs.Scarcity):
@@ -93,6 +93,15 @@ class KernelKills(fs.Scarcity):
         users = [{fs.owner(service["process"])[0] for service in system.services().values() if service.get("process")}
                  for system in (self.system, other)]
         self.assertEqual(users[0] & users[1], set())
+
+    def test_what_was_never_acknowledged_is_ended_by_the_next_registry(self):
+        """A registry that died between making a container and keeping its file leaves the one without the other."""
+        services = self.system.services()
+        os.unlink(os.path.join(self.system.state, "services", "system.registry", "basic.talker.service"))
+        os.kill(services["system.registry"]["process"], signal.SIGKILL)
+        gs.wait_for("the next registry does not know it", lambda: "basic.talker" not in self.system.services())
+        gs.wait_for("it is ended", lambda: not self._is_alive(services["basic.talker"]["process"]))
+        self.assertTrue(self._is_alive(services["basic.counter"]["process"]), "one that has its file was ended too")
 
     def test_stopped_for_a_while(self):
         """SIGSTOP is not an end: what waits, waits within its deadline, and goes on."""

@@ -4,6 +4,7 @@ The limit is put on a process that runs, so it strikes wherever the process happ
 asking it for what they always ask. When the limit is taken away, everything works as before, and every account (objects
 of the kernel, descriptors of each process, control groups, mounts, processes) is what it was.
 """
+import os
 import sys
 
 import faults_support as fs
@@ -35,12 +36,14 @@ class Scarcity(fs.Scarcity):
     def test_no_descriptors(self):
         self.run_short("descriptors", 0)
 
+    @fs.unittest.skipUnless(os.environ.get("FAULT_ALL"), "FAULT_ALL=1 tries this as well")
     def test_few_descriptors(self):
         self.run_short("descriptors", 5)
 
     def test_no_memory(self):
         self.run_short("memory", 0)
 
+    @fs.unittest.skipUnless(os.environ.get("FAULT_ALL"), "FAULT_ALL=1 tries this as well")
     def test_little_memory(self):
         self.run_short("memory", 1 << 20)
 
