@@ -110,6 +110,11 @@ static void the_oldest_segments_go_and_reading_goes_on_behind_them(void **state)
         assert_int_equal(segments_append(&fixture->segments, 1, LOG_STREAM_ERROR, chunk, sizeof chunk), 0);
     assert_int_equal(fixture->segments.last - fixture->segments.first, SEGMENTS_KEPT - 1);
     assert_true(fixture->segments.first > 1);
+    for (uint32_t number = 1; number <= fixture->segments.last; number++) {
+        char path[128];
+        (void)snprintf(path, sizeof path, "%s/p.service/%08u.log", fixture->path, number);
+        assert_int_equal(access(path, F_OK) == 0, number >= fixture->segments.first);
+    }
     collect(fixture, (struct segment_position){1, 77}, 0, text, sizeof text);
     assert_true(strlen(text) > 3 * SEGMENT_BYTES - SEGMENT_CHUNK_MAX);
     assert_true(strlen(text) <= SEGMENTS_KEPT * SEGMENT_BYTES);
