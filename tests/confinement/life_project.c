@@ -78,10 +78,10 @@ void life_project_memory(void) {
     CHECK(harness_until(few_groups, &groups));
 }
 
-static int made(machine_container container) {
+static long made(machine_container container) {
     CHECK(life_says(container, "made "));
     const char *words = strstr(life_output, "made ");
-    return words == NULL ? -1 : atoi(words + strlen("made "));
+    return words == NULL ? -1 : strtol(words + strlen("made "), NULL, 10);
 }
 
 /* The child for the next start has come into the project's group, so that it is in nobody's count any more. */

@@ -41,7 +41,7 @@ void life_warning_of_memory(void) {
     end();
     start(&(struct grove_budget){.memory_bytes = 64 << 20}, "hold-memory", "60");
     CHECK(harness_wait(&record->is_warned) && record->warned_of == GROVE_RESOURCE_MEMORY);
-    CHECK(record->warned_used >= (64u << 20) / 10 * 9 && record->warned_limit == 64u << 20);
+    CHECK(record->warned_used >= (UINT64_C(64) << 20) / 10 * 9 && record->warned_limit == 64u << 20);
     end();
 }
 

@@ -54,6 +54,8 @@ int main(int count, char **arguments) {
     if (count != 3)
         return 2;
     uint32_t endpoints = (uint32_t)strtoul(arguments[1], NULL, 10);
+    if (endpoints == 0)
+        return 2;
     const char *requests = getenv("REQUESTS");
     uint32_t total = 1000 + (requests != NULL ? (uint32_t)strtoul(requests, NULL, 10) : 1000);
     void (*request)(struct world * world, uint32_t number) =
