@@ -15,6 +15,11 @@ bool crossing_level(struct crossing *crossing, uint64_t now_ns, uint64_t used, u
     return !crossing->is_over && used >= crossing_mark(limit) && warn(crossing, now_ns);
 }
 
+bool crossing_end(struct crossing *crossing, uint64_t now_ns) {
+    bool was_told = crossing->warned_ns != 0 && now_ns - crossing->warned_ns < CROSSING_CALM_NS;
+    return !crossing->is_over && !was_told && warn(crossing, now_ns);
+}
+
 bool crossing_event(struct crossing *crossing, uint64_t now_ns) {
     bool was_calm = now_ns - crossing->event_ns >= CROSSING_CALM_NS;
     crossing->event_ns = now_ns;

@@ -31,5 +31,10 @@ static inline uint64_t crossing_left_mark(uint64_t limit) {
 /* Looked at, or looked at when an event came: is this to be told? */
 bool crossing_level(struct crossing *crossing, uint64_t now_ns, uint64_t used, uint64_t limit);
 bool crossing_event(struct crossing *crossing, uint64_t now_ns);
+/*
+ * The limit has ended something: is this still to be told? What was told a moment ago counts, because with what was ended
+ * the level has fallen as well.
+ */
+bool crossing_end(struct crossing *crossing, uint64_t now_ns);
 
 #endif

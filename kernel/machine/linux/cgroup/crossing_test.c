@@ -60,6 +60,18 @@ static void test_events_that_follow_each_other_are_one_crossing(void **state) {
     assert_true(crossing_event(&crossing, crossing.event_ns + CROSSING_CALM_NS));
 }
 
+static void test_an_end_is_told_unless_it_was_announced(void **state) {
+    (void)state;
+    struct crossing crossing = {0};
+    assert_true(crossing_end(&crossing, 1 * SECOND));
+    assert_false(crossing_end(&crossing, 2 * SECOND));
+    crossing = (struct crossing){0};
+    assert_true(crossing_level(&crossing, 1 * SECOND, 1000, 1000));
+    assert_false(crossing_level(&crossing, 4 * SECOND, 0, 1000)); /* what was ended uses nothing any more */
+    assert_false(crossing_end(&crossing, 4 * SECOND));
+    assert_true(crossing_end(&crossing, 1 * SECOND + CROSSING_CALM_NS));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_level_is_told_when_it_is_reached),
@@ -67,6 +79,7 @@ int main(void) {
         cmocka_unit_test(test_below_eight_tenths_it_can_be_reached_again),
         cmocka_unit_test(test_the_rate_is_bounded),
         cmocka_unit_test(test_events_that_follow_each_other_are_one_crossing),
+        cmocka_unit_test(test_an_end_is_told_unless_it_was_announced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -223,9 +223,7 @@ void cgroup_watch_look(struct cgroup_watch *watch) {
 void cgroup_watch_over(struct cgroup_watch *watch, enum grove_resource resource) {
     for (unsigned i = 0; i < SPOTS; i++) {
         struct spot *spot = &watch->spots[i];
-        if (spot->resource != resource || spot->limit == 0 || spot->crossing.is_over)
-            continue;
-        spot->crossing = (struct crossing){.is_over = true, .warned_ns = machine_clock_ns()};
-        tell(spot, spot->limit);
+        if (spot->resource == resource && spot->limit != 0 && crossing_end(&spot->crossing, machine_clock_ns()))
+            tell(spot, spot->limit);
     }
 }
