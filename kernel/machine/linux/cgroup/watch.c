@@ -93,7 +93,7 @@ static void drain(int descriptor) {
     (void)!read(descriptor, text, sizeof text);
 }
 
-static void listen(struct spot *spot, uint64_t now_ns) {
+static void start_listening(struct spot *spot, uint64_t now_ns) {
     if (spot->descriptor < 0 || spot->is_listening)
         return;
     drain(spot->descriptor);
@@ -138,7 +138,7 @@ static void spot_due(struct loop *loop, void *context) {
     uint64_t now_ns = machine_clock_ns(), used = 0;
     (void)loop;
     spot->timer = 0;
-    listen(spot, now_ns);
+    start_listening(spot, now_ns);
     bool is_new = look(spot, now_ns, &used);
     spot->again_ns = is_new || !spot->crossing.is_over ? AGAIN_FIRST_NS : doubled(spot->again_ns, AGAIN_LAST_NS);
     if (spot->resource == GROVE_RESOURCE_MEMORY && spot->crossing.is_over)
@@ -183,7 +183,7 @@ static void spot_set(struct spot *spot, const struct cgroup *group, uint64_t lim
     spot->rest_ns = REST_FIRST_NS;
     spot->again_ns = AGAIN_FIRST_NS;
     spot->descriptor = cgroup_used_version()->watch(group, spot->resource, limit, &spot->events);
-    listen(spot, machine_clock_ns());
+    start_listening(spot, machine_clock_ns());
     look_at(spot, machine_clock_ns());
 }
 
