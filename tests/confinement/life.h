@@ -41,6 +41,7 @@ void life_kill(void);
 void life_signal_is_passed_on(void);
 void life_orphans_are_reaped(void);
 void life_restart_has_a_clean_place(void);
+void life_mounts_are_let_go(void);
 void life_missing_path_names_the_layer(void);
 void life_missing_program_names_the_layer(void);
 void life_missing_folder_to_work_in(void);

@@ -3,8 +3,10 @@
  */
 #include "tests/confinement/life.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,6 +47,54 @@ void life_orphans_are_reaped(void) {
 void life_restart_has_a_clean_place(void) {
     CHECK(life_ended_with(life_run_shell("test ! -e /tmp/left && echo x > /tmp/left"), GROVE_EXIT_CODE, 0));
     CHECK(life_ended_with(life_run_shell("test ! -e /tmp/left"), GROVE_EXIT_CODE, 0));
+}
+
+/* ---- what an end leaves ---- */
+
+/* How many descriptors of this namespace a process has. */
+static unsigned count_descriptors(const char *process, const char *namespace) {
+    char folder[64], path[320], target[64];
+    unsigned count = 0;
+    (void)snprintf(folder, sizeof folder, "/proc/%s/fd", process);
+    DIR *entries = opendir(folder);
+    for (struct dirent *entry; entries != NULL && (entry = readdir(entries)) != NULL;) {
+        (void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        ssize_t length = readlink(path, target, sizeof target - 1);
+        target[length < 0 ? 0 : length] = '\0';
+        count += strncmp(target, namespace, strlen(namespace)) == 0;
+    }
+    if (entries != NULL)
+        (void)closedir(entries);
+    return count;
+}
+
+/* By groved, or by a child that was passed it. */
+static bool is_let_go(void *context) {
+    char path[64], process[16];
+    bool is_held = count_descriptors("self", context) > 0;
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    FILE *children = fopen(path, "re");
+    while (children != NULL && fscanf(children, "%15s", process) == 1)
+        is_held |= count_descriptors(process, context) > 0;
+    if (children != NULL)
+        (void)fclose(children);
+    return !is_held;
+}
+
+/* Held while it runs, so that its end is told before its mounts are taken apart; gone, with the child that does that, soon. */
+void life_mounts_are_let_go(void) {
+    char path[64], namespace[64] = "";
+    pid_t process;
+    struct recipe recipe = life_shell("head -c 4000000 /dev/zero > /tmp/much; echo up; sleep 1000");
+    CHECK(harness_start(0, harness_spec(&recipe)) == GROVE_OK);
+    CHECK(harness_wait(&harness_record(0)->is_started) && life_says(0, "up"));
+    CHECK(container_process_descriptor(0, &process) >= 0);
+    (void)snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)process);
+    CHECK(readlink(path, namespace, sizeof namespace - 1) > 0);
+    CHECK(count_descriptors("self", namespace) == 1);
+    machine_container_kill(0);
+    CHECK(harness_wait(&harness_record(0)->is_exited));
+    CHECK(harness_until(is_let_go, namespace));
 }
 
 /* ---- failures ---- */

@@ -27,6 +27,7 @@ static const struct {
     {"a signal is passed on", life_signal_is_passed_on},
     {"orphans are reaped", life_orphans_are_reaped},
     {"a restart has a clean place", life_restart_has_a_clean_place},
+    {"mounts are let go of", life_mounts_are_let_go},
     {"a missing path names the layer", life_missing_path_names_the_layer},
     {"a missing program names the layer", life_missing_program_names_the_layer},
     {"a missing folder to work in", life_missing_folder_to_work_in},
