@@ -1,4 +1,4 @@
-"""grove run and grove caps with a running system: the same program, in a kernel that others use too; and terminals."""
+"""grove run and grove caps with a running system: the same program, in a kernel that others use too."""
 
 import os
 import pty
@@ -120,29 +120,6 @@ class OwnKernel(Session, support.CommandTest):
 
 
 class Running(Session, support.CommandTest):
-    def test_stop_and_continue(self):
-        counter = ("import sys, time\nfor number in range(10**9):\n"
-                   " open('count', 'w').write(str(number))\n if number == 0: print('ready', flush=True)\n"
-                   " time.sleep(0.002)")
-        terminal = self.terminal("--allow", "FS_WRITE:.", "--", PYTHON, "-c", counter)
-        terminal.expect("ready")
-        # With a kernel of its own grove has the default: Linux stops the whole group.
-        terminal.type("\x1a")
-        wait_for("grove is stopped", lambda: state_of(terminal.process) == "T")
-        count = self.path("count")
-
-        def is_still():
-            first = os.stat(count).st_mtime_ns
-            time.sleep(0.05)
-            return os.stat(count).st_mtime_ns == first
-
-        wait_for("the program is stopped too", is_still)
-        stopped = os.stat(count).st_mtime_ns
-        os.killpg(os.getpgid(terminal.process), signal.SIGCONT)
-        wait_for("the program goes on", lambda: os.stat(count).st_mtime_ns != stopped)
-        terminal.type("\x03")
-        self.assertNotEqual(terminal.wait(), 0)
-
     # ---- a kernel that others use ----
 
     def test_streams_status_and_capabilities(self):

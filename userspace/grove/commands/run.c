@@ -1,6 +1,7 @@
 /*
  * grove run: any program, with exactly the rights that the options give.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -20,8 +21,10 @@ static const struct command_option options[] = {
     {0},
 };
 
+/* What a person ended by a key, at whatever terminal, has not failed. */
 static bool has_failed(const struct launch *launch, int status) {
-    return status != 0 && !launch->was_interrupted && !launch->has_timed_out;
+    bool is_ended_by_key = status == LAUNCH_SIGNALLED + SIGINT || status == LAUNCH_SIGNALLED + SIGQUIT;
+    return status != 0 && !is_ended_by_key && !launch->was_interrupted && !launch->has_timed_out;
 }
 
 /* Say what was refused; and where nothing was but it failed all the same, what may have been missing. */

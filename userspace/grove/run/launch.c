@@ -1,10 +1,11 @@
 /*
  * Creating the container, starting it, and waiting: one loop over two descriptors, signals and the session.
  *
- * Signals. What is sent to grove is meant for the program and is passed on. Only when the terminal itself signals (Ctrl-C)
- * and the program is in grove's process group, which is so under an embedded kernel, the program has it already. Ctrl-Z
- * stops that whole group. A program of the running kernel is in a session of its own, where a stop has no effect: it is
- * frozen while grove is stopped.
+ * Signals. What is sent to grove is meant for the program and is passed on. At a terminal the program has one of its own
+ * (terminal.c), which signals by itself. Where only some of the streams are a terminal, an embedded kernel leaves the
+ * program in grove's process group: then it has the keys' signals already (Ctrl-C), and Ctrl-Z stops that whole group. A
+ * program of the running kernel is in a session of its own: the container's init passes the signals of keys on to the
+ * program's process group, and the container is frozen while grove is stopped, because a stop has no effect there.
  *
  * If grove is killed, the kernel sees the session end and ends the program.
  */
@@ -45,8 +46,10 @@ static void on_notice(const struct grove_message *notice, const int *objects, un
 static bool catch_signals(struct launch *launch) {
     sigset_t set;
     sigemptyset(&set);
-    if (launch->kernel->process == 0)
+    if (launch->kernel->process == 0 || launch->terminal) {
         sigaddset(&set, SIGTSTP);
+        sigaddset(&set, SIGCONT);
+    }
     for (size_t i = 0; i < sizeof(passed_signals) / sizeof(passed_signals[0]); i++)
         sigaddset(&set, passed_signals[i]);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
@@ -66,6 +69,11 @@ static void stop_ourselves(struct launch *launch) {
     control(launch, GROVE_ACTION_THAW, 0);
 }
 
+static void stop_with_program(struct launch *launch) {
+    terminal_stop(launch->terminal);
+    control(launch, GROVE_ACTION_SIGNAL, SIGCONT);
+}
+
 static bool program_has_it(const struct launch *launch, const struct signalfd_siginfo *signal) {
     const struct grove_spec *spec = launch->spec;
     return signal->ssi_code == SI_KERNEL && launch->kernel->process > 0 && (spec->flags & GROVE_SPEC_TERMINAL);
@@ -76,8 +84,14 @@ static void pass_signals(struct launch *launch) {
     while (!launch->has_ended && read(launch->signals, &signal, sizeof(signal)) == (ssize_t)sizeof(signal)) {
         bool asks_to_end = signal.ssi_signo == SIGINT || signal.ssi_signo == SIGTERM;
         launch->was_interrupted |= asks_to_end;
+        bool is_of_terminal = signal.ssi_code == SI_KERNEL || signal.ssi_signo == SIGTSTP ||
+                              signal.ssi_signo == SIGWINCH || signal.ssi_signo == SIGCONT;
+        if (is_of_terminal && terminal_signal(launch->terminal, (int)signal.ssi_signo))
+            continue;
         if (signal.ssi_signo == SIGTSTP)
             stop_ourselves(launch);
+        else if (signal.ssi_signo == SIGCONT)
+            continue;
         else if (launch->interrupt_stops && asks_to_end)
             control(launch, GROVE_ACTION_STOP, 0);
         else if (!program_has_it(launch, &signal))
@@ -104,15 +118,19 @@ static int remaining_ms(uint64_t deadline_ns) {
 static bool wait_for_end(struct launch *launch) {
     uint64_t deadline = launch->timeout_ns ? grove_now_ns() + launch->timeout_ns : GROVE_FOREVER;
     while (!launch->has_ended) {
-        struct pollfd sources[] = {{.fd = launch->signals, .events = POLLIN},
-                                   {.fd = grove_session_descriptor(launch->kernel->session), .events = POLLIN}};
-        int ready = poll(sources, 2, remaining_ms(deadline));
+        struct pollfd sources[2 + TERMINAL_SOURCES] = {
+            {.fd = launch->signals, .events = POLLIN},
+            {.fd = grove_session_descriptor(launch->kernel->session), .events = POLLIN}};
+        int longest = terminal_wait(launch->terminal, sources + 2), left = remaining_ms(deadline);
+        int ready = poll(sources, 2 + TERMINAL_SOURCES, longest >= 0 && (left < 0 || longest < left) ? longest : left);
         if (ready < 0 && errno != EINTR)
             return false;
         if (sources[0].revents)
             pass_signals(launch);
         if (!dispatch(launch))
             return false;
+        if (!launch->has_ended && terminal_carry(launch->terminal))
+            stop_with_program(launch);
         if (!launch->has_ended && deadline != GROVE_FOREVER && grove_now_ns() >= deadline) {
             launch->has_timed_out = true;
             deadline = GROVE_FOREVER;
@@ -147,13 +165,20 @@ static int fail_start(const struct launch *launch, int status, const struct grov
 }
 
 /* Objects for the streams that the spec passes, in their order; a closed stream becomes an empty one. */
-static unsigned collect_streams(const struct grove_spec *spec, int empty, int *objects) {
+static unsigned collect_streams(const struct launch *launch, int empty, int *objects) {
+    const struct grove_spec *spec = launch->spec;
     const uint8_t modes[] = {spec->stream_in, spec->stream_out, spec->stream_error};
     unsigned count = 0;
     for (int i = 0; i < 3; i++)
         if (modes[i] == GROVE_STREAM_PASSED)
-            objects[count++] = fcntl(i, F_GETFD) < 0 ? empty : i;
+            objects[count++] = fcntl(i, F_GETFD) < 0 ? empty : terminal_stream(launch->terminal, i);
     return count;
+}
+
+/* Before anything is said to the person. */
+static void give_terminal_back(struct launch *launch) {
+    terminal_destroy(launch->terminal);
+    launch->terminal = NULL;
 }
 
 static int start(struct launch *launch) {
@@ -162,11 +187,14 @@ static int start(struct launch *launch) {
         .body.container_start = {.container = launch->container.container, .reason = GROVE_START_FRESH}};
     int objects[3];
     int empty = open("/dev/null", O_RDWR | O_CLOEXEC);
-    unsigned count = collect_streams(launch->spec, empty, objects);
+    unsigned count = collect_streams(launch, empty, objects);
     int status =
         grove_kernel_request(launch->kernel->session, &message, objects, count, NULL, NULL, REQUEST_TIMEOUT_NS);
     if (empty >= 0)
         close(empty);
+    terminal_started(launch->terminal);
+    if (status < 0)
+        give_terminal_back(launch);
     if (status < 0)
         return fail_start(launch, status, &message.body.container);
     return 0;
@@ -192,6 +220,7 @@ static int exit_status(const struct launch *launch) {
 static int create_and_start(struct launch *launch) {
     int status = grove_container_create(launch->kernel->session, launch->spec, launch->spec_bytes, &launch->container);
     if (status < 0) {
+        give_terminal_back(launch);
         command_fail_library(launch->invocation, "the container cannot be made");
         return LAUNCH_FAILED;
     }
@@ -200,13 +229,17 @@ static int create_and_start(struct launch *launch) {
 
 int launch_run(struct launch *launch) {
     launch->signals = -1;
+    if (!launch->interrupt_stops)
+        launch->terminal = terminal_create();
     if (!catch_signals(launch)) {
         command_fail(launch->invocation, "signals cannot be received: %s", strerror(errno));
         return LAUNCH_FAILED;
     }
     grove_session_on_notice(launch->kernel->session, on_notice, launch);
     int status = create_and_start(launch);
-    if (status == 0 && !wait_for_end(launch)) {
+    bool has_seen_end = status == 0 && wait_for_end(launch);
+    give_terminal_back(launch);
+    if (status == 0 && !has_seen_end) {
         command_fail(launch->invocation, "the kernel ended while the program ran");
         status = LAUNCH_FAILED;
     } else if (status == 0) {

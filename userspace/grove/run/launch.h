@@ -6,6 +6,7 @@
 #define GROVE_RUN_LAUNCH_H
 
 #include "userspace/grove/run/kernel.h"
+#include "userspace/grove/run/terminal.h"
 
 /* Exit statuses of our own, as env(1) and timeout(1) have them. */
 #define LAUNCH_TIMED_OUT 124
@@ -36,6 +37,7 @@ struct launch {
     /* Its own. */
     bool has_ended;
     int signals; /* descriptor */
+    struct terminal *terminal; /* the program's own; NULL: it has grove's streams */
 };
 
 /* Run to the end. Returns the exit status for grove: the program's, or one of the above after an error was printed. */

@@ -4,6 +4,7 @@
 #include "userspace/grove/run/request.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -309,8 +310,12 @@ static bool is_visible(const struct grove_spec *spec, const char *path) {
     return false;
 }
 
+/* Also where no stream is one: the keys of the terminal that grove was started at are meant for the program too. */
 static bool has_terminal(void) {
-    return isatty(STDIN_FILENO) || isatty(STDOUT_FILENO) || isatty(STDERR_FILENO);
+    int terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    if (terminal >= 0)
+        close(terminal);
+    return terminal >= 0 || isatty(STDIN_FILENO) || isatty(STDOUT_FILENO) || isatty(STDERR_FILENO);
 }
 
 static int build(struct request *request, const struct grove_spec *compiled, struct denials *denials) {

@@ -13,6 +13,8 @@
 #include "kernel/machine/linux/container/calls.h"
 #include "kernel/machine/linux/container/plan.h"
 
+#include <asm/ioctls.h>
+#include <asm/termios.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
@@ -85,8 +87,20 @@ static long child_process_files(const struct plan *plan) {
                        plan->is_open ? NULL : "subset=pid,hidepid=invisible");
 }
 
+/* One of our streams is a terminal that is not that of this session: a session of our own can have it. */
+static bool child_brings_terminal(const struct plan *plan) {
+    struct winsize size;
+    int group;
+    for (int i = 0; i < 3; i++)
+        if (system_call(SYS_ioctl, plan->streams[i], TIOCGWINSZ, calls_pointer(&size), 0, 0) == 0 &&
+            system_call(SYS_ioctl, plan->streams[i], TIOCGPGRP, calls_pointer(&group), 0, 0) < 0)
+            return true;
+    return false;
+}
+
 static long child_session(const struct plan *plan) {
-    long result = plan->has_terminal ? 0 : system_call(SYS_setsid, 0, 0, 0, 0, 0);
+    bool stays = plan->shares_session && !child_brings_terminal(plan);
+    long result = stays ? 0 : system_call(SYS_setsid, 0, 0, 0, 0, 0);
     return result < 0 ? result : 0;
 }
 
@@ -106,12 +120,23 @@ static long child_close_but(long first, long one, long other) {
     return result < 0 ? result : system_call(SYS_close_range, high + 1, ~0u, 0, 0, 0);
 }
 
+/*
+ * A terminal that is nobody's becomes that of our session, so that its keys signal the program and all its children. One
+ * that is the terminal of another session already stays what it is: a stream.
+ */
+static void child_terminal(const struct plan *plan) {
+    for (int i = 0; i < 3 && plan->has_person; i++)
+        if (system_call(SYS_ioctl, i, TIOCSCTTY, 0, 0, 0) == 0)
+            return;
+}
+
 static long child_streams(const struct plan *plan) {
     for (int i = 0; i < 3; i++) {
         long result = calls_duplicate(plan->streams[i], i, 0);
         if (result < 0)
             return result;
     }
+    child_terminal(plan);
     for (unsigned i = 0; i < plan->descriptor_count; i++) {
         long result = calls_duplicate(plan->descriptors[i], 3 + (int)i, 0);
         if (result < 0)

@@ -56,7 +56,8 @@ struct filter {
 struct plan {
     uint64_t skip; /* layers that are left out: bit n is enum grove_layer n */
     bool is_open; /* the host's file view */
-    bool has_terminal; /* stays in the session of whoever passed it */
+    bool has_person; /* before its terminal */
+    bool shares_session; /* stays in the session of whoever passed the terminal, unless that is nobody's yet */
     bool has_process_files; /* wants /proc */
     bool drops_user;
 

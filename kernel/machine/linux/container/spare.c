@@ -49,9 +49,9 @@ static struct {
 
 /* ---- profiles ---- */
 
-/* Open views, a granted "/" and a terminal's session are made at once or not at all. */
+/* Open views, a granted "/" and a session of somebody else's are made at once or not at all. */
 static bool has_profile(const struct plan *plan) {
-    return !linux_machine->options.embedded && !plan->is_open && !plan->has_terminal && plan->root_tree < 0;
+    return !linux_machine->options.embedded && !plan->is_open && !plan->shares_session && plan->root_tree < 0;
 }
 
 static bool is_profile(const struct plan *a, const struct plan *b) {

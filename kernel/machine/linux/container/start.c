@@ -82,7 +82,8 @@ static int part_layers(struct container *container, const struct machine_start *
     if (plan->is_open && linux_machine->options.open_with_privileges)
         plan->skip |= UINT64_C(1) << GROVE_LAYER_LINUX_CAPABILITIES;
     /* Only an embedded kernel is in the session of whoever passed the terminal; groved's is nobody's to share. */
-    plan->has_terminal = (flags & GROVE_SPEC_TERMINAL) != 0 && linux_machine->options.embedded;
+    plan->has_person = (flags & GROVE_SPEC_TERMINAL) != 0;
+    plan->shares_session = plan->has_person && linux_machine->options.embedded;
     plan->has_process_files = (flags & GROVE_SPEC_NATIVE) == 0 && !is_left_out(GROVE_LAYER_PROC);
     plan->project = container->project;
     container->has_own_processes = !is_left_out(GROVE_LAYER_PID_NAMESPACE);
@@ -285,7 +286,8 @@ static int part_program(struct container *container, const struct machine_start 
     plan->init = -1;
     if ((start->spec->flags & GROVE_SPEC_NATIVE) == 0) {
         plan->init = container_shared.init;
-        (void)snprintf(layout->report_text, sizeof layout->report_text, "%d", plan->report);
+        (void)snprintf(layout->report_text, sizeof layout->report_text, "%d%s", plan->report,
+                       plan->has_person ? "t" : "");
         layout->arguments[count++] = "grove-init";
         layout->arguments[count++] = layout->report_text;
         layout->arguments[count++] = plan->executable;
