@@ -1,7 +1,9 @@
 /*
  * grove why: what went wrong with a service, and what would mend it.
  *
- * From the kernel's audit log (refusals, ends, failed starts) and the registry (why it is in its state).
+ * From the kernel's audit log (refusals, ends, failed starts) and the registry (why it is in its state). A program of grove
+ * run is not registered: the kernel knows it while it runs, its audit log a while longer, and what it was refused is kept
+ * in the state folder (run/record.h).
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,6 +13,7 @@
 #include "servers/common/budget_text.h"
 #include "servers/common/exit_text.h"
 #include "userspace/grove/commands/system_client.h"
+#include "userspace/grove/run/record.h"
 
 static const struct command_option options[] = {
     {"number", 'n', "COUNT", "show at most COUNT events of each kind, the latest (10)"},
@@ -67,7 +70,15 @@ static bool is_trouble(const struct grove_audit_record *record) {
            record->cause != GROVE_EXIT_START_FAILED && !exit_is_clean(record->cause, record->detail);
 }
 
-static int read_audit(const struct invocation *invocation, const struct grove_name *name, unsigned keep) {
+static void take(const struct grove_audit_record *record, unsigned keep) {
+    if (record->event == GROVE_AUDIT_REFUSE || record->event == GROVE_AUDIT_SYSCALL_REFUSED)
+        add(&refusals, record, keep);
+    else if (is_trouble(record))
+        add(&ends, record, keep);
+}
+
+static int read_audit(const struct invocation *invocation, const struct grove_name *name, unsigned keep,
+                      bool *is_known) {
     struct grove_session *session;
     uint64_t sequence = 0;
     int status = command_connect(invocation, &session);
@@ -81,10 +92,8 @@ static int read_audit(const struct invocation *invocation, const struct grove_na
             return command_fail_library(invocation, "the audit log cannot be read");
         struct grove_audit_record record;
         memcpy(&record, message.body.bytes, sizeof record);
-        if (record.event == GROVE_AUDIT_REFUSE || record.event == GROVE_AUDIT_SYSCALL_REFUSED)
-            add(&refusals, &record, keep);
-        else if (is_trouble(&record))
-            add(&ends, &record, keep);
+        take(&record, keep);
+        *is_known = true;
         sequence = record.sequence + 1;
     }
     return status;
@@ -128,7 +137,7 @@ static json_t *events_json(const struct history *history, bool are_refusals) {
     return list;
 }
 
-static void print_events(const struct invocation *invocation, const char *heading, json_t *events) {
+static void print_events(const struct invocation *invocation, const char *heading, json_t *events, bool is_program) {
     size_t index;
     json_t *event;
     if (json_array_size(events) == 0)
@@ -143,13 +152,16 @@ static void print_events(const struct invocation *invocation, const char *headin
         if (times > 1)
             printf(" (%" JSON_INTEGER_FORMAT " times)", times);
         printf("\n");
-        if (grant != NULL)
+        if (grant != NULL && is_program)
+            printf("    to grant it: %s--allow %s%s\n", output_on(invocation, OUTPUT_GOOD), grant,
+                   output_off(invocation));
+        else if (grant != NULL)
             printf("    to allow it, add to capabilities: of its manifest\n      %s- %s%s\n",
                    output_on(invocation, OUTPUT_GOOD), grant, output_off(invocation));
     }
 }
 
-/* ---- the command ---- */
+/* ---- services ---- */
 
 static json_t *read_state(const struct invocation *invocation, const struct grove_name *name) {
     struct registry_record record;
@@ -182,43 +194,115 @@ static void print_state(const struct invocation *invocation, json_t *state) {
     printf(", %" JSON_INTEGER_FORMAT " restarts so far\n", json_integer_value(json_object_get(state, "restarts")));
 }
 
-static int run(struct invocation *invocation) {
-    struct grove_name name;
-    uint64_t keep;
-    int status = command_number(invocation, "number", 1, EVENTS_MAX, 10, &keep);
-    if (status == 0)
-        status = system_name(invocation, invocation->arguments[0], &name);
-    json_t *state = status == 0 ? read_state(invocation, &name) : NULL;
-    if (state == NULL)
-        return status != 0 ? status : COMMAND_FAILED;
-    status = read_audit(invocation, &name, (unsigned)keep);
-    if (status != 0) {
-        json_decref(state);
-        return status;
-    }
+static int print(const struct invocation *invocation, json_t *state, bool is_program) {
     json_t *document = json_pack("{s:o, s:o, s:o}", "state", state, "refusals", events_json(&refusals, true), "ends",
                                  events_json(&ends, false));
     if (invocation->json) {
         output_json(document);
         return COMMAND_OK;
     }
-    print_state(invocation, state);
-    print_events(invocation, "refused", json_object_get(document, "refusals"));
-    print_events(invocation, "ended", json_object_get(document, "ends"));
+    if (is_program)
+        printf("%s%s%s, a program of grove run, %s\n", output_on(invocation, OUTPUT_STRONG),
+               json_string_value(json_object_get(state, "name")), output_off(invocation),
+               strcmp(json_string_value(json_object_get(state, "state")), "running") == 0 ? "is running" : "has ended");
+    else
+        print_state(invocation, state);
+    print_events(invocation, "refused", json_object_get(document, "refusals"), is_program);
+    print_events(invocation, "ended", json_object_get(document, "ends"), is_program);
     if (refusals.count + ends.count == 0)
         printf("nothing was refused to it, and it has not failed since the kernel started\n");
     json_decref(document);
     return COMMAND_OK;
 }
 
+/* ---- programs of grove run ---- */
+
+static int count_one(const struct registry_record *record, void *context) {
+    (void)record;
+    ++*(unsigned *)context;
+    return 0;
+}
+
+static int is_registered(const struct invocation *invocation, const struct grove_name *name, bool *answer) {
+    struct registry_query query = {.version = REGISTRY_PROTOCOL_VERSION, .name = *name};
+    unsigned count = 0;
+    int status = system_is_own(name) ? 0 : system_query(invocation, &query, count_one, &count);
+    *answer = system_is_own(name) || count > 0;
+    return status;
+}
+
+static int explain_program(const struct invocation *invocation, const struct grove_name *name, unsigned keep) {
+    static struct grove_audit_record records[RUN_RECORDS_MAX];
+    struct grove_session *session;
+    struct grove_container_record container;
+    bool is_known = false, runs = false;
+    if (command_kernel_runs(invocation)) {
+        if (read_audit(invocation, name, keep, &is_known) != 0 || command_connect(invocation, &session) != 0)
+            return COMMAND_FAILED;
+        runs = system_container(session, name, &container);
+    }
+    unsigned count = is_known ? 0 : run_record_read(invocation->state_folder, name->text, records);
+    for (unsigned i = 0; i < count; i++)
+        take(&records[i], keep);
+    if (count == 0 && !command_kernel_runs(invocation))
+        return command_connect(invocation, &session);
+    if (!is_known && !runs && count == 0)
+        return command_fail(
+            invocation,
+            "nothing is known of %s: no such service is registered (\"grove ps\" lists those that are), "
+            "and no program of grove run was refused anything under this name",
+            name->text);
+    json_t *state = json_pack("{s:s, s:s}", "name", name->text, "state", runs ? "running" : "ended");
+    if (runs && container.process != 0)
+        (void)json_object_set_new(state, "process", json_integer(container.process));
+    return print(invocation, state, true);
+}
+
+/* ---- the command ---- */
+
+static int explain_service(const struct invocation *invocation, const struct grove_name *name, unsigned keep) {
+    bool is_known = true;
+    json_t *state = read_state(invocation, name);
+    if (state == NULL)
+        return COMMAND_FAILED;
+    int status = read_audit(invocation, name, keep, &is_known);
+    if (status == 0)
+        return print(invocation, state, false);
+    json_decref(state);
+    return status;
+}
+
+static int run(struct invocation *invocation) {
+    struct grove_name name;
+    uint64_t keep;
+    const char *text = invocation->arguments[0];
+    bool is_service = false;
+    int status = command_number(invocation, "number", 1, EVENTS_MAX, 10, &keep);
+    if (status != 0)
+        return status;
+    /* A full name needs no registry to be understood, and so no kernel. */
+    bool can_search = strchr(text, '.') == NULL || command_kernel_runs(invocation);
+    status = system_name(invocation, text, &name);
+    if (status == 0 && can_search)
+        status = is_registered(invocation, &name, &is_service);
+    if (status != 0)
+        return status;
+    return is_service ? explain_service(invocation, &name, (unsigned)keep)
+                      : explain_program(invocation, &name, (unsigned)keep);
+}
+
 const struct command command_why = {
     .name = "why",
-    .summary = "explain refusals, failures and restarts of a service",
+    .summary = "explain refusals, failures and restarts",
     .usage = "NAME",
     .description =
         "Says why a service is in its state, what was refused to it, with the line of its manifest that would "
-        "allow it, and how its instances ended. What happened many times is shown once.",
-    .examples = "  grove why grid.historian    why is it not ready?",
+        "allow it, and how its instances ended. What happened many times is shown once.\n\n"
+        "NAME may also be a program of \"grove run\", by the name that its refusals were printed with, while it runs "
+        "and "
+        "after it has ended, whichever kernel ran it.",
+    .examples = "  grove why grid.historian       why is it not ready?\n"
+                "  grove why run.python3-24203    what was that program refused?",
     .operands = COMMAND_OPERANDS_SERVICE,
     .minimum = 1,
     .maximum = 1,

@@ -9,6 +9,7 @@
 
 #include "grove/abi/audit.h"
 #include "lib/text/text.h"
+#include "userspace/grove/run/record.h"
 #include "userspace/manifest/paths.h"
 
 #define REFUSALS_MAX 64u
@@ -17,7 +18,14 @@
 struct refusals {
     char *seen[REFUSALS_MAX];
     unsigned count;
+    struct grove_audit_record kept[RUN_RECORDS_MAX]; /* for grove why */
+    unsigned kept_count;
 };
+
+static void keep(struct refusals *refusals, const struct grove_audit_record *record) {
+    if (refusals->kept_count < RUN_RECORDS_MAX)
+        refusals->kept[refusals->kept_count++] = *record;
+}
 
 static bool is_new(struct refusals *refusals, const char *sentence) {
     for (unsigned i = 0; i < refusals->count; i++)
@@ -44,17 +52,22 @@ static int read_record(const struct launch *launch, uint64_t sequence, const cha
 unsigned refusals_print(const struct launch *launch, uint64_t from) {
     const struct grove_spec *spec = launch->spec;
     const char *name = grove_spec_text(spec, spec->name);
-    struct refusals refusals = {.count = 0};
+    static struct refusals refusals; /* of the one program there is: too large for the stack */
     struct grove_audit_record record;
     for (unsigned i = 0; i < RECORDS_MAX && read_record(launch, from, name, &record) == 0; i++) {
         char sentence[768], grant[TEXT_CAPABILITY_MAX];
         from = record.sequence + 1;
+        if (record.event == GROVE_AUDIT_EXIT)
+            keep(&refusals, &record);
         if (!refusal_explain(&record, sentence, sizeof(sentence), grant, sizeof(grant)) || !is_new(&refusals, sentence))
             continue;
+        keep(&refusals, &record);
         command_remark(launch->invocation,
                        "grove run: %s\n    to grant it: --allow %s   (in a manifest, below capabilities: - %s)",
                        sentence, grant, grant);
     }
+    if (refusals.count)
+        run_record_write(launch->invocation->state_folder, name, refusals.kept, refusals.kept_count);
     for (unsigned i = 0; i < refusals.count; i++)
         free(refusals.seen[i]);
     return refusals.count;
