@@ -124,11 +124,29 @@ int command_misused(const struct invocation *invocation, const char *sentence, .
     return COMMAND_MISUSED;
 }
 
+/* What the library said last, or, where that is so, what explains it better; malloc'ed. */
+static char *kernel_cause(const char *cause) {
+    char *copy = strdup(cause); /* asking the kernel may change what the library said last */
+    if (!command_kernel_has_ended())
+        return copy;
+    free(copy);
+    return strdup("the kernel has ended meanwhile; \"grove up\" starts it again");
+}
+
 int command_fail_library(const struct invocation *invocation, const char *sentence, ...) {
+    char *cause = kernel_cause(grove_last_error());
     va_list arguments;
     va_start(arguments, sentence);
-    print_formatted(invocation, sentence, arguments, grove_last_error());
+    print_formatted(invocation, sentence, arguments, cause);
     va_end(arguments);
+    free(cause);
+    return COMMAND_FAILED;
+}
+
+int command_fail_kernel(const struct invocation *invocation) {
+    char *cause = kernel_cause(grove_last_error());
+    command_fail(invocation, "%s", cause ? cause : "memory is exhausted");
+    free(cause);
     return COMMAND_FAILED;
 }
 

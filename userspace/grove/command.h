@@ -118,6 +118,11 @@ int command_misused(const struct invocation *invocation, const char *sentence, .
 /* "sentence: grove_last_error()"; returns COMMAND_FAILED. */
 int command_fail_library(const struct invocation *invocation, const char *sentence, ...)
     __attribute__((format(printf, 2, 3)));
+/*
+ * grove_last_error() alone. Both say instead, where it is so, that the kernel to which this command was connected has
+ * ended.
+ */
+int command_fail_kernel(const struct invocation *invocation);
 /* The layers that may be missing: --optional, else $GROVE_OPTIONAL_LAYERS, else NULL. */
 const char *command_optional_layers(const struct invocation *invocation);
 /* A remark to the person, on standard error; nothing with --json. */
@@ -145,6 +150,8 @@ json_t *command_manifest_errors(const struct manifest_errors *errors);
 const char *command_socket(const struct invocation *invocation);
 /* Is there a kernel that answers? Prints nothing. */
 bool command_kernel_runs(const struct invocation *invocation);
+/* The kernel that this command was connected to has ended. */
+bool command_kernel_has_ended(void);
 /*
  * Open the session to the running kernel, once per process: later calls return the same one. Returns 0, or
  * COMMAND_FAILED after printing why not and what to do.
@@ -178,6 +185,8 @@ struct output_column {
 /* Print `rows` (takes the reference) in this form; `none` is what a person reads when there are no rows. */
 void output_table(const struct invocation *invocation, json_t *rows, const struct output_column *columns,
                   const char *none);
+/* Cut the lines of tables at this many columns, for a screen that is drawn again and again; 0: not. */
+void output_crop(unsigned columns);
 /* Print one object (takes the reference): as JSON, or one "heading  value" line per column. */
 void output_record(const struct invocation *invocation, json_t *record, const struct output_column *columns);
 /* Print a document as JSON, indented on a terminal (takes the reference). For --json. */

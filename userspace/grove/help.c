@@ -7,18 +7,23 @@
 #include <string.h>
 
 #define HELP_WIDTH 100u
+#define OPTION_INDENT 28u
 
 static const char overview[] =
     "Grove runs every program as a service in a container of its own, which may do only what its\n"
     "capabilities say. This command starts services, shows what they do, and runs any program confined.";
 
-/* Words of one paragraph, broken into lines of HELP_WIDTH; an empty line between paragraphs is kept. */
-static void print_wrapped(const char *text, unsigned indent, FILE *stream) {
-    unsigned column = 0;
+/*
+ * Words of one paragraph, broken into lines of HELP_WIDTH; an empty line between paragraphs is kept. The first line begins
+ * at `column`, the others are indented.
+ */
+static void print_wrapped(const char *text, unsigned indent, FILE *stream, unsigned column) {
+    bool begins = true;
     while (*text) {
         if (*text == '\n' && text[1] == '\n') {
             fputs("\n\n", stream);
             column = 0;
+            begins = true;
             text += 2;
             continue;
         }
@@ -30,8 +35,11 @@ static void print_wrapped(const char *text, unsigned indent, FILE *stream) {
         if (column && column + 1 + length > HELP_WIDTH) {
             fputc('\n', stream);
             column = 0;
+            begins = true;
         }
-        column += (unsigned)fprintf(stream, "%*s%.*s", column ? 1 : (int)indent, "", (int)length, text);
+        int space = begins ? (column ? 0 : (int)indent) : 1;
+        column += (unsigned)fprintf(stream, "%*s%.*s", space, "", (int)length, text);
+        begins = false;
         text += length;
     }
     fputc('\n', stream);
@@ -62,7 +70,8 @@ static void print_options(const struct command_option *options, FILE *stream) {
     char heading[96];
     for (; options && options->name; options++) {
         option_heading(options, heading, sizeof(heading));
-        fprintf(stream, "  %-24s  %s\n", heading, options->help);
+        int used = fprintf(stream, "  %-24s  ", heading);
+        print_wrapped(options->help, OPTION_INDENT, stream, used > 0 ? (unsigned)used : OPTION_INDENT);
     }
 }
 
@@ -71,7 +80,7 @@ void help_command(const struct command *command, FILE *stream) {
     fprintf(stream, "\n%c%s.\n", toupper((unsigned char)command->summary[0]), command->summary + 1);
     if (command->description) {
         fputc('\n', stream);
-        print_wrapped(command->description, 0, stream);
+        print_wrapped(command->description, 0, stream, 0);
     }
     if (command->options && command->options->name)
         fputs("\nOptions:\n", stream);
@@ -80,6 +89,31 @@ void help_command(const struct command *command, FILE *stream) {
     print_options(command_common_options, stream);
     if (command->examples)
         fprintf(stream, "\nExamples:\n%s\n", command->examples);
+}
+
+static json_t *options_json(const struct command_option *options) {
+    json_t *list = json_array();
+    for (; options && options->name; options++) {
+        const char letter[2] = {options->letter, '\0'};
+        json_t *entry = json_pack("{s:s, s:s}", "name", options->name, "help", options->help);
+        if (options->letter)
+            json_object_set_new(entry, "letter", json_string(letter));
+        if (options->value)
+            json_object_set_new(entry, "value", json_string(options->value));
+        json_array_append_new(list, entry);
+    }
+    return list;
+}
+
+json_t *help_json(const struct command *command) {
+    json_t *all = json_array();
+    if (command)
+        return json_pack("{s:s, s:s, s:s, s:o, s:o}", "name", command->name, "summary", command->summary, "usage",
+                         command->usage, "options", options_json(command->options), "common_options",
+                         options_json(command_common_options));
+    for (unsigned i = 0; command_table[i]; i++)
+        json_array_append_new(all, help_json(command_table[i]));
+    return all;
 }
 
 /* Text for a man page: a backslash and a leading dot mean something there, and a dash is to stay a dash. */

@@ -13,6 +13,8 @@ void help_command(const struct command *command, FILE *stream);
 void help_usage(const struct command *command, FILE *stream);
 /* Man page source (mdoc-free, plain man macros). NULL: that of grove itself. */
 void help_man(const struct command *command, FILE *stream);
+/* The command as a JSON object; of all commands, a list. */
+json_t *help_json(const struct command *command);
 /* A completion script for "bash", "zsh" or "fish"; false for another shell. */
 bool help_completion(const char *shell, FILE *stream);
 

@@ -241,6 +241,23 @@ static int check_operands(const struct invocation *invocation, const struct comm
     return 0;
 }
 
+/* An error in front of --json is to be JSON too. Of what follows "--" or a program's name, only a parse can tell. */
+static bool wants_json(char **arguments) {
+    for (char **argument = arguments + 1; *argument && strcmp(*argument, "--") != 0; argument++) {
+        const struct command *command = argument == arguments + 1 ? command_find(*argument) : NULL;
+        if (command && command->stops_at_operand)
+            return false;
+        if (!strcmp(*argument, "--json"))
+            return true;
+    }
+    return false;
+}
+
+/* A status of 1 or 2 would be taken for that of the program. */
+static int failed_status(const struct invocation *invocation, int status) {
+    return invocation->command && invocation->command->stops_at_operand ? OPTIONS_PROGRAM_FAILED : status;
+}
+
 int options_parse(int argument_count, char **arguments, struct invocation *invocation) {
     *invocation = (struct invocation){0};
     if (argument_count < 2) {
@@ -260,6 +277,7 @@ int options_parse(int argument_count, char **arguments, struct invocation *invoc
     if (!invocation->arguments || !invocation->given)
         return command_fail(invocation, "memory is exhausted");
     struct reader reader = {.arguments = arguments, .at = 1, .count = (unsigned)count, .invocation = invocation};
+    invocation->json = wants_json(arguments);
     int status = read_all(&reader);
     if (status == 0 && reader.wants_help) {
         if (invocation->command)
@@ -269,11 +287,11 @@ int options_parse(int argument_count, char **arguments, struct invocation *invoc
         return COMMAND_OK;
     }
     if (status != 0)
-        return status;
+        return failed_status(invocation, status);
     if (!invocation->command)
         return command_misused(invocation, "a command is missing; \"grove --help\" lists them");
     status = complete(&reader);
     if (status == 0)
         status = check_operands(invocation, invocation->command);
-    return status == 0 ? OPTIONS_RUN : status;
+    return status == 0 ? OPTIONS_RUN : failed_status(invocation, status);
 }

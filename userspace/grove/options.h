@@ -8,6 +8,8 @@
 
 /* Go on with invocation->command->run; every other result is the exit status. */
 #define OPTIONS_RUN (-1)
+/* What went wrong before a program ran, as env(1) and timeout(1) have it. */
+#define OPTIONS_PROGRAM_FAILED 125
 
 /*
  * Read the arguments. Handles --help and --version itself. The invocation's strings point into `arguments` and the

@@ -126,12 +126,36 @@ static size_t text_width(const char *text) {
     return width;
 }
 
+static size_t crop_width = SIZE_MAX, room_left = SIZE_MAX; /* of a line, and of the one being printed */
+
+void output_crop(unsigned columns) {
+    crop_width = columns ? columns : SIZE_MAX;
+}
+
+/* The bytes of the first `width` columns. */
+static size_t cut_bytes(const char *text, size_t width) {
+    const char *at = text;
+    for (; *at; at++)
+        if (((unsigned char)*at & 0xc0) != 0x80 && width-- == 0)
+            break;
+    return (size_t)(at - text);
+}
+
+static void end_line(void) {
+    putchar('\n');
+    room_left = crop_width;
+}
+
 static void print_cell(const struct invocation *invocation, const char *text, size_t width, enum output_colour colour,
                        bool is_last) {
-    size_t used = text_width(text);
-    printf("%s%s%s", colour ? output_on(invocation, colour) : "", text, colour ? output_off(invocation) : "");
-    if (!is_last)
-        printf("%*s", (int)(width > used ? width - used + 2 : 2), "");
+    size_t used = text_width(text), gap = is_last ? 0 : width > used ? width - used + 2 : 2;
+    size_t shown = used < room_left ? used : room_left;
+    printf("%s%.*s%s", colour ? output_on(invocation, colour) : "", (int)cut_bytes(text, shown), text,
+           colour ? output_off(invocation) : "");
+    room_left -= shown;
+    gap = gap < room_left ? gap : room_left;
+    printf("%*s", (int)gap, "");
+    room_left -= gap;
 }
 
 #define COLUMNS_MAX 32u
@@ -150,7 +174,7 @@ static void print_row(const struct invocation *invocation, char **cells, const s
         print_cell(invocation, text, widths[i], columns[i].style == OUTPUT_STATE ? state_colour(text) : OUTPUT_PLAIN,
                    i + 1 == count);
     }
-    putchar('\n');
+    end_line();
 }
 
 static void print_columns(const struct invocation *invocation, const json_t *rows,
@@ -171,9 +195,10 @@ static void print_columns(const struct invocation *invocation, const json_t *row
         if (text && text_width(text) > widths[i])
             widths[i] = text_width(text);
     }
+    room_left = crop_width;
     for (unsigned i = 0; i < count; i++)
         print_cell(invocation, columns[i].heading, widths[i], OUTPUT_STRONG, i + 1 == count);
-    putchar('\n');
+    end_line();
     for (size_t i = 0; i < row_count; i++)
         print_row(invocation, cells + i * count, columns, count, widths);
     for (size_t i = 0; i < row_count * count; i++)

@@ -148,8 +148,13 @@ static int call(const struct invocation *invocation, const struct wanted *wanted
         status = system_connect(invocation, wanted->endpoint, &channel);
     if (status != 0)
         return status;
-    if (grove_call(channel, &say, &answer) < 0)
-        return command_fail(invocation, "%s", grove_last_error());
+    status = grove_call(channel, &say, &answer);
+    if (status == GROVE_TIMED_OUT)
+        return command_fail(
+            invocation, "%s did not answer %s in time; --timeout waits longer, and \"grove status %s\" tells how it is",
+            wanted->endpoint, invocation->arguments[1], invocation->arguments[0]);
+    if (status < 0)
+        return command_fail_kernel(invocation);
     status = print_reply(invocation, wanted, &answer);
     grove_answer_release(&answer);
     return status;
@@ -158,7 +163,7 @@ static int call(const struct invocation *invocation, const struct wanted *wanted
 static int run(struct invocation *invocation) {
     struct wanted wanted = {.method = 0};
     struct grove_name name;
-    int status = system_name(invocation, invocation->arguments[0], &name);
+    int status = system_known_name(invocation, invocation->arguments[0], &name);
     if (status == 0 && system_is_own(&name))
         status = command_fail(invocation, "system services are asked by their own commands: ps, status, logs, restart");
     if (status == 0)

@@ -32,7 +32,7 @@ static int refuse_own(const struct invocation *invocation, const struct grove_na
 static int change_one(struct invocation *invocation, uint32_t method, const char *text, bool waits) {
     struct grove_name name;
     uint64_t begin_ns = grove_now_ns();
-    int status = system_name(invocation, text, &name);
+    int status = system_known_name(invocation, text, &name);
     if (status != 0)
         return status;
     if (system_is_own(&name))

@@ -2,6 +2,7 @@
  * grove check: do these manifests say what they should? Compiles each to its end and throws the result away.
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "userspace/grove/command.h"
 
@@ -65,6 +66,9 @@ static int run(struct invocation *invocation) {
     int status = command_manifest_options(invocation, &manifest_options);
     if (status != 0)
         return status;
+    if (!invocation->argument_count && access("grove.yaml", F_OK) != 0)
+        return command_fail(invocation,
+                            "there is no grove.yaml in this folder; name a manifest or the folder of a project");
     json_t *results = json_array();
     for (unsigned i = 0; i < invocation->argument_count; i++)
         all_good &= check_path(invocation, &manifest_options, invocation->arguments[i], results);

@@ -122,7 +122,10 @@ static void print_findings(const struct invocation *invocation, const struct fin
 static int run(struct invocation *invocation) {
     struct findings findings = {0};
     bool from_kernel = !command_has(invocation, "probe") && command_kernel_runs(invocation), all = true;
+    /* Somebody who looks for what is wrong is helped most by what can still be found out. */
     int status = from_kernel ? ask_kernel(invocation, &findings) : probe(invocation, &findings);
+    if (status != 0 && from_kernel)
+        status = probe(invocation, &findings);
     if (status != 0)
         return status;
     json_t *layers = json_array();
@@ -152,6 +155,9 @@ const struct command command_doctor = {
         "tried in a child process. Services are started only with all layers, except those that the "
         "installation lists as optional.\n\n"
         "The exit status is 0 if all layers are enforced and 1 otherwise.",
+    .examples = "  grove doctor                      what protects services on this machine?\n"
+                "  grove doctor --probe              the same, tried anew without asking the kernel\n"
+                "  grove doctor --json | jq -r '.layers[] | select(.enforced | not) | .advice'",
     .options = options,
     .run = run,
 };

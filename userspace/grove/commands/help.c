@@ -19,7 +19,9 @@ static int run(struct invocation *invocation) {
                    : command_misused(invocation, "there is completion for bash, zsh and fish, not for \"%s\"", shell);
     if (name && !command)
         return command_misused(invocation, "there is no command \"%s\"; \"grove --help\" lists them", name);
-    if (command_has(invocation, "man"))
+    if (invocation->json)
+        output_json(help_json(command));
+    else if (command_has(invocation, "man"))
         help_man(command, stdout);
     else if (command)
         help_command(command, stdout);
@@ -32,7 +34,12 @@ const struct command command_help = {
     .name = "help",
     .summary = "explain a command",
     .usage = "[COMMAND]",
-    .description = "Prints the help of a command, or the list of commands.",
+    .description =
+        "Prints the help of a command, or the list of commands. With --json, both for programs: name, summary, "
+        "usage and options of the command, or a list of all.",
+    .examples = "  grove help run                                 as \"grove run --help\"\n"
+                "  grove help --man run | man -l -                the man page\n"
+                "  source <(grove help --completion bash)         completion in this shell",
     .operands = COMMAND_OPERANDS_COMMAND,
     .maximum = 1,
     .options = options,

@@ -55,6 +55,8 @@ static int kill_one(const struct invocation *invocation, const char *text, uint3
     status = grove_kernel_request(session, &message, NULL, 0, NULL, NULL, SYSTEM_TIMEOUT_NS);
     if (status == GROVE_WRONG_STATE)
         return command_fail(invocation, "%s does not run, so there is nothing to send a signal to", text);
+    if (status == GROVE_NOT_FOUND)
+        return system_unknown(invocation, text);
     return status < 0 ? command_fail_library(invocation, "%s cannot be sent signal %u", text, number) : 0;
 }
 

@@ -79,7 +79,7 @@ static int run(struct invocation *invocation) {
     struct grove_container_record container;
     int status = command_connect(invocation, &session);
     if (status == 0)
-        status = system_name(invocation, invocation->arguments[0], &name);
+        status = system_known_name(invocation, invocation->arguments[0], &name);
     if (status == 0)
         status =
             system_is_own(&name) ? read_own(invocation, &name, &record) : system_status(invocation, &name, &record);

@@ -10,11 +10,12 @@
 
 /* ---- calls ---- */
 
+static struct {
+    const char *endpoint;
+    struct grove_channel *channel;
+} open[4];
+
 int system_connect(const struct invocation *invocation, const char *endpoint, struct grove_channel **channel) {
-    static struct {
-        const char *endpoint;
-        struct grove_channel *channel;
-    } open[4];
     struct grove_connect_options options = {0};
     unsigned index = 0;
     for (; index < 4 && open[index].endpoint != NULL; index++) {
@@ -41,14 +42,23 @@ int system_connect(const struct invocation *invocation, const char *endpoint, st
     return 0;
 }
 
+/* A system service that hangs is replaced by init; the messages that wait for it are not lost. */
+static int fail_silent(const struct invocation *invocation, const struct grove_channel *channel) {
+    for (unsigned index = 0; index < 4 && open[index].endpoint != NULL; index++)
+        if (open[index].channel == channel)
+            return command_fail(invocation, "%s; \"grove restart %s\" replaces it if it hangs", grove_last_error(),
+                                open[index].endpoint);
+    return command_fail(invocation, "%s", grove_last_error());
+}
+
 int system_call(const struct invocation *invocation, struct grove_channel *channel, uint32_t method, const void *data,
                 size_t bytes, uint64_t timeout_ns, struct grove_answer *answer) {
     int status = grove_call(
         channel, &(struct grove_call){.method = method, .data = data, .length_bytes = bytes, .timeout_ns = timeout_ns},
         answer);
-    if (status < 0)
-        return command_fail(invocation, "%s", grove_last_error());
-    return 0;
+    if (status == GROVE_TIMED_OUT)
+        return fail_silent(invocation, channel);
+    return status < 0 ? command_fail_kernel(invocation) : 0;
 }
 
 static int short_answer(const struct invocation *invocation, struct grove_answer *answer) {
@@ -199,53 +209,6 @@ void system_record_of(const struct init_record *record, struct registry_record *
 }
 
 /* ---- names ---- */
-
-struct search {
-    struct grove_name found;
-    unsigned count;
-    char others[256];
-};
-
-static int found_one(const struct registry_record *record, void *context) {
-    struct search *search = context;
-    size_t length = strlen(search->others);
-    search->count++;
-    search->found = record->name;
-    (void)snprintf(search->others + length, sizeof search->others - length, "%s%s", length == 0 ? "" : ", ",
-                   record->name.text);
-    return 0;
-}
-
-static const char *const own_services[] = {"init", "registry", "log", NULL};
-
-int system_name(const struct invocation *invocation, const char *text, struct grove_name *name) {
-    struct grove_name typed;
-    struct search search = {.count = 0};
-    struct registry_query query = {.version = REGISTRY_PROTOCOL_VERSION};
-    name_set(&typed, text);
-    if (!service_name_is_valid(&typed) || strlen(text) > GROVE_NAME_MAX)
-        return command_misused(invocation, "\"%s\" is no name of a service; it is written project.service", text);
-    if (strchr(text, '.') != NULL) {
-        *name = typed;
-        return 0;
-    }
-    (void)snprintf(query.name.text, sizeof query.name.text, "*.%.60s", text);
-    int status = system_query(invocation, &query, found_one, &search);
-    if (status != 0)
-        return status;
-    for (unsigned index = 0; search.count == 0 && own_services[index] != NULL; index++) {
-        if (strcmp(own_services[index], text) == 0) {
-            (void)snprintf(name->text, sizeof name->text, "system.%s", text);
-            return 0;
-        }
-    }
-    if (search.count == 0)
-        return command_fail(invocation, "no service named %s is registered; \"grove ps\" lists those that are", text);
-    if (search.count > 1)
-        return command_fail(invocation, "%s is the name of several services: say which of %s", text, search.others);
-    *name = search.found;
-    return 0;
-}
 
 bool system_is_own(const struct grove_name *name) {
     return strncmp(name->text, "system.", 7) == 0;

@@ -24,6 +24,11 @@ int system_call(const struct invocation *invocation, struct grove_channel *chann
  * must be in one only.
  */
 int system_name(const struct invocation *invocation, const char *text, struct grove_name *name);
+/* The same for a service that is registered or a system service. */
+int system_known_name(const struct invocation *invocation, const char *text, struct grove_name *name);
+int system_is_registered(const struct invocation *invocation, const struct grove_name *name, bool *answer);
+/* Say that there is no such service, and which one may have been meant; returns COMMAND_FAILED. */
+int system_unknown(const struct invocation *invocation, const char *text);
 bool system_is_own(const struct grove_name *name); /* "system.X", which init sees to */
 
 /* Every record of a query, page by page. The handler returns 0 to go on. */

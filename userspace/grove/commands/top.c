@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "userspace/grove/commands/system_client.h"
@@ -95,6 +96,15 @@ static int compare(const void *a, const void *b) {
     return strcmp(json_string_value(json_object_get(one, "name")), json_string_value(json_object_get(other, "name")));
 }
 
+/* A line that wraps, or a table longer than the screen, would push the top out of it. */
+static uint64_t fit_screen(bool is_live, uint64_t most) {
+    struct winsize size;
+    if (!is_live || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row < 3 || size.ws_col == 0)
+        return most;
+    output_crop(size.ws_col);
+    return most < size.ws_row - 2u ? most : size.ws_row - 2u;
+}
+
 static json_t *sorted(json_t *rows, uint64_t most) {
     size_t count = json_array_size(rows);
     json_t **list = calloc(count + 1, sizeof(json_t *));
@@ -158,10 +168,10 @@ static int run(struct invocation *invocation) {
         json_t *rows = json_array();
         status = measure(invocation, &samples[turn % 2], &samples[(turn + 1) % 2], rows);
         if (status == 0 && turn > 0)
-            show(invocation, sorted(rows, most), !once);
+            show(invocation, sorted(rows, fit_screen(!once && !invocation->json, most)), !once);
         else
             json_decref(rows);
-        if (once && turn > 0)
+        if ((once && turn > 0) || ferror(stdout))
             break;
         if (status == 0)
             (void)poll(

@@ -217,20 +217,6 @@ static int print(const struct invocation *invocation, json_t *state, bool is_pro
 
 /* ---- programs of grove run ---- */
 
-static int count_one(const struct registry_record *record, void *context) {
-    (void)record;
-    ++*(unsigned *)context;
-    return 0;
-}
-
-static int is_registered(const struct invocation *invocation, const struct grove_name *name, bool *answer) {
-    struct registry_query query = {.version = REGISTRY_PROTOCOL_VERSION, .name = *name};
-    unsigned count = 0;
-    int status = system_is_own(name) ? 0 : system_query(invocation, &query, count_one, &count);
-    *answer = system_is_own(name) || count > 0;
-    return status;
-}
-
 static int explain_program(const struct invocation *invocation, const struct grove_name *name, unsigned keep) {
     static struct grove_audit_record records[RUN_RECORDS_MAX];
     struct grove_session *session;
@@ -247,11 +233,7 @@ static int explain_program(const struct invocation *invocation, const struct gro
     if (count == 0 && !command_kernel_runs(invocation))
         return command_connect(invocation, &session);
     if (!is_known && !runs && count == 0)
-        return command_fail(
-            invocation,
-            "nothing is known of %s: no such service is registered (\"grove ps\" lists those that are), "
-            "and no program of grove run was refused anything under this name",
-            name->text);
+        return system_unknown(invocation, name->text);
     json_t *state = json_pack("{s:s, s:s}", "name", name->text, "state", runs ? "running" : "ended");
     if (runs && container.process != 0)
         (void)json_object_set_new(state, "process", json_integer(container.process));
@@ -284,7 +266,7 @@ static int run(struct invocation *invocation) {
     bool can_search = strchr(text, '.') == NULL || command_kernel_runs(invocation);
     status = system_name(invocation, text, &name);
     if (status == 0 && can_search)
-        status = is_registered(invocation, &name, &is_service);
+        status = system_is_registered(invocation, &name, &is_service);
     if (status != 0)
         return status;
     return is_service ? explain_service(invocation, &name, (unsigned)keep)

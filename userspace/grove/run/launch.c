@@ -240,7 +240,8 @@ int launch_run(struct launch *launch) {
     bool has_seen_end = status == 0 && wait_for_end(launch);
     give_terminal_back(launch);
     if (status == 0 && !has_seen_end) {
-        command_fail(launch->invocation, "the kernel ended while the program ran");
+        command_fail(launch->invocation, "the kernel ended while the program ran%s",
+                     command_kernel_has_ended() ? "; \"grove up\" starts it again" : "");
         status = LAUNCH_FAILED;
     } else if (status == 0) {
         status = exit_status(launch);
