@@ -116,7 +116,7 @@ class Why(gs.SystemTest):
         self.system.up()
         result = self.system.grove("why", "run.nothing-1", check=False)
         self.assertEqual(result.returncode, 1)
-        self.assertIn("nothing is known of run.nothing-1", result.stderr)
+        self.assertIn("no service named run.nothing-1 is registered", result.stderr)
 
 
 if __name__ == "__main__":

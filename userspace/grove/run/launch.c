@@ -150,6 +150,14 @@ static int fail_start(const struct launch *launch, int status, const struct grov
                      program);
         return LAUNCH_NOT_FOUND;
     }
+    if (reply->layer == GROVE_LAYER_EXECUTE && error == ENOEXEC) {
+        command_fail(
+            launch->invocation,
+            "%s cannot be executed: it is no program of this processor, and a script needs a first line such as "
+            "#!/bin/sh",
+            program);
+        return LAUNCH_CANNOT_EXECUTE;
+    }
     if (reply->layer == GROVE_LAYER_EXECUTE) {
         command_fail(launch->invocation, "%s cannot be executed: %s", program, strerror(error));
         return LAUNCH_CANNOT_EXECUTE;

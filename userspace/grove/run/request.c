@@ -24,9 +24,10 @@ static bool is_file(const char *path) {
 }
 
 static int fail_program(const struct invocation *invocation, const char *path) {
-    bool is_there = access(path, F_OK) == 0;
-    if (is_there && !is_file(path))
-        command_fail(invocation, "%s is not a program", path);
+    struct stat facts;
+    bool is_there = stat(path, &facts) == 0;
+    if (is_there && !S_ISREG(facts.st_mode))
+        command_fail(invocation, "%s is %s and not a program", path, S_ISDIR(facts.st_mode) ? "a folder" : "no file");
     else
         command_fail(invocation, "%s: %s", path, is_there ? "it may not be executed" : "there is no such program");
     return is_there ? LAUNCH_CANNOT_EXECUTE : LAUNCH_NOT_FOUND;
@@ -56,6 +57,10 @@ static const char *search_path(const char *name) {
 int request_find_program(const struct invocation *invocation, const char *folder, const char *name,
                          const char **program) {
     if (!strchr(name, '/')) {
+        if (!*name) {
+            command_fail(invocation, "the name of the program is empty");
+            return LAUNCH_NOT_FOUND;
+        }
         *program = search_path(name);
         if (*program)
             return 0;
@@ -241,6 +246,41 @@ static int read_denials(const struct invocation *invocation, struct denials *den
     return 0;
 }
 
+/* ---- what is allowed and not there ---- */
+
+/* True after saying so, where a grant would be one of nothing: the kernel, which starts nothing then, knows no names. */
+static bool is_missing(const struct invocation *invocation, const struct grove_capability *capability) {
+    char text[TEXT_CAPABILITY_MAX], path[GROVE_ARGUMENT_TEXT_MAX + 1], target[256];
+    struct stat facts;
+    snprintf(path, sizeof(path), "%.*s", (int)capability->argument.length_bytes, capability->argument.value.text);
+    if (stat(path, &facts) == 0 || errno != ENOENT)
+        return false;
+    text_capability_format(capability, text, sizeof(text));
+    ssize_t length = readlink(path, target, sizeof(target) - 1);
+    target[length > 0 ? length : 0] = '\0';
+    if (length > 0)
+        command_fail(invocation, "%s: this is a link to %s, which does not exist", text, target);
+    else
+        command_fail(invocation,
+                     "%s: there is no such file or folder; make it first, or allow the folder that it is to be in",
+                     text);
+    return true;
+}
+
+static bool has_missing(const struct invocation *invocation, const struct grove_spec *spec) {
+    bool found = false;
+    for (uint32_t i = 0; i < spec->capabilities.count; i++) {
+        struct grove_capability capability;
+        uint16_t flags;
+        grove_spec_capability(spec, i, &capability, &flags);
+        bool is_needed =
+            !(flags & (GROVE_SPEC_CAPABILITY_HELD | GROVE_SPEC_CAPABILITY_OPTIONAL | GROVE_SPEC_CAPABILITY_CREATE));
+        if (capability.kind <= GROVE_CAP_FS_EXEC && capability.argument.kind == GROVE_ARGUMENT_PATH && is_needed)
+            found |= is_missing(invocation, &capability);
+    }
+    return found;
+}
+
 /* ---- arguments and environment ---- */
 
 /* What programs need to know about the person and the terminal; everything else of the environment may be a secret. */
@@ -335,7 +375,11 @@ static int build(struct request *request, const struct grove_spec *compiled, str
     }
     builder_destroy(builder);
     if (status < 0) {
-        command_fail(request->invocation, "this cannot be run: %s", problem);
+        command_fail(
+            request->invocation,
+            "this cannot be run: %s; what is longer goes in by a file or by standard input (xargs -n makes several "
+            "calls)",
+            problem);
         return LAUNCH_FAILED;
     }
     request->spec = spec;
@@ -351,7 +395,10 @@ int request_make(struct request *request) {
     int status = compile(request, &compiled, &compiled_bytes);
     if (status != 0)
         return status;
-    status = build(request, compiled, &denials);
+    if (has_missing(request->invocation, compiled))
+        status = LAUNCH_FAILED;
+    else
+        status = build(request, compiled, &denials);
     free(compiled);
     return status;
 }

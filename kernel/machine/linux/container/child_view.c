@@ -136,7 +136,10 @@ long child_view_finish(const struct plan *plan) {
         if (result < 0)
             return result;
     }
-    if ((result = calls_chdir("/")) < 0 || (result = calls_mount_attributes("/", 0, &read_only)) < 0)
+    if ((result = calls_chdir("/")) < 0)
+        return result;
+    /* A granted "/" was made as it was granted. */
+    if (plan->root_tree < 0 && (result = calls_mount_attributes("/", 0, &read_only)) < 0)
         return result;
     (void)system_call(SYS_umask, 022, 0, 0, 0, 0);
     return 0;

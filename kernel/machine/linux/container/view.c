@@ -26,6 +26,7 @@
 
 #define LOADER_CACHE "/etc/ld.so.cache"
 #define NOTIFY_PLACE "/run/notify"
+#define GRANTS_OF_OURS 8u /* system folders, or the cache of the loader; and the notification socket */
 
 struct grant {
     const char *path;
@@ -279,10 +280,33 @@ static bool grant_is_inside(const struct plan *plan, const struct grant *grant, 
     return false;
 }
 
+/*
+ * Who may read the whole host besides its system files has those from the host, to execute as ever: what "/" alone gives
+ * would take that away. The shortest grant is the first.
+ */
+static unsigned grants_add_system(struct grant *grants, unsigned count) {
+    for (const char *const *folder = namespaces_system_folders; *folder != NULL; folder++) {
+        struct grant *grant = grant_find(grants, count, *folder);
+        if (grant == NULL) {
+            grant = &grants[count++];
+            *grant = grants[0];
+            grant->path = grant->source = *folder;
+            grant->is_optional = true;
+        }
+        grant->can_execute = true;
+    }
+    qsort(grants, count, sizeof *grants, grant_compare);
+    return count;
+}
+
 int view_open(struct container *container, struct plan *plan, int *error) {
-    struct grant grants[GROVE_SPEC_CAPABILITIES_MAX + 2];
+    struct grant grants[GROVE_SPEC_CAPABILITIES_MAX + GRANTS_OF_OURS];
     bool with_system = (container->spec->flags & GROVE_SPEC_SYSTEM_FILES) != 0;
     unsigned count = grants_collect(container->spec, grants);
+    if (with_system && count > 0 && strcmp(grants[0].path, "/") == 0) {
+        count = grants_add_system(grants, count);
+        with_system = false;
+    }
     if (with_system)
         grants[count++] = (struct grant){.path = LOADER_CACHE, .source = LOADER_CACHE, .is_optional = true};
     if (container->notify >= 0)
