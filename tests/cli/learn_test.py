@@ -74,6 +74,76 @@ class Learning(support.CommandTest):
         self.assertEqual(self.grove("learn", "--", "no-such-program").returncode, 127)
         self.assertIn("name: true\n", self.good("learn", "-o", "-", "--", "true").stdout)
 
+    def granted(self, name):
+        """What the manifest grants, but for the host's tables of users and time zones that libraries look into."""
+        lines = self.read(name).split("capabilities:\n")[1].splitlines()
+        grants = [line.strip()[2:].split(" #")[0].strip() for line in lines if line.startswith("  - ")]
+        return sorted(grant for grant in grants if not grant.startswith("FS_READ:/etc/"))
+
+    @need("curl")
+    def test_curl(self):
+        self.write("site/page", "hello\n")
+        self.write("site/secret", "not this\n")
+        os.mkdir(self.path("down"))
+        with subprocess.Popen([PYTHON, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", "site"],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=self.folder) as server:
+            try:
+                port = int(server.stdout.readline().split(" port ")[1].split()[0])
+                self.learn("curl.yaml", "curl", "-sf", "-o", "down/page", f"http://127.0.0.1:{port}/page")
+                self.assertEqual(self.granted("curl.yaml"),
+                                 [f"FS_WRITE:{self.path('down')}", f"NET_CONNECT:127.0.0.1:{port}/tcp"])
+                os.unlink(self.path("down/page"))
+                self.good("run", "--manifest", "curl.yaml")
+                self.assertEqual(self.read("down/page"), "hello\n")
+                # Nothing in it is idle: without the address it fails.
+                result = self.grove("run", "--manifest", "curl.yaml", "--deny", "NET_CONNECT")
+                self.assertEqual(result.returncode, 7, result.stderr)
+            finally:
+                server.kill()
+
+    @need("sqlite3")
+    def test_sqlite(self):
+        os.mkdir(self.path("data"))
+        command = ["sqlite3", "data/test.db", "create table if not exists t(a); insert into t values(1); select count(*) from t"]
+        self.learn("sqlite.yaml", *command)
+        self.assertEqual(self.granted("sqlite.yaml"), [f"FS_WRITE:{self.path('data')}"])
+        self.assertEqual(self.good("run", "--manifest", "sqlite.yaml").stdout, "2\n")
+
+    def test_a_pipeline(self):
+        self.write("in/one", "b\n")
+        self.write("in/two", "a\n")
+        self.write("in/other", "unread\n")
+        os.mkdir(self.path("out"))
+        self.learn("pipe.yaml", "sh", "-c", "cat in/one in/two | sort | tee out/sorted | wc -l")
+        self.assertEqual(self.granted("pipe.yaml"), [f"FS_READ:{self.path('in/one')}", f"FS_READ:{self.path('in/two')}",
+                                                     f"FS_WRITE:{self.path('out')}"])
+        os.unlink(self.path("out/sorted"))
+        self.assertEqual(self.good("run", "--manifest", "pipe.yaml").stdout, "2\n")
+        self.assertEqual(self.read("out/sorted"), "a\nb\n")
+
+    def test_children_that_do_the_work(self):
+        program = ("import os, subprocess, threading\n"
+                   "child = os.fork()\n"
+                   "if child == 0:\n"
+                   "    open('out/made', 'w').write(open('in/forked').read())\n"
+                   "    os._exit(0)\n"
+                   "assert os.waitpid(child, 0)[1] == 0\n"
+                   "subprocess.run(['cat', 'in/executed'], check=True)\n"
+                   "thread = threading.Thread(target=lambda: print(open('in/threaded').read(), end=''))\n"
+                   "thread.start(), thread.join()\n")
+        for name in ("forked", "executed", "threaded", "other"):
+            self.write("in/" + name, name + "\n")
+        os.mkdir(self.path("out"))
+        # Python lists the folder of its program for every import.
+        self.write("program/app.py", program)
+        self.learn("app.yaml", PYTHON, "program/app.py")
+        self.assertEqual(self.granted("app.yaml"),
+                         sorted([f"FS_READ:{self.path('program')}", f"FS_WRITE:{self.path('out')}",
+                                 *(f"FS_READ:{self.path('in/' + name)}" for name in ("forked", "executed", "threaded"))]))
+        os.unlink(self.path("out/made"))
+        self.assertEqual(self.good("run", "--manifest", "app.yaml").stdout, "executed\nthreaded\n")
+        self.assertEqual(self.read("out/made"), "forked\n")
+
     @need("git")
     def test_git(self):
         git = ["/usr/bin/git", "-c", "user.name=n", "-c", "user.email=e@x", "-c", "safe.directory=*"]

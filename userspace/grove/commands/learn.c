@@ -100,9 +100,9 @@ static int report(const struct invocation *invocation, const struct needs *needs
         output_json(json_pack("{s:s, s:o}", "manifest", file, "capabilities", list));
     } else if (file) {
         command_remark(invocation,
-                       "grove learn: %u capabilities are written to %s; run it confined with: grove run "
+                       "grove learn: %u capabilit%s written to %s; run it confined with: grove run "
                        "--manifest %s",
-                       needs_count(needs), file, file);
+                       needs_count(needs), needs_count(needs) == 1 ? "y is" : "ies are", file, file);
     }
     return 0;
 }
