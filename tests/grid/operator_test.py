@@ -30,7 +30,8 @@ class Terminal(grid_test.Grid):
         self.resize(ROWS, COLUMNS)
         self.process = subprocess.Popen([grid.program("operator"), "--config", f"{grid.SERVICES}/grid.conf",
                                          "--grove", self.system.program], stdin=follower, stdout=follower,
-                                        stderr=follower, env=environment, start_new_session=True)
+                                        stderr=follower, env=environment, start_new_session=True,
+                                        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         os.close(follower)
         self.addCleanup(os.close, leader)
         self.addCleanup(self.process.wait)
@@ -82,6 +83,71 @@ class Terminal(grid_test.Grid):
         self.type("quit")
         self.assertEqual(self.wait_for_end(), 0)
         self.assertIn("  lost 0  ", self.read())
+
+    def ends_well(self):
+        self.assertEqual(self.wait_for_end(), 0)
+        self.assertIn("  lost 0  ", self.read())
+        # The last thing is the summary, below a terminal that scrolls as a whole again.
+        self.assertIn("\033[r", self.text)
+        self.assertNotIn("grove> ", self.text.split("\033[r")[-1])
+
+    def key(self, byte):
+        self.text = ""
+        os.write(self.terminal, byte)
+
+    def test_what_a_command_prints_stays(self):
+        self.wait_for_text(r"foundry +10000 ")
+        for command, output in (("help", r"end the run"), ("ps", r"grid\.historian .*ready"), ("status grid.alarm", r"time to ready"),
+                                ("why grid.alarm", r"is ready"), ("logs grid.nothing", r"nothing is kept of"), ("tree", r"historian"),
+                                ("call grid.alarm list", r"alarms: "), ("kill grid.alarm", r"grove> "), ("", r"grove> ")):
+            with self.subTest(command):
+                self.type(command)
+                self.wait_for_text(output)
+                self.wait_for_text(r"(?s)" + output + r".*grove> " if command and "kill" not in command else r"grove> ")
+                self.assertNotIn("\033[2J", self.text)
+
+    def test_wrong_numbers(self):
+        self.wait_for_text(r"foundry +10000 ")
+        for line in ("trip", "trip -1", "trip 70000", "reset x", "ack y"):
+            with self.subTest(line):
+                self.type(line)
+                self.wait_for_text(r": write a number after it")
+        for line, sentence in (("trip 0", "name one feeder to trip"), ("reset 77", "there is no feeder 77"),
+                               ("ack 4711", "alarm 4711 is not active")):
+            with self.subTest(line):
+                self.type(line)
+                self.wait_for_text(sentence)
+
+    def test_ctrl_c_at_the_prompt_ends_it(self):
+        self.wait_for_text(r"foundry +10000 ")
+        os.write(self.terminal, b"half a li")
+        self.key(b"\x03")
+        self.ends_well()
+
+    def test_ctrl_d_ends_it(self):
+        self.wait_for_text(r"foundry +10000 ")
+        self.key(b"\x04")
+        self.ends_well()
+
+    def test_ctrl_c_ends_a_command_and_not_the_view(self):
+        self.wait_for_text(r"foundry +10000 ")
+        self.type("logs -f grid.substation")
+        gs.wait_for("the command runs", lambda: len(gs.descendants(self.process.pid)) == 2)
+        self.key(b"\x03")
+        self.wait_for_text(r"grove> ")
+        self.wait_for_text(r"foundry +10000 ")
+        self.type("quit")
+        self.ends_well()
+
+    def test_a_new_size_shows_one_prompt(self):
+        self.wait_for_text(r"foundry +10000 ")
+        os.write(self.terminal, b"half")
+        self.wait_for_text("half")
+        self.text = ""
+        self.resize(20, 50)
+        self.wait_for_text(r"(?s)\033\[2J.*foundry +10000 ")
+        self.assertEqual(self.text.split("\033[2J")[-1].count("grove> "), 1)
+        self.assertIn("grove> half", self.text)
 
     def test_it_goes_on_while_services_are_killed(self):
         self.wait_for_text(r"foundry +10000 ")

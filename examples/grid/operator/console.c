@@ -22,6 +22,8 @@ static int command_reset(struct console *console, int count, char **words);
 static int command_acknowledge(struct console *console, int count, char **words);
 static int command_help(struct console *console, int count, char **words);
 static int command_quit(struct console *console, int count, char **words);
+static void window_measure(struct console *console);
+static void window_set(const struct console *console);
 
 static const struct {
     const char *name, *help;
@@ -79,9 +81,15 @@ static int command_help(struct console *console, int count, char **words) {
     return 0;
 }
 
+/* Without its handler readline shows no further prompt. */
+static void end_console(struct console *console) {
+    console->must_end = true;
+    rl_callback_handler_remove();
+}
+
 static int command_quit(struct console *console, int count, char **words) {
     (void)count, (void)words;
-    console->must_end = true;
+    end_console(console);
     return 0;
 }
 
@@ -110,7 +118,9 @@ static void run_grove(struct console *console, int count, char **words) {
             continue;
     rl_prep_terminal(1);
     sigaction(SIGINT, &before, NULL);
-    console_resize(console);
+    /* What it wrote stays; readline shows the prompt below when this returns. */
+    window_measure(console);
+    window_set(console);
 }
 
 static void run_words(struct console *console, int count, char **words) {
@@ -126,7 +136,7 @@ static void on_line(char *line) {
     char *words[WORDS_MAX + 1] = {NULL};
     int count = 0;
     if (line == NULL) {
-        the_console->must_end = true;
+        end_console(the_console);
         return;
     }
     if (*line)
@@ -149,10 +159,15 @@ static void window_measure(struct console *console) {
     console->view_rows = wanted + PROMPT_ROWS_LEAST > console->rows ? 0 : wanted;
 }
 
-/* Clear, keep the upper rows for the view, put the cursor to the bottom. */
-static void window_divide(const struct console *console) {
-    printf("\033[2J\033[%u;%ur\033[%u;1H", console->view_rows + 1, console->rows, console->rows);
+/* Keep the upper rows for the view, put the cursor to the bottom. */
+static void window_set(const struct console *console) {
+    printf("\033[%u;%ur\033[%u;1H", console->view_rows + 1, console->rows, console->rows);
     fflush(stdout);
+}
+
+static void window_divide(const struct console *console) {
+    fputs("\033[2J", stdout);
+    window_set(console);
 }
 
 void console_open(struct console *console) {
@@ -177,8 +192,21 @@ void console_read(struct console *console) {
 void console_resize(struct console *console) {
     window_measure(console);
     window_divide(console);
-    rl_resize_terminal();
-    rl_forced_update_display();
+    rl_reset_screen_size();
+    rl_on_new_line();
+    rl_redisplay();
+}
+
+void console_stop(struct console *console) {
+    struct sigaction usual = {.sa_handler = SIG_DFL}, before;
+    rl_deprep_terminal();
+    printf("\033[r\033[%u;1H\n", console->rows);
+    fflush(stdout);
+    sigaction(SIGTSTP, &usual, &before);
+    raise(SIGTSTP);
+    sigaction(SIGTSTP, &before, NULL);
+    rl_prep_terminal(1);
+    console_resize(console);
 }
 
 void console_draw(struct console *console, const struct grid_config *config) {

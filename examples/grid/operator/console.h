@@ -23,6 +23,8 @@ void console_close(struct console *console);
 void console_read(struct console *console);
 /* The window has another size. */
 void console_resize(struct console *console);
+/* Ctrl-Z: give the terminal back, stop, and take it again when the shell makes us go on. */
+void console_stop(struct console *console);
 void console_draw(struct console *console, const struct grid_config *config);
 
 #endif

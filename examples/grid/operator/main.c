@@ -27,11 +27,13 @@ struct operator_options {
     bool wants_lines;
 };
 
-static volatile sig_atomic_t was_interrupted, was_resized;
+static volatile sig_atomic_t was_interrupted, was_resized, must_stop;
 
 static void on_signal(int number) {
     if (number == SIGWINCH)
         was_resized = 1;
+    else if (number == SIGTSTP)
+        must_stop = 1;
     else
         was_interrupted = 1;
 }
@@ -61,10 +63,11 @@ static bool read_arguments(int count, char **words, struct operator_options *opt
     return true;
 }
 
-static void catch_signals(void) {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH};
+/* Without a console a stop needs nothing from us. */
+static void catch_signals(bool has_console) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP};
     struct sigaction action = {.sa_handler = on_signal};
-    for (unsigned i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+    for (unsigned i = 0; i < sizeof numbers / sizeof numbers[0] - (has_console ? 0 : 1); i++)
         sigaction(numbers[i], &action, NULL);
 }
 
@@ -109,6 +112,9 @@ static void watch(struct snapshot *snapshot, struct console *console, const stru
         if (was_resized && console != NULL)
             console_resize(console);
         was_resized = 0;
+        if (must_stop)
+            console_stop(console);
+        must_stop = 0;
         if (wait_until(snapshot->session, console != NULL, next < end ? next : end))
             console_read(console);
     }
@@ -130,9 +136,9 @@ int main(int count, char **words) {
     }
     if (grove_session_open(NULL, &session) < 0)
         return grove_report("operator");
-    catch_signals();
-    snapshot_init(&snapshot, session, options.project);
     bool has_console = !options.wants_lines && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    catch_signals(has_console);
+    snapshot_init(&snapshot, session, options.project);
     struct console console = {.snapshot = &snapshot, .grove = options.grove};
     if (has_console)
         console_open(&console);
