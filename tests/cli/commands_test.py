@@ -11,6 +11,7 @@ import struct
 import subprocess
 import termios
 import time
+import unittest
 
 import support
 
@@ -59,6 +60,12 @@ class Help(support.CommandTest):
         result = self.grove("check")
         self.assertEqual(result.returncode, 1)
         self.assertIn("there is no grove.yaml in this folder", result.stderr)
+
+
+class WithoutKernel(support.CommandTest):
+    def test_down_is_done_already(self):
+        self.assertEqual(self.json("down", "--all", "--json"), {"stopped_kernel": None})
+        self.assertIn("no kernel runs in", self.good("down", "--all").stderr)
 
 
 class Running(support.CommandTest):
@@ -199,6 +206,18 @@ class Running(support.CommandTest):
                 return "memfd:" in maps.read()
         except OSError:
             return True
+
+    # ---- somebody else's kernel ----
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can be somebody else")
+    def test_the_kernel_of_another_user_is_not_taken_for_none(self):
+        for arguments in (["ps"], ["down", "--all"], ["run", "--", "true"], ["status", "demo.one"]):
+            result = subprocess.run([support.GROVE, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                    env=self.environment, cwd="/", user=65534, group=65534, extra_groups=[],
+                                    timeout=support.DEADLINE, check=False)
+            self.assertEqual(result.returncode, 125 if arguments[0] == "run" else 1, arguments)
+            self.assertIn("only that user and root may use it", result.stderr, arguments)
+        self.good("ps")
 
     # ---- terminals ----
 

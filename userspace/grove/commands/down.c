@@ -51,9 +51,18 @@ static int down_all(const struct invocation *invocation) {
     if (status != 0)
         return status;
     pid_t process = kernel_process(invocation);
-    if (process == 0 || !command_kernel_runs(invocation)) {
+    if (!command_kernel_runs(invocation)) {
         command_remark(invocation, "no kernel runs in %s", invocation->run_folder);
+        if (invocation->json)
+            output_json(json_pack("{s:n}", "stopped_kernel"));
         return COMMAND_OK;
+    }
+    if (process == 0) {
+        struct grove_session *session;
+        return command_connect(invocation, &session) != 0
+                   ? COMMAND_FAILED
+                   : command_fail(invocation, "%s/kernel.pid does not say which process the kernel is",
+                                  invocation->run_folder);
     }
     int descriptor = (int)syscall(SYS_pidfd_open, process, 0);
     if (descriptor < 0 || syscall(SYS_pidfd_send_signal, descriptor, SIGTERM, NULL, 0) < 0) {

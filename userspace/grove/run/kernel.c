@@ -33,6 +33,16 @@ static int read_layers(const struct invocation *invocation, uint64_t *layers) {
     return 0;
 }
 
+/* It has ended with a status of its own, and so has said why on standard error. */
+static bool has_failed_by_itself(struct run_kernel *kernel) {
+    int status = 0;
+    pid_t process;
+    while ((process = waitpid(kernel->process, &status, 0)) < 0 && errno == EINTR)
+        continue;
+    kernel->process = 0;
+    return process > 0 && WIFEXITED(status) && WEXITSTATUS(status) != 0;
+}
+
 static int open_embedded(const struct invocation *invocation, enum run_kernel_choice choice,
                          struct run_kernel *kernel) {
     struct linux_options options = {.embedded = true, .open_with_privileges = choice == RUN_KERNEL_OPEN};
@@ -44,6 +54,8 @@ static int open_embedded(const struct invocation *invocation, enum run_kernel_ch
         return command_fail(invocation, "a kernel for this command cannot be started: %s", grove_status_text(status));
     const struct grove_session_options session_options = {.descriptor = port};
     status = grove_session_open(&session_options, &kernel->session);
+    if (status == GROVE_CLOSED && has_failed_by_itself(kernel))
+        return COMMAND_FAILED;
     if (status < 0)
         return command_fail_library(invocation, "the kernel of this command does not answer");
     return 0;
