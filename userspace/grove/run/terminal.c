@@ -272,7 +272,7 @@ void terminal_destroy(struct terminal *terminal) {
     if (!terminal)
         return;
     struct pollfd screen = {.fd = terminal->own, .events = POLLOUT};
-    bool stopped, more = terminal->master >= 0;
+    bool stopped = false, more = terminal->master >= 0;
     while (more) {
         empty_into(&terminal->shown, terminal->own);
         more = is_empty(&terminal->shown) ? take_packet(terminal, &stopped) : poll(&screen, 1, LAST_OUTPUT_MS) > 0;
