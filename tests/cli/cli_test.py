@@ -24,6 +24,7 @@ class Calling(support.CommandTest):
             page = self.good("help", "--man", command).stdout
             self.assertIn(f".TH GROVE-{command.upper()} 1", page)
             self.assertIn(".SH DESCRIPTION", page)
+            self.assertIn("exit status", page.lower())
 
     def test_wrong_calls_say_what_is_right(self):
         cases = [

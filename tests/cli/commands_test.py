@@ -125,6 +125,31 @@ class Running(support.CommandTest):
                 self.assertEqual(process.poll(), -signal.SIGPIPE, arguments)
                 process.stderr.close()
 
+    # ---- JSON ----
+
+    def members(self, value):
+        if isinstance(value, list):
+            return set().union(*(self.members(item) for item in value))
+        if isinstance(value, dict):
+            return set(value) | set().union(*(self.members(item) for item in value.values()))
+        return set()
+
+    def test_every_member_that_is_printed_is_documented(self):
+        with open(os.path.join(os.path.dirname(__file__), "..", "..", "docs", "cli.md"), encoding="utf-8") as file:
+            text = file.read().split("## JSON, for programs")[1]
+        self.printing()
+        self.grove("run", "-n", "demo.app", "--", "/usr/bin/python3", "-c",
+                   "import socket; socket.create_connection(('127.0.0.1', 9))")
+        commands = [["ps"], ["status", "demo.one"], ["why", "demo.one"], ["why", "demo.app"], ["caps", "system.log"], ["logs", "demo.one"],
+                    ["top"], ["boot"], ["doctor"], ["check", "demo"], ["restart", "demo.one"], ["kill", "-s", "CONT", "demo.one"],
+                    ["learn", "-o", "true.yaml", "--", "true"], ["help", "run"], ["up", "demo"], ["down", "-p", "demo"],
+                    ["down", "--all"]]
+        for command in commands:
+            result = self.grove(command[0], "--json", *command[1:])
+            documents = [json.loads(line) for line in result.stdout.splitlines()]
+            self.assertTrue(documents, command)
+            self.assertEqual([name for name in self.members(documents) if f"`{name}`" not in text], [], command)
+
     # ---- names ----
 
     def test_a_wrong_name_finds_the_right_one(self):

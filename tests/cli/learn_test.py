@@ -69,7 +69,7 @@ class Learning(support.CommandTest):
     def test_status_and_files(self):
         self.assertEqual(self.grove("learn", "-o", "a.yaml", "--", "sh", "-c", "exit 9").returncode, 9)
         result = self.grove("learn", "-o", "a.yaml", "--", "true")
-        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.returncode, 125)
         self.assertIn("--force overwrites it", result.stderr)
         self.assertEqual(self.grove("learn", "--", "no-such-program").returncode, 127)
         self.assertIn("name: true\n", self.good("learn", "-o", "-", "--", "true").stdout)

@@ -210,5 +210,7 @@ void help_man(const struct command *command, FILE *stream) {
         print_escaped(command->examples, stream);
         fputs("\n.fi\n", stream);
     }
+    if (!command->stops_at_operand)
+        fputs(".SH EXIT STATUS\n0 on success, 1 on failure, 2 when called wrongly.\n", stream);
     fputs(".SH SEE ALSO\n.BR grove (1),\n.BR grove-manifest (5)\n", stream);
 }

@@ -160,6 +160,9 @@ static int run(struct invocation *invocation) {
         status = (name = service_name(&request)) ? choose_file(invocation, name, &file) : LAUNCH_FAILED;
     if (status == 0)
         status = request_make(&request);
+    /* Nothing ran yet: 1 and 2 would be taken for the program's. */
+    if (status == COMMAND_FAILED || status == COMMAND_MISUSED)
+        status = LAUNCH_FAILED;
     if (status == 0)
         status = learn_with_kernel(&request, needs, timeout_ns);
     if (status >= 0 && request.spec) {
@@ -177,15 +180,18 @@ const struct command command_learn = {
     .name = "learn",
     .summary = "run a program in the open and write the manifest it needs",
     .usage = "PROGRAM [ARGUMENT...]",
-    .description = "Runs a program unconfined, as the calling user, and records the files, addresses and programs that "
-                   "it uses. When "
-                   "it has ended, or after Ctrl-C, which stops it, the smallest manifest is written with which it then "
-                   "runs confined. "
-                   "Let it do all that it should be able to do meanwhile.\n\n"
-                   "Many files of one folder become the folder, but never one as wide as /etc or /var/lib; what a "
-                   "program itself makes "
-                   "in such a folder is marked as wide. The system's programs and libraries and the private /tmp need "
-                   "no capability.",
+    .description =
+        "Runs a program unconfined, as the calling user, and records the files, addresses and programs that "
+        "it uses. When "
+        "it has ended, or after Ctrl-C, which stops it, the smallest manifest is written with which it then "
+        "runs confined. "
+        "Let it do all that it should be able to do meanwhile.\n\n"
+        "Many files of one folder become the folder, but never one as wide as /etc or /var/lib; what a "
+        "program itself makes "
+        "in such a folder is marked as wide. The system's programs and libraries and the private /tmp need "
+        "no capability.\n\n"
+        "The exit status is that of the program, 0 if it was stopped, 128 and the signal's number if a signal ended "
+        "it, 125 if grove itself failed, 126 if the program cannot be executed and 127 if there is no such program.",
     .examples = "  grove learn -- nginx -g 'daemon off;'     then use it, then Ctrl-C\n"
                 "  grove run --manifest nginx.yaml           the same, confined\n"
                 "  grove learn -o app.yaml -- python3 app.py",

@@ -174,7 +174,7 @@ enum grove_spec_flags {
     GROVE_SPEC_LEARN = 1u << 5, /* open container that records what is used */
     GROVE_SPEC_CALLER_IDENTITY = 1u << 6, /* run under the spawner's user id (grove run), not one of its own */
     GROVE_SPEC_ESSENTIAL = 1u << 7, /* the system is not up without it */
-    GROVE_SPEC_TERMINAL = 1u << 8, /* may use the terminal passed as its streams */
+    GROVE_SPEC_TERMINAL = 1u << 8, /* may use the terminal passed as its streams; signals of keys go to its group */
     GROVE_SPEC_EXPLAIN = 1u << 9, /* a file that is there outside and missing in its view is a refusal, audited once */
 };
 
