@@ -54,6 +54,7 @@ struct job {
     bool has_person; /* and the session is ours */
     int terminal; /* of our session; -1: none */
     int foreground; /* the process group that had it when the program stopped; 0: it runs */
+    int deferred; /* the signal of a key that came while we had it */
     long program;
 };
 
@@ -144,11 +145,18 @@ static void init_pass(struct job *job, int signal, int code) {
     const uint64_t of_keys = UINT64_C(1) << SIGINT | UINT64_C(1) << SIGQUIT | UINT64_C(1) << SIGHUP |
                              UINT64_C(1) << SIGWINCH | UINT64_C(1) << SIGCONT;
     bool is_for_all = job->has_person && signal < 32 && (of_keys >> signal & 1) != 0;
+    if (code == SI_KERNEL && job->foreground != 0 && signal != SIGHUP)
+        job->deferred = signal;
     if (code == SI_KERNEL && !(signal == SIGHUP && job->has_person))
         return;
     if (signal == SIGCONT)
         init_continued(job);
     (void)system_call(SYS_kill, is_for_all ? -job->program : job->program, signal, 0, 0, 0);
+    /* Whoever typed it had seen the program go on already: it comes after that. */
+    if (signal == SIGCONT && job->deferred != 0) {
+        (void)system_call(SYS_kill, -job->program, job->deferred, 0, 0, 0);
+        job->deferred = 0;
+    }
 }
 
 _Noreturn void init_main(long *stack) {
