@@ -115,6 +115,18 @@ class Session:
         self.assertEqual(terminal.wait(), 0)
 
 
+class Ignoring(support.CommandTest):
+    def test_what_the_kernels_starter_ignored_is_not_ignored_by_programs(self):
+        os.chmod(self.folder, 0o755)
+        result = subprocess.run(["sh", "-c", "trap '' HUP INT QUIT TERM USR1; exec \"$0\" up", support.GROVE], env=self.environment,
+                                cwd=self.folder, capture_output=True, text=True, timeout=support.DEADLINE, check=False)
+        self.addCleanup(self.grove, "down", "--all")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        status = self.good("run", "--", "cat", "/proc/self/status").stdout
+        ignored = int([line.split()[1] for line in status.splitlines() if line.startswith("SigIgn:")][0], 16)
+        self.assertEqual(ignored & ((1 << 31) - 1), 0)
+
+
 class OwnKernel(Session, support.CommandTest):
     own_kernel = ["--own-kernel"]
 

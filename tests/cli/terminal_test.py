@@ -34,6 +34,8 @@ class Shell:
         self.process, self.master = pty.fork()
         if self.process == 0:
             os.chdir(folder)
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP):
+                signal.signal(number, signal.SIG_DFL)
             os.execve("/bin/bash", ["bash", "--norc", "--noprofile", "-i"],
                       dict(environment, PS1=PROMPT, TERM="dumb", HISTFILE="", INPUTRC="/dev/null"))
         self.expect(PROMPT)

@@ -323,11 +323,21 @@ static void move_high(int *descriptor) {
     *descriptor = moved;
 }
 
+/* What nohup or a shell's "&" left ignored would be ignored by every service too. */
+static void forget_ignored_signals(void) {
+    for (int number = 1; number < NSIG; number++) {
+        struct sigaction action;
+        if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+            (void)signal(number, SIG_DFL);
+    }
+}
+
 int main(int count, char **arguments) {
     static struct settings settings = {.ready = -1};
     char problem[1024];
     int outcome = -1;
     fill_standard_streams();
+    forget_ignored_signals();
     if (!parse_options(count, arguments, &settings))
         return 2;
     if (prepare_folders(&settings, problem, sizeof problem) < 0)
