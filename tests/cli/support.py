@@ -44,6 +44,11 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(result.returncode, 0, f"{arguments}: {result.stderr}{result.stdout}")
         return result
 
+    def is_enforced(self, layer):
+        """Whether this machine and user have that layer of the sandbox."""
+        found = {row["layer"]: row["enforced"] for row in json.loads(self.grove("doctor", "--json").stdout)["layers"]}
+        return found[layer]
+
     def json(self, *arguments, status=0, **options):
         result = self.grove(*arguments, **options)
         self.assertEqual(result.returncode, status, result.stderr)

@@ -7,7 +7,8 @@
  *
  * Each try runs in a process of its own, with a machine of its own, and ends with the accounts as they were. An attack that
  * several layers stop by themselves names all of them: taking out one leaves it stopped, which is the point of layers. ROOT
- * stands at those that an ordinary user could not do in any case.
+ * stands at those that an ordinary user could not do in any case: without root they are tried confined, and only_root says
+ * why there is no second try.
  */
 #include "tests/confinement/harness.h"
 
@@ -19,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/msg.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -84,7 +84,7 @@ static const struct attack {
     {"network-connect", L(NETWORK_NAMESPACE), ANY, HOST_PORT, {0}},
     {"netlink", L(SECCOMP), ANY, NOTHING, {0}},
     {"message-queue", L(IPC_NAMESPACE), ANY, HOST_QUEUE, {0}},
-    {"host-name", L(UTS_NAMESPACE), ROOT, HOST_NAME, {0}},
+    {"host-name", L(UTS_NAMESPACE), ANY, HOST_NAME, {0}},
     {"ring", L(SECCOMP), ANY, NOTHING, {0}},
     {"keyring", L(SECCOMP), ANY, NOTHING, {0}},
     {"terminal-input", L(SECCOMP), ANY, NOTHING, {0}},
@@ -94,6 +94,22 @@ static const struct attack {
     {"memory-hog", L(CGROUP) | L(RESOURCE_LIMITS), GROUPS, NOTHING, {.memory_bytes = 32 << 20}},
     {"descriptors", L(RESOURCE_LIMITS), ANY, NOTHING, {0}},
     {"large-file", L(RESOURCE_LIMITS), ANY, NOTHING, {.file_bytes = 65536}},
+};
+
+/* Why an ordinary user could not do in any case what needs ROOT, whatever layers are taken out. */
+#define NOT_ITS_FILE "only root may read it at all"
+#define NO_PRIVILEGE "Linux lets root alone do it, and what an ordinary user starts is never root"
+static const struct {
+    const char *attack, *why;
+} only_root[] = {
+    {"read-shadow", NOT_ITS_FILE},
+    {"read-home", NOT_ITS_FILE},
+    {"set-id-program", "an ordinary user cannot make a set-id program of root's"},
+    {"device-node", NO_PRIVILEGE},
+    {"mount", NO_PRIVILEGE},
+    {"new-mount-call", NO_PRIVILEGE},
+    {"enter-namespace", NO_PRIVILEGE},
+    {"change-root", NO_PRIVILEGE},
 };
 
 enum outcome { STOPPED = 0, WORKED = 1, STRANGE = 2, IMPOSSIBLE = 3 };
@@ -295,8 +311,7 @@ static enum outcome attack_try(const struct attack *attack, uint64_t left_out, c
     pid_t child = fork();
     if (child == 0) {
         enum outcome outcome = STRANGE;
-        if (is_rootless &&
-            (setresgid(65533, 65533, 65533) < 0 || setresuid(65533, 65533, 65533) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0))
+        if (is_rootless && harness_be_ordinary() < 0)
             _exit(STRANGE);
         harness_left_out = left_out;
         /* Without root the machine may deny control groups and has no second user; that is not what is tried here. */
@@ -324,8 +339,7 @@ static bool attacker_probe(void) {
     pid_t child = fork();
     if (child == 0) {
         struct linux_machine found = {.rootless = is_rootless};
-        if (is_rootless &&
-            (setresgid(65533, 65533, 65533) < 0 || setresuid(65533, 65533, 65533) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0))
+        if (is_rootless && harness_be_ordinary() < 0)
             _exit(1);
         (void)container_probe(&found);
         _exit(write(ends[1], &found, sizeof found) == (ssize_t)sizeof found ? 0 : 1);
@@ -337,22 +351,40 @@ static bool attacker_probe(void) {
     return is_known;
 }
 
-static bool needs_are_met(const struct attack *attack) {
-    return !((attack->needs & ROOT) != 0 && is_rootless) &&
-           !((attack->needs & GROUPS) != 0 && attacker.cgroup_version == 0) &&
-           !((attack->needs & LANDLOCK) != 0 && attacker.landlock_version == 0) &&
-           !((attack->needs & SCOPES) != 0 && attacker.landlock_version < 6);
+/* What the attack cannot be tried without and this machine or user does not have; NULL nothing. */
+static const char *what_is_missing(const struct attack *attack) {
+    if ((attack->needs & GROUPS) != 0 && attacker.cgroup_version == 0)
+        return "no control group can be written here, and its limit is one of control groups";
+    if ((attack->needs & LANDLOCK) != 0 && attacker.landlock_version == 0)
+        return "this Linux has no Landlock, which alone stops it";
+    if ((attack->needs & SCOPES) != 0 && attacker.landlock_version < 6)
+        return "Landlock keeps abstract sockets apart since Linux 6.12 only; each container has its own network here";
+    return NULL;
+}
+
+static const char *why_only_root(const struct attack *attack) {
+    for (unsigned i = 0; i < sizeof only_root / sizeof *only_root; i++)
+        if (strcmp(only_root[i].attack, attack->name) == 0)
+            return only_root[i].why;
+    return "nobody wrote down why";
 }
 
 static bool attack_check(const struct attack *attack, bool is_prepared) {
     static const struct grove_budget none;
-    if (!needs_are_met(attack)) {
-        (void)printf("%-18s left out: this machine or user has not what it needs\n", attack->name);
+    const char *missing = what_is_missing(attack);
+    if (missing != NULL) {
+        (void)printf("%-18s left out: %s\n", attack->name, missing);
         return true;
     }
     /* Without a view of their own containers begin in the host's, and no child is prepared for that. */
     bool can_prepare = (attack->layers & L(FILE_VIEW)) == 0;
     enum outcome confined = attack_try(attack, 0, &attack->budget, is_prepared);
+    if (is_rootless && (attack->needs & ROOT) != 0) {
+        (void)printf("%-18s %s confined: %s, without its layers: not tried: %s%s\n", attack->name,
+                     is_prepared ? "prepared" : "cloned  ", outcome_names[confined], why_only_root(attack),
+                     confined == STOPPED ? "" : "   <- WRONG");
+        return confined == STOPPED;
+    }
     enum outcome open_outcome =
         attack_try(attack, attack->layers, attack->layers == 0 ? &none : &attack->budget, is_prepared && can_prepare);
     bool is_right =
@@ -365,9 +397,10 @@ static bool attack_check(const struct attack *attack, bool is_prepared) {
 
 /* Everything is made before the user changes, so that a folder is the ordinary user's own. */
 static void outside_give(void) {
-    if (is_rootless && (chown(folder, 65533, 65533) < 0 || chown(base, 65533, 65533) < 0 ||
-                        chown(secret, 65533, 65533) < 0 || chown(read_only, 65533, 65533) < 0))
-        exit(99);
+    const char *const given[] = {base, folder, secret, read_only};
+    for (unsigned i = 0; is_rootless && i < sizeof given / sizeof *given; i++)
+        if (harness_give(given[i]) < 0)
+            exit(99);
 }
 
 int main(int count, char **arguments) {
@@ -375,8 +408,12 @@ int main(int count, char **arguments) {
     const struct rlimit descriptors = {4096, 4096};
     hostile = count > 1 ? arguments[1] : "";
     is_rootless = count > 2 && strcmp(arguments[2], "rootless") == 0;
-    if (geteuid() != 0 || !attacker_probe() || (is_rootless && (attacker.layers_enforced & L(USER_NAMESPACE)) == 0)) {
-        (void)printf("left out: %s\n", geteuid() != 0 ? "needs root" : "user namespaces are denied here");
+    if (!is_rootless && geteuid() != 0) {
+        (void)printf("left out: the attacks on a kernel with root need root\n");
+        return 77;
+    }
+    if (!attacker_probe() || (is_rootless && (attacker.layers_enforced & L(USER_NAMESPACE)) == 0)) {
+        (void)printf("left out: user namespaces are denied here\n");
         return 77;
     }
     (void)setrlimit(RLIMIT_NOFILE, &descriptors);

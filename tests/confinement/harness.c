@@ -6,10 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -124,6 +126,22 @@ void core_recovered(struct core *core, uint32_t count) {
 }
 
 /* ---- opening and closing ---- */
+
+#define ORDINARY_USER 65533
+
+int harness_be_ordinary(void) {
+    if (geteuid() != 0)
+        return 0;
+    /* /proc/self belongs to root after a change of users, unless the process may be dumped again. */
+    return setgroups(0, NULL) < 0 || setresgid(ORDINARY_USER, ORDINARY_USER, ORDINARY_USER) < 0 ||
+                   setresuid(ORDINARY_USER, ORDINARY_USER, ORDINARY_USER) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0
+               ? -1
+               : 0;
+}
+
+int harness_give(const char *path) {
+    return geteuid() != 0 ? 0 : chown(path, ORDINARY_USER, ORDINARY_USER);
+}
 
 uint64_t harness_now_ns(void) {
     struct timespec now;

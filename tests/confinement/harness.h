@@ -42,6 +42,10 @@ struct record {
     uint64_t warned_used, warned_limit;
 };
 
+/* Become an ordinary user, if this is root; whoever is one already stays who they are. 0, or -1. */
+int harness_be_ordinary(void);
+/* Let a path belong to the ordinary user that harness_be_ordinary makes. 0, or -1. */
+int harness_give(const char *path);
 /* 0, or a negative status with a sentence on standard error. optional_layers as in linux_options. */
 int harness_open(uint64_t optional_layers);
 void harness_close(void);

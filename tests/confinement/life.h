@@ -68,6 +68,7 @@ void life_usage_and_budget(void);
 void life_own_limit(void);
 void life_schedule_at_start(void);
 void life_freeze(void);
+void life_freeze_all(void);
 void life_recovery(void);
 /* life_project.c */
 void life_project_memory(void);

@@ -2,7 +2,7 @@
  * The ordinary life of containers: starts, failures that name their layer, ends and their causes, streams, sockets,
  * budgets, freezing, and what a killed kernel leaves behind.
  *
- *     life_test HOSTILE [root|rootless]
+ *     life_test HOSTILE root|rootless [NAME]
  *
  * One machine for all; each test uses a container of its own. At the end the accounts are as they were.
  */
@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -51,6 +50,7 @@ static const struct {
     {"a limit of the user's own", life_own_limit},
     {"schedule at start", life_schedule_at_start},
     {"freeze", life_freeze},
+    {"freeze all of it", life_freeze_all},
     {"the memory of a project", life_project_memory},
     {"the processes of a project", life_project_processes},
     {"the processor of a project", life_project_processor},
@@ -69,7 +69,7 @@ static void place_make(const char *hostile) {
         exit(99);
     (void)snprintf(life_program, sizeof life_program, "%s/program", life_base);
     (void)snprintf(command, sizeof command, "cp '%s' '%s'", hostile, life_program);
-    if (system(command) != 0 || (life_is_rootless && chown(life_base, 65533, 65533) < 0))
+    if (system(command) != 0 || (life_is_rootless && harness_give(life_base) < 0))
         exit(99);
 }
 
@@ -88,8 +88,7 @@ static bool end_with_a_container_running(void) {
 
 /* The harness runs in a child, so that an ordinary user's tests leave nothing that root's clean-up must find. */
 static int run_all(const char *only) {
-    if (life_is_rootless &&
-        (setresgid(65533, 65533, 65533) < 0 || setresuid(65533, 65533, 65533) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0))
+    if (life_is_rootless && harness_be_ordinary() < 0)
         return 99;
     if (harness_open(life_is_rootless ? L(CGROUP) | L(USER_ID) : 0) < 0)
         return 99;
@@ -110,8 +109,8 @@ int main(int count, char **arguments) {
     char command[128];
     int status = 0;
     life_is_rootless = count > 2 && strcmp(arguments[2], "rootless") == 0;
-    if (count < 2 || geteuid() != 0) {
-        (void)printf("left out: needs root\n");
+    if (count < 3 || (!life_is_rootless && geteuid() != 0)) {
+        (void)printf("left out: containers of a kernel with root need root\n");
         return 77;
     }
     place_make(arguments[1]);

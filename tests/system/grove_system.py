@@ -18,6 +18,8 @@ import unittest
 
 SOURCE = os.path.dirname(os.path.abspath(__file__))
 DEADLINE_SECONDS = 60
+# How the folder of one kernel's control groups is called.
+CGROUP_MARK = re.compile("grove-kernel-[0-9a-f]{16}")
 
 
 def build_folder():
@@ -41,7 +43,7 @@ def cgroups(mark):
 def kernel_mark(process):
     """How the control groups of the kernel are called to which this service belongs, or None where it has none."""
     with open(f"/proc/{process}/cgroup", encoding="ascii") as file:
-        match = re.search("grove-kernel-[0-9a-f]{16}", file.read())
+        match = CGROUP_MARK.search(file.read())
     return match.group(0) if match else None
 
 

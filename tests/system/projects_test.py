@@ -7,11 +7,13 @@ import grove_system as gs
 
 
 def limits_of_memory(process):
-    """What the control groups of a process say, in either version."""
+    """What the control groups that Grove made for a process say, in either version."""
     limits = set()
     with open(f"/proc/{process}/cgroup", encoding="ascii") as groups:
         for line in groups:
             _, controllers, path = line.rstrip("\n").split(":", 2)
+            if gs.CGROUP_MARK.search(path) is None:
+                continue
             folder = "/sys/fs/cgroup/memory" if controllers == "memory" else "/sys/fs/cgroup"
             file = folder + path + ("/memory.limit_in_bytes" if controllers == "memory" else "/memory.max")
             if controllers in ("memory", "") and os.path.exists(file):

@@ -3,6 +3,7 @@
  */
 #include "kernel/machine/linux/container/launch.h"
 #include "kernel/machine/linux/container/schedule.h"
+#include "kernel/machine/linux/container/tree.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -39,12 +40,21 @@ int machine_container_signal(machine_container index, uint32_t number) {
     return GROVE_OK;
 }
 
-/* ---- freezing takes the kernel a moment; it is looked at until it is done or called off ---- */
+/*
+ * ---- freezing takes the kernel a moment; it is looked at until it is done or called off ----
+ *
+ * Where there is no control group the processes are stopped by signals: the program's parents of other programs notice,
+ * and what had stopped itself goes on with the others. But it is as still as with one.
+ */
+
+static bool is_still(struct container *container) {
+    return container->cgroup != NULL ? cgroup_is_frozen(container->cgroup) : tree_stop(container->process);
+}
 
 static void freeze_look(struct loop *loop, void *context) {
     struct container *container = context;
     container->freeze_timer = 0;
-    if (cgroup_is_frozen(container->cgroup))
+    if (is_still(container))
         core_container_frozen(linux_machine->core, container->index);
     else
         (void)loop_at(loop, machine_clock_ns() + FREEZE_LOOK_NS, freeze_look, container, &container->freeze_timer);
@@ -54,9 +64,7 @@ int machine_container_freeze(machine_container index) {
     struct container *container = find_running(index);
     if (container == NULL)
         return GROVE_WRONG_STATE;
-    if (container->cgroup == NULL)
-        return GROVE_UNSUPPORTED;
-    int result = cgroup_freeze(container->cgroup, true);
+    int result = container->cgroup == NULL ? GROVE_OK : cgroup_freeze(container->cgroup, true);
     container->is_frozen |= result == GROVE_OK;
     if (result == GROVE_OK && container->freeze_timer == 0)
         result = loop_at(linux_machine->loop, machine_clock_ns(), freeze_look, container, &container->freeze_timer);
@@ -67,12 +75,12 @@ int machine_container_thaw(machine_container index) {
     struct container *container = find_running(index);
     if (container == NULL)
         return GROVE_WRONG_STATE;
-    if (container->cgroup == NULL)
-        return GROVE_UNSUPPORTED;
     if (container->freeze_timer != 0)
         loop_cancel(linux_machine->loop, container->freeze_timer);
     container->freeze_timer = 0;
-    int result = cgroup_freeze(container->cgroup, false);
+    int result = container->cgroup == NULL ? GROVE_OK : cgroup_freeze(container->cgroup, false);
+    if (container->cgroup == NULL)
+        tree_continue(container->process);
     container->is_frozen &= result != GROVE_OK;
     return result;
 }
@@ -109,7 +117,8 @@ int machine_container_budget(machine_container index, const struct grove_budget 
 static int schedule_running(const struct container *container, const struct grove_schedule *schedule) {
     pid_t processes[256];
     bool is_native = (container->spec->flags & GROVE_SPEC_NATIVE) != 0;
-    unsigned count = container->cgroup == NULL ? 0 : cgroup_processes(container->cgroup, processes, 256);
+    unsigned count = container->cgroup == NULL ? tree_processes(container->process, processes, 256)
+                                               : cgroup_processes(container->cgroup, processes, 256);
     int result = count == 0 ? schedule_apply(container->process, schedule, is_native) : GROVE_OK;
     for (unsigned i = 0; i < count && result == GROVE_OK; i++)
         result = schedule_apply(processes[i], schedule, is_native);
