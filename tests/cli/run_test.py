@@ -35,7 +35,7 @@ def cgroups_of(process):
         paths = {line.rstrip("\n").split(":", 2)[2] for line in stream}
     folders = set()
     for path in paths:
-        if "/grove" in path:
+        if "/grove-kernel-" in path:
             folders.update(root + path for root in ["/sys/fs/cgroup", *glob.glob("/sys/fs/cgroup/*")]
                            if os.path.isdir(root + path))
     return folders
