@@ -97,6 +97,10 @@ static void check_schedule(struct checker *checker) {
                          schedule->period <= GROVE_SCHEDULE_PERIOD_NS_MAX))
         FAIL(checker, class, "schedule",
              "class deadline needs runtime, deadline and period with 0 < runtime <= deadline <= period <= 1h");
+    if (is_deadline && !checker->manifest->values.native)
+        FAIL(checker, class, "schedule.class",
+             "Linux lets no program of this class start another, and a container starts what is not native from its "
+             "init; add native: true if the program uses libgrove, or write class: fixed");
     if ((is_fixed || is_deadline) && !may_use_real_time(checker->manifest))
         FAIL(checker, class, "schedule.class",
              "this class is real-time and needs a capability; add \"- SCHED_RT:20%%\" to capabilities, or write class: "

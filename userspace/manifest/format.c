@@ -162,7 +162,9 @@ static const struct choice schedule_classes[] = {
 };
 static const struct field schedule_fields[] = {
     {"class", FIELD_CHOICE, PLACE(schedule, class), .choices = schedule_classes, .standing = "fair", .example = "fixed",
-     .help = "fixed, round-robin and deadline are real-time and need the capability SCHED_RT."},
+     .help =
+         "fixed, round-robin and deadline are real-time and need the capability SCHED_RT; deadline, as Linux has it, "
+         "is for native services that start no threads and no programs."},
     {"priority", FIELD_NUMBER, PLACE(schedule, priority), RANGE(-20, 99), .standing = "0", .example = "50",
      .help = "fair: from -20 (first) to 19; fixed and round-robin: from 1 (low) to 99."},
     {"runtime", FIELD_DURATION, PLACE(schedule, runtime), .example = "2ms",

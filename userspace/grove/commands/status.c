@@ -36,6 +36,28 @@ static json_t *interfaces(const struct grove_spec *spec, bool provided) {
     return list;
 }
 
+/* As the manifest has it. That the service runs says that Linux granted it: a refused class stops the start. */
+static json_t *schedule_of(const struct grove_schedule *schedule) {
+    static const char *const names[] = {
+        [GROVE_SCHEDULE_FAIR] = "fair",
+        [GROVE_SCHEDULE_FIXED] = "fixed",
+        [GROVE_SCHEDULE_ROUND_ROBIN] = "round-robin",
+        [GROVE_SCHEDULE_DEADLINE] = "deadline",
+        [GROVE_SCHEDULE_IDLE] = "idle",
+    };
+    char runtime[32], deadline[32], period[32];
+    if (schedule->class >= sizeof names / sizeof *names)
+        return json_null();
+    if (schedule->class == GROVE_SCHEDULE_DEADLINE)
+        return json_sprintf("deadline, %s in each %s, within %s",
+                            output_duration(schedule->runtime_ns, runtime, sizeof runtime),
+                            output_duration(schedule->period_ns, period, sizeof period),
+                            output_duration(schedule->deadline_ns, deadline, sizeof deadline));
+    if (schedule->priority == 0)
+        return json_string(names[schedule->class]);
+    return json_sprintf("%s, priority %d", names[schedule->class], (int)schedule->priority);
+}
+
 static void add_spec(const struct invocation *invocation, const struct grove_name *name, json_t *object) {
     struct grove_spec *spec;
     if (system_is_own(name) || system_spec(invocation, name, &spec) != 0)
@@ -43,6 +65,7 @@ static void add_spec(const struct invocation *invocation, const struct grove_nam
     (void)json_object_set_new(object, "description", json_string(grove_spec_text(spec, spec->description)));
     (void)json_object_set_new(object, "manifest", json_string(grove_spec_text(spec, spec->manifest)));
     (void)json_object_set_new(object, "executable", json_string(grove_spec_text(spec, spec->executable)));
+    (void)json_object_set_new(object, "schedule", schedule_of(&spec->schedule));
     (void)json_object_set_new(object, "provides", interfaces(spec, true));
     (void)json_object_set_new(object, "requires", interfaces(spec, false));
     free(spec);
@@ -58,6 +81,7 @@ static int run(struct invocation *invocation) {
         {"version", "version", OUTPUT_TEXT},
         {"provides", "provides", OUTPUT_LIST},
         {"requires", "requires", OUTPUT_LIST},
+        {"schedule", "schedule", OUTPUT_TEXT},
         {"process", "process", OUTPUT_TEXT},
         {"processes", "processes", OUTPUT_TEXT},
         {"up for", "uptime_ns", OUTPUT_DURATION},
