@@ -91,11 +91,15 @@ static const char *layer_text(uint32_t layer) {
 }
 
 static int explain_start(int status, const struct grove_container_reply *reply) {
+    int error = reply->detail < 0 ? -reply->detail : reply->detail;
     if (reply->layer == GROVE_LAYER_NONE || reply->layer >= GROVE_LAYER_COUNT)
         return status;
+    if (reply->layer == GROVE_LAYER_SCHEDULE && error == EPERM)
+        return error_set(status,
+                         "the start failed at the layer schedule: its class is not permitted here; it takes root or a "
+                         "limit RLIMIT_RTPRIO (docs/grid.md); else write class: fair");
     return error_set(status, "the start failed at the layer %s: %s (%s); `grove doctor` says how to get it",
-                     layer_text(reply->layer), grove_status_text(status),
-                     reply->detail != 0 ? strerror(reply->detail < 0 ? -reply->detail : reply->detail) : "no detail");
+                     layer_text(reply->layer), grove_status_text(status), error != 0 ? strerror(error) : "no detail");
 }
 
 static int start(struct grove_session *session, const struct grove_container_start *body, const int streams[3],

@@ -162,7 +162,13 @@ static int fail_start(const struct launch *launch, int status, const struct grov
         command_fail(launch->invocation, "%s cannot be executed: %s", program, strerror(error));
         return LAUNCH_CANNOT_EXECUTE;
     }
-    if (reply->layer != GROVE_LAYER_NONE && reply->layer < GROVE_LAYER_COUNT)
+    if (reply->layer == GROVE_LAYER_SCHEDULE && error == EPERM)
+        command_fail(
+            launch->invocation,
+            "%s was not started: the layer schedule refused its class, which takes root or a limit RLIMIT_RTPRIO; "
+            "else write class: fair",
+            program);
+    else if (reply->layer != GROVE_LAYER_NONE && reply->layer < GROVE_LAYER_COUNT)
         command_fail(
             launch->invocation,
             "%s was not started: the sandbox layer %s could not be set up: %s; `grove doctor` tells about layers",
