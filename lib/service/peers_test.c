@@ -352,13 +352,14 @@ static void expect_closed(bool has_peer, bool is_call) {
         assert_int_equal(grove_service_dispatch(service, LONG_TIMEOUT_NS), 0);
         fake_kernel_await_request(world.kernel, "greeter", GROVE_REQUEST_CHANNEL_ATTACHED);
     }
-    assert_int_equal(pthread_create(&killer, NULL, kill_kernel, &world), 0);
     struct grove_call echo = {.method = ECHO, .timeout_ns = LONG_TIMEOUT_NS};
     int status = 0;
+    if (!is_call)
+        assert_int_equal(grove_call_start(channel, &echo, on_answer, &told), 0);
+    assert_int_equal(pthread_create(&killer, NULL, kill_kernel, &world), 0);
     if (is_call) {
         status = grove_call(channel, &echo, NULL);
     } else {
-        assert_int_equal(grove_call_start(channel, &echo, on_answer, &told), 0);
         while (status == 0)
             status = grove_session_dispatch(session, LONG_TIMEOUT_NS);
     }
