@@ -3,10 +3,10 @@ SYSTEM := $(BUILD)
 SERVICES := $(BUILD)/musl
 SANITIZED := $(BUILD)/sanitize
 
-.PHONY: help setup setup-test build run test bench lint fuzz format install uninstall deb clean
+.PHONY: help setup setup-test build run test bench lint cross-aarch64 fuzz format install uninstall deb clean
 
 help: ## list the verbs
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(SYSTEM)/build.ninja:
 	@CC=$${CC:-gcc} $(MESON) setup $(SYSTEM) >$(SYSTEM).setup.log 2>&1 || { cat $(SYSTEM).setup.log; exit 1; }; mv $(SYSTEM).setup.log $(SYSTEM)/
@@ -40,6 +40,10 @@ bench: build ## measure against peers and the raw limits
 lint: ## clang-format, clang-tidy, cppcheck, both compilers
 	@tools/install-packages build run test develop
 	@BUILD=$(SYSTEM) tools/lint
+
+cross-aarch64: ## build for AArch64 on another processor, and try it there in QEMU
+	@tools/install-packages build run test cross
+	@BUILD=$(SYSTEM) tools/aarch64/build
 
 fuzz: ## fuzz every target for FUZZ_SECONDS (60) each
 	@tools/install-packages build run test
