@@ -14,6 +14,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -122,8 +123,9 @@ static const struct {
      "no control group can be written here: run it as root, or in a group that is delegated to you, by putting "
      "`systemd-run --user --scope -p Delegate=yes` before the command"},
     {GROVE_LAYER_USER_NAMESPACE, try_user_namespace, false,
-     "this system denies user namespaces to ordinary users: set kernel.unprivileged_userns_clone=1 and "
-     "user.max_user_namespaces above 0 with sysctl, or run groved as root"},
+     "this system denies user namespaces to ordinary users: as root `sysctl -w user.max_user_namespaces=15000`, and "
+     "where "
+     "there is that setting `sysctl -w kernel.unprivileged_userns_clone=1`; or run groved as root"},
     {GROVE_LAYER_MOUNT_NAMESPACE, try_mount_namespace, true,
      "mount namespaces are denied: run groved as root, outside a container that forbids them"},
     {GROVE_LAYER_PID_NAMESPACE, try_process_namespace, true, "process namespaces are denied: run groved as root"},
@@ -183,11 +185,23 @@ int container_probe(struct linux_machine *machine) {
     return GROVE_OK;
 }
 
+/* systemd's manager of this user's own services, which delegates control groups. It runs after a login, or by lingering. */
+static bool has_user_manager(void) {
+    const char *folder = getenv("XDG_RUNTIME_DIR");
+    char path[256];
+    return folder != NULL && snprintf(path, sizeof path, "%s/systemd/private", folder) < (int)sizeof path &&
+           access(path, F_OK) == 0;
+}
+
 const char *container_advice(enum grove_layer layer, char *buffer, size_t size_bytes) {
-    const char *advice = "nothing is known about this layer";
+    const char *advice = "nothing is known about this layer", *more = "";
     for (unsigned i = 0; i < sizeof layers / sizeof *layers; i++)
         if (layers[i].layer == layer)
             advice = layers[i].advice;
-    (void)snprintf(buffer, size_bytes, "%s", advice);
+    if (layer == GROVE_LAYER_CGROUP && geteuid() != 0 && !has_user_manager())
+        more = "; that takes a systemd user manager, which you have not: as root `loginctl enable-linger NAME`, or a "
+               "group "
+               "made by hand as docs/confinement.md has it";
+    (void)snprintf(buffer, size_bytes, "%s%s", advice, more);
     return buffer;
 }
