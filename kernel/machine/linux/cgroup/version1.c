@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LOOKS_UNTIL_ANEW 16u /* at a frozen state that does not come */
 #define PERIOD_US 100000u
 
 enum controller { MEMORY, PIDS, FREEZER, CPU, CPUACCT, CONTROLLERS };
@@ -163,10 +164,24 @@ static int version1_freeze(const struct cgroup *group, bool freeze) {
     return file_write(path, "freezer.state", freeze ? "FROZEN" : "THAWED");
 }
 
+/*
+ * Linux can miss a process that is forked, by vfork above all, while its group freezes; the group then stays FREEZING for
+ * ever. Asking again reaches it, and where that does not, beginning anew does.
+ */
 static bool version1_is_frozen(const struct cgroup *group) {
+    static unsigned looks;
     char path[CGROUP_PATH_MAX], text[32];
     group_path(FREEZER, group, path);
-    return file_read(path, "freezer.state", text, sizeof text) == 0 && strncmp(text, "FROZEN", 6) == 0;
+    if (file_read(path, "freezer.state", text, sizeof text) < 0)
+        return false;
+    if (strncmp(text, "FROZEN", 6) == 0)
+        return true;
+    if (!group->is_frozen) /* let go meanwhile, to be killed */
+        return false;
+    if (++looks % LOOKS_UNTIL_ANEW == 0)
+        (void)file_write(path, "freezer.state", "THAWED");
+    (void)file_write(path, "freezer.state", "FROZEN");
+    return false;
 }
 
 static unsigned version1_processes(const struct cgroup *group, pid_t *processes, unsigned room) {
