@@ -12,6 +12,7 @@
  */
 #include "servers/registry/registry.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,7 +59,11 @@ static void container_changed(struct registry *registry, const struct grove_noti
     record->exit_cause = notice->exit_cause;
     record->exit_detail = notice->exit_detail;
     record->layer = notice->layer;
-    if (notice->exit_cause == GROVE_EXIT_START_FAILED && notice->layer != GROVE_LAYER_NONE)
+    if (notice->exit_cause == GROVE_EXIT_START_FAILED && notice->layer == GROVE_LAYER_SCHEDULE &&
+        notice->fail_detail == EPERM)
+        record_say(record, "could not be started: the layer schedule refused its class, which takes root or a limit "
+                           "RLIMIT_RTPRIO (docs/grid.md); else write class: fair");
+    else if (notice->exit_cause == GROVE_EXIT_START_FAILED && notice->layer != GROVE_LAYER_NONE)
         record_say(record,
                    "could not be started: the start failed at the layer %s: %s (%s); `grove doctor` says how to get it",
                    layer_text(notice->layer), grove_status_text(notice->exit_detail), strerror(notice->fail_detail));

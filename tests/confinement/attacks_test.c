@@ -163,7 +163,7 @@ static void outside_remove(void) {
 /* What an attack that worked has left would spoil the next try of it. */
 static void outside_clean(void) {
     char command[192];
-    (void)snprintf(command, sizeof command, "find '%s' -mindepth 1 -delete", folder);
+    (void)snprintf(command, sizeof command, "find '%s' -mindepth 1 -maxdepth 1 -exec rm -rf {} +", folder);
     if (system(command) != 0)
         exit(99);
 }
