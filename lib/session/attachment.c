@@ -133,12 +133,12 @@ static int attachment_map(struct attachment *attachment, const struct grove_chan
     if (status < 0)
         return status;
     attachment->end = calloc(1, channel_end_bytes());
-    if (attachment->end == NULL)
-        status = error_set(GROVE_NO_MEMORY, "no memory is left for a channel");
-    else
-        status =
-            channel_end_init(attachment->end, channel->role, &channel->layout, attachment->own, attachment->is_resumed);
-    if (status == GROVE_CORRUPT)
+    status = attachment->end == NULL ? GROVE_NO_MEMORY
+                                     : channel_end_init(attachment->end, channel->role, &channel->layout,
+                                                        attachment->own, attachment->is_resumed);
+    if (status == GROVE_NO_MEMORY)
+        error_set(status, "no memory is left for a channel");
+    else if (status == GROVE_CORRUPT)
         error_set(status,
                   "an earlier instance of this program left a channel in a state that makes no sense; it is closed");
     else if (status == GROVE_INVALID)
