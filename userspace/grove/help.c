@@ -160,7 +160,7 @@ static void man_heading(const char *name, const char *summary, FILE *stream) {
     fputs(".TH ", stream);
     for (const char *at = name; *at; at++)
         fputc(toupper((unsigned char)*at), stream);
-    fprintf(stream, " 1 \"\" \"Grove %d.%d\" \"Grove\"\n.SH NAME\n", GROVE_VERSION_MAJOR, GROVE_VERSION_MINOR);
+    fprintf(stream, " 1 \"\" \"Grove %s\" \"Grove\"\n.SH NAME\n", GROVE_RELEASE);
     print_escaped(name, stream);
     fputs(" \\- ", stream);
     print_escaped(summary, stream);

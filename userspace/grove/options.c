@@ -265,7 +265,7 @@ int options_parse(int argument_count, char **arguments, struct invocation *invoc
         return COMMAND_MISUSED;
     }
     if (!strcmp(arguments[1], "--version")) {
-        printf("grove %d.%d\n", GROVE_VERSION_MAJOR, GROVE_VERSION_MINOR);
+        printf("grove %s\n", GROVE_RELEASE);
         return COMMAND_OK;
     }
     size_t count = (size_t)argument_count;

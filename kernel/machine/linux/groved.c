@@ -167,7 +167,7 @@ static bool take_option(int option, struct settings *settings) {
         fputs(usage, stdout);
         exit(EXIT_SUCCESS);
     case 'V':
-        puts("groved " GROVE_KERNEL_VERSION);
+        puts("groved " GROVE_RELEASE);
         exit(EXIT_SUCCESS);
     default:
         fputs("Try `groved --help`.\n", stderr);
