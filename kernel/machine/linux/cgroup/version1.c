@@ -17,6 +17,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define LOOKS_UNTIL_ANEW 16u /* at a frozen state that does not come */
@@ -110,9 +111,25 @@ static int version1_create(struct cgroup *group) {
     return 0;
 }
 
+/* Children that ask for events (watch_memory), until they have been waited for. */
+#define ASKERS_MAX 64u
+static pid_t askers[ASKERS_MAX];
+
+static pid_t *free_asker(void) {
+    pid_t *found = NULL;
+    for (unsigned i = 0; i < ASKERS_MAX; i++) {
+        if (askers[i] > 0 && waitpid(askers[i], NULL, WNOHANG) != 0)
+            askers[i] = 0;
+        if (askers[i] == 0)
+            found = &askers[i];
+    }
+    return found;
+}
+
 static int version1_remove(const struct cgroup *group) {
     char path[CGROUP_PATH_MAX];
     int error = 0;
+    (void)free_asker();
     for (unsigned i = 0; i < CONTROLLERS; i++) {
         if (folders[i][0] == '\0' || is_repeated(i))
             continue;
@@ -233,20 +250,51 @@ static int control_event(const char *path, int events, const char *name, const c
  * One eventfd for both marks and for pressure: file caches count as used, and when they have filled the limit, the marks
  * are passed for good and only the pressure says that something else wants the memory.
  */
-static int watch_memory(const char *path, uint64_t limit) {
+static int ask_for_events(const char *path, int events, uint64_t limit) {
     char mark[32], left[32];
-    int error, events = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (events < 0)
-        return -errno;
+    int error;
     (void)snprintf(mark, sizeof mark, "%llu", (unsigned long long)crossing_mark(limit));
     (void)snprintf(left, sizeof left, "%llu", (unsigned long long)crossing_left_mark(limit));
     if ((error = control_event(path, events, "memory.usage_in_bytes", mark)) < 0 ||
-        (error = control_event(path, events, "memory.usage_in_bytes", left)) < 0) {
-        (void)close(events);
+        (error = control_event(path, events, "memory.usage_in_bytes", left)) < 0)
         return error;
-    }
     (void)control_event(path, events, "memory.pressure_level", "low,hierarchy");
-    return events;
+    return 0;
+}
+
+/*
+ * Linux waits ten milliseconds and more in each of these writes (a grace period of its read-copy-update), and groved must
+ * not wait with it. So a child asks, keeps nothing of groved's open meanwhile, and rings the eventfd itself when it has: what
+ * passed a mark before is then looked at.
+ */
+static _Noreturn void ask_beside(const char *path, int events, uint64_t limit) {
+    uint64_t one = 1;
+    if (events > 0)
+        (void)close_range(0, (unsigned)events - 1, 0);
+    (void)close_range((unsigned)events + 1, ~0u, 0);
+    (void)ask_for_events(path, events, limit);
+    (void)!write(events, &one, sizeof one);
+    _exit(0);
+}
+
+static int watch_memory(const char *path, uint64_t limit) {
+    int error, events = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (events < 0)
+        return -errno;
+    pid_t *asker = free_asker();
+    pid_t child = asker != NULL ? fork() : -1;
+    if (child == 0)
+        ask_beside(path, events, limit);
+    if (child > 0) {
+        *asker = child;
+        return events;
+    }
+    /* With too many under way, or no process to be had, it takes the time it takes. */
+    error = ask_for_events(path, events, limit);
+    if (error == 0)
+        return events;
+    (void)close(events);
+    return error;
 }
 
 static int version1_watch(const struct cgroup *group, enum grove_resource resource, uint64_t limit, uint32_t *events) {
