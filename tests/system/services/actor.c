@@ -125,12 +125,16 @@ static int take_number(struct grove_request *request, uint64_t *number) {
     return 0;
 }
 
+static char *held; /* for the rest of its life */
+
 static int hold(struct grove_request *request, void *context) {
     uint64_t bytes = 0;
     (void)context;
     int status = take_number(request, &bytes);
-    char *memory = status < 0 ? NULL : malloc(bytes);
-    if (status == 0 && memory == NULL)
+    if (status < 0 || bytes == 0)
+        return status;
+    char *memory = held = malloc(bytes);
+    if (memory == NULL)
         return grove_fail(request, GROVE_NO_MEMORY, "there are no %llu bytes", (unsigned long long)bytes);
     for (uint64_t at = 0; at < bytes; at += 4096)
         ((volatile char *)memory)[at] = 1;
@@ -143,8 +147,9 @@ static int make_processes(struct grove_request *request, void *context) {
     int status = take_number(request, &wanted);
     while (made < wanted) {
         pid_t child = fork();
-        while (child == 0)
-            (void)pause();
+        if (child == 0)
+            for (;;)
+                (void)pause();
         if (child < 0)
             break;
         made++;

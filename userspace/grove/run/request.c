@@ -388,8 +388,8 @@ static int build(struct request *request, const struct grove_spec *compiled, str
 
 int request_make(struct request *request) {
     struct denials denials = {0};
-    void *compiled;
-    size_t compiled_bytes;
+    void *compiled = NULL;
+    size_t compiled_bytes = 0;
     if (read_denials(request->invocation, &denials) != 0)
         return LAUNCH_FAILED;
     int status = compile(request, &compiled, &compiled_bytes);

@@ -203,7 +203,7 @@ static void sealing_and_signalling_need_no_memory(void **state) {
     machine_object memory;
     struct rlimit limit, none;
     uint32_t seen = 0;
-    assert_int_equal(machine_memory_create(4 * GROVE_SEGMENT_PAGE, 0, &memory), 0);
+    assert_int_equal(machine_memory_create((uint64_t)4 * GROVE_SEGMENT_PAGE, 0, &memory), 0);
     assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
     none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
