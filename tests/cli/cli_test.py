@@ -57,7 +57,7 @@ class Calling(support.CommandTest):
         self.assertIn('no kernel runs in %s; "grove up" starts one' % self.path("run"), result.stderr)
 
     def test_version(self):
-        self.assertRegex(self.good("--version").stdout, r"^grove \d+\.\d+\n$")
+        self.assertRegex(self.good("--version").stdout, r"^grove \d+\.\d+\.\d+\n$")
 
     def test_completion_scripts_parse(self):
         for shell in ("bash", "zsh", "fish"):
