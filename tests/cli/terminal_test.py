@@ -258,12 +258,14 @@ class Terminal:
         self.ends_with(0)
 
     def test_window_size(self):
-        program = ("import os, signal, time\n"
+        # It looks up now and then: see test_two_stops_in_a_row.
+        program = ("import os, select, signal\n"
                    "def tell(*_):\n"
                    "    size = os.get_terminal_size(0)\n"
                    "    os.write(1, b'size=%dx%d=' % (size.lines, size.columns))\n"
                    "signal.signal(signal.SIGWINCH, tell)\n"
                    "tell()\n"
+                   "while not select.select([0], [], [], 0.02)[0]: pass\n"
                    "input()\n")
         self.shell.resize(31, 97)
         self.start("--", PYTHON, "-c", program)
