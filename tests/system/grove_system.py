@@ -26,6 +26,13 @@ def build_folder():
     return os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
 
 
+def system_services():
+    """Short names of the services that make the system, by the manifests that `grove up` compiles; init first."""
+    manifests = glob.glob(os.path.join(build_folder(), "servers", "*.yaml"))
+    names = sorted(os.path.basename(path)[:-len(".yaml")] for path in manifests)
+    return sorted(names, key=lambda name: name != "init")
+
+
 def mounts():
     with open("/proc/self/mountinfo", encoding="ascii", errors="replace") as lines:
         return sum(1 for _ in lines)
@@ -164,7 +171,7 @@ class System:
         for path in glob.glob(os.path.join(self.state, "groved.log")):
             with open(path, encoding="utf-8", errors="replace") as file:
                 text.append(f"groved.log: {file.read()}")
-        for name in ("init", "registry", "log"):
+        for name in system_services():
             result = subprocess.run([self.program, "logs", "--run", self.run, "--state", self.state, "-n", "20",
                                      f"system.{name}"], capture_output=True, text=True, timeout=30, check=False)
             text.append(f"{name}: {result.stdout}{result.stderr}")

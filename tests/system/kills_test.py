@@ -3,7 +3,6 @@ import random
 
 import grove_system as gs
 
-SYSTEM = ("init", "registry", "log")
 
 
 class Kills(gs.SystemTest):
@@ -32,7 +31,7 @@ class Kills(gs.SystemTest):
     def test_each_system_service_in_turn(self):
         self.system.up()
         user = {name: service.get("process") for name, service in self.system.services("-p", "basic").items()}
-        for name in SYSTEM:
+        for name in gs.system_services():
             with self.subTest(name):
                 self.kill_and_wait(name)
                 now = {name: service.get("process") for name, service in self.system.services("-p", "basic").items()}
@@ -58,7 +57,7 @@ class Kills(gs.SystemTest):
         self.system.up()
         accounts = gs.descriptors(self.system.kernel)
         chance = random.Random(4711)
-        names = list(SYSTEM) + ["basic.counter", "basic.teller"]
+        names = gs.system_services() + ["basic.counter", "basic.teller"]
         for _ in range(25):
             self.system.grove("kill", chance.choice(names), check=False)
         for name in names:

@@ -27,13 +27,14 @@
 
 extern char **environ;
 
-static const char *const manifests[] = {"init", "registry", "log", NULL};
+#define MANIFEST_SUFFIX ".yaml"
 
 /* ---- where things are ---- */
 
 struct places {
     char groved[PATH_MAX];
     char servers[PATH_MAX]; /* folder with grove-init, ... */
+    char shared[PATH_MAX]; /* folder of those that are linked with shared libraries */
     char manifests[PATH_MAX]; /* folder with init.yaml, ... */
 };
 
@@ -77,6 +78,7 @@ static bool find_places(struct places *places) {
             groved != NULL ? exists("", groved, places->groved) : exists(folder, layouts[index].groved, places->groved);
         bool has_servers = servers != NULL ? exists("", servers, places->servers)
                                            : exists(folder, layouts[index].servers, places->servers);
+        (void)snprintf(places->shared, sizeof places->shared, "%s", places->manifests);
         if (has_groved && has_servers)
             return true;
     }
@@ -88,7 +90,7 @@ static bool find_places(struct places *places) {
 /* They are no secret, and init, which has a user id of its own, must read them whatever file system RUN lies on. */
 static int write_spec(const struct invocation *invocation, int folder, const char *name, const void *spec,
                       size_t bytes) {
-    char file[64];
+    char file[NAME_MAX + 8];
     (void)snprintf(file, sizeof file, "%s.spec", name);
     int descriptor = openat(folder, file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     bool is_written =
@@ -102,15 +104,17 @@ static int write_spec(const struct invocation *invocation, int folder, const cha
 }
 
 static int compile_one(const struct invocation *invocation, const struct places *places, const char *name, int folder) {
-    const struct manifest_variable servers = {.name = "servers", .value = places->servers};
+    /* Those of libgrove alone are linked with musl; those that need other libraries lie beside the manifests. */
+    const struct manifest_variable variables[] = {{.name = "servers", .value = places->servers},
+                                                  {.name = "servers-shared", .value = places->shared}};
     const struct manifest_options options = {.project = "system",
                                              .state_folder = invocation->state_folder,
                                              .run_folder = invocation->run_folder,
-                                             .variables = &servers,
-                                             .variable_count = 1};
+                                             .variables = variables,
+                                             .variable_count = sizeof variables / sizeof variables[0]};
     struct manifest_errors errors = {0};
     struct manifest *manifest = NULL;
-    char path[PATH_MAX + 32];
+    char path[PATH_MAX + NAME_MAX + 8];
     void *spec = NULL;
     size_t bytes = 0;
     (void)snprintf(path, sizeof path, "%s/%s.yaml", places->manifests, name);
@@ -151,6 +155,27 @@ static void remove_old_specs(int folder) {
         (void)closedir(listing);
 }
 
+static int is_manifest(const struct dirent *entry) {
+    size_t length = strlen(entry->d_name), suffix = strlen(MANIFEST_SUFFIX);
+    return length > suffix && strcmp(entry->d_name + length - suffix, MANIFEST_SUFFIX) == 0;
+}
+
+/* What lies in the folder is the system: a service more is a manifest more. */
+static int compile_each(const struct invocation *invocation, const struct places *places, int folder) {
+    struct dirent **entries;
+    int status = 0, count = scandir(places->manifests, &entries, is_manifest, alphasort);
+    if (count < 0)
+        return command_fail(invocation, "%s cannot be read: %s", places->manifests, strerror(errno));
+    for (int index = 0; index < count; index++) {
+        *strrchr(entries[index]->d_name, '.') = '\0';
+        if (status == 0)
+            status = compile_one(invocation, places, entries[index]->d_name, folder);
+        free(entries[index]);
+    }
+    free(entries);
+    return status;
+}
+
 static int compile_all(const struct invocation *invocation, const struct places *places) {
     char path[PATH_MAX];
     (void)snprintf(path, sizeof path, "%s/boot", invocation->run_folder);
@@ -165,9 +190,7 @@ static int compile_all(const struct invocation *invocation, const struct places 
         return command_fail(invocation, "%s cannot be opened: %s", path, strerror(errno));
     (void)fchmod(folder, 0755); /* RUN itself is closed to others */
     remove_old_specs(folder);
-    int status = 0;
-    for (unsigned index = 0; status == 0 && manifests[index] != NULL; index++)
-        status = compile_one(invocation, places, manifests[index], folder);
+    int status = compile_each(invocation, places, folder);
     (void)close(folder);
     return status;
 }
