@@ -19,6 +19,11 @@ struct blob {
     struct grove_spec_interface provides[1];
     struct grove_spec_interface requires[1];
     struct grove_spec_method method[1];
+    struct {
+        uint32_t count, reserved;
+        struct grove_spec_section entries[2];
+    } sections;
+    char config[8], unknown[8]; /* 5 and 8 bytes of them are used */
     char text[64];
 };
 
@@ -44,6 +49,7 @@ static struct blob good(void) {
                                 .provides = {offsetof(struct blob, provides), 1},
                                 .requires = {offsetof(struct blob, requires), 1},
                                 .methods = {offsetof(struct blob, method), 1},
+                                .sections_offset_bytes = offsetof(struct blob, sections),
                                 .text_offset_bytes = offsetof(struct blob, text)};
     spec->name = add(&blob, "grid.acquire");
     spec->project = add(&blob, "grid");
@@ -57,6 +63,11 @@ static struct blob good(void) {
     blob.provides[0].name = add(&blob, "grid.one");
     blob.requires[0].name = blob.provides[0].name;
     blob.method[0].name = add(&blob, "trip");
+    blob.sections.count = 2;
+    blob.sections.entries[0] = (struct grove_spec_section){GROVE_SECTION_CONFIG, offsetof(struct blob, config), 5, 0};
+    blob.sections.entries[1] = (struct grove_spec_section){UINT32_MAX, offsetof(struct blob, unknown), 8, 0};
+    memcpy(blob.config, "range", 5);
+    memcpy(blob.unknown, "whatever", 8);
     return blob;
 }
 
@@ -86,6 +97,25 @@ static void a_good_spec_passes_and_reads_back(void **state) {
     assert_ptr_equal(grove_spec_provided(&blob.spec, 0), &blob.provides[0]);
     assert_ptr_equal(grove_spec_required(&blob.spec, 0), &blob.requires[0]);
     assert_ptr_equal(grove_spec_method(&blob.spec, 0), &blob.method[0]);
+}
+
+static void sections_are_found_by_their_tag(void **state) {
+    (void)state;
+    struct blob blob = good();
+    uint32_t length_bytes = 77;
+    assert_null(grove_spec_section(&blob.spec, GROVE_SECTION_HEALTH, &length_bytes));
+    assert_int_equal(length_bytes, 77);
+    assert_ptr_equal(grove_spec_section(&blob.spec, GROVE_SECTION_CONFIG, &length_bytes), blob.config);
+    assert_int_equal(length_bytes, 5);
+    assert_ptr_equal(grove_spec_section(&blob.spec, UINT32_MAX, &length_bytes), blob.unknown);
+    assert_int_equal(length_bytes, 8);
+    blob.sections.entries[0].length_bytes = 0;
+    assert_int_equal(check(&blob), 0);
+    assert_non_null(grove_spec_section(&blob.spec, GROVE_SECTION_CONFIG, &length_bytes));
+    assert_int_equal(length_bytes, 0);
+    blob.spec.sections_offset_bytes = 0; /* as every spec was before there were sections */
+    assert_int_equal(check(&blob), 0);
+    assert_null(grove_spec_section(&blob.spec, GROVE_SECTION_CONFIG, &length_bytes));
 }
 
 /* X(what is changed, the status expected) */
@@ -129,6 +159,23 @@ static void a_good_spec_passes_and_reads_back(void **state) {
     X(blob.requires[0].flags = 2, GROVE_INVALID) \
     X(blob.method[0].interface = 1, GROVE_INVALID) \
     X(blob.method[0].name.length_bytes = 99, GROVE_INVALID) \
+    X(blob.spec.sections_offset_bytes = 8, GROVE_INVALID) \
+    X(blob.spec.sections_offset_bytes += 4, GROVE_INVALID) \
+    X(blob.spec.sections_offset_bytes = offsetof(struct blob, text), GROVE_INVALID) \
+    X(blob.spec.sections_offset_bytes = UINT32_MAX & ~7u, GROVE_INVALID) \
+    X(blob.sections.count = 0, GROVE_INVALID) \
+    X(blob.sections.count = GROVE_SPEC_SECTIONS_MAX + 1, GROVE_INVALID) \
+    X(blob.sections.count = UINT32_MAX, GROVE_INVALID) \
+    X(blob.sections.count = 4, GROVE_INVALID) \
+    X(blob.sections.reserved = 1, GROVE_INVALID) \
+    X(blob.sections.entries[0].tag = 0, GROVE_INVALID) \
+    X(blob.sections.entries[0].tag = UINT32_MAX, GROVE_INVALID) \
+    X(blob.sections.entries[0].offset_bytes++, GROVE_INVALID) \
+    X(blob.sections.entries[0].offset_bytes = 0, GROVE_INVALID) \
+    X(blob.sections.entries[0].offset_bytes = UINT32_MAX & ~7u, GROVE_INVALID) \
+    X(blob.sections.entries[0].reserved = 1, GROVE_INVALID) \
+    X(blob.sections.entries[1].length_bytes++, GROVE_INVALID) \
+    X(blob.sections.entries[1].length_bytes = UINT32_MAX, GROVE_INVALID) \
     X(blob.spec.schedule.class = 5, GROVE_INVALID) \
     X(blob.spec.schedule.priority = 20, GROVE_INVALID) \
     X(blob.spec.readiness.kind = 6, GROVE_INVALID) \
@@ -186,6 +233,7 @@ static void versions_are_ordered(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_spec_passes_and_reads_back),
+        cmocka_unit_test(sections_are_found_by_their_tag),
         cmocka_unit_test(every_fault_is_found),
         cmocka_unit_test(real_time_schedules_are_checked),
         cmocka_unit_test(sizes_are_checked_first),

@@ -58,6 +58,12 @@ static bool tables_are_inside(struct check *check) {
     return true;
 }
 
+/* What lies between the header and the text, 8-aligned: a section, or the table of them. */
+static bool lies_before_text(const struct grove_spec *spec, uint64_t offset_bytes, uint64_t length_bytes) {
+    return offset_bytes % SPEC_ALIGN == 0 && offset_bytes >= spec->header_bytes &&
+           offset_bytes + length_bytes <= spec->text_offset_bytes;
+}
+
 static const void *table_item(const struct grove_spec *spec, struct grove_table table, uint32_t index,
                               size_t item_bytes) {
     return (const uint8_t *)spec + table.offset_bytes + index * item_bytes;
@@ -198,6 +204,42 @@ static bool methods_are_valid(struct check *check) {
     return true;
 }
 
+static const struct grove_spec_sections *sections_of(const struct grove_spec *spec) {
+    return (const void *)((const uint8_t *)spec + spec->sections_offset_bytes);
+}
+
+static bool section_is_valid(struct check *check, const struct grove_spec_sections *sections, uint32_t index) {
+    const struct grove_spec_section *section = &sections->entries[index];
+    if (section->tag == 0 || section->reserved != 0)
+        return fails(check, "a section has no tag, or a reserved field that is not 0");
+    if (!lies_before_text(check->spec, section->offset_bytes, section->length_bytes))
+        return fails(check, "a section is not 8-aligned or does not lie between the header and the text");
+    for (uint32_t i = 0; i < index; i++) {
+        if (sections->entries[i].tag == section->tag)
+            return fails(check, "two sections have the same tag");
+    }
+    return true;
+}
+
+/* The place of the table is checked before its count is read. After tables_are_inside: the text's place is known. */
+static bool sections_are_valid(struct check *check) {
+    const struct grove_spec *spec = check->spec;
+    if (spec->sections_offset_bytes == 0)
+        return true;
+    if (!lies_before_text(spec, spec->sections_offset_bytes, sizeof(struct grove_spec_sections)))
+        return fails(check, "the table of sections is not 8-aligned or does not lie between the header and the text");
+    const struct grove_spec_sections *sections = sections_of(spec);
+    if (sections->count == 0 || sections->count > GROVE_SPEC_SECTIONS_MAX || sections->reserved != 0 ||
+        !lies_before_text(spec, spec->sections_offset_bytes,
+                          sizeof(*sections) + sections->count * sizeof(struct grove_spec_section)))
+        return fails(check, "the table of sections is empty, too long or does not lie before the text");
+    for (uint32_t i = 0; i < sections->count; i++) {
+        if (!section_is_valid(check, sections, i))
+            return false;
+    }
+    return true;
+}
+
 const char *grove_schedule_fault(const struct grove_schedule *schedule) {
     bool is_fair_priority = schedule->priority >= -20 && schedule->priority <= 19;
     bool is_fixed_priority = schedule->priority >= 1 && schedule->priority <= 99;
@@ -237,8 +279,8 @@ static bool policy_is_valid(struct check *check) {
 
 static bool content_is_valid(struct check *check, size_t blob_bytes) {
     const struct grove_spec *spec = check->spec;
-    return header_is_valid(check, blob_bytes) && tables_are_inside(check) && identity_is_valid(check) &&
-           capabilities_are_valid(check) &&
+    return header_is_valid(check, blob_bytes) && tables_are_inside(check) && sections_are_valid(check) &&
+           identity_is_valid(check) && capabilities_are_valid(check) &&
            spans_are_valid(check, spec->arguments,
                            "an argument lies outside the text or does not end in a zero byte") &&
            spans_are_valid(check, spec->environment,
@@ -322,6 +364,19 @@ const struct grove_spec_interface *grove_spec_required(const struct grove_spec *
 
 const struct grove_spec_method *grove_spec_method(const struct grove_spec *spec, uint32_t index) {
     return table_item(spec, spec->methods, index, sizeof(struct grove_spec_method));
+}
+
+const void *grove_spec_section(const struct grove_spec *spec, uint32_t tag, uint32_t *length_bytes) {
+    if (spec->sections_offset_bytes == 0)
+        return NULL;
+    const struct grove_spec_sections *sections = sections_of(spec);
+    for (uint32_t i = 0; i < sections->count; i++) {
+        if (sections->entries[i].tag == tag) {
+            *length_bytes = sections->entries[i].length_bytes;
+            return (const uint8_t *)spec + sections->entries[i].offset_bytes;
+        }
+    }
+    return NULL;
 }
 
 static int compare(uint16_t a, uint16_t b) {

@@ -1,6 +1,6 @@
 /*
  * Fuzz target: the binary spec. What grove_spec_check lets through must be readable by every accessor, with strings of
- * just the length that their spans say and arguments that are valid and cover themselves.
+ * just the length that their spans say, arguments that are valid and cover themselves, and sections that lie inside.
  */
 #include "grove/abi/spec.h"
 #include "grove/abi/status.h"
@@ -62,6 +62,28 @@ static void read_tables(const struct grove_spec *spec) {
     }
 }
 
+/* By each small tag, and by the tags that the table says; every byte is read. */
+static void read_section(const struct grove_spec *spec, uint32_t tag) {
+    uint32_t length_bytes = 0;
+    const uint8_t *bytes = grove_spec_section(spec, tag, &length_bytes);
+    unsigned sum = 0;
+    for (uint32_t i = 0; bytes != NULL && i < length_bytes; i++)
+        sum += bytes[i];
+    expect(sum <= 255u * length_bytes);
+    expect(bytes == NULL || (uintptr_t)bytes % 8 == 0);
+}
+
+static void read_sections(const struct grove_spec *spec) {
+    for (uint32_t tag = 0; tag <= GROVE_SPEC_SECTIONS_MAX; tag++)
+        read_section(spec, tag);
+    if (spec->sections_offset_bytes == 0)
+        return;
+    const struct grove_spec_sections *sections = (const void *)((const uint8_t *)spec + spec->sections_offset_bytes);
+    expect(sections->count > 0 && sections->count <= GROVE_SPEC_SECTIONS_MAX);
+    for (uint32_t i = 0; i < sections->count; i++)
+        read_section(spec, sections->entries[i].tag);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     /* Its own block: 8-aligned, and a read past its end is seen. */
     void *blob = calloc(1, size_bytes > 0 ? size_bytes : 1);
@@ -73,6 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
         read_header(blob);
         read_capabilities(blob);
         read_tables(blob);
+        read_sections(blob);
     } else {
         expect(problem != NULL); /* a refusal explains itself */
     }

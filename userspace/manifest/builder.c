@@ -1,5 +1,5 @@
 /*
- * Tables of fixed entries and one text section, joined at the end: header, tables (8-aligned), text.
+ * Tables of fixed entries, sections of bytes and one text, joined at the end: header, tables, sections (8-aligned), text.
  */
 #include "userspace/manifest/builder.h"
 
@@ -43,9 +43,16 @@ struct rows {
     uint32_t count, room;
 };
 
+struct section {
+    uint32_t tag, length_bytes;
+    char *bytes; /* its own */
+};
+
 struct builder {
     struct grove_spec header;
     struct rows rows[TABLE_COUNT];
+    struct section sections[GROVE_SPEC_SECTIONS_MAX];
+    uint32_t section_count;
     char *text;
     uint32_t text_bytes, text_room;
     int status;
@@ -77,6 +84,8 @@ void builder_destroy(struct builder *builder) {
         return;
     for (unsigned i = 0; i < TABLE_COUNT; i++)
         free(builder->rows[i].bytes);
+    for (uint32_t i = 0; i < builder->section_count; i++)
+        free(builder->sections[i].bytes);
     free(builder->text);
     free(builder);
 }
@@ -209,6 +218,41 @@ void builder_method(struct builder *builder, uint32_t interface, const char *nam
     add_row(builder, TABLE_METHODS, &row);
 }
 
+static bool has_section(const struct builder *builder, uint32_t tag) {
+    for (uint32_t i = 0; i < builder->section_count; i++)
+        if (builder->sections[i].tag == tag)
+            return true;
+    return false;
+}
+
+void builder_section(struct builder *builder, uint32_t tag, const void *bytes, uint32_t length_bytes) {
+    if (tag == 0 || has_section(builder, tag)) {
+        fail(builder, GROVE_INVALID, "a section has no tag, or the tag of another one");
+        return;
+    }
+    if (builder->section_count == GROVE_SPEC_SECTIONS_MAX) {
+        fail(builder, GROVE_TOO_LARGE, "there are more than 16 sections");
+        return;
+    }
+    char *copy = malloc(length_bytes ? length_bytes : 1);
+    if (!copy) {
+        fail(builder, GROVE_NO_MEMORY, "memory is exhausted");
+        return;
+    }
+    if (length_bytes)
+        memcpy(copy, bytes, length_bytes);
+    builder->sections[builder->section_count++] = (struct section){tag, length_bytes, copy};
+}
+
+static void copy_sections(struct builder *builder, const struct grove_spec *spec) {
+    if (!spec->sections_offset_bytes)
+        return;
+    const struct grove_spec_sections *sections = (const void *)((const char *)spec + spec->sections_offset_bytes);
+    for (uint32_t i = 0; i < sections->count; i++)
+        builder_section(builder, sections->entries[i].tag, (const char *)spec + sections->entries[i].offset_bytes,
+                        sections->entries[i].length_bytes);
+}
+
 static void copy_capabilities(struct builder *builder, const struct grove_spec *spec,
                               bool (*keeps)(const struct grove_capability *capability, void *context), void *context) {
     for (uint32_t i = 0; i < spec->capabilities.count; i++) {
@@ -265,7 +309,22 @@ struct builder *builder_copy(const struct grove_spec *spec,
     copy_program(builder, spec);
     copy_capabilities(builder, spec, keeps, context);
     copy_interfaces(builder, spec);
+    copy_sections(builder, spec);
     return builder;
+}
+
+static size_t aligned(size_t offset_bytes) {
+    return (offset_bytes + 7) & ~(size_t)7;
+}
+
+/* How much the table of sections and the sections take. */
+static size_t sections_bytes(const struct builder *builder) {
+    if (builder->section_count == 0)
+        return 0;
+    size_t bytes = sizeof(struct grove_spec_sections) + builder->section_count * sizeof(struct grove_spec_section);
+    for (uint32_t i = 0; i < builder->section_count; i++)
+        bytes += aligned(builder->sections[i].length_bytes);
+    return bytes;
 }
 
 /* Offsets of all parts; returns the size of the whole. */
@@ -273,17 +332,32 @@ static size_t lay_out(struct builder *builder) {
     size_t offset = sizeof(struct grove_spec);
     for (unsigned i = 0; i < TABLE_COUNT; i++) {
         struct grove_table *table = (struct grove_table *)(void *)((char *)&builder->header + tables[i].header_offset);
-        offset = (offset + 7) & ~(size_t)7;
+        offset = aligned(offset);
         table->offset_bytes = (uint32_t)offset;
         table->count = builder->rows[i].count;
         offset += tables[i].entry_bytes * builder->rows[i].count;
     }
-    offset = (offset + 7) & ~(size_t)7;
+    offset = aligned(offset);
+    builder->header.sections_offset_bytes = builder->section_count ? (uint32_t)offset : 0;
+    offset += sections_bytes(builder);
     builder->header.text_offset_bytes = (uint32_t)offset;
     builder->header.text_bytes = builder->text_bytes;
-    offset = (offset + builder->text_bytes + 7) & ~(size_t)7;
+    offset = aligned(offset + builder->text_bytes);
     builder->header.total_bytes = (uint32_t)offset;
     return offset;
+}
+
+static void write_sections(const struct builder *builder, char *blob) {
+    struct grove_spec_sections *table = (void *)(blob + builder->header.sections_offset_bytes);
+    size_t offset = builder->header.sections_offset_bytes + sizeof(*table) +
+                    builder->section_count * sizeof(struct grove_spec_section);
+    table->count = builder->section_count;
+    for (uint32_t i = 0; i < builder->section_count; i++) {
+        const struct section *section = &builder->sections[i];
+        table->entries[i] = (struct grove_spec_section){section->tag, (uint32_t)offset, section->length_bytes, 0};
+        memcpy(blob + offset, section->bytes, section->length_bytes);
+        offset += aligned(section->length_bytes);
+    }
 }
 
 static void write_blob(const struct builder *builder, char *blob) {
@@ -294,6 +368,8 @@ static void write_blob(const struct builder *builder, char *blob) {
         if (table->count)
             memcpy(blob + table->offset_bytes, builder->rows[i].bytes, tables[i].entry_bytes * table->count);
     }
+    if (builder->section_count)
+        write_sections(builder, blob);
     memcpy(blob + builder->header.text_offset_bytes, builder->text, builder->text_bytes);
 }
 

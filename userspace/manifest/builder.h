@@ -44,6 +44,12 @@ void builder_method(struct builder *builder, uint32_t interface, const char *nam
                     const char *reply);
 
 /*
+ * Add a section: a copy of these bytes under a tag of enum grove_spec_section_tag (0 is none). A tag that is there already,
+ * or a section too many, is a failure.
+ */
+void builder_section(struct builder *builder, uint32_t tag, const void *bytes, uint32_t length_bytes);
+
+/*
  * Lay out the blob (malloc'ed, 8-aligned) and check it with grove_spec_check. *problem, if not NULL, gets a constant
  * sentence on failure: GROVE_INVALID, GROVE_TOO_LARGE, GROVE_NO_MEMORY.
  */

@@ -12,13 +12,16 @@
  *     | provides[]           |  struct grove_spec_interface
  *     | requires[]           |  struct grove_spec_interface
  *     | methods[]            |  struct grove_spec_method
+ *     +----------------------+  sections_offset_bytes, if there are any
+ *     | sections             |  struct grove_spec_sections, then the bytes of each section, 8-aligned
  *     +----------------------+
  *     | text                 |  bytes; every span lies inside it and is followed by a zero byte
  *     +----------------------+  total_bytes
  *
  * The kernel uses identity, capabilities, arguments, environment, budget, schedule and streams, and for CONTAINER_LAUNCH
  * what is provided. The rest (requires, readiness, restart, methods) is policy for ring 1; the kernel checks only that it
- * lies inside the blob.
+ * lies inside the blob. A section is what one system service wants to know of a service, in that service's own encoding:
+ * to the kernel, and to this header, it is bytes.
  */
 #ifndef GROVE_ABI_SPEC_H
 #define GROVE_ABI_SPEC_H
@@ -33,6 +36,7 @@
 #define GROVE_SPEC_ENVIRONMENT_MAX 256u
 #define GROVE_SPEC_INTERFACES_MAX 64u
 #define GROVE_SPEC_METHODS_MAX 128u
+#define GROVE_SPEC_SECTIONS_MAX 16u
 
 struct grove_span {
     uint32_t offset_bytes; /* from the start of the text section */
@@ -178,6 +182,31 @@ enum grove_spec_flags {
     GROVE_SPEC_EXPLAIN = 1u << 9, /* a file that is there outside and missing in its view is a refusal, audited once */
 };
 
+/*
+ * Whose section it is; 0 is none. Each tag stands at most once in a spec, and tags that a reader does not know are left
+ * alone. The encoding of each belongs to the system service that reads it, and begins with a version of its own.
+ */
+enum grove_spec_section_tag {
+    GROVE_SECTION_CONFIG = 1, /* the schema of the service's configuration */
+    GROVE_SECTION_HEALTH = 2, /* its health checks */
+    GROVE_SECTION_RECOVERY = 3, /* what reincarnation does for it */
+    GROVE_SECTION_LIMITS = 4, /* the policy for budgets that are exceeded */
+    GROVE_SECTION_HOOKS = 5, /* the points it hooks into */
+    GROVE_SECTION_STORE = 6, /* its quotas in the store */
+    GROVE_SECTION_BUS = 7, /* its subjects and subscriptions */
+};
+struct grove_spec_section {
+    uint32_t tag; /* enum grove_spec_section_tag, or one of a later version */
+    uint32_t offset_bytes; /* from the start of the blob, 8-aligned */
+    uint32_t length_bytes;
+    uint32_t reserved; /* 0 */
+};
+struct grove_spec_sections {
+    uint32_t count; /* 1 to GROVE_SPEC_SECTIONS_MAX */
+    uint32_t reserved; /* 0 */
+    struct grove_spec_section entries[]; /* count of them */
+};
+
 struct grove_spec {
     uint32_t magic, version;
     uint32_t header_bytes, total_bytes;
@@ -199,7 +228,7 @@ struct grove_spec {
     struct grove_restart restart;
     uint64_t stop_timeout_ns; /* between the stop request and the kill */
     uint32_t phase; /* boot phase, 0 (core) to 7 (user services) */
-    uint32_t reserved;
+    uint32_t sections_offset_bytes; /* of a struct grove_spec_sections, 8-aligned, before the text; 0: no sections */
 };
 
 /*
@@ -219,6 +248,11 @@ const char *grove_spec_environment(const struct grove_spec *spec, uint32_t index
 const struct grove_spec_interface *grove_spec_provided(const struct grove_spec *spec, uint32_t index);
 const struct grove_spec_interface *grove_spec_required(const struct grove_spec *spec, uint32_t index);
 const struct grove_spec_method *grove_spec_method(const struct grove_spec *spec, uint32_t index);
+/*
+ * The bytes of the section with this tag, 8-aligned and inside the blob, and their number (0 is possible); NULL if the
+ * spec has none, and then *length_bytes is untouched.
+ */
+const void *grove_spec_section(const struct grove_spec *spec, uint32_t tag, uint32_t *length_bytes);
 
 /* Negative, 0 or positive as a is older than, the same as or newer than b. */
 int grove_version_compare(struct grove_version a, struct grove_version b);
