@@ -19,7 +19,7 @@ setup: ## install what `make run` needs
 	@tools/install-packages build run
 
 setup-test: ## install what `make test` needs
-	@tools/install-packages build run test
+	@tools/install-packages build run test $$(tools/other-init || echo systemd)
 
 build: setup $(SYSTEM)/build.ninja $(SERVICES)/build.ninja ## build everything
 	@ninja --quiet -C $(SERVICES)
