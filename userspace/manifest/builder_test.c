@@ -77,6 +77,7 @@ static void a_copy_keeps_them(void **state) {
     builder_section(builder, GROVE_SECTION_CONFIG, "schema", 6);
     struct grove_spec *spec = finish(builder);
     builder = builder_copy(spec, NULL, NULL);
+    assert_non_null(builder);
     free(spec);
     builder_section(builder, GROVE_SECTION_HOOKS, "points", 6);
     spec = finish(builder);
@@ -105,6 +106,7 @@ static void sixteen_sections_fit(void **state) {
     for (uint32_t tag = 1; tag <= GROVE_SPEC_SECTIONS_MAX; tag++)
         assert_section(spec, tag, &tag, sizeof(tag));
     builder = builder_copy(spec, NULL, NULL);
+    assert_non_null(builder);
     builder_section(builder, GROVE_SPEC_SECTIONS_MAX + 1, "x", 1);
     assert_refused(builder, GROVE_TOO_LARGE, "more than 16 sections");
     free(spec);

@@ -230,6 +230,7 @@ struct grove_subscription_metrics {
     uint32_t is_paused;
     uint32_t reserved;
 };
+/* A snapshot of the subscription's counts, by the bus. GROVE_NOT_FOUND (no bus), GROVE_TIMED_OUT. */
 GROVE_PUBLIC int grove_bus_subscription_metrics(struct grove_subscription *subscription,
                                                 struct grove_subscription_metrics *metrics);
 
@@ -267,6 +268,7 @@ struct grove_bus_metrics {
     uint32_t subscriptions, subjects, rings, in_flight;
     uint64_t queued, queued_bytes, dead_letters, log_bytes;
 };
+/* A snapshot of the counts of the whole bus. GROVE_NOT_FOUND (no bus), GROVE_TIMED_OUT. */
 GROVE_PUBLIC int grove_bus_metrics(struct grove_session *session, struct grove_bus_metrics *metrics);
 
 struct grove_subscription_record {
