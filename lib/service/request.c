@@ -251,3 +251,7 @@ grove_object_id grove_request_client_id(const struct grove_request *request) {
 uint32_t grove_request_client_ring(const struct grove_request *request) {
     return request->channel->client_ring;
 }
+
+int grove_region_grant_client(struct grove_region *region, struct grove_request *request, grove_object_id *id) {
+    return region_grant_over(region, request->channel->base.handle, id);
+}

@@ -132,7 +132,7 @@ static int queue_grow(struct packet_queue *queue) {
     return 0;
 }
 
-static int queue_put(struct packet_queue *queue, struct packet *packet) {
+int packet_queue_put(struct packet_queue *queue, struct packet *packet) {
     int status = queue->count == queue->capacity ? queue_grow(queue) : 0;
     if (status < 0) {
         packet_close_objects(packet);
@@ -142,7 +142,7 @@ static int queue_put(struct packet_queue *queue, struct packet *packet) {
     return 0;
 }
 
-static void queue_take(struct packet_queue *queue, struct packet *packet) {
+void packet_queue_take(struct packet_queue *queue, struct packet *packet) {
     *packet = queue->packets[queue->head];
     queue->head = (queue->head + 1) % queue->capacity;
     queue->count--;
@@ -165,9 +165,9 @@ int session_notice(struct grove_session *session, struct packet *packet) {
     if (!session->is_initialized && operation != GROVE_NOTICE_INIT)
         status = error_set(GROVE_CORRUPT, "the kernel's first notice was not INIT");
     else if (now == NULL)
-        return queue_put(&session->queue, packet);
+        return granted_keep(session, packet) ? 0 : packet_queue_put(&session->queue, packet);
     else if (!now(session, packet, &status) && is_channel_of_queue(session, packet->message.body.channel_peer.channel))
-        return queue_put(&session->queue, packet);
+        return packet_queue_put(&session->queue, packet);
     packet_close_objects(packet);
     return status;
 }
@@ -205,7 +205,7 @@ int session_handle_queue(struct grove_session *session) {
     int count = 0;
     while (session->queue.count > 0) {
         struct packet packet;
-        queue_take(&session->queue, &packet);
+        packet_queue_take(&session->queue, &packet);
         handle_one(session, &packet);
         count++;
     }

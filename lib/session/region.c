@@ -135,10 +135,17 @@ int grove_region_accept(struct grove_session *session, const struct grove_messag
     return 0;
 }
 
-int grove_region_grant(struct grove_region *region, struct grove_channel *channel) {
+int region_grant_over(struct grove_region *region, grove_handle channel, grove_object_id *id) {
     struct grove_message message = {.operation = GROVE_REQUEST_REGION_GRANT,
-                                    .body.region_grant = {.region = region->handle, .channel = channel->base.handle}};
-    return grove_kernel_request(region->session, &message, NULL, 0, NULL, NULL, SESSION_TIMEOUT_NS);
+                                    .body.region_grant = {.region = region->handle, .channel = channel}};
+    int status = grove_kernel_request(region->session, &message, NULL, 0, NULL, NULL, SESSION_TIMEOUT_NS);
+    if (status == 0 && id != NULL)
+        *id = message.body.handle_reply.id;
+    return status;
+}
+
+int grove_region_grant(struct grove_region *region, struct grove_channel *channel) {
+    return region_grant_over(region, channel->base.handle, NULL);
 }
 
 void *grove_region_data(const struct grove_region *region, uint64_t *size_bytes) {

@@ -185,6 +185,8 @@ void grove_session_close(struct grove_session *session) {
         session->queue.count--;
     }
     free(session->queue.packets);
+    granted_close(session);
+    free(session->granted.packets);
     if (session->page != NULL)
         munmap((void *)(uintptr_t)session->page, sizeof *session->page);
     close_if_open(session->epoll);

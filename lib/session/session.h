@@ -27,6 +27,7 @@ struct attachment;
 /* Notices kept while the program waits for something else; a session that is told more fails (law 10). */
 #define SESSION_QUEUE_MAX 4096u
 #define SESSION_TIMEOUT_NS (5 * GROVE_SECOND)
+#define SESSION_GRANTERS_MAX 4u
 
 struct packet {
     struct grove_message message;
@@ -53,6 +54,9 @@ struct grove_session {
     struct grove_notice_init identity;
     bool is_initialized;
     struct packet_queue queue;
+    struct packet_queue granted; /* granted.c */
+    struct grove_name granters[SESSION_GRANTERS_MAX];
+    unsigned granter_count;
     struct packet *awaited; /* where the reply being waited for goes; operation 0 until it came */
     uint64_t awaited_sequence;
     grove_notice_handler *on_notice;
@@ -101,6 +105,25 @@ int packet_take_object(struct packet *packet, unsigned index);
 int session_notice(struct grove_session *session, struct packet *packet);
 /* Handle what was kept. Runs the program's handlers. Returns how many, or a negative status. */
 int session_handle_queue(struct grove_session *session);
+
+void packet_queue_take(struct packet_queue *queue, struct packet *packet); /* the oldest; there must be one */
+/* GROVE_EXHAUSTED, GROVE_NO_MEMORY: the packet's objects are closed then. */
+int packet_queue_put(struct packet_queue *queue, struct packet *packet);
+
+/* ---- granted.c ---- */
+
+/* From now on keep the regions that the service of this name grants, for session_take_region. */
+int session_expect_regions(struct grove_session *session, const char *from);
+/* Map the region with this id, whose notice has come already. GROVE_NOT_FOUND, or as for grove_region_accept. */
+int session_take_region(struct grove_session *session, grove_object_id id, struct grove_region **region);
+/* Keep a notice that is expected; false if it is not. Takes over the packet's objects. */
+bool granted_keep(struct grove_session *session, struct packet *packet);
+void granted_close(struct grove_session *session);
+
+/* ---- region.c ---- */
+
+/* Grant a region for reading to the other end of a channel of either role. *id (may be NULL) is the region's. */
+int region_grant_over(struct grove_region *region, grove_handle channel, grove_object_id *id);
 
 /* ---- wait.c ---- */
 

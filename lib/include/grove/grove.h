@@ -291,6 +291,12 @@ GROVE_PUBLIC int grove_region_state(struct grove_session *session, uint64_t size
 GROVE_PUBLIC int grove_region_accept(struct grove_session *session, const struct grove_message *notice, int descriptor,
                                      struct grove_region **region);
 GROVE_PUBLIC int grove_region_grant(struct grove_region *region, struct grove_channel *channel);
+/*
+ * The same for the client whose request is being handled, or was deferred: it reads the region from then on. *id (may be
+ * NULL) names the region in the client's REGION_GRANTED notice, which arrives there before the answer to this request.
+ */
+GROVE_PUBLIC int grove_region_grant_client(struct grove_region *region, struct grove_request *request,
+                                           grove_object_id *id);
 GROVE_PUBLIC void *grove_region_data(const struct grove_region *region, uint64_t *size_bytes);
 GROVE_PUBLIC bool grove_region_is_writable(const struct grove_region *region);
 GROVE_PUBLIC void grove_region_close(struct grove_region *region);

@@ -32,6 +32,12 @@ class Region:
         """Let the service at the other end read it."""
         check(library.grove_region_grant(self._handle, channel._handle))
 
+    def grant_client(self, request):
+        """Let the client whose request this is read it. Returns the id of the region in the client's notice."""
+        number = c_uint64()
+        check(library.grove_region_grant_client(self._handle, request._handle, byref(number)))
+        return number.value
+
     def close(self):
         if self._handle:
             self.view.release()

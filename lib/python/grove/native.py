@@ -129,6 +129,7 @@ def declare():
         "request_defer": (c_int, p), "request_finish": (None, p),
         "region_create": (c_int, p, u64, POINTER(p)), "region_state": (c_int, p, u64, POINTER(p), POINTER(c_bool)),
         "region_accept": (c_int, p, POINTER(Message), c_int, POINTER(p)), "region_grant": (c_int, p, p),
+        "region_grant_client": (c_int, p, p, POINTER(u64)),
         "region_data": (p, p, POINTER(u64)), "region_is_writable": (c_bool, p), "region_close": (None, p),
         "capability_parse": (c_int, c_char_p, POINTER(Capability)),
         "capability_format": (size, POINTER(Capability), c_char_p, size),
