@@ -37,7 +37,7 @@ class KernelCalls(fs.Scarcity):
                 wanted = self.use_everything()
                 os.unlink(self.switch)
                 self.assertEqual(self.system.kernel, kernel)
-                self.assertTrue(self._is_alive(kernel), "the kernel ended")
+                self.assertFalse(gs.has_ended(kernel), "the kernel ended")
                 self.assert_all_is_well(wanted)
                 self.system.grove("down", "-p", "extra")
                 self.assert_as_before(before)

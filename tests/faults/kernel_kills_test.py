@@ -44,7 +44,7 @@ class KernelKills(fs.Scarcity):
         try:
             kernel = self.system.kernel
             os.kill(kernel, signal.SIGKILL)
-            gs.wait_for("the kernel is gone", lambda: not self._is_alive(kernel))
+            gs.wait_for("the kernel is gone", lambda: gs.has_ended(kernel))
         except (OSError, IndexError):
             pass  # it has not begun, or has ended by itself
         if process:
@@ -100,8 +100,8 @@ class KernelKills(fs.Scarcity):
         os.unlink(os.path.join(self.system.state, "services", "system.registry", "basic.talker.service"))
         os.kill(services["system.registry"]["process"], signal.SIGKILL)
         gs.wait_for("the next registry does not know it", lambda: "basic.talker" not in self.system.services())
-        gs.wait_for("it is ended", lambda: not self._is_alive(services["basic.talker"]["process"]))
-        self.assertTrue(self._is_alive(services["basic.counter"]["process"]), "one that has its file was ended too")
+        gs.wait_for("it is ended", lambda: gs.has_ended(services["basic.talker"]["process"]))
+        self.assertFalse(gs.has_ended(services["basic.counter"]["process"]), "one that has its file was ended too")
 
     def test_stopped_for_a_while(self):
         """SIGSTOP is not an end: what waits, waits within its deadline, and goes on."""

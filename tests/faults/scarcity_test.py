@@ -26,7 +26,7 @@ class Scarcity(fs.Scarcity):
                 with fs.nothing_left(process, kind, reserve):
                     wanted = self.use_everything()
                 if name == "groved":
-                    self.assertTrue(self._is_alive(process), "the kernel ended for want of " + kind)
+                    self.assertFalse(gs.has_ended(process), "the kernel ended for want of " + kind)
                 self.assert_all_is_well(wanted)
                 self.system.grove("down", "-p", "extra")
                 self.assert_as_before(before)

@@ -56,7 +56,7 @@ class Storage(fs.Scarcity):
         filler = fill(self.system.run)
         wanted = self.use_everything()
         self.assertEqual(self.system.kernel, kernel)
-        self.assertTrue(self._is_alive(kernel), "a store into the run folder ended the kernel")
+        self.assertFalse(gs.has_ended(kernel), "a store into the run folder ended the kernel")
         os.unlink(filler)
         self.assert_all_is_well(wanted)
         self.system.grove("down", "-p", "extra")

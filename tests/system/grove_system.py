@@ -54,6 +54,15 @@ def kernel_mark(process):
     return match.group(0) if match else None
 
 
+def has_ended(process):
+    """It is gone, or a zombie. It may go between any two looks at it."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def descendants(process):
     """The process and all below it that are alive."""
     children = {}
@@ -162,8 +171,7 @@ class System:
         process = self.kernel
         family = descendants(process)
         os.kill(process, signal.SIGKILL)
-        wait_for("the kernel is gone", lambda: not os.path.exists(f"/proc/{process}") or
-                 open(f"/proc/{process}/stat", encoding="ascii").read().rsplit(")", 1)[1].split()[0] == "Z")
+        wait_for("the kernel is gone", lambda: has_ended(process))
         return family
 
     def evidence(self):
@@ -209,19 +217,11 @@ class SystemTest(unittest.TestCase):
     def assert_nothing_is_left(self, accounts):
         """No process, no control group of theirs, no mount more than before."""
         family, marks = accounts
-        wait_for("all processes have ended", lambda: not [process for process in family if self._is_alive(process)])
+        wait_for("all processes have ended", lambda: not [process for process in family if not has_ended(process)])
         for mark in marks:
             wait_for("the control groups are gone", lambda mark=mark: not cgroups(mark))
         # Others on this machine mount as well, for a while: what must not be is that one stays.
         wait_for("no more mounts than before", lambda: mounts() <= self.mounts)
-
-    @staticmethod
-    def _is_alive(process):
-        try:
-            with open(f"/proc/{process}/stat", encoding="ascii", errors="replace") as file:
-                return file.read().rsplit(")", 1)[1].split()[0] != "Z"
-        except OSError:
-            return False
 
 
 def main():
