@@ -62,7 +62,7 @@ void life_warning_once_for_each_time(void) {
     const struct record *record = harness_record(0);
     if (linux_machine->cgroup_version == 0)
         return;
-    start(&(struct grove_budget){.memory_bytes = 64 << 20}, "sway-memory", "62");
+    start(&(struct grove_budget){.memory_bytes = 64 << 20}, "sway-memory", "60");
     /* Until groved has heard of it, Linux slows down whoever is over the mark; so the loop comes first. */
     CHECK(harness_wait(&record->is_warned));
     CHECK(life_says(0, "swayed"));

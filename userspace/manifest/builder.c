@@ -234,14 +234,17 @@ void builder_section(struct builder *builder, uint32_t tag, const void *bytes, u
         fail(builder, GROVE_TOO_LARGE, "there are more than 16 sections");
         return;
     }
-    char *copy = malloc(length_bytes ? length_bytes : 1);
-    if (!copy) {
+    struct section *section = &builder->sections[builder->section_count];
+    section->bytes = malloc(length_bytes ? length_bytes : 1);
+    if (!section->bytes) {
         fail(builder, GROVE_NO_MEMORY, "memory is exhausted");
         return;
     }
     if (length_bytes)
-        memcpy(copy, bytes, length_bytes);
-    builder->sections[builder->section_count++] = (struct section){tag, length_bytes, copy};
+        memcpy(section->bytes, bytes, length_bytes);
+    section->tag = tag;
+    section->length_bytes = length_bytes;
+    builder->section_count++;
 }
 
 static void copy_sections(struct builder *builder, const struct grove_spec *spec) {
