@@ -1,11 +1,8 @@
 /*
- * Boot specs, phases, and finding again what runs.
+ * Boot specs, and finding again what runs.
  *
- * The folder RUN/boot holds one binary spec for each system service. They start phase by phase, all of one phase at once;
- * the next phase begins when all of this one are ready. A service that fails does not hold up its phase for ever: it is
- * tried again and again, and the phase goes on when it is ready.
- *
- * After a death of init the kernel's table says which containers are ours; those keep running and are only taken over.
+ * The folder RUN/boot holds one binary spec for each system service; phases.c starts them. After a death of init the
+ * kernel's table says which containers are ours; those keep running and are only taken over.
  */
 #include "servers/init/init.h"
 
@@ -119,28 +116,4 @@ int boot_recover(struct init *init) {
             return 0;
     }
     return status == GROVE_NOT_FOUND ? 0 : status;
-}
-
-/* ---- phases ---- */
-
-/* Start what rests in the phase being started. Returns true when all of it is ready. */
-static bool start_phase(struct init *init) {
-    bool is_ready = true, is_empty = true;
-    for (uint32_t index = 0; index < init->count; index++) {
-        struct unit *unit = &init->units[index];
-        if (unit->spec->phase != init->phase)
-            continue;
-        if (unit->state == REGISTRY_STATE_REGISTERED)
-            unit_start(unit);
-        is_ready = is_ready && unit->state == REGISTRY_STATE_READY;
-        is_empty = false;
-    }
-    if (is_ready && !is_empty && init->phase_ns[init->phase] == 0)
-        init->phase_ns[init->phase] = grove_now_ns();
-    return is_ready;
-}
-
-void boot_continue(struct init *init) {
-    while (init->phase < INIT_PHASES && start_phase(init))
-        init->phase++;
 }

@@ -2,7 +2,8 @@
  * What the parts of init share.
  *
  *   main.c     set-up, methods, the end           units.c   the life of one system service
- *   boot.c     boot specs, recovery, phases
+ *   boot.c     boot specs, recovery            phases.c   which phase is being started, and when all are
+ *   tell.c     what the registry and the bus are told
  */
 #ifndef SERVERS_INIT_INIT_H
 #define SERVERS_INIT_INIT_H
@@ -15,6 +16,7 @@
 #include "servers/registry/protocol.h"
 
 #define INIT_KERNEL_TIMEOUT_NS (5 * GROVE_SECOND)
+#define INIT_USER_PHASE (INIT_PHASES - 1)
 
 struct init;
 
@@ -30,20 +32,32 @@ struct unit {
     uint64_t started_ns, ready_ns, restart_due_ns;
     uint32_t timer;
     bool is_start_due; /* start again when it has ended */
+    bool has_failed; /* since the kernel started; the phase has not waited for it since */
     struct backoff backoff;
     char reason[192];
+};
+
+/* How far the start is. In the state region, so that it is of the start of the kernel and not of this instance. */
+struct boot_progress {
+    uint64_t magic;
+    struct init_phase phase[INIT_PHASES];
+    uint64_t ready_ns; /* kernel.ready was published */
 };
 
 struct init {
     struct grove_service *service;
     struct grove_session *session;
-    struct grove_channel *log;
+    struct grove_channel *log, *registry;
     const char *folder;
     struct unit units[INIT_SERVICES_MAX]; /* by phase, then by file name */
     uint32_t count;
-    uint32_t phase; /* being started; INIT_PHASES when all are up */
-    uint64_t phase_ns[INIT_PHASES];
+    uint32_t phase; /* being started; INIT_USER_PHASE when all of init's own are over */
+    struct boot_progress *progress;
+    uint32_t phase_timer, users_timer; /* 0: none */
+    bool is_phase_late; /* the current phase has waited long enough for what is not essential */
+    bool is_tell_due;
     uint64_t booted_ns; /* when the kernel started */
+    uint64_t boot_id;
     bool is_stopping;
 };
 
@@ -59,7 +73,23 @@ bool unit_is_running(const struct unit *unit);
 /* boot.c */
 int boot_load(struct init *init);
 int boot_recover(struct init *init);
-void boot_continue(struct init *init);
 struct unit *boot_find(struct init *init, const char *name);
+
+/* phases.c */
+void phases_open(struct init *init);
+/* Something may have come to an end that the current phase waited for. */
+void phases_continue(struct init *init);
+/* The registry says that the user services have come to rest. */
+void phases_users_rest(struct init *init, const struct init_users *users);
+/* The service that the current phase waits for; NULL none. */
+const struct unit *phases_holder(const struct init *init);
+/* How many system services are not ready. */
+uint32_t phases_missing(const struct init *init);
+
+/* tell.c */
+/* The registry shall know soon what has changed; at once when it has just come up. */
+void tell_registry_soon(struct init *init);
+/* Publish kernel.ready. */
+void tell_ready(struct init *init);
 
 #endif

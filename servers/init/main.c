@@ -2,8 +2,8 @@
  * init: the first service. It starts the other system services, phase by phase, and starts them again when they fail.
  *
  * The kernel makes its container, gives it all authority there is, and restarts it when it ends. init in turn hands to each
- * system service exactly what its manifest asks for. It holds no state of its own: the specs are in a folder, what runs
- * is in the kernel's table.
+ * system service exactly what its manifest asks for. It needs no state of its own to go on: the specs are in a folder, what
+ * runs is in the kernel's table; only the times of the start lie in its state region.
  *
  * When the kernel shuts down it asks init to stop. init asks the registry to stop all user services in reverse order, then
  * stops the system services in reverse order; whatever does not end by then, the kernel kills.
@@ -64,7 +64,9 @@ static int answer_status(struct grove_request *request, struct init *init) {
     } page;
     page.head =
         (struct init_page){.version = INIT_PROTOCOL_VERSION, .count = init->count + 1, .started_ns = init->booted_ns};
-    memcpy(page.head.phase_ns, init->phase_ns, sizeof page.head.phase_ns);
+    for (uint32_t phase = 0; phase < INIT_USER_PHASE; phase++)
+        if (init->progress->phase[phase].services > 0)
+            page.head.phase_ns[phase] = init->progress->phase[phase].end_ns;
     fill_self(init, &page.records[0]);
     for (uint32_t index = 0; index < init->count; index++)
         fill_unit(&init->units[index], &page.records[index + 1]);
@@ -75,6 +77,35 @@ static int on_status(struct grove_request *request, void *context) {
     struct init_request asked;
     int status = read_request(request, &asked);
     return status < 0 ? status : answer_status(request, context);
+}
+
+static int on_boot(struct grove_request *request, void *context) {
+    const struct init *init = context;
+    const struct unit *holder = phases_holder(init);
+    struct init_request asked;
+    int status = read_request(request, &asked);
+    if (status < 0)
+        return status;
+    struct init_boot boot = {.version = INIT_PROTOCOL_VERSION,
+                             .phases = INIT_PHASES,
+                             .started_ns = init->booted_ns,
+                             .ready_ns = init->progress->ready_ns,
+                             .missing = phases_missing(init)};
+    if (holder != NULL)
+        name_set(&boot.holder, holder->name);
+    memcpy(boot.phase, init->progress->phase, sizeof boot.phase);
+    return grove_reply(request, &boot, sizeof boot);
+}
+
+static int on_users(struct grove_request *request, void *context) {
+    struct init_users users;
+    if (strcmp(grove_request_client(request), "system.registry") != 0)
+        return grove_fail(request, GROVE_DENIED, "only the registry says how the user services are");
+    if (grove_request_bytes(request) < sizeof users)
+        return grove_fail(request, GROVE_INVALID, "the message is too short");
+    memcpy(&users, grove_request_data(request), sizeof users);
+    phases_users_rest(context, &users);
+    return 0;
 }
 
 static int on_restart(struct grove_request *request, void *context) {
@@ -126,8 +157,11 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
                                        GROVE_HANDLE_NONE, &endpoint);
     if (status < 0 && status != GROVE_EXISTS)
         return status;
-    if (grove_kernel_request(init->session, &kernel, NULL, 0, NULL, NULL, INIT_KERNEL_TIMEOUT_NS) == 0)
+    if (grove_kernel_request(init->session, &kernel, NULL, 0, NULL, NULL, INIT_KERNEL_TIMEOUT_NS) == 0) {
         init->booted_ns = kernel.body.kernel.boot_ns;
+        init->boot_id = kernel.body.kernel.boot_id;
+    }
+    phases_open(init);
     status = boot_load(init);
     if (status == 0)
         status = boot_recover(init);
@@ -138,7 +172,8 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
         if (unit_prepare(&init->units[index]) < 0)
             (void)fprintf(stderr, "init: %s: %s\n", init->units[index].name, grove_last_error());
     }
-    boot_continue(init);
+    phases_continue(init);
+    tell_registry_soon(init);
     return 0;
 }
 
@@ -195,7 +230,9 @@ int main(int argument_count, char **arguments) {
     struct grove_service_options options = {.on_init = on_init, .context = &init};
     if (grove_service_create(&options, &service) < 0 ||
         grove_service_on(service, INIT_ENDPOINT, INIT_STATUS, on_status, &init) < 0 ||
-        grove_service_on(service, INIT_ENDPOINT, INIT_RESTART, on_restart, &init) < 0)
+        grove_service_on(service, INIT_ENDPOINT, INIT_RESTART, on_restart, &init) < 0 ||
+        grove_service_on(service, INIT_ENDPOINT, INIT_BOOT, on_boot, &init) < 0 ||
+        grove_service_on(service, INIT_ENDPOINT, INIT_USERS, on_users, &init) < 0)
         return grove_report("init");
     if (grove_service_run(service) < 0)
         return grove_report("init");

@@ -80,6 +80,7 @@ static void start_again(struct grove_service *service, void *context) {
 }
 
 static void failed(struct unit *unit) {
+    unit->has_failed = true;
     struct grove_restart policy = unit->spec->restart;
     uint64_t delay_ns = 0, now_ns = grove_now_ns();
     policy.give_up_count = 0;
@@ -89,6 +90,8 @@ static void failed(struct unit *unit) {
     unit->restart_due_ns = now_ns + delay_ns;
     if (grove_service_after(unit->init->service, delay_ns, start_again, unit, &unit->timer) < 0)
         unit_start(unit);
+    tell_registry_soon(unit->init);
+    phases_continue(unit->init);
 }
 
 static void late(struct grove_service *service, void *context) {
@@ -107,7 +110,8 @@ static void arrived(struct unit *unit) {
     enter(unit, REGISTRY_STATE_READY);
     unit->ready_ns = grove_now_ns();
     unit->reason[0] = '\0';
-    boot_continue(unit->init);
+    tell_registry_soon(unit->init);
+    phases_continue(unit->init);
 }
 
 void unit_start(struct unit *unit) {

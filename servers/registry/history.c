@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define HISTORY_MAGIC UINT64_C(0x3154534948475247) /* "GRGHIST1" */
+#define HISTORY_MAGIC UINT64_C(0x3254534948475247) /* "GRGHIST2" */
 
 struct history_slot {
     grove_object_id container; /* 0: free */
@@ -23,6 +23,7 @@ struct history_slot {
 
 struct history {
     uint64_t magic;
+    struct history_system system;
     struct history_slot slots[REGISTRY_SERVICES_MAX];
 };
 
@@ -44,7 +45,12 @@ void history_open(struct registry *registry) {
         return;
     for (uint32_t index = 0; !is_fresh && index < REGISTRY_SERVICES_MAX; index++)
         history->slots[index].container = 0;
+    history->system = (struct history_system){0};
     history->magic = HISTORY_MAGIC;
+}
+
+struct history_system *history_system(void) {
+    return &history->system;
 }
 
 void history_bind(struct record *record) {

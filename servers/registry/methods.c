@@ -215,5 +215,6 @@ const struct method registry_methods[] = {
     {REGISTRY_SPEC, query_spec},
     {REGISTRY_PROJECT, register_project},
     {REGISTRY_SHUT_DOWN, shut_down},
+    {REGISTRY_SYSTEM, system_changed},
 };
 const unsigned registry_method_count = sizeof registry_methods / sizeof registry_methods[0];

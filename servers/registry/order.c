@@ -54,23 +54,35 @@ struct graph_node *order_provider(const char *endpoint, struct grove_version *ve
     return &record->node;
 }
 
-/* System services are not in this table: init sees to them, and they are there before any user service starts. */
+/* System services are not in this table: init sees to them, and says how they are (system.c). */
 static bool is_system(const char *endpoint) {
     return strncmp(endpoint, "system.", 7) == 0;
 }
 
-static struct grove_spec system_spec;
-static struct graph_node system_node = {.spec = &system_spec, .colour = UINT32_MAX};
+static struct {
+    struct grove_spec spec;
+    char name[16];
+} system_services = {.spec = {.text_offset_bytes = sizeof(struct grove_spec)}, .name = "the system"};
+static struct graph_node system_node = {.spec = &system_services.spec, .colour = UINT32_MAX};
 
 /* For graph.c, which needs some node for each endpoint that exists. The colour says: nothing to walk into. */
 static struct graph_node *provider_or_system(const char *endpoint, struct grove_version *version, void *context) {
     if (!is_system(endpoint))
         return order_provider(endpoint, version, context);
-    *version = (struct grove_version){.major = 1};
-    return &system_node;
+    return system_provides(context, endpoint, version) ? &system_node : NULL;
 }
 
 enum need { NEED_MET, NEED_OPEN, NEED_LACKING };
+
+/* An optional one is not waited for: it may be a system service that this machine does not have, or that fails. */
+static enum need need_of_system(const struct grove_spec_interface *requirement, const char *endpoint) {
+    const struct registry_system_interface *interface = system_find(endpoint);
+    if (!system_is_known() || (requirement->flags & GROVE_INTERFACE_OPTIONAL) != 0)
+        return NEED_MET;
+    if (interface == NULL || !graph_version_fits(interface->version, requirement))
+        return NEED_LACKING;
+    return interface->state == REGISTRY_STATE_READY ? NEED_MET : NEED_OPEN;
+}
 
 static enum need need_of(struct record *record, uint32_t index, struct record **provider) {
     struct grove_version version = {0};
@@ -79,7 +91,7 @@ static enum need need_of(struct record *record, uint32_t index, struct record **
     bool is_optional = (requirement->flags & GROVE_INTERFACE_OPTIONAL) != 0;
     *provider = NULL;
     if (is_system(endpoint))
-        return NEED_MET;
+        return need_of_system(requirement, endpoint);
     struct graph_node *node = order_provider(endpoint, &version, record->registry);
     if (node == NULL || !graph_version_fits(version, requirement))
         return is_optional ? NEED_MET : NEED_LACKING;
@@ -113,16 +125,21 @@ static void demand(struct record *provider) {
 /* False when something is open or lacking, which the record's reason then says. */
 static bool is_provided_for(struct record *record, bool *is_lacking) {
     struct record *provider;
+    if (!system_is_up()) {
+        record_say(record, "waits for %s, and starts when the system is up", system_holder());
+        return false;
+    }
     for (uint32_t index = 0; index < record->node.spec->requires.count; index++) {
         enum need need = need_of(record, index, &provider);
-        if (need == NEED_OPEN) {
+        if (need == NEED_OPEN && provider != NULL) {
             demand(provider);
             need = need_of(record, index, &provider);
         }
         if (need == NEED_LACKING)
             say_lacking(record, index, provider);
         if (need == NEED_OPEN)
-            record_say(record, "waits for %s", provider->name);
+            record_say(record, "waits for %s",
+                       grove_spec_text(record->node.spec, grove_spec_required(record->node.spec, index)->name));
         *is_lacking = need == NEED_LACKING;
         if (need != NEED_MET)
             return false;

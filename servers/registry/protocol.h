@@ -30,6 +30,7 @@ enum registry_method {
     REGISTRY_SPEC = 9, /* registry_target (a service) -> the spec, as slice or data */
     REGISTRY_PROJECT = 11, /* registry_project -> registry_count; the budget of a project */
     REGISTRY_SHUT_DOWN = 10, /* registry_target -> registry_count; init only: stop everything, keep what is wanted */
+    REGISTRY_SYSTEM = 12, /* registry_system, registry_system_interface...; one way, init only: how the system is */
 };
 
 /* X(name, number, text) */
@@ -123,6 +124,25 @@ struct registry_record {
     uint64_t restart_due_ns; /* monotonic; 0 none */
     uint64_t sequence; /* of this change */
     char reason[REGISTRY_REASON_BYTES]; /* why it is so, for a person; may be empty */
+};
+
+/*
+ * The system services, all of them each time. User services start when the phases below REGISTRY_USERS_PHASE are over;
+ * what requires an endpoint of a system service starts when that is ready.
+ */
+#define REGISTRY_USERS_PHASE 5u
+#define REGISTRY_SYSTEM_MAX 64u
+struct registry_system {
+    uint32_t version, count; /* interfaces that follow */
+    uint32_t phase; /* the one that is being started: those below it are over */
+    uint32_t reserved;
+    struct grove_name holder; /* the service it waits for; empty: none */
+};
+struct registry_system_interface {
+    struct grove_name name;
+    struct grove_version version;
+    uint32_t state; /* enum registry_state of the service that provides it */
+    uint32_t reserved;
 };
 
 /* A page fits into half of the default medium lane. */

@@ -80,6 +80,7 @@ void record_changed(struct record *record) {
     changed_remove(record);
     changed_append(record);
     query_changed(record->registry);
+    system_look_for_rest(record->registry);
 }
 
 /* ---- the kernel's side ---- */

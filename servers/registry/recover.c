@@ -127,9 +127,11 @@ int recover(struct registry *registry) {
     if (status == 0)
         status = store_load(registry, register_again);
     if (status == 0) {
+        system_expect(registry);
         destroy_unclaimed(registry);
         adopt_all(registry);
         want_again(registry);
+        system_look_for_rest(registry);
     }
     if (status < 0)
         (void)fprintf(stderr, "registry: cannot take up what is registered: %s; the next instance tries again\n",

@@ -208,6 +208,28 @@ bool *history_is_active(struct record *record); /* somebody wants it to run */
 void history_note(struct record *record);
 void history_recall(struct record *record, bool *is_given_up, uint64_t *restart_due_ns);
 
+/* Of the start of the system, not of this instance. */
+struct history_system {
+    bool is_up; /* user services may start */
+    bool is_at_rest; /* they have come to rest, and init was told */
+};
+struct history_system *history_system(void);
+
+/* ---- system.c ---- */
+
+/* Wait for init's word that the system services are up, unless it was said in this start of the system. */
+void system_expect(struct registry *registry);
+bool system_is_up(void);
+const char *system_holder(void); /* whom user services wait for */
+/* An endpoint of a system service; NULL if there is none of that name, or nothing is known. */
+const struct registry_system_interface *system_find(const char *endpoint);
+bool system_is_known(void);
+/* Is there such an endpoint, and in which version? Asked of the kernel while init has not said anything. */
+bool system_provides(struct registry *registry, const char *endpoint, struct grove_version *version);
+int system_changed(struct grove_request *request, void *context);
+/* Something may have been the last that was on its way: see soon, and tell init. */
+void system_look_for_rest(struct registry *registry);
+
 /* ---- commits.c ---- */
 
 /* Keep the request for later and link it into `list`. NULL (and the request is answered) without memory. */

@@ -111,10 +111,12 @@ class System:
         os.chmod(self.folder, 0o755)
         self.program = os.path.join(self.build, "userspace", "grove", "grove")
         self.actors = os.path.join(self.build, "musl", "tests", "system")
+        self.environment = dict(os.environ)
 
     def grove(self, *arguments, check=True, timeout=DEADLINE_SECONDS):
         result = subprocess.run([self.program, arguments[0], "--run", self.run, "--state", self.state, *arguments[1:]],
-                                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+                                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
+                                env=self.environment)
         if check and result.returncode != 0:
             raise AssertionError(f"grove {' '.join(arguments)} ended with {result.returncode}:\n{result.stdout}"
                                  f"{result.stderr}\n{self.evidence()}")
@@ -142,6 +144,18 @@ class System:
             with open(os.path.join(folder, "services", service + ".yaml"), "w", encoding="utf-8") as file:
                 file.write(f"name: {service}\nversion: 1.0.0\nnative: true\n{text}\n")
         return folder
+
+    def add_system_services(self, services):
+        """The next `grove up` starts these, too: {short name: manifest text without name and ring}."""
+        folder = os.path.join(self.folder, "system")
+        if not os.path.exists(folder):
+            os.makedirs(folder)
+            for path in glob.glob(os.path.join(self.build, "servers", "*.yaml")):
+                shutil.copy(path, folder)
+            self.environment["GROVE_MANIFESTS"] = folder
+        for name, text in services.items():
+            with open(os.path.join(folder, name + ".yaml"), "w", encoding="utf-8") as file:
+                file.write(f"name: system.{name}\nring: 1\n{text}\n")
 
     @property
     def kernel(self):

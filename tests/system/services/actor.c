@@ -1,5 +1,6 @@
 /*
- * One small native service in several roles, for the tests of the system: `actor ROLE`.
+ * One small native service in several roles, for the tests of the system: `actor ROLE [ENDPOINT [FILE]]`. With a FILE it
+ * ends at once with status 3 unless that is there.
  *
  *   counter   keeps, in its state region, which numbers it was told; answers how many, and how often one came twice
  *   teller    tells counter a number every few milliseconds, never the same, and knows how many it told
@@ -202,7 +203,7 @@ static int serve(const struct role *role, const char *endpoint) {
 
 int main(int argument_count, char **arguments) {
     const char *role = argument_count > 1 ? arguments[1] : "";
-    if (strcmp(role, "crasher") == 0)
+    if (strcmp(role, "crasher") == 0 || (argument_count > 3 && access(arguments[3], F_OK) != 0))
         return 3;
     if (strcmp(role, "task") == 0)
         return puts("the task is done") < 0;

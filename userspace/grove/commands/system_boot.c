@@ -2,7 +2,8 @@
  * From manifests to a running system.
  *
  * groved, the programs of the system services and their manifests are found beside this program: in a build folder or in
- * an installation. $GROVE_GROVED and $GROVE_SERVERS name others, for tests of one part against another.
+ * an installation. $GROVE_GROVED, $GROVE_SERVERS and $GROVE_MANIFESTS (the folder of init.yaml and the others) name other
+ * ones, for tests of one part against another.
  */
 #include "userspace/grove/commands/system_boot.h"
 
@@ -67,6 +68,7 @@ static bool own_folder(char *folder) {
 static bool find_places(struct places *places) {
     char folder[PATH_MAX], probe[PATH_MAX];
     const char *groved = getenv("GROVE_GROVED"), *servers = getenv("GROVE_SERVERS");
+    const char *own_manifests = getenv("GROVE_MANIFESTS");
     if (!own_folder(folder))
         return false;
     for (size_t index = 0; index < sizeof layouts / sizeof layouts[0]; index++) {
@@ -79,6 +81,8 @@ static bool find_places(struct places *places) {
         bool has_servers = servers != NULL ? exists("", servers, places->servers)
                                            : exists(folder, layouts[index].servers, places->servers);
         (void)snprintf(places->shared, sizeof places->shared, "%s", places->manifests);
+        if (own_manifests != NULL)
+            (void)snprintf(places->manifests, sizeof places->manifests, "%s", own_manifests);
         if (has_groved && has_servers)
             return true;
     }
