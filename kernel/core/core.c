@@ -134,6 +134,8 @@ int core_create(void *memory, const struct core_limits *limits, uint64_t boot_id
     lay_out(core, core, limits, next_audit);
     list_init(&core->work);
     list_init(&core->condemned);
+    list_init(&core->checkers);
+    core->rights_epoch = 1;
     core->table_max = at_least(core->capabilities.capacity / 8, 64);
     int status = make_root_project(core);
     if (status < 0)

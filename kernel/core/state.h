@@ -33,6 +33,9 @@ struct core {
     struct list work;
     struct list condemned; /* subtrees of capabilities that end with their objects */
     struct work condemned_work;
+    struct list checkers; /* containers whose kernel pages show the number that follows */
+    uint32_t checker_count;
+    uint32_t rights_epoch; /* never 0 */
     uint32_t root_project;
     uint32_t table_max; /* entries in one table, ring 1 excepted */
 

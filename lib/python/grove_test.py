@@ -57,6 +57,10 @@ def make_service(session):
     def note(request):
         service.seen.append((request.data, request.lane, request.wants_reply, request.client, request.remaining))
 
+    @service.on("greeter", 9)
+    def ask(request):
+        request.client_may(request.data.decode())
+
     @service.on("greeter", 5)
     def later(request):
         request.defer()
@@ -126,6 +130,16 @@ class World(unittest.TestCase):
         with self.assertRaises(grove.TooLarge):
             self.channel.call(1, bytes(1 << 20))
         self.assertEqual(self.channel.call(1, b"still there").data, b"still there")
+
+    def test_what_the_client_may_do(self):
+        for _ in range(2):
+            self.assertEqual(self.channel.call(9, b"STORE_READ:grid.*").data, b"")
+        self.kernel.library.fake_kernel_set_poor(self.kernel.handle, b"client", True)
+        with self.assertRaises(grove.Denied) as caught:
+            self.channel.call(9, b"STORE_READ:grid.*")
+        self.assertIn("- STORE_READ:grid.*", str(caught.exception))
+        with self.assertRaises(grove.Invalid):
+            self.channel.call(9, b"STORE_REED:grid.*")
 
     def test_deadline(self):
         self.kernel.notice("greeter", QUIESCE)

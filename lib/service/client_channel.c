@@ -28,6 +28,7 @@ static enum channel_sleep waits_for(const struct attachment *attachment) {
 
 void client_channel_end(struct client_channel *channel) {
     replies_drop(channel);
+    rights_destroy(channel->rights);
     attachment_deinit(&channel->base, true);
     free(channel);
 }

@@ -4,6 +4,7 @@
  *     service.c  create, register handlers, options     run.c      the loop and the life cycle
  *     client_channel.c  one client's channel            request.c  what a handler sees, and completing
  *     reply.c    answers, now or when there is room      timer.c, watch.c  timers and descriptors
+ *     rights.c   what a client may do
  */
 #ifndef GROVE_SERVICE_SERVICE_H
 #define GROVE_SERVICE_SERVICE_H
@@ -30,6 +31,7 @@ struct served_endpoint {
 };
 
 struct waiting_reply;
+struct rights;
 
 /* The service's end of one client's channel. */
 struct client_channel {
@@ -43,6 +45,7 @@ struct client_channel {
     struct waiting_reply *replies, **replies_tail; /* those that found no room */
     unsigned reply_count;
     size_t reply_bytes;
+    struct rights *rights; /* what the client is known to hold; NULL: nothing */
 };
 
 enum request_state {
@@ -116,6 +119,9 @@ void replies_drop(struct client_channel *channel);
 /* So many replies wait for room that no more requests are taken from this client. */
 bool replies_block(const struct client_channel *channel);
 int reply_error(struct grove_request *request, int status, const char *sentence);
+
+/* rights.c */
+void rights_destroy(struct rights *rights); /* NULL: nothing happens */
 
 /* watch.c */
 void watch_note(void *service, int descriptor, uint32_t events); /* from the session's wait */

@@ -228,7 +228,9 @@ static const char *operation_text(uint16_t operation) {
         [GROVE_REQUEST_KERNEL_READ] = "read the kernel's accounts",
         [GROVE_REQUEST_STATE_REGION] = "use a state region",
         [GROVE_REQUEST_SWAP] = "swap instances",
+        [GROVE_REQUEST_CONTAINER_LIST] = "list its containers",
         [GROVE_REQUEST_CONTAINER_LAUNCH] = "launch a container",
+        [GROVE_REQUEST_CAPABILITY_CHECK] = "do this",
     };
     const char *text = operation < GROVE_REQUEST_END ? texts[operation] : NULL;
     return text != NULL ? text : "make this request";

@@ -217,6 +217,13 @@ static void close_channel(struct fake_kernel *kernel, struct channel *channel, i
     choose_waker(kernel, channel->sides[GROVE_ROLE_SERVER].container);
 }
 
+int fake_channel_client(struct fake_kernel *kernel, int server, grove_handle handle) {
+    const struct channel *channel = channel_of(kernel, handle);
+    if (channel == NULL || channel->sides[GROVE_ROLE_SERVER].container != server)
+        return -1;
+    return channel->sides[GROVE_ROLE_CLIENT].container;
+}
+
 void fake_channel_request(struct fake_kernel *kernel, int index, const struct grove_message *request) {
     struct channel *channel = channel_of(kernel, request->body.handle.handle);
     struct grove_message body = {0};

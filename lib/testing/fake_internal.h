@@ -18,7 +18,7 @@ struct container {
     struct grove_kernel_page *page;
     uint32_t generation;
     uint32_t ring;
-    bool is_running, is_destroyed;
+    bool is_running, is_destroyed, is_poor; /* poor: it holds no permission */
     uint32_t reports[REPORTS_MAX];
     uint64_t report_values[REPORTS_MAX];
     uint32_t requests[GROVE_REQUEST_END];
@@ -68,6 +68,8 @@ void fake_reply(struct container *container, const struct grove_message *request
 /* ---- fake_channels.c ---- */
 
 void fake_channel_connect(struct fake_kernel *kernel, int client, const struct grove_message *request);
+/* The container at the client end of the channel that this container serves; -1: there is none. */
+int fake_channel_client(struct fake_kernel *kernel, int server, grove_handle handle);
 void fake_channel_request(struct fake_kernel *kernel, int index, const struct grove_message *request);
 /* An instance has ended: its segments are closed, and copied for the next one. */
 void fake_channels_end(struct fake_kernel *kernel, int index);

@@ -106,6 +106,25 @@ static void refuse(struct container *container, const struct grove_message *requ
     fake_reply(container, request, GROVE_DENIED, &body, NULL, 0);
 }
 
+static void check_client(struct fake_kernel *kernel, int index, const struct grove_message *request) {
+    struct container *container = &kernel->containers[index];
+    struct grove_message body = {0};
+    int client = fake_channel_client(kernel, index, request->body.check.channel);
+    if (client < 0 || kernel->containers[client].is_destroyed) {
+        fake_reply(container, request, client < 0 ? GROVE_STALE_HANDLE : GROVE_CLOSED, &body, NULL, 0);
+        return;
+    }
+    if (kernel->containers[client].is_poor) {
+        body.body.refused = (struct grove_refused){request->body.check.capability, kernel->containers[client].name};
+        fake_reply(container, request, GROVE_DENIED, &body, NULL, 0);
+        return;
+    }
+    if (container->page->rights_epoch == 0)
+        __atomic_store_n(&container->page->rights_epoch, 1, __ATOMIC_RELEASE);
+    body.body.checked.rights_epoch = container->page->rights_epoch;
+    fake_reply(container, request, 0, &body, NULL, 0);
+}
+
 static void handle(struct fake_kernel *kernel, int index, const struct grove_message *request) {
     struct container *container = &kernel->containers[index];
     struct grove_message body = {0};
@@ -127,6 +146,9 @@ static void handle(struct fake_kernel *kernel, int index, const struct grove_mes
     case GROVE_REQUEST_REGION_CREATE:
     case GROVE_REQUEST_STATE_REGION:
         give_memory(container, request, request->body.region_create.size_bytes);
+        break;
+    case GROVE_REQUEST_CAPABILITY_CHECK:
+        check_client(kernel, index, request);
         break;
     case GROVE_REQUEST_CAPABILITY_DERIVE:
         refuse(container, request);
@@ -348,6 +370,28 @@ void fake_kernel_await_request(struct fake_kernel *kernel, const char *name, enu
     while (container->requests[operation] == 0)
         wait_until(kernel, &limit);
     container->requests[operation] = 0;
+    pthread_mutex_unlock(&kernel->lock);
+}
+
+unsigned fake_kernel_count_requests(struct fake_kernel *kernel, const char *name, enum grove_operation operation) {
+    pthread_mutex_lock(&kernel->lock);
+    unsigned count = kernel->containers[find(kernel, name)].requests[operation];
+    pthread_mutex_unlock(&kernel->lock);
+    return count;
+}
+
+/* A container that has never asked has no number, and keeps none. */
+static void change_epochs(struct fake_kernel *kernel) {
+    for (int i = 0; i < kernel->container_count; i++)
+        if (kernel->containers[i].page->rights_epoch != 0)
+            __atomic_fetch_add(&kernel->containers[i].page->rights_epoch, 1, __ATOMIC_RELEASE);
+}
+
+void fake_kernel_set_poor(struct fake_kernel *kernel, const char *name, bool is_poor) {
+    pthread_mutex_lock(&kernel->lock);
+    kernel->containers[find(kernel, name)].is_poor = is_poor;
+    if (is_poor)
+        change_epochs(kernel);
     pthread_mutex_unlock(&kernel->lock);
 }
 

@@ -31,6 +31,10 @@ void fake_kernel_notice(struct fake_kernel *kernel, const char *name, enum grove
 uint64_t fake_kernel_await_report(struct fake_kernel *kernel, const char *name, enum grove_report report);
 /* The same for a request with this operation. */
 void fake_kernel_await_request(struct fake_kernel *kernel, const char *name, enum grove_operation operation);
+/* Take every permission that services ask about from a container (CAPABILITY_CHECK), or give it all of them, as at first. */
+void fake_kernel_set_poor(struct fake_kernel *kernel, const char *name, bool is_poor);
+/* How many requests with this operation a container has made. */
+unsigned fake_kernel_count_requests(struct fake_kernel *kernel, const char *name, enum grove_operation operation);
 /* Destroy a container: its clients get CHANNEL_CLOSED. */
 void fake_kernel_destroy(struct fake_kernel *kernel, const char *name);
 void fake_kernel_trace(struct fake_kernel *kernel, const char *name, bool on);

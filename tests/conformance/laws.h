@@ -28,6 +28,7 @@
     X(law_unknown_endpoint, "an endpoint that does not exist is explained") \
     X(law_grants_are_seen_and_revoked, "a grant is seen by its receiver, and gone when revoked") \
     X(law_derive_only_narrows, "deriving can only narrow") \
+    X(law_clients_rights_are_told, "a service asks what its client may do, and no answer outlives a revocation") \
     X(law_life_cycle, "quiesce, resume, ping and stop are answered") \
     X(law_many_clients, "many channels of one client are served") \
     X(law_limits_are_announced, "who comes near a limit of memory is warned once, and its owner knows")

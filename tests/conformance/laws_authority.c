@@ -94,6 +94,36 @@ void law_derive_only_narrows(struct stage *stage) {
     CHECK(stage, grove_capability_derive(stage->session, other, &narrow, &other) == GROVE_STALE_HANDLE);
 }
 
+/* `asker` is a client of the server, and neither of them holds anything in the store. */
+void law_clients_rights_are_told(struct stage *stage) {
+    struct scene scene;
+    struct actor *asker;
+    struct grove_channel *channel;
+    struct grove_capability capability;
+    struct question question = {.kind = GROVE_CAP_STORE_READ, .text = "conformance.asker"};
+    grove_handle source = find_capability(stage, GROVE_CAP_STORE_READ), derived, granted;
+    CHECK(stage, source != GROVE_HANDLE_NONE);
+    CHECK(stage, scene_open(stage, &scene) == 0);
+    CHECK(stage, actor_create(stage, "asker", "server", &asker) == 0);
+    CHECK(stage, actor_start(stage, asker) == 0);
+    CHECK(stage, actor_connect(stage, "conformance.asker", 0, &channel) == 0);
+    CHECK(stage, ask(channel, METHOD_ASK, &question, sizeof question, NULL, 0) == GROVE_DENIED);
+    CHECK(stage, strstr(grove_last_error(), "conformance.asker may not") != NULL);
+    CHECK(stage, strstr(grove_last_error(), "- STORE_READ:conformance.asker") != NULL);
+    CHECK(stage, grove_capability_parse("STORE_READ:conformance.*", &capability) == 0);
+    capability.rights |= GROVE_RIGHT_EXTERNAL;
+    CHECK(stage, grove_capability_derive(stage->session, source, &capability, &derived) == 0);
+    capability.rights = GROVE_RIGHT_USE;
+    CHECK(stage, grove_capability_grant(stage->session, derived, channel, &capability, &granted) == 0);
+    for (unsigned i = 0; i < 100; i++)
+        CHECK(stage, ask(channel, METHOD_ASK, &question, sizeof question, NULL, 0) == 0);
+    CHECK(stage, grove_capability_revoke(stage->session, derived, true, NULL) == 0);
+    CHECK(stage, ask(channel, METHOD_ASK, &question, sizeof question, NULL, 0) == GROVE_DENIED);
+    grove_channel_close(channel);
+    actor_destroy(stage, asker);
+    scene_close(stage, &scene);
+}
+
 void law_life_cycle(struct stage *stage) {
     struct scene scene;
     struct grove_container_record record;

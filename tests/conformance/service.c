@@ -180,6 +180,31 @@ static int on_write(struct grove_request *request, void *context) {
     return 0;
 }
 
+/* ---- what a client may do ---- */
+
+static int on_may(struct grove_request *request, void *context) {
+    (void)context;
+    struct question question;
+    if (grove_request_bytes(request) != sizeof question)
+        return GROVE_INVALID;
+    memcpy(&question, grove_request_data(request), sizeof question);
+    question.text[sizeof question.text - 1] = '\0';
+    int status = grove_request_client_may(request, (uint16_t)question.kind, question.text);
+    return status < 0 ? grove_fail(request, status, "%s", grove_last_error()) : 0;
+}
+
+static int on_ask(struct grove_request *request, void *context) {
+    struct grove_session *session = grove_service_session(*(struct grove_service **)context);
+    static struct grove_channel *server;
+    struct grove_call call = {
+        .method = METHOD_MAY, .data = grove_request_data(request), .length_bytes = grove_request_bytes(request)};
+    int status =
+        server == NULL ? grove_connect_with("server", &(struct grove_connect_options){.session = session}, &server) : 0;
+    if (status == 0)
+        status = grove_call(server, &call, NULL);
+    return status < 0 ? grove_fail(request, status, "%s", grove_last_error()) : 0;
+}
+
 static struct warned warned;
 static volatile char *held; /* the last of what METHOD_HOLD took; none is given back */
 
@@ -246,6 +271,8 @@ static const struct {
     {METHOD_CAPABILITIES, on_capabilities},
     {METHOD_HOLD, on_hold},
     {METHOD_WARNED, on_warned},
+    {METHOD_MAY, on_may},
+    {METHOD_ASK, on_ask},
 };
 
 static int serve(const char *endpoint) {

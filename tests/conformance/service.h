@@ -27,6 +27,8 @@ enum service_method {
     METHOD_PROGRESS = 18, /* role client: -> struct progress */
     METHOD_HOLD = 19, /* uint64_t: have so many bytes more, for good */
     METHOD_WARNED = 20, /* -> struct warned */
+    METHOD_MAY = 21, /* struct question: fails if the caller may not */
+    METHOD_ASK = 22, /* struct question: puts it to the server (METHOD_MAY), and fails as that does */
 };
 
 struct numbered {
@@ -40,6 +42,12 @@ struct counts {
     uint64_t marked; /* seen again, and marked as redelivered */
     uint64_t unmarked; /* seen again without the mark: a fault */
     uint64_t lost; /* numbers that were skipped: a fault */
+};
+
+/* A permission by its kind and its argument in text. */
+struct question {
+    uint32_t kind;
+    char text[124];
 };
 
 /* The BUDGET_WARNING notices of an instance. */

@@ -173,6 +173,8 @@ bool capability_is_of_files(uint16_t kind) {
 /* Remove an entry without children. The object of a primary entry ends. */
 static void capability_remove(struct core *core, struct capability *entry) {
     struct container *container = pool_at(&core->containers, entry->container);
+    if (is_permission(entry->kind) && !container->is_dying && capability_is_alive(core, entry))
+        capability_rights_changed(core);
     bool was_searched = list_is_linked(&entry->kind_link);
     list_remove(&entry->kind_link);
     list_remove(&entry->table);

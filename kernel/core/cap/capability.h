@@ -98,6 +98,8 @@ void *capability_object(const struct core *core, uint16_t kind, grove_object_id 
 /* A kind that decides which files an instance is shown. */
 bool capability_is_of_files(uint16_t kind);
 bool capability_covers(const struct core *core, const struct capability *entry, const struct grove_argument *wanted);
+/* A permission of somebody who lives ends: every answer to a CAPABILITY_CHECK so far has to be asked for again. */
+void capability_rights_changed(struct core *core);
 /* The form that crosses the boundary. */
 void capability_describe(const struct core *core, const struct capability *entry, struct grove_capability *capability);
 /* Well formed as a request: known kind, the argument kind it takes, known rights. */

@@ -136,6 +136,8 @@ int capability_revoke_invoke(struct request *request) {
         capability_cut(request->capability, &pending->condemned);
     else
         capability_cut_children(request->capability, &pending->condemned);
+    if (capability.kind < GROVE_CAP_KIND_COUNT)
+        capability_rights_changed(core);
     work_queue(core, &pending->work, WORK_REVOKE);
     return REQUEST_LATER;
 }

@@ -87,6 +87,7 @@ struct container {
     struct timer stop_timer;
     struct work work;
     struct work port_work;
+    struct list checker; /* in the core's checkers, if it keeps answers of CAPABILITY_CHECK */
 
     struct grove_budget budget; /* its own limits; see budget_effective */
     struct grove_schedule schedule;
@@ -144,6 +145,8 @@ void container_destroy(struct core *core, struct container *container);
 bool container_work(struct core *core, struct work *work);
 /* A right to files was removed from a table: end the instance if its file view now shows too much. */
 void container_view_narrowed(struct core *core, struct container *container);
+/* cap/check.c: its kernel page goes. */
+void container_stops_checking(struct core *core, struct container *container);
 /* The first capability its spec needs and its table no longer allows; false, and *missing is of no use, if there is none. */
 bool container_lacks(const struct core *core, const struct container *container, struct grove_capability *missing);
 

@@ -139,6 +139,7 @@ static void free_container(struct core *core, struct container *container) {
     list_remove(&container->port_work.link);
     list_remove(&container->state_news.link);
     machine_container_destroy(pool_index(container));
+    container_stops_checking(core, container);
     if (container->page != NULL)
         machine_kernel_page_destroy(container->page_memory, container->page);
     project_member_left(core, container->project);

@@ -95,14 +95,23 @@ int request_is_free(struct request *request) {
     return GROVE_OK;
 }
 
-int request_refuse(struct request *request, const struct grove_capability *missing) {
+int request_refuse_to(struct request *request, struct container *who, const struct grove_capability *missing) {
     struct grove_refused *refused = &request->reply.message.body.refused;
     memset(refused, 0, sizeof(*refused));
     refused->missing = *missing;
-    container_name(request->core, request->caller, &refused->who);
-    request->caller->refusals++;
-    audit_request(request, GROVE_AUDIT_REFUSE, request->caller->name, GROVE_DENIED, missing);
+    container_name(request->core, who, &refused->who);
+    who->refusals++;
+    audit_write(request->core, &(struct audit_event){.event = GROVE_AUDIT_REFUSE,
+                                                     .who = who,
+                                                     .object = request->caller->name,
+                                                     .operation = request->message->operation,
+                                                     .detail = GROVE_DENIED,
+                                                     .capability = missing});
     return GROVE_DENIED;
+}
+
+int request_refuse(struct request *request, const struct grove_capability *missing) {
+    return request_refuse_to(request, request->caller, missing);
 }
 
 int request_permit(struct request *request, const struct grove_capability *wanted) {

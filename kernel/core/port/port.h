@@ -93,6 +93,8 @@ struct request {
 
 /* The caller lacks this: audited, counted, and put into the reply. Returns GROVE_DENIED. */
 int request_refuse(struct request *request, const struct grove_capability *missing);
+/* The same for somebody else whom the caller asks about. */
+int request_refuse_to(struct request *request, struct container *who, const struct grove_capability *missing);
 /* request->capability: the caller's permission to use `wanted`, or a refusal. */
 int request_permit(struct request *request, const struct grove_capability *wanted);
 /* The same for a permission whose argument is a name. GROVE_INVALID for what is no name. */
@@ -153,6 +155,7 @@ int request_scan(struct request *request, uint64_t first);
     X(CAPABILITY_DERIVE, capability_derive_check, capability_derive_invoke, 0, 0, false) \
     X(CAPABILITY_GRANT, capability_grant_check, capability_grant_invoke, 0, 0, false) \
     X(CAPABILITY_REVOKE, capability_revoke_check, capability_revoke_invoke, 0, 0, false) \
+    X(CAPABILITY_CHECK, capability_check_check, capability_check_invoke, 0, 0, false) \
     X(CHANNEL_CONNECT, channel_connect_check, channel_connect_invoke, 0, 0, false) \
     X(CHANNEL_ATTACHED, channel_attached_check, channel_attached_invoke, 0, 0, false) \
     X(CHANNEL_CLOSE, channel_close_check, channel_close_invoke, 0, 0, false) \

@@ -222,6 +222,20 @@ static void check_tracers(const struct core *core) {
     expect((tracers != 0) == (core->trace.is_on != 0), "tracing is on for nobody, or off for somebody");
 }
 
+static void check_checkers(const struct core *core) {
+    uint32_t count = 0;
+    for (uint32_t index = 1; index < core->containers.touched; index++) {
+        const struct container *container = core_container(core, index);
+        if (container == NULL || !list_is_linked(&container->checker))
+            continue;
+        count++;
+        expect(container->page != NULL && container->page->rights_epoch == core->rights_epoch,
+               "a container that keeps answers is not shown the epoch");
+    }
+    expect(count == core->checker_count && count <= GROVE_CHECKERS_MAX, "the count of checkers is wrong");
+    expect(core->rights_epoch != 0, "the epoch of rights says that nothing may be kept");
+}
+
 static void check_timers(const struct core *core) {
     for (uint32_t position = 1; position <= core->timers.count; position++) {
         const struct timer *timer = core->timers.heap[position];
@@ -256,6 +270,7 @@ const char *core_find_fault(const struct core *core) {
             check_promises(core, index, field);
     expect(fake.projects_open + 1 == core->projects.used, "the machine does not know the projects");
     check_tracers(core);
+    check_checkers(core);
     check_timers(core);
     return fault;
 }

@@ -135,6 +135,10 @@ static void fill_body(struct drive *drive, uint16_t operation, struct grove_mess
         message->body.grant.channel = handle(drive);
         fill_capability(drive, &message->body.grant.capability);
         break;
+    case GROVE_REQUEST_CAPABILITY_CHECK:
+        message->body.check.channel = handle(drive);
+        fill_capability(drive, &message->body.check.capability);
+        break;
     case GROVE_REQUEST_CAPABILITY_REVOKE:
         message->body.revoke.handle = handle(drive);
         message->body.revoke.itself = choose(drive, 2);

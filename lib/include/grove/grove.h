@@ -257,6 +257,20 @@ GROVE_PUBLIC const char *grove_request_client(const struct grove_request *reques
 GROVE_PUBLIC grove_object_id grove_request_client_id(const struct grove_request *request);
 GROVE_PUBLIC uint32_t grove_request_client_ring(const struct grove_request *request);
 
+/*
+ * May whoever sent this request use `capability` (its rights do not count)? 0, or GROVE_DENIED: then grove_last_error says
+ * who lacks what, and the line that grants it, for `return grove_fail(request, status, "%s", grove_last_error())`, and the
+ * kernel has audited a refusal of the client. Asks the kernel the first time; a yes is kept for the channel until a
+ * permission is revoked anywhere. For deferred requests too. GROVE_INVALID: not a well-formed permission; GROVE_CLOSED: the
+ * client has ended meanwhile.
+ */
+GROVE_PUBLIC int grove_request_client_holds(struct grove_request *request, const struct grove_capability *capability);
+/*
+ * The same for a permission of this kind (GROVE_CAP_STORE_READ) with this argument as in a manifest, but complete: names
+ * are full, paths absolute. NULL: everything of the kind.
+ */
+GROVE_PUBLIC int grove_request_client_may(struct grove_request *request, uint16_t kind, const char *argument_text);
+
 /* Answer. Once per call (GROVE_WRONG_STATE after that, or for a one-way message). Data is copied into the lane. */
 GROVE_PUBLIC int grove_reply(struct grove_request *request, const void *data, size_t length_bytes);
 GROVE_PUBLIC int grove_reply_loan(struct grove_request *request, const void *data, size_t length_bytes,

@@ -124,6 +124,7 @@ def declare():
         "request_method": (u32, p), "request_lane": (c_int, p), "request_deadline_ns": (u64, p),
         "request_number": (u64, p), "request_is_redelivered": (c_bool, p), "request_wants_reply": (c_bool, p),
         "request_client": (c_char_p, p), "request_client_id": (u64, p), "request_client_ring": (u32, p),
+        "request_client_holds": (c_int, p, POINTER(Capability)),
         "reply": (c_int, p, c_char_p, size), "reply_loan": (c_int, p, c_char_p, size, POINTER(Loan)),
         "reply_slice": (c_int, p, c_char_p, size, size, size), "fail": (c_int, p, c_int, c_char_p, c_char_p),
         "request_defer": (c_int, p), "request_finish": (None, p),

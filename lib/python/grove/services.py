@@ -2,6 +2,7 @@
 from ctypes import byref, c_size_t, c_uint32, c_void_p
 
 from . import native
+from .capabilities import parse
 from .errors import Closed, Error, HandlerFailed, TimedOut, check
 from .memory import Loan
 from .native import SECOND, bytes_of, library, nanoseconds, text_of, view_of
@@ -40,6 +41,11 @@ class Request:
         size = c_size_t()
         address = library.grove_request_slice(self._handle, byref(size))
         return view_of(address, size.value) if address else None
+
+    def client_may(self, text):
+        """Raises Denied, with the sentence that says what is missing, unless whoever sent this holds the capability
+        that `text` names ("STORE_READ:grid.*": full names, absolute paths)."""
+        check(library.grove_request_client_holds(self._handle, byref(parse(text))))
 
     def reply(self, data=b"", loan=None):
         data = bytes(data)

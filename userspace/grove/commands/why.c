@@ -70,7 +70,15 @@ static bool is_trouble(const struct grove_audit_record *record) {
            record->cause != GROVE_EXIT_START_FAILED && !exit_is_clean(record->cause, record->detail);
 }
 
-static void take(const struct grove_audit_record *record, unsigned keep) {
+/* Services ask what their clients may do: those refusals name the service too, but are the client's. */
+static bool is_refused(const struct grove_audit_record *record, const struct grove_name *name) {
+    return strncmp(record->who.text, name->text, sizeof name->text) == 0;
+}
+
+static void take(const struct grove_audit_record *record, const struct grove_name *name, unsigned keep) {
+    if ((record->event == GROVE_AUDIT_REFUSE || record->event == GROVE_AUDIT_SYSCALL_REFUSED) &&
+        !is_refused(record, name))
+        return;
     if (record->event == GROVE_AUDIT_REFUSE || record->event == GROVE_AUDIT_SYSCALL_REFUSED)
         add(&refusals, record, keep);
     else if (is_trouble(record))
@@ -92,7 +100,7 @@ static int read_audit(const struct invocation *invocation, const struct grove_na
             return command_fail_library(invocation, "the audit log cannot be read");
         struct grove_audit_record record;
         memcpy(&record, message.body.bytes, sizeof record);
-        take(&record, keep);
+        take(&record, name, keep);
         *is_known = true;
         sequence = record.sequence + 1;
     }
@@ -229,7 +237,7 @@ static int explain_program(const struct invocation *invocation, const struct gro
     }
     unsigned count = is_known ? 0 : run_record_read(invocation->state_folder, name->text, records);
     for (unsigned i = 0; i < count; i++)
-        take(&records[i], keep);
+        take(&records[i], name, keep);
     if (count == 0 && !command_kernel_runs(invocation))
         return command_connect(invocation, &session);
     if (!is_known && !runs && count == 0)

@@ -41,13 +41,14 @@
     X(STATE_REGION, 29) \
     X(SWAP, 30) \
     X(CONTAINER_LIST, 31) \
-    X(CONTAINER_LAUNCH, 32)
+    X(CONTAINER_LAUNCH, 32) \
+    X(CAPABILITY_CHECK, 33)
 
 enum grove_operation {
 #define GROVE_REQUEST_ENUM(name, number) GROVE_REQUEST_##name = (number),
     GROVE_REQUEST_TABLE(GROVE_REQUEST_ENUM)
 #undef GROVE_REQUEST_ENUM
-        GROVE_REQUEST_END = 33,
+        GROVE_REQUEST_END = 34,
 };
 
 /* X(name, number): what the kernel tells a container unasked. */

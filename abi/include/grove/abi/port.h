@@ -147,6 +147,8 @@ struct grove_message {
         struct grove_capability_derive derive;
         struct grove_capability_grant grant;
         struct grove_capability_revoke revoke;
+        struct grove_capability_check check;
+        struct grove_check_reply checked;
         struct grove_channel_connect connect;
         struct grove_channel_reply channel;
         struct grove_handle_request handle;
@@ -212,6 +214,13 @@ struct grove_kernel_page {
      * oldest channel, and stays so until that client's segment is closed. Stored before `notices` changes.
      */
     grove_object_id woken_through;
+    /*
+     * Changes whenever a permission of anybody is revoked or cut off, before the reply to whoever did it: what
+     * CAPABILITY_CHECK answered under another number must be asked again. 0: this container has not asked yet, or may not
+     * keep answers.
+     */
+    uint32_t rights_epoch;
+    uint32_t reserved_end;
 };
 
 #endif

@@ -60,6 +60,25 @@ struct grove_capability_revoke {
 };
 
 /*
+ * CAPABILITY_CHECK: does the client of `channel`, which the caller must hold as its server, hold a permission to use
+ * `capability` (a permission's kind and argument; its rights do not count)? A channel that the client closed is still
+ * answered for, as what it sent is still delivered; GROVE_CLOSED when the client's container is gone. GROVE_DENIED is a
+ * refusal like any other: told in `refused`, counted and audited, all of it with the client as the one refused.
+ *
+ * Reply: grove_check_reply. The answer holds as long as `rights_epoch` of the caller's kernel page is what the reply says;
+ * 0 there: for this one time (more than GROVE_CHECKERS_MAX containers check).
+ */
+#define GROVE_CHECKERS_MAX 64u
+struct grove_capability_check {
+    grove_handle channel;
+    struct grove_capability capability;
+};
+struct grove_check_reply {
+    uint32_t rights_epoch;
+    uint32_t reserved;
+};
+
+/*
  * CHANNEL_CONNECT: needs IPC_SEND covering `endpoint`. Reply: grove_channel_reply with objects [own segment, writable;
  * doorbell]. The peer's segment follows in a CHANNEL_PEER notice once the peer has attached; until then its positions
  * count as 0. A connect by a restarted container with the same endpoint and tag gets its earlier channel back
