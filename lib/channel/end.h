@@ -49,6 +49,9 @@ bool channel_end_is_reading(const struct channel_end *end, const void *peer_segm
  */
 int channel_end_reserve(struct channel_end *end, enum grove_lane lane, size_t payload_bytes,
                         struct grove_record **record);
+/* The same with room for a span, which is stored. The caller sets GROVE_RECORD_TRACED in the header's flags. */
+int channel_end_reserve_traced(struct channel_end *end, enum grove_lane lane, size_t payload_bytes,
+                               const struct grove_trace_context *span, struct grove_record **record);
 /*
  * Make the reserved record visible. Returns true if the peer sleeps and must be woken (channel_end_signal, then by
  * *waiting: futex on the own signal word, or the doorbell). A REPLY or ERROR first gets its reply mark.
@@ -83,6 +86,8 @@ bool channel_end_has_record(const struct channel_end *end, enum grove_lane lane)
  * peer as channel_end_publish does (only if it waits for room).
  */
 bool channel_end_complete(struct channel_end *end, const struct channel_taken *taken, enum grove_waiting *waiting);
+/* The span that a taken record carries. False: none. */
+bool channel_taken_trace(const struct channel_taken *taken, struct grove_trace_context *span);
 /* A slice of a taken record, checked against the arena it names. GROVE_CORRUPT. */
 int channel_end_slice(struct channel_end *end, const struct channel_taken *taken, unsigned index, const void **data,
                       size_t *length_bytes);

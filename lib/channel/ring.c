@@ -18,6 +18,8 @@
 
 #include "prefetch.h"
 
+#include <string.h>
+
 #define CACHE_LINE_BYTES 64u
 /* A header and a small payload. */
 #define RECORD_USUAL_BYTES 128u
@@ -84,6 +86,28 @@ int channel_end_reserve(struct channel_end *end, enum grove_lane lane, size_t pa
     out->length_bytes = (uint32_t)payload_bytes;
     *record = place;
     return 0;
+}
+
+int channel_end_reserve_traced(struct channel_end *end, enum grove_lane lane, size_t payload_bytes,
+                               const struct grove_trace_context *span, struct grove_record **record) {
+    struct lane_out *out = &end->out[lane];
+    if (payload_bytes > SIZE_MAX - sizeof *span)
+        return GROVE_TOO_LARGE;
+    int status = channel_end_reserve(end, lane, payload_bytes + sizeof *span, record);
+    if (status < 0)
+        return status;
+    out->length_bytes = (*record)->length_bytes = (uint32_t)payload_bytes;
+    memcpy((uint8_t *)*record + out->size_bytes - sizeof *span, span, sizeof *span);
+    return 0;
+}
+
+bool channel_taken_trace(const struct channel_taken *taken, struct grove_trace_context *span) {
+    const struct grove_record *header = &taken->header;
+    if ((header->flags & GROVE_RECORD_TRACED) == 0 ||
+        header->size_bytes - RECORD_HEADER_BYTES - header->length_bytes < sizeof *span)
+        return false;
+    memcpy(span, (const uint8_t *)taken->record + header->size_bytes - sizeof *span, sizeof *span);
+    return span->trace != 0 && span->span != 0;
 }
 
 static void fill_pad(struct lane_out *out) {

@@ -278,6 +278,40 @@ static void header_is_copied_once(void **state) {
     pair_destroy(pair);
 }
 
+/* Behind the payload, where whoever does not look for it sees padding; in a lane that is filled and emptied in turn. */
+static void a_record_carries_its_trace(void **state) {
+    (void)state;
+    struct pair *pair = pair_create();
+    const struct grove_trace_context sent = {.trace = 7, .span = UINT64_MAX};
+    struct grove_trace_context seen = {0};
+    struct channel_taken taken;
+    struct grove_record *record;
+    enum grove_waiting waiting;
+    assert_int_equal(channel_end_reserve_traced(&pair->end[CLIENT], GROVE_LANE_LOW, HALF_PAYLOAD, &sent, &record),
+                     GROVE_TOO_LARGE);
+    assert_int_equal(channel_end_reserve_traced(&pair->end[CLIENT], GROVE_LANE_LOW, SIZE_MAX, &sent, &record),
+                     GROVE_TOO_LARGE);
+    for (size_t bytes = 0; bytes < 100; bytes++) {
+        assert_int_equal(channel_end_reserve_traced(&pair->end[CLIENT], GROVE_LANE_HIGH, bytes, &sent, &record), 0);
+        *record = (struct grove_record){.number = bytes, .kind = GROVE_RECORD_MESSAGE, .flags = GROVE_RECORD_TRACED};
+        memset(record + 1, (int)bytes, bytes);
+        channel_end_publish(&pair->end[CLIENT], GROVE_LANE_HIGH, &waiting);
+        take_expect(&pair->end[SERVER], GROVE_LANE_HIGH, bytes, bytes, &taken);
+        assert_true(channel_taken_trace(&taken, &seen));
+        assert_memory_equal(&seen, &sent, sizeof seen);
+        complete(&pair->end[SERVER], &taken);
+    }
+    /* One that says that it is traced and has no room for it. */
+    assert_int_equal(channel_end_reserve(&pair->end[CLIENT], GROVE_LANE_HIGH, 33, &record), 0);
+    *record = (struct grove_record){.number = 1, .kind = GROVE_RECORD_MESSAGE, .flags = GROVE_RECORD_TRACED};
+    memset(record + 1, 1, 33);
+    channel_end_publish(&pair->end[CLIENT], GROVE_LANE_HIGH, &waiting);
+    take_expect(&pair->end[SERVER], GROVE_LANE_HIGH, 1, 33, &taken);
+    assert_false(channel_taken_trace(&taken, &seen));
+    complete(&pair->end[SERVER], &taken);
+    pair_destroy(pair);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_lane_has_nothing),
@@ -295,6 +329,7 @@ int main(void) {
         cmocka_unit_test(headers_are_checked),
         cmocka_unit_test(pad_chains_end),
         cmocka_unit_test(header_is_copied_once),
+        cmocka_unit_test(a_record_carries_its_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,8 +59,8 @@ static int publish(const struct grove_request *request, const struct outgoing *r
     record->kind = reply->kind;
     record->flags = reply->has_slice ? GROVE_RECORD_SLICES : 0;
     record->slices = reply->has_slice ? 1 : 0;
+    trace_taken(attachment, GROVE_TRACE_REPLIED, &request->taken);
     attachment_publish(attachment, lane);
-    attachment_trace(attachment, GROVE_TRACE_REPLIED, record->number, request->taken.header.method, (uint8_t)lane);
     return 0;
 }
 

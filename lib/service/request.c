@@ -51,8 +51,8 @@ void requests_free(struct grove_service *service) {
 /* ---- completing ---- */
 
 static void complete_taken(struct client_channel *channel, const struct channel_taken *taken) {
+    trace_taken(&channel->base, GROVE_TRACE_COMPLETED, taken); /* before: completed, the record may be gone */
     attachment_complete(&channel->base, taken);
-    attachment_trace(&channel->base, GROVE_TRACE_COMPLETED, taken->header.number, taken->header.method, taken->lane);
 }
 
 void request_complete(struct grove_request *request) {
@@ -90,11 +90,15 @@ static int call_handler(struct grove_request *request) {
                  taken->header.method);
         return request->wants_reply ? reply_error(request, GROVE_NOT_FOUND, sentence) : GROVE_NOT_FOUND;
     }
+    if (taken->header.flags != 0 && !channel_taken_trace(taken, &session->span))
+        session->span = (struct grove_trace_context){0};
     session->is_handling = true;
     session->inherited_lane = (enum grove_lane)taken->lane;
     session->inherited_deadline_ns = request->wants_reply ? taken->header.deadline_ns : 0;
     int status = method->handler(request, method->context);
     session->is_handling = false;
+    if (session->span.trace != 0)
+        session->span = (struct grove_trace_context){0};
     return status;
 }
 
@@ -151,7 +155,7 @@ bool request_handle(struct client_channel *channel, struct grove_request *reques
     }
     if (!is_call && taken->header.kind != GROVE_RECORD_MESSAGE)
         return false;
-    attachment_trace(&channel->base, GROVE_TRACE_TAKEN, taken->header.number, taken->header.method, taken->lane);
+    trace_taken(&channel->base, GROVE_TRACE_TAKEN, taken);
     channel->service->free_requests = request->next_free;
     /* Field by field: clearing the whole structure first would be a good part of a call. */
     request->channel = channel;

@@ -143,7 +143,7 @@ bool client_take(struct grove_channel *channel, enum grove_lane lane) {
         return false;
     }
     attachment_took(&channel->base);
-    attachment_trace(&channel->base, GROVE_TRACE_APPLIED, taken.header.number, taken.header.method, taken.lane);
+    trace_taken(&channel->base, GROVE_TRACE_APPLIED, &taken);
     struct pending_call *call = find_waiting(channel, taken.header.number);
     if (call != NULL) {
         call->taken = taken;
@@ -191,7 +191,11 @@ bool client_tell_one(struct grove_channel *channel) {
     int status = call->state == CALL_ANSWERED ? client_read_answer(channel, &call->taken, &answer)
                                               : give_up_sentence(channel, call->status);
     client_enter(channel);
+    struct grove_session *session = channel->base.session;
+    struct grove_trace_context before = session->span; /* of a handler that closes the channel */
+    session->span = call->span;
     call->done(status, &answer, call->context);
+    session->span = before;
     grove_answer_release(&answer);
     free(call);
     client_leave(channel);

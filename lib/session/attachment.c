@@ -322,17 +322,3 @@ void attachment_complete(struct attachment *attachment, const struct channel_tak
     if (attachment->older != NULL)
         attachment_sweep(attachment);
 }
-
-void attachment_trace_slow(struct attachment *attachment, enum grove_trace_stage stage, uint64_t number,
-                           uint32_t method, uint8_t lane) {
-    struct grove_message message = {
-        .operation = GROVE_REQUEST_TRACE_EMIT,
-        .body.trace = {.time_ns = grove_now_ns(),
-                       .channel = attachment->id,
-                       .number = number,
-                       .method = method,
-                       .stage = (uint16_t)stage,
-                       .lane = lane},
-    };
-    session_post(attachment->session, &message, true);
-}

@@ -78,13 +78,24 @@ void attachment_sweep(struct attachment *attachment);
 void attachment_activate(struct attachment *attachment);
 void attachment_deactivate(struct attachment *attachment);
 
-/* Report a step of a message while the kernel page says that someone traces. */
-void attachment_trace_slow(struct attachment *attachment, enum grove_trace_stage stage, uint64_t number,
-                           uint32_t method, uint8_t lane);
-static inline void attachment_trace(struct attachment *attachment, enum grove_trace_stage stage, uint64_t number,
-                                    uint32_t method, uint8_t lane) {
-    if (__atomic_load_n(&attachment->session->page->tracing, __ATOMIC_RELAXED) != 0)
-        attachment_trace_slow(attachment, stage, number, method, lane);
+/* ---- trace.c ---- */
+
+/* Does anybody trace? */
+static inline bool trace_is_on(const struct grove_session *session) {
+    return __builtin_expect(__atomic_load_n(&session->page->tracing, __ATOMIC_RELAXED) != 0, 0);
+}
+/* The span of a message about to be sent: a part of the session's current one, or the first of a new trace. */
+struct grove_trace_context trace_new_span(struct grove_session *session);
+/* Report a step of a message. `span` may be NULL; `parent` counts for GROVE_TRACE_SENT. */
+void trace_report(struct attachment *attachment, enum grove_trace_stage stage, const struct grove_record *header,
+                  unsigned lane, const struct grove_trace_context *span, uint64_t parent);
+/* A step of a taken record, reported while anybody traces. */
+static inline void trace_taken(struct attachment *attachment, enum grove_trace_stage stage,
+                               const struct channel_taken *taken) {
+    struct grove_trace_context span;
+    if (trace_is_on(attachment->session))
+        trace_report(attachment, stage, &taken->header, taken->lane, channel_taken_trace(taken, &span) ? &span : NULL,
+                     0);
 }
 
 #endif

@@ -239,13 +239,19 @@ static int no_room(struct grove_channel *channel, enum grove_lane lane, size_t l
     }
 }
 
+static inline int try_reserve(struct grove_channel *channel, enum grove_lane lane, size_t payload_bytes,
+                              const struct grove_trace_context *span, struct grove_record **record) {
+    return span == NULL ? channel_end_reserve(channel->base.end, lane, payload_bytes, record)
+                        : channel_end_reserve_traced(channel->base.end, lane, payload_bytes, span, record);
+}
+
 static int reserve(struct grove_channel *channel, enum grove_lane lane, size_t payload_bytes, uint64_t deadline_ns,
-                   struct grove_record **record) {
-    int status = channel_end_reserve(channel->base.end, lane, payload_bytes, record);
+                   const struct grove_trace_context *span, struct grove_record **record) {
+    int status = try_reserve(channel, lane, payload_bytes, span, record);
     while (status == GROVE_AGAIN) {
         status = client_wait_for_room(channel, deadline_ns);
         if (status == 0)
-            status = channel_end_reserve(channel->base.end, lane, payload_bytes, record);
+            status = try_reserve(channel, lane, payload_bytes, span, record);
     }
     return status < 0 ? no_room(channel, lane, payload_bytes, status) : 0;
 }
@@ -266,8 +272,10 @@ static void fill(struct grove_record *record, const struct grove_call *call, con
 /* Publish one request. With `pending` it is a call, listed before its request can be answered. */
 static int send_record(struct grove_channel *channel, const struct grove_call *call, enum grove_lane lane,
                        uint64_t deadline_ns, struct pending_call *pending) {
+    struct grove_session *session = channel->base.session;
     struct grove_slice slice;
-    int status = read_news(channel->base.session);
+    struct grove_trace_context span;
+    int status = read_news(session);
     if (status == 0)
         status = usable_or_sentence(channel);
     if (status == 0 && call->loan != NULL)
@@ -276,10 +284,15 @@ static int send_record(struct grove_channel *channel, const struct grove_call *c
         return status;
     size_t payload_bytes = call->length_bytes + (call->loan != NULL ? sizeof slice : 0);
     struct grove_record *record;
-    status = reserve(channel, lane, payload_bytes, deadline_ns, &record);
+    bool is_traced = trace_is_on(session);
+    if (is_traced)
+        span = trace_new_span(session);
+    status = reserve(channel, lane, payload_bytes, deadline_ns, is_traced ? &span : NULL, &record);
     if (status < 0)
         return status;
     fill(record, call, call->loan != NULL ? &slice : NULL);
+    if (is_traced)
+        record->flags |= GROVE_RECORD_TRACED;
     uint64_t number = channel_end_next_number(channel->base.end);
     record->number = number;
     record->method = call->method;
@@ -290,10 +303,11 @@ static int send_record(struct grove_channel *channel, const struct grove_call *c
         pending->deadline_ns = deadline_ns;
         client_list_call(channel, pending);
     }
+    if (is_traced) /* before the other end can report that it took it */
+        trace_report(&channel->base, GROVE_TRACE_SENT, record, lane, &span, session->span.span);
     attachment_publish(&channel->base, lane);
     if (call->loan != NULL)
         loan_passed_on(call->loan);
-    attachment_trace(&channel->base, GROVE_TRACE_SENT, number, call->method, (uint8_t)lane);
     return 0;
 }
 
@@ -404,6 +418,7 @@ int grove_call_start(struct grove_channel *channel, const struct grove_call *cal
     if (pending == NULL)
         return error_set(GROVE_NO_MEMORY, "no memory is left for a call");
     client_call_init(pending, done, context);
+    pending->span = channel->base.session->span;
     client_enter(channel);
     status = send_record(channel, call, lane, deadline_ns, pending);
     if (status < 0)

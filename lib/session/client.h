@@ -22,6 +22,7 @@ struct pending_call {
     int status; /* GIVEN_UP: why */
     struct channel_taken taken; /* ANSWERED: the reply, not completed yet */
     grove_answer_handler *done; /* NULL: synchronous */
+    struct grove_trace_context span; /* asynchronous: in whose handling it was made */
     void *context;
 };
 

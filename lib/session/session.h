@@ -7,7 +7,7 @@
  *     wait.c        the one place that sleeps               spin.c       when looking again beats sleeping
  *     client.c      connect, call, send                     answer.c     replies matched to calls
  *     copy.h        copying a message                       loan.c      large messages
- *     region.c, capability.c, container.c  kernel requests
+ *     region.c, capability.c, container.c  kernel requests      trace.c  which request caused which
  *
  * One thread uses a session. Nothing here outlives the process: after a crash the kernel gives the next instance the
  * same channels, and what they hold is in shared memory.
@@ -77,6 +77,8 @@ struct grove_session {
     bool is_handling;
     enum grove_lane inherited_lane;
     uint64_t inherited_deadline_ns; /* 0: none */
+    struct grove_trace_context span; /* what is sent now is a part of this one; 0: of none */
+    uint64_t spans_made;
 
     int epoll, again, alarm; /* -1 until needed */
     bool is_embedded; /* another event loop polls `epoll` */

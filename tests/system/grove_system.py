@@ -7,6 +7,7 @@ import glob
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -98,6 +99,11 @@ def wait_for(what, condition, seconds=DEADLINE_SECONDS):
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {seconds} s")
         time.sleep(0.005)
+
+
+def select_readable(stream):
+    """Is there something to be read now?"""
+    return bool(select.select([stream], [], [], 0)[0])
 
 
 class System:

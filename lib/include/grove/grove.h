@@ -331,6 +331,18 @@ GROVE_PUBLIC int grove_capability_grant(struct grove_session *session, grove_han
 GROVE_PUBLIC int grove_capability_revoke(struct grove_session *session, grove_handle handle, bool itself,
                                          uint64_t *count);
 
+/* ---- tracing ---------------------------------------------------------------------------------------------------------- */
+
+/*
+ * While somebody traces (`grove trace`), every request has a span, and what a handler sends is a part of the span that it
+ * handles; also what the answer handlers of its grove_call_start send. Work that goes on in another way, in a timer or when
+ * an event of one's own comes, takes its span along: ask for the current one, keep it, enter it later.
+ * False: nothing that is traced is being handled.
+ */
+GROVE_PUBLIC bool grove_trace_current(struct grove_session *session, struct grove_trace_context *span);
+/* What is sent from now on is a part of this span, until the handler under way returns; NULL: of none. */
+GROVE_PUBLIC void grove_trace_enter(struct grove_session *session, const struct grove_trace_context *span);
+
 /* ---- containers (for services that start others; needs PROC_SPAWN, PROC_CONTROL) ------------------------------------- */
 
 /*

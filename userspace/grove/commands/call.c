@@ -1,17 +1,25 @@
 /*
  * grove call: say something to a service from the command line.
  */
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "servers/common/names.h"
 #include "userspace/grove/commands/call_arguments.h"
 #include "userspace/grove/commands/system_client.h"
+#include "userspace/grove/commands/trace_book.h"
+#include "userspace/grove/commands/trace_read.h"
+
+/* After the answer the last steps are waited for so long. */
+#define TRACE_WAIT_NS (500 * GROVE_MILLISECOND)
+#define TRACE_PERIOD_MS 2
 
 static const struct command_option options[] = {
     {"hex", 'x', "BYTES", "send these bytes, in hexadecimal, and print the reply so"},
     {"timeout", 't', "TIME", "wait no longer than this for the answer (5s)"},
     {"priority", 'P', "LANE", "high, medium or low (medium)"},
+    {"trace", 'T', NULL, "show all that the call caused, in whichever service, as a tree"},
     {0},
 };
 
@@ -134,6 +142,66 @@ static int read_priority(const struct invocation *invocation, enum grove_priorit
     return command_misused(invocation, "\"%s\" is no lane: high, medium or low", text);
 }
 
+/* ---- tracing the call ---- */
+
+struct call_trace {
+    const struct invocation *invocation;
+    uint64_t id; /* of the trace; 0: none wanted */
+    struct trace_reader reader;
+    struct trace_book *book;
+    bool is_shown;
+};
+
+static void show_trace(const struct trace *trace, void *context) {
+    struct call_trace *traced = context;
+    if (trace->id != traced->id)
+        return;
+    trace_print(traced->invocation, trace);
+    traced->is_shown = true;
+}
+
+/* From here on the calls of this command are parts of a trace whose number it knows. */
+static int begin_trace(struct call_trace *traced) {
+    struct grove_session *session;
+    int status = command_connect(traced->invocation, &session);
+    if (status != 0)
+        return status;
+    traced->reader = (struct trace_reader){.invocation = traced->invocation, .session = session};
+    traced->book = trace_book_create(show_trace, traced);
+    if (traced->book == NULL)
+        return command_fail(traced->invocation, "there is no memory for traces");
+    memcpy(&traced->id, grove_session_identity(session)->random, sizeof traced->id);
+    if (trace_reader_begin(&traced->reader) < 0)
+        return COMMAND_FAILED;
+    grove_trace_enter(session, &(struct grove_trace_context){.trace = traced->id, .span = traced->id});
+    return 0;
+}
+
+static void end_trace(struct call_trace *traced) {
+    uint64_t end_ns = grove_now_ns() + TRACE_WAIT_NS;
+    struct grove_trace_record record;
+    int found = 1;
+    while (found >= 0 && !traced->is_shown && grove_now_ns() < end_ns) {
+        while ((found = trace_reader_next(&traced->reader, &record)) == 1)
+            if (record.span.trace == traced->id || record.span.trace == 0)
+                trace_book_add(traced->book, &record);
+        trace_book_settle(traced->book, 0);
+        if (!traced->is_shown)
+            (void)poll(NULL, 0, TRACE_PERIOD_MS);
+    }
+    trace_reader_end(&traced->reader);
+    trace_book_settle(traced->book, GROVE_FOREVER);
+    trace_book_destroy(traced->book);
+}
+
+static int not_answered(const struct invocation *invocation, const struct wanted *wanted, int status) {
+    if (status != GROVE_TIMED_OUT)
+        return command_fail_kernel(invocation);
+    return command_fail(invocation,
+                        "%s did not answer %s in time; --timeout waits longer, and \"grove status %s\" tells how it is",
+                        wanted->endpoint, invocation->arguments[1], invocation->arguments[0]);
+}
+
 static int call(const struct invocation *invocation, const struct wanted *wanted) {
     static char message[CALL_BYTES_MAX];
     struct grove_channel *channel;
@@ -146,23 +214,26 @@ static int call(const struct invocation *invocation, const struct wanted *wanted
         status = read_priority(invocation, &say.priority);
     if (status == 0)
         status = system_connect(invocation, wanted->endpoint, &channel);
+    struct call_trace traced = {.invocation = invocation};
+    bool is_traced = command_has(invocation, "trace");
+    if (status == 0 && is_traced)
+        status = begin_trace(&traced);
     if (status != 0)
         return status;
     status = grove_call(channel, &say, &answer);
-    if (status == GROVE_TIMED_OUT)
-        return command_fail(
-            invocation, "%s did not answer %s in time; --timeout waits longer, and \"grove status %s\" tells how it is",
-            wanted->endpoint, invocation->arguments[1], invocation->arguments[0]);
-    if (status < 0)
-        return command_fail_kernel(invocation);
-    status = print_reply(invocation, wanted, &answer);
-    grove_answer_release(&answer);
-    return status;
+    int shown = status < 0 ? not_answered(invocation, wanted, status) : print_reply(invocation, wanted, &answer);
+    if (status == 0)
+        grove_answer_release(&answer);
+    if (is_traced)
+        end_trace(&traced);
+    return shown;
 }
 
 static int run(struct invocation *invocation) {
     struct wanted wanted = {.method = 0};
     struct grove_name name;
+    if (invocation->json && command_has(invocation, "trace"))
+        return command_misused(invocation, "--trace is for people; with --json use \"grove trace --tree --json\"");
     int status = system_known_name(invocation, invocation->arguments[0], &name);
     if (status == 0 && system_is_own(&name))
         status = command_fail(invocation, "system services are asked by their own commands: ps, status, logs, restart");
@@ -187,6 +258,7 @@ const struct command command_call = {
         "printed by its signature. A service that is not running and can be started by a connection is.",
     .examples = "  grove call grid.protect reset feeder=3\n"
                 "  grove call --json grid.historian count\n"
+                "  grove call --trace grid.protect reset feeder=3    and what it caused in other services\n"
                 "  grove call grid.historian 7 --hex 0100",
     .operands = COMMAND_OPERANDS_SERVICE,
     .minimum = 2,

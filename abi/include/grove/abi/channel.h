@@ -120,7 +120,8 @@ enum grove_record_kind {
 };
 enum grove_record_flags {
     GROVE_RECORD_SLICES = 1u << 0, /* the payload begins with `slices` struct grove_slice */
-    GROVE_RECORD_TRACED = 1u << 1, /* both ends report what they do with it */
+    GROVE_RECORD_TRACED =
+        1u << 1, /* both ends report what they do with it; with room behind the payload: struct grove_trace_context */
 };
 
 struct grove_record {
@@ -132,6 +133,17 @@ struct grove_record {
     uint8_t kind;
     uint8_t flags;
     uint16_t slices;
+};
+
+/*
+ * Which request of which trace a record is: the last bytes of a record with GROVE_RECORD_TRACED that is at least so much
+ * longer than header and payload. Whoever does not know of it steps over it with the padding, so it may be sent to anybody.
+ * A trace is everything that one request from outside caused; each request in it is a span. Both numbers are chosen by
+ * whoever begins the trace or sends the request, from randomness of its own, and mean nothing but identity; 0 is none.
+ */
+struct grove_trace_context {
+    uint64_t trace;
+    uint64_t span;
 };
 
 enum grove_slice_space {

@@ -346,6 +346,9 @@ struct grove_trace_record {
     uint16_t stage;
     uint16_t lane;
     struct grove_name container; /* by the kernel: who emitted */
+    struct grove_trace_context
+        span; /* of the message; 0 in a step that does not know it (APPLIED): channel and number tell */
+    uint64_t parent; /* SENT: the span in whose handling it was sent; 0: it is the first of its trace */
 };
 struct grove_trace_read {
     uint64_t sequence;
