@@ -23,8 +23,8 @@ static void __attribute__((constructor)) make_tables(void) {
 }
 
 static uint32_t eight_bytes(uint32_t value, const unsigned char *bytes) {
-    uint32_t low = value ^ ((uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
-                            (uint32_t)bytes[3] << 24);
+    uint32_t low =
+        value ^ ((uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24);
     return table[7][low & 0xff] ^ table[6][low >> 8 & 0xff] ^ table[5][low >> 16 & 0xff] ^ table[4][low >> 24] ^
            table[3][bytes[4]] ^ table[2][bytes[5]] ^ table[1][bytes[6]] ^ table[0][bytes[7]];
 }

@@ -66,8 +66,10 @@ static void extend(struct journal_segment *segment, int descriptor) {
         if (found.kind != JOURNAL_FOUND_RECORD || (found.record.flags & JOURNAL_MARK) != 0)
             continue;
         if (is_first || found.offset_bytes - last.offset_bytes >= INDEX_STEP_BYTES) {
-            last = (struct journal_index_entry){.offset_bytes = found.offset_bytes, .sequence = found.record.sequence,
-                                                .batch = found.record.batch, .latest_ns = latest_ns};
+            last = (struct journal_index_entry){.offset_bytes = found.offset_bytes,
+                                                .sequence = found.record.sequence,
+                                                .batch = found.record.batch,
+                                                .latest_ns = latest_ns};
             if (is_first)
                 last = beginning(segment);
             is_first = false;

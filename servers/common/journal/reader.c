@@ -14,7 +14,6 @@ struct journal_reader {
     struct journal *journal;
     uint64_t sequence; /* of the next item; what has a smaller number is passed over */
     uint64_t segment; /* number of the one it is in; 0: none yet */
-    uint64_t segment_end_bytes; /* as last seen, for one that was removed meanwhile */
     struct journal_walk walk; /* its descriptor is the reader's; -1 none */
     struct journal_damage extent; /* passed, and not yet known what it took; length 0: none */
 };
@@ -83,8 +82,8 @@ static int status_of_open(void) {
 }
 
 static int enter(struct journal_reader *reader, struct journal_segment *segment) {
-    struct journal_index_entry place = {.offset_bytes = JOURNAL_DATA_OFFSET, .sequence = segment->first_sequence,
-                                        .batch = segment->first_batch};
+    struct journal_index_entry place = {
+        .offset_bytes = JOURNAL_DATA_OFFSET, .sequence = segment->first_sequence, .batch = segment->first_batch};
     int descriptor = open_segment(reader->journal, segment);
     if (descriptor < 0)
         return status_of_open();
@@ -121,8 +120,7 @@ static struct journal_segment *segment_numbered(const struct journal *journal, u
 
 static void walk_to_time(struct journal_reader *reader, struct journal_segment *segment, int descriptor,
                          uint64_t time_ns) {
-    struct journal_index_entry place =
-        journal_index_find(reader->journal, segment, descriptor, UINT64_MAX, time_ns);
+    struct journal_index_entry place = journal_index_find(reader->journal, segment, descriptor, UINT64_MAX, time_ns);
     struct journal_walk walk = {.descriptor = descriptor,
                                 .seed = segment->seed,
                                 .offset_bytes = place.offset_bytes,
@@ -175,18 +173,23 @@ static void pass_extent(struct journal_reader *reader, const struct journal_foun
 /* Numbers from `expected` on are not there, up to `next`. Tells of it, and makes an item of what the reader wanted. */
 static bool make_gap(struct journal_reader *reader, uint64_t expected, uint64_t next, struct journal_item *item) {
     struct journal_damage *extent = &reader->extent;
-    if (next > expected) {
+    bool is_kept = segment_numbered(reader->journal, reader->segment) != NULL;
+    if (next > expected && is_kept) {
         extent->first_sequence = expected;
         extent->records = next - expected;
         if (extent->segment == 0)
-            *extent = (struct journal_damage){.segment = reader->segment, .offset_bytes = reader->walk.offset_bytes,
-                                              .first_sequence = expected, .records = next - expected};
+            *extent = (struct journal_damage){.segment = reader->segment,
+                                              .offset_bytes = reader->walk.offset_bytes,
+                                              .first_sequence = expected,
+                                              .records = next - expected};
         journal_report(reader->journal, reader->walk.descriptor, extent);
     }
     *extent = (struct journal_damage){0}; /* a mark alone, if no number is missing */
     if (next <= reader->sequence)
         return false;
-    *item = (struct journal_item){.gap = JOURNAL_GAP_DAMAGED, .sequence = reader->sequence, .last_sequence = next - 1};
+    *item = (struct journal_item){.gap = is_kept ? JOURNAL_GAP_DAMAGED : JOURNAL_GAP_REMOVED,
+                                  .sequence = reader->sequence,
+                                  .last_sequence = next - 1};
     reader->sequence = next;
     return true;
 }
@@ -253,8 +256,8 @@ static int find_place(struct journal_reader *reader, struct journal_item *item, 
     if (segment == NULL)
         return GROVE_AGAIN;
     if (segment->first_sequence > reader->sequence) {
-        *item = (struct journal_item){.gap = JOURNAL_GAP_REMOVED, .sequence = reader->sequence,
-                                      .last_sequence = segment->first_sequence - 1};
+        *item = (struct journal_item){
+            .gap = JOURNAL_GAP_REMOVED, .sequence = reader->sequence, .last_sequence = segment->first_sequence - 1};
         reader->sequence = segment->first_sequence;
         *is_item = true;
         return 0;

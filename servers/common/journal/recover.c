@@ -86,8 +86,8 @@ static bool holds_nothing(int descriptor, uint64_t file_bytes) {
 }
 
 static void lose_segment(struct journal *journal, struct journal_segment *segment, int descriptor) {
-    struct journal_damage damage = {.kind = JOURNAL_LOST_SEGMENT, .segment = segment->number,
-                                    .length_bytes = segment->file_bytes};
+    struct journal_damage damage = {
+        .kind = JOURNAL_LOST_SEGMENT, .segment = segment->number, .length_bytes = segment->file_bytes};
     segment->first_sequence = 0;
     segment->end_bytes = JOURNAL_DATA_OFFSET;
     journal_report(journal, descriptor, &damage);
@@ -101,8 +101,7 @@ static void take_header(struct journal *journal, unsigned index, const struct jo
     segment->latest_ns = header->latest_ns;
     segment->seed = journal_seed(header);
     for (unsigned before = index; before-- > 0;)
-        if (journal->segment[before].number == header->previous_number &&
-            header->previous_bytes >= JOURNAL_DATA_OFFSET)
+        if (journal->segment[before].number == header->previous_number && header->previous_bytes >= JOURNAL_DATA_OFFSET)
             journal->segment[before].end_bytes = header->previous_bytes;
         else if (journal->segment[before].number > header->previous_number)
             journal->segment[before].end_bytes = JOURNAL_DATA_OFFSET; /* given up before anything was in it */
@@ -165,16 +164,32 @@ static int write_again(int descriptor, uint64_t from_bytes, uint64_t to_bytes) {
     while (from_bytes < to_bytes) {
         uint64_t left = to_bytes - from_bytes;
         ssize_t got = pread(descriptor, bytes, left < sizeof bytes ? (size_t)left : sizeof bytes, (off_t)from_bytes);
-        if (got <= 0 || pwrite(descriptor, bytes, (size_t)got, (off_t)from_bytes) != got)
+        if (got == 0)
+            break; /* the room behind a header was not reserved any more */
+        if (got < 0 || pwrite(descriptor, bytes, (size_t)got, (off_t)from_bytes) != got)
             return -1;
         from_bytes += (uint64_t)got;
     }
-    return fdatasync(descriptor);
+    return fsync(descriptor);
+}
+
+/*
+ * Nothing tells that the last batch was on disk, nor, if it is the first one, that the header and the name were. They may
+ * be there because a process wrote them and was killed before it synchronised.
+ */
+static int make_certain(const struct journal *journal, int descriptor, const struct journal_measure *measure) {
+    bool is_first = measure->batch_offset_bytes == JOURNAL_DATA_OFFSET;
+    if (!is_first && measure->batch_offset_bytes == measure->end_bytes)
+        return 0; /* a mark follows it */
+    if (write_again(descriptor, is_first ? 0 : measure->batch_offset_bytes, measure->end_bytes) < 0)
+        return -1;
+    return is_first ? fsync(journal->folder) : 0;
 }
 
 static void report_torn_tail(struct journal *journal, int descriptor, const struct journal_segment *segment,
                              const struct journal_measure *measure) {
-    struct journal_damage damage = {.kind = JOURNAL_TORN, .segment = segment->number,
+    struct journal_damage damage = {.kind = JOURNAL_TORN,
+                                    .segment = segment->number,
                                     .offset_bytes = measure->end_bytes,
                                     .length_bytes = measure->used_bytes - measure->end_bytes,
                                     .first_sequence = measure->next_sequence};
@@ -193,6 +208,16 @@ static int measure_last(struct journal_segment *segment, int descriptor, struct 
     return status;
 }
 
+/* The next header has to say what counts of the last segment that holds something: an empty one may be removed. */
+static void set_previous(struct journal *journal, unsigned index) {
+    for (unsigned at = index + 1; at-- > 0;)
+        if (journal->segment[at].end_bytes > JOURNAL_DATA_OFFSET) {
+            journal->writer.previous_number = journal->segment[at].number;
+            journal->writer.durable_bytes = journal->segment[at].end_bytes;
+            return;
+        }
+}
+
 /* Go on in the segment at `index`, whose header is whole; nothing of what is behind it in the table counts. */
 static int continue_segment(struct journal *journal, unsigned index, struct journal_problem *problem) {
     struct journal_segment *segment = &journal->segment[index];
@@ -209,14 +234,14 @@ static int continue_segment(struct journal *journal, unsigned index, struct jour
                        status == GROVE_IO ? "the device reports an error" : "memory is exhausted");
         return status;
     }
-    if (measure.batch_offset_bytes < measure.end_bytes &&
-        write_again(writer->descriptor, measure.batch_offset_bytes, measure.end_bytes) < 0)
+    if (make_certain(journal, writer->descriptor, &measure) < 0)
         return journal_fail(problem, "synchronise", name);
     if (measure.used_bytes > measure.end_bytes)
         report_torn_tail(journal, writer->descriptor, segment, &measure);
-    writer->number = writer->previous_number = segment->number;
+    writer->number = segment->number;
     writer->seed = segment->seed;
-    writer->offset_bytes = writer->durable_bytes = writer->counts_bytes = segment->end_bytes = measure.end_bytes;
+    writer->offset_bytes = writer->counts_bytes = segment->end_bytes = measure.end_bytes;
+    set_previous(journal, index);
     writer->next_sequence = measure.next_sequence;
     writer->next_batch = measure.next_batch;
     writer->latest_ns = measure.latest_ns;

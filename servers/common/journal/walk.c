@@ -34,8 +34,8 @@ static int window_at(struct journal_walk *walk, uint64_t offset_bytes, size_t by
     struct journal_window *window = &walk->window;
     if (offset_bytes > walk->end_bytes || walk->end_bytes - offset_bytes < bytes)
         return GROVE_NOT_FOUND;
-    bool is_there = offset_bytes >= window->offset_bytes &&
-                    offset_bytes - window->offset_bytes + bytes <= window->length_bytes;
+    bool is_there =
+        offset_bytes >= window->offset_bytes && offset_bytes - window->offset_bytes + bytes <= window->length_bytes;
     if (!is_there) {
         int status = window_grow(window, bytes);
         if (status < 0)

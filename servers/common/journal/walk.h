@@ -58,7 +58,8 @@ struct journal_measure {
     uint64_t end_bytes; /* where what counts ends */
     uint64_t used_bytes; /* where anything but zeros ends; not above end_bytes: there is no torn tail */
     uint64_t next_sequence, next_batch, latest_ns;
-    uint64_t batch_offset_bytes; /* where the last batch that counts begins; end_bytes: it is a mark, or there is none */
+    uint64_t
+        batch_offset_bytes; /* where the last batch that counts begins; end_bytes: it is a mark, or there is none */
 };
 /* `walk` stands at the segment's beginning. 0, GROVE_IO, GROVE_NO_MEMORY. */
 int journal_measure(struct journal_walk *walk, uint64_t latest_ns, struct journal_measure *measure);

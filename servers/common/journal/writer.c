@@ -55,7 +55,8 @@ static int fail(struct journal_writer *writer, const char *what, uint64_t number
 /* Write all of it; a disk that fills up takes a part first and says ENOSPC at the next write. */
 static int write_all(int descriptor, const void *data, size_t length_bytes, uint64_t offset_bytes) {
     for (size_t done = 0; done < length_bytes;) {
-        ssize_t wrote = pwrite(descriptor, (const char *)data + done, length_bytes - done, (off_t)(offset_bytes + done));
+        ssize_t wrote =
+            pwrite(descriptor, (const char *)data + done, length_bytes - done, (off_t)(offset_bytes + done));
         if (wrote < 0 && errno == EINTR)
             continue;
         if (wrote == 0)
@@ -229,8 +230,8 @@ void journal_writer_run(struct journal_writer *writer) {
 }
 
 void journal_writer_mark(struct journal_writer *writer) {
-    struct journal_record mark = {.flags = JOURNAL_MARK | JOURNAL_MARKED, .sequence = writer->next_sequence,
-                                  .batch = writer->next_batch};
+    struct journal_record mark = {
+        .flags = JOURNAL_MARK | JOURNAL_MARKED, .sequence = writer->next_sequence, .batch = writer->next_batch};
     bool is_possible = writer->descriptor >= 0 && !writer->is_given_up && !writer->is_marked &&
                        writer->offset_bytes > JOURNAL_DATA_OFFSET &&
                        writer->offset_bytes + sizeof mark <= writer->segment_bytes;

@@ -1,0 +1,277 @@
+/*
+ * The journal on a disk that stops, forgets and fails (testing/disk.h): the machine crashes before each call that changes
+ * the disk, with any part of what was not synchronised left behind; each call fails with each error; and both.
+ *
+ * Record n is written by its number, so what is found must be 1, 2, 3, ... without a gap, at least up to what was
+ * acknowledged, whatever happened.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "grove/abi/status.h"
+#include "servers/common/journal/journal.h"
+#include "servers/common/journal/testing/disk.h"
+
+#define RECORD_BYTES 3000u
+#define COMMITS 14u
+#define LEFTOVERS 6u /* random ones for each crash */
+
+static char path[2][40];
+static int folders[2];
+static unsigned damages; /* other than torn tails */
+
+static int make_folders(void **state) {
+    (void)state;
+    for (unsigned index = 0; index < 2; index++) {
+        (void)snprintf(path[index], sizeof path[index], "%s/journal-crash-XXXXXX",
+                       access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+        if (mkdtemp(path[index]) == NULL)
+            return -1;
+        folders[index] = open(path[index], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    return folders[0] < 0 || folders[1] < 0;
+}
+
+static void empty_folder(unsigned index) {
+    DIR *listing = opendir(path[index]);
+    const struct dirent *entry;
+    while (listing != NULL && (entry = readdir(listing)) != NULL)
+        if (entry->d_name[0] != '.')
+            (void)unlinkat(folders[index], entry->d_name, 0);
+    if (listing != NULL)
+        (void)closedir(listing);
+}
+
+static void new_disk(void) {
+    disk_end(); /* one that has stopped removes nothing */
+    empty_folder(0);
+    disk_begin(folders[0]);
+}
+
+static int remove_folders(void **state) {
+    (void)state;
+    disk_end();
+    for (unsigned index = 0; index < 2; index++) {
+        empty_folder(index);
+        (void)close(folders[index]);
+        (void)rmdir(path[index]);
+    }
+    return 0;
+}
+
+static void on_damage(const struct journal_damage *damage, void *context) {
+    (void)context;
+    damages += damage->kind != JOURNAL_TORN;
+}
+
+static int try_open(int folder, struct journal **journal) {
+    struct journal_options options = {
+        .folder = folder, .limits = {.segment_bytes = 65536}, .content = "TEST", .on_damage = on_damage};
+    struct journal_problem problem = {""};
+    int status = journal_open(&options, journal, &problem);
+    assert_true(status == 0 || problem.sentence[0] != 0);
+    return status;
+}
+
+static void append_number(struct journal *journal, uint64_t number) {
+    static unsigned char bytes[RECORD_BYTES];
+    memset(bytes, (int)number, sizeof bytes);
+    memcpy(bytes, &number, sizeof number);
+    struct iovec part = {bytes, 8 + number * 577 % (RECORD_BYTES - 8)};
+    struct journal_entry entry = {.time_ns = number, .parts = &part, .part_count = 1};
+    assert_int_equal(journal_append(journal, &entry), 0);
+}
+
+/* Append and commit until the machine stops or all is done; an error is tried again. Returns what was acknowledged. */
+static uint64_t work(struct journal *journal, uint64_t acknowledged, unsigned commits) {
+    struct journal_problem problem;
+    for (unsigned turn = 0; turn < commits; turn++) {
+        struct journal_commit done = {0};
+        uint64_t first = acknowledged + 1;
+        for (unsigned count = 0; count < 1 + turn % 5; count++)
+            append_number(journal, first + count);
+        int status = journal_commit(journal, &done, &problem);
+        for (unsigned again = 0; status < 0 && again < 3; again++)
+            status = journal_commit(journal, &done, &problem);
+        if (status < 0)
+            return acknowledged;
+        assert_int_equal(done.first_sequence, first);
+        acknowledged += done.count;
+        if (turn % 4 == 1)
+            journal_rest(journal);
+    }
+    return acknowledged;
+}
+
+/* What is found is 1, 2, 3, ...; returns the last. */
+static uint64_t read_all(struct journal *journal) {
+    struct journal_reader *reader;
+    struct journal_item item;
+    uint64_t next = 1, number;
+    int status;
+    assert_int_equal(journal_reader_create(journal, &reader), 0);
+    while ((status = journal_reader_next(reader, &item)) == 0) {
+        assert_int_equal(item.gap, JOURNAL_NO_GAP);
+        assert_int_equal(item.sequence, next);
+        memcpy(&number, item.data, sizeof number);
+        assert_int_equal(number, next);
+        assert_int_equal(item.length_bytes, 8 + number * 577 % (RECORD_BYTES - 8));
+        next++;
+    }
+    assert_int_equal(status, GROVE_AGAIN);
+    assert_int_equal(next, journal_facts(journal).next_sequence);
+    journal_reader_destroy(reader);
+    return next - 1;
+}
+
+static uint64_t reopen_and_read(int folder, uint64_t acknowledged) {
+    struct journal *journal = NULL;
+    damages = 0;
+    assert_int_equal(try_open(folder, &journal), 0);
+    uint64_t last = read_all(journal);
+    assert_true(last >= acknowledged);
+    assert_int_equal(damages, 0);
+    journal_close(journal);
+    return last;
+}
+
+/* After the crash: everything acknowledged is there, it stays so, and goes on. */
+static void check_leftovers(uint64_t acknowledged, enum disk_loss loss, unsigned random) {
+    struct journal *journal = NULL;
+    empty_folder(1);
+    disk_leave(folders[1], loss, random);
+    uint64_t last = reopen_and_read(folders[1], acknowledged);
+    assert_int_equal(reopen_and_read(folders[1], last), last);
+    assert_int_equal(try_open(folders[1], &journal), 0);
+    uint64_t more = work(journal, last, 3);
+    assert_int_equal(more, last + 6);
+    journal_close(journal);
+    assert_int_equal(reopen_and_read(folders[1], more), more);
+}
+
+static void check_all_leftovers(uint64_t acknowledged, unsigned random) {
+    check_leftovers(acknowledged, DISK_KEEPS_ALL, 0);
+    check_leftovers(acknowledged, DISK_KEEPS_CERTAIN, 0);
+    for (unsigned turn = 0; turn < LEFTOVERS; turn++)
+        check_leftovers(acknowledged, DISK_KEEPS_SOME, random * 31 + turn);
+}
+
+/* One process: opens what is there and works. Returns what was ever acknowledged. */
+static uint64_t run(uint64_t acknowledged, unsigned commits) {
+    struct journal *journal = NULL;
+    if (try_open(folders[0], &journal) < 0)
+        return acknowledged;
+    uint64_t last = read_all(journal);
+    assert_true(last >= acknowledged);
+    acknowledged = work(journal, last, commits);
+    journal_close(journal);
+    return acknowledged;
+}
+
+static unsigned count_calls(void) {
+    new_disk();
+    uint64_t last = run(run(0, COMMITS), COMMITS);
+    assert_true(last > 60);
+    return disk_calls();
+}
+
+static void a_crash_before_every_call(void **state) {
+    (void)state;
+    unsigned total = count_calls();
+    assert_true(total > 60);
+    for (unsigned call = 0; call <= total; call++) {
+        new_disk();
+        disk_stop(call);
+        uint64_t acknowledged = run(0, COMMITS);
+        acknowledged = run(acknowledged, COMMITS);
+        check_all_leftovers(acknowledged, call);
+    }
+}
+
+/* The process goes on after the error, or dies of it and is started again; the machine crashes at the end, or nothing does. */
+static void every_call_fails_once(void **state) {
+    (void)state;
+    static const int errors[] = {EIO, ENOSPC, EROFS, EMFILE};
+    unsigned total = count_calls();
+    for (unsigned call = 0; call < total; call++)
+        for (unsigned index = 0; index < sizeof errors / sizeof errors[0]; index++) {
+            new_disk();
+            disk_fail(call, errors[index]);
+            uint64_t acknowledged = run(run(0, COMMITS), COMMITS);
+            acknowledged = run(acknowledged, 1);
+            assert_true(acknowledged > 60);
+            assert_int_equal(reopen_and_read(folders[0], acknowledged), acknowledged);
+            check_leftovers(acknowledged, DISK_KEEPS_ALL, 0);
+            check_leftovers(acknowledged, DISK_KEEPS_CERTAIN, 0);
+            check_leftovers(acknowledged, DISK_KEEPS_SOME, call);
+        }
+}
+
+/* A failed synchronisation leaves pages that look written; then the process dies, and then the machine. */
+static void an_error_and_then_a_crash(void **state) {
+    (void)state;
+    unsigned total = count_calls();
+    for (unsigned call = 0; call < total; call++)
+        for (unsigned after = 1; after < 12; after += 2) {
+            new_disk();
+            disk_fail(call, EIO);
+            disk_stop(call + after);
+            uint64_t acknowledged = run(0, COMMITS);
+            acknowledged = run(acknowledged, COMMITS);
+            check_leftovers(acknowledged, DISK_KEEPS_CERTAIN, 0);
+            check_leftovers(acknowledged, DISK_KEEPS_SOME, call * 7 + after);
+        }
+}
+
+/* A synchronisation fails, and so does everything after it: the batch is in memory, then discarded, and never comes back. */
+static void what_is_discarded_stays_away(void **state) {
+    (void)state;
+    struct journal *journal = NULL;
+    struct journal_commit done;
+    struct journal_problem problem;
+    new_disk();
+    assert_int_equal(try_open(folders[0], &journal), 0);
+    append_number(journal, 1);
+    assert_int_equal(journal_commit(journal, &done, &problem), 0);
+    append_number(journal, 7);
+    append_number(journal, 8);
+    disk_fail(disk_calls() + 1, EIO); /* the write succeeds, fdatasync does not */
+    unsigned before = disk_calls();
+    assert_int_equal(journal_commit(journal, &done, &problem), 0); /* in a new segment, at once */
+    assert_true(disk_calls() > before + 2);
+    assert_int_equal(done.count, 2);
+    append_number(journal, 9);
+    disk_stop(disk_calls() + 1);
+    assert_int_equal(journal_commit(journal, &done, &problem), GROVE_IO);
+    assert_non_null(strstr(problem.sentence, "0000000003.journal"));
+    assert_int_equal(journal_discard(journal), 1);
+    disk_stop(~0u);
+    append_number(journal, 4);
+    assert_int_equal(journal_commit(journal, &done, &problem), 0);
+    assert_int_equal(done.first_sequence, 4);
+    assert_int_equal(journal_facts(journal).next_sequence, 5);
+    journal_close(journal);
+}
+
+int main(void) {
+#define CRASH_TEST(name) cmocka_unit_test_setup_teardown(name, make_folders, remove_folders)
+    const struct CMUnitTest tests[] = {
+        CRASH_TEST(a_crash_before_every_call),
+        CRASH_TEST(every_call_fails_once),
+        CRASH_TEST(an_error_and_then_a_crash),
+        CRASH_TEST(what_is_discarded_stays_away),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
