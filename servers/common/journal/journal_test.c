@@ -158,7 +158,7 @@ static void old_ones_go_and_those_that_nobody_needs(void **state) {
     struct journal *journal = test_open_with((struct journal_limits){.segment_bytes = 65536, .keep_ns = 1000000});
     test_fill(journal, 1, 5000, 10);
     uint64_t segments = journal_facts(journal).segments;
-    journal_retain(journal, 2000 * 1000);
+    journal_retain(journal, UINT64_C(2000000));
     struct journal_facts facts = journal_facts(journal);
     assert_true(facts.segments < segments);
     assert_in_range(facts.first_sequence, 2, 1000);
