@@ -58,7 +58,8 @@ static int write_dirty(struct registry *registry, const char **name) {
     int worst = 0;
     for (struct record *record = registry->dirty_first, *next; record != NULL; record = next) {
         next = record->dirty_next;
-        int status = record->is_prepared ? 0 : store_prepare(registry, record->node.spec, record->is_wanted);
+        int status =
+            record->is_prepared ? 0 : store_prepare(registry, record->node.spec, &record->owner, record->is_wanted);
         note_failure(record, status, &worst, failed, sizeof failed);
         if (status < 0)
             store_forget(record);

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define FILE_VERSION 1u
-#define FILE_BODY_MAX 65536u
+#define FILE_BODY_MAX (65536u + 64u) /* a spec and the name of its owner */
 #define FILE_PATH_BYTES 96u
 #define FILE_NEW_SUFFIX ".new"
 

@@ -12,13 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define HISTORY_MAGIC UINT64_C(0x3254534948475247) /* "GRGHIST2" */
+#define HISTORY_MAGIC UINT64_C(0x3354534948475247) /* "GRGHIST3" */
 
 struct history_slot {
     grove_object_id container; /* 0: free */
     uint64_t restart_due_ns;
     bool is_active, is_given_up;
     struct backoff backoff;
+    char mark[REGISTRY_MARK_BYTES];
 };
 
 struct history {
@@ -82,6 +83,10 @@ void history_note(struct record *record) {
 void history_recall(struct record *record, bool *is_given_up, uint64_t *restart_due_ns) {
     *is_given_up = record->history->is_given_up;
     *restart_due_ns = record->history->restart_due_ns;
+}
+
+char *history_mark(struct record *record) {
+    return record->history->mark;
 }
 
 uint32_t history_restarts(const struct record *record) {

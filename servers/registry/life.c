@@ -1,15 +1,17 @@
 /*
  * The life of a service: one table of states by events.
  *
- *                 WANT      UNWANT    PROVIDED  LACKING  READY    ENDED    LATE
- *     registered  await     -         -         -        -        -        -
- *     waiting     -         settle    launch    lack     -        -        -
- *     starting    -         halt      -         -        arrive   fail     expire
- *     ready       -         halt      -         -        -        fall     -
- *     stopping    again     -         -         -        -        rest     force
- *     stopped     await     settle    -         -        -        -        -
- *     failed      await     settle    launch    lack     -        -        await
- *     given up    forgive   settle    -         -        -        -        -
+ *                 WANT      UNWANT    PROVIDED  LACKING  READY    ENDED    LATE     IMPAIRED  MENDED  QUIESCED  RESUMED
+ *     registered  await     -         -         -        -        -        -        -         -       -         -
+ *     waiting     -         settle    launch    lack     -        -        -        -         -       -         -
+ *     starting    -         halt      -         -        arrive   fail     expire   -         -       -         -
+ *     ready       -         halt      -         -        -        fall     -        worsen    -       hush      -
+ *     degraded    -         halt      -         -        -        fall     -        -         mend    hush      -
+ *     quiescing   -         halt      -         -        -        fall     -        -         -       -         resume
+ *     stopping    again     -         -         -        -        rest     force    -         -       -         -
+ *     stopped     await     settle    -         -        -        -        -        -         -       -         -
+ *     failed      await     settle    launch    lack     -        -        await    -         -       -         -
+ *     given up    forgive   settle    -         -        -        -        -        -         -       -         -
  *
  * An event that means nothing in a state does nothing: notices from the kernel may come late or twice. What the kernel
  * has to say is an event; what a person wants is an event; the passing of time is an event. Nothing else changes a state.
@@ -69,6 +71,8 @@ static void launched(struct record *record, const struct grove_container_reply *
     record->container_id = reply->id;
     record->generation = reply->generation;
     record->started_ns = grove_now_ns();
+    record->is_frozen = false;
+    history_mark(record)[0] = '\0';
     uint64_t timeout_ns = record->node.spec->readiness.timeout_ns;
     log_attach(record->registry, record->name);
     enter(record, REGISTRY_STATE_STARTING);
@@ -160,6 +164,27 @@ static void arrive(struct record *record) {
     order_settled(record);
 }
 
+/* ---- while it runs ---- */
+
+static void worsen(struct record *record) {
+    enter(record, REGISTRY_STATE_DEGRADED);
+}
+
+static void mend(struct record *record) {
+    record_say(record, "%s", "");
+    enter(record, REGISTRY_STATE_READY);
+}
+
+static void hush(struct record *record) {
+    record_say(record, "%s", "takes no new work");
+    enter(record, REGISTRY_STATE_QUIESCING);
+}
+
+static void resume(struct record *record) {
+    mend(record);
+    judge(record);
+}
+
 /* ---- towards rest ---- */
 
 static void settle(struct record *record) {
@@ -248,7 +273,7 @@ static void ended_for_good(struct record *record, enum registry_state state) {
 
 static void explain_end(struct record *record) {
     char text[REGISTRY_REASON_BYTES];
-    if (record->reason == NULL)
+    if (record->reason == NULL || record_serves(record))
         record_say(record, "%s", exit_text(record->exit_cause, record->exit_detail, record->layer, text, sizeof text));
 }
 
@@ -282,7 +307,11 @@ static life_action *const table[REGISTRY_STATE_COUNT][LIFE_EVENTS] = {
     [REGISTRY_STATE_WAITING] = {[LIFE_UNWANT] = settle, [LIFE_PROVIDED] = launch, [LIFE_LACKING] = lack},
     [REGISTRY_STATE_STARTING] =
         {[LIFE_UNWANT] = halt, [LIFE_READY] = arrive, [LIFE_ENDED] = fail, [LIFE_LATE] = expire},
-    [REGISTRY_STATE_READY] = {[LIFE_UNWANT] = halt, [LIFE_ENDED] = fall},
+    [REGISTRY_STATE_READY] =
+        {[LIFE_UNWANT] = halt, [LIFE_ENDED] = fall, [LIFE_IMPAIRED] = worsen, [LIFE_QUIESCED] = hush},
+    [REGISTRY_STATE_DEGRADED] =
+        {[LIFE_UNWANT] = halt, [LIFE_ENDED] = fall, [LIFE_MENDED] = mend, [LIFE_QUIESCED] = hush},
+    [REGISTRY_STATE_QUIESCING] = {[LIFE_UNWANT] = halt, [LIFE_ENDED] = fall, [LIFE_RESUMED] = resume},
     [REGISTRY_STATE_STOPPING] = {[LIFE_WANT] = again, [LIFE_ENDED] = rest, [LIFE_LATE] = force},
     [REGISTRY_STATE_STOPPED] = {[LIFE_WANT] = await, [LIFE_UNWANT] = settle},
     [REGISTRY_STATE_FAILED] = {[LIFE_WANT] = await,
@@ -306,6 +335,7 @@ static void adopt_ended(struct record *record) {
     uint64_t due_ns, now_ns = grove_now_ns();
     if (!*history_is_active(record)) {
         record->state = record->generation == 0 ? REGISTRY_STATE_REGISTERED : REGISTRY_STATE_STOPPED;
+        record_changed(record);
         return;
     }
     history_recall(record, &is_given_up, &due_ns);
@@ -347,7 +377,10 @@ void life_adopt(struct record *record, const struct grove_container_record *foun
     case GROVE_CONTAINER_QUIESCED:
     case GROVE_CONTAINER_FROZEN:
         *history_is_active(record) = true;
+        record->is_frozen = found->state == GROVE_CONTAINER_FROZEN;
         enter(record, REGISTRY_STATE_READY);
+        if (found->state == GROVE_CONTAINER_QUIESCED)
+            life_event(record, LIFE_QUIESCED);
         break;
     case GROVE_CONTAINER_STOPPING:
         enter(record, REGISTRY_STATE_STOPPING);

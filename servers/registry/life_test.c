@@ -152,6 +152,22 @@ void history_recall(struct record *record, bool *is_given_up, uint64_t *restart_
     *restart_due_ns = 0;
 }
 
+void judge(struct record *record) {
+    (void)record;
+    say("judge");
+}
+
+bool record_serves(const struct record *record) {
+    return record->state == REGISTRY_STATE_READY || record->state == REGISTRY_STATE_DEGRADED ||
+           record->state == REGISTRY_STATE_QUIESCING;
+}
+
+static char mark[REGISTRY_MARK_BYTES];
+char *history_mark(struct record *record) {
+    (void)record;
+    return mark;
+}
+
 /* ---- a service that failed once, and waits before its next try ---- */
 
 static struct registry registry;
@@ -195,7 +211,17 @@ static const struct expected table[REGISTRY_STATE_COUNT][LIFE_EVENTS] = {
                                  [LIFE_READY] = TO(READY, "settled"),
                                  [LIFE_ENDED] = TO(FAILED, "settled"),
                                  [LIFE_LATE] = TO(STARTING, "kill")},
-    [REGISTRY_STATE_READY] = {[LIFE_UNWANT] = TO(STOPPING, "stop"), [LIFE_ENDED] = TO(FAILED, "settled")},
+    [REGISTRY_STATE_READY] = {[LIFE_UNWANT] = TO(STOPPING, "stop"),
+                              [LIFE_ENDED] = TO(FAILED, "settled"),
+                              [LIFE_IMPAIRED] = TO(DEGRADED, ""),
+                              [LIFE_QUIESCED] = TO(QUIESCING, "")},
+    [REGISTRY_STATE_DEGRADED] = {[LIFE_UNWANT] = TO(STOPPING, "stop"),
+                                 [LIFE_ENDED] = TO(FAILED, "settled"),
+                                 [LIFE_MENDED] = TO(READY, ""),
+                                 [LIFE_QUIESCED] = TO(QUIESCING, "")},
+    [REGISTRY_STATE_QUIESCING] = {[LIFE_UNWANT] = TO(STOPPING, "stop"),
+                                  [LIFE_ENDED] = TO(FAILED, "settled"),
+                                  [LIFE_RESUMED] = TO(READY, "judge")},
     [REGISTRY_STATE_STOPPING] =
         {[LIFE_WANT] = TO(STOPPING, ""), [LIFE_ENDED] = TO(STOPPED, "settled"), [LIFE_LATE] = TO(STOPPING, "kill")},
     [REGISTRY_STATE_STOPPED] = {[LIFE_WANT] = TO(WAITING, "check"), [LIFE_UNWANT] = TO(STOPPED, "settled")},
@@ -298,6 +324,16 @@ static void a_start_that_fails_is_judged_like_an_end(void **state) {
     assert_int_not_equal(record.restart_due_ns, 0);
 }
 
+static void a_new_instance_has_no_mark(void **state) {
+    (void)state;
+    struct record record = make(REGISTRY_STATE_WAITING);
+    (void)strcpy(mark, "answers every third call");
+    record.is_frozen = true;
+    life_event(&record, LIFE_PROVIDED);
+    assert_string_equal(mark, "");
+    assert_false(record.is_frozen);
+}
+
 static void wanted_while_it_stops_it_starts_when_it_has_ended(void **state) {
     (void)state;
     struct record record = make(REGISTRY_STATE_STOPPING);
@@ -318,7 +354,7 @@ static void what_runs_in_the_kernel_is_taken_over_as_it_is(void **state) {
         enum registry_state next;
     } cases[] = {
         {GROVE_CONTAINER_STARTING, REGISTRY_STATE_STARTING}, {GROVE_CONTAINER_RUNNING, REGISTRY_STATE_STARTING},
-        {GROVE_CONTAINER_READY, REGISTRY_STATE_READY},       {GROVE_CONTAINER_QUIESCED, REGISTRY_STATE_READY},
+        {GROVE_CONTAINER_READY, REGISTRY_STATE_READY},       {GROVE_CONTAINER_QUIESCED, REGISTRY_STATE_QUIESCING},
         {GROVE_CONTAINER_FROZEN, REGISTRY_STATE_READY},      {GROVE_CONTAINER_STOPPING, REGISTRY_STATE_STOPPING},
         {GROVE_CONTAINER_CREATED, REGISTRY_STATE_WAITING},   {GROVE_CONTAINER_STOPPED, REGISTRY_STATE_FAILED}};
     for (unsigned i = 0; i < ITEMS(cases); i++) {
@@ -346,6 +382,7 @@ int main(void) {
         cmocka_unit_test(a_policy_decides_what_an_end_means),
         cmocka_unit_test(too_many_ends_are_given_up),
         cmocka_unit_test(a_start_that_fails_is_judged_like_an_end),
+        cmocka_unit_test(a_new_instance_has_no_mark),
         cmocka_unit_test(wanted_while_it_stops_it_starts_when_it_has_ended),
         cmocka_unit_test(what_runs_in_the_kernel_is_taken_over_as_it_is),
     };

@@ -43,6 +43,17 @@ void log_attach(struct registry *registry, const char *name) {
 
 /* ---- notices ---- */
 
+/* What somebody with control over it does to it while it runs. */
+static void container_is(struct record *record, uint32_t state) {
+    if (state == GROVE_CONTAINER_QUIESCED)
+        life_event(record, LIFE_QUIESCED);
+    else if (state == GROVE_CONTAINER_READY)
+        life_event(record, LIFE_RESUMED);
+    if (state != GROVE_CONTAINER_STOPPED)
+        record->is_frozen = state == GROVE_CONTAINER_FROZEN;
+    judge(record);
+}
+
 static void container_changed(struct registry *registry, const struct grove_notice_container *notice) {
     struct record *record = record_find(registry, notice->name.text);
     if (record == NULL || record->container != notice->container) {
@@ -54,6 +65,7 @@ static void container_changed(struct registry *registry, const struct grove_noti
     record->generation = notice->generation;
     if (notice->state == GROVE_CONTAINER_READY && record->is_probed)
         life_event(record, LIFE_READY);
+    container_is(record, notice->state);
     if (notice->state != GROVE_CONTAINER_STOPPED)
         return;
     record->exit_cause = notice->exit_cause;

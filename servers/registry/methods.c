@@ -38,6 +38,8 @@ int method_target(struct grove_request *request, struct registry_target *target)
     int status = method_read(request, target, sizeof *target);
     if (status < 0)
         return status;
+    if ((target->flags & ~(uint32_t)REGISTRY_TREE) != 0)
+        return grove_fail(request, GROVE_INVALID, "the request has flags that this registry does not know");
     if (!is_name_or_empty(&target->service) || !is_name_or_empty(&target->project))
         return grove_fail(request, GROVE_INVALID, "a name is one or more tokens of A-Z a-z 0-9 _ - between dots");
     return 0;
@@ -64,7 +66,7 @@ static bool holds_control(struct registry *registry, grove_handle container, con
 }
 
 /* Shells act for the person at the keyboard, system services are trusted; others need the capability (law 1). */
-static int check_right(struct grove_request *request, struct registry *registry, const struct registry_target *target) {
+int method_check_right(struct grove_request *request, struct registry *registry, const struct registry_target *target) {
     if (grove_request_client_ring(request) != 2)
         return 0;
     const char *client = grove_request_client(request);
@@ -77,6 +79,7 @@ static int check_right(struct grove_request *request, struct registry *registry,
                                                      : ">");
     if (caller != NULL && holds_control(registry, caller->container, wanted))
         return 0;
+    announce_denied(client, target->service.text, "PROC_CONTROL is missing");
     return grove_fail(request, GROVE_DENIED,
                       "%s may not start or stop %s: PROC_CONTROL:%s is missing; add '- PROC_CONTROL:%s' to "
                       "'capabilities:' of its manifest",
@@ -87,7 +90,7 @@ static int check_right(struct grove_request *request, struct registry *registry,
 static int target_to_change(struct grove_request *request, struct registry *registry, struct registry_target *target) {
     int status = method_target(request, target);
     if (status == 0)
-        status = check_right(request, registry, target);
+        status = method_check_right(request, registry, target);
     if (status < 0)
         return status;
     if (target->service.text[0] != '\0' && record_find(registry, target->service.text) == NULL)
@@ -99,6 +102,20 @@ static int target_to_change(struct grove_request *request, struct registry *regi
 }
 
 /* ---- unregister ---- */
+
+/* Whoever requires what it provides lacks it from now on. */
+static void unregister_one(struct record *record) {
+    struct registry *registry = record->registry;
+    size_t bytes = record->node.spec->total_bytes;
+    struct grove_spec *spec = malloc(bytes); /* without memory they are told with their next change */
+    if (spec != NULL)
+        memcpy(spec, record->node.spec, bytes);
+    announce_unregistered(record->name);
+    record_destroy(record);
+    if (spec != NULL)
+        judge_requirers(registry, spec);
+    free(spec);
+}
 
 static int unregister(struct grove_request *request, void *context) {
     struct registry *registry = context;
@@ -115,7 +132,7 @@ static int unregister(struct grove_request *request, void *context) {
         if (status < 0)
             return grove_fail(request, status, "the file of %s cannot be removed: %s", record->name,
                               grove_status_text(status));
-        record_destroy(record);
+        unregister_one(record);
         count++;
     }
     if (target.service.text[0] == '\0')
@@ -125,6 +142,13 @@ static int unregister(struct grove_request *request, void *context) {
 
 /* ---- start and stop ---- */
 
+static int select_target(struct grove_request *request, struct registry *registry, const struct registry_target *target,
+                         struct selection *selection) {
+    bool is_tree = (target->flags & REGISTRY_TREE) != 0;
+    int status = select_records(registry, &target->service, &target->project, is_tree, selection);
+    return status < 0 ? grove_fail(request, status, "the registry has no memory for another request") : 0;
+}
+
 static int start(struct grove_request *request, void *context) {
     struct registry *registry = context;
     struct registry_target target;
@@ -133,21 +157,26 @@ static int start(struct grove_request *request, void *context) {
     int status = target_to_change(request, registry, &target);
     if (status < 0)
         return status;
-    status = order_start(registry, &target.service, &target.project, &count, problem, sizeof problem);
+    struct selection selection;
+    status = select_target(request, registry, &target, &selection);
+    if (status < 0)
+        return status;
+    status = order_start(registry, &selection, &count, problem, sizeof problem);
+    selection_deinit(&selection);
     if (status < 0)
         return grove_fail(request, status, "%s", problem);
     return commit_then_answer(registry, request, count);
 }
 
 static bool is_any_running(struct registry *registry, const struct later *later) {
-    if (later->service.text[0] != '\0') {
-        const struct record *record = record_find(registry, later->service.text);
-        return record != NULL && record_is_running(record);
-    }
-    for (const struct record *record = registry->first; record != NULL; record = record->next)
-        if (record_is_running(record) && record_is_meant(record, &later->service, &later->project))
-            return true;
-    return false;
+    struct selection selection;
+    bool is_running = false;
+    if (select_records(registry, &later->service, &later->project, later->is_tree, &selection) < 0)
+        return true; /* seen again with the next change */
+    for (uint32_t index = 0; !is_running && index < selection.count; index++)
+        is_running = record_is_running(selection.records[index]);
+    selection_deinit(&selection);
+    return is_running;
 }
 
 void method_stop_progressed(struct registry *registry) {
@@ -167,12 +196,19 @@ void method_stop_progressed(struct registry *registry) {
 
 static int stop_target(struct grove_request *request, struct registry *registry, const struct registry_target *target,
                        bool is_final) {
-    uint32_t count = order_stop(registry, &target->service, &target->project, is_final, false);
+    struct selection selection;
+    int status = select_target(request, registry, target, &selection);
+    if (status < 0)
+        return status;
+    uint32_t count = selection.count;
+    stop_selected(&selection, is_final, false);
+    selection_deinit(&selection);
     struct later *later = later_add(registry, &registry->stops, request);
     if (later == NULL)
         return GROVE_NO_MEMORY;
     later->service = target->service;
     later->project = target->project;
+    later->is_tree = (target->flags & REGISTRY_TREE) != 0;
     later->count = count;
     commit_soon(registry);
     return 0;
@@ -190,7 +226,13 @@ static int restart(struct grove_request *request, void *context) {
     int status = target_to_change(request, registry, &target);
     if (status < 0)
         return status;
-    uint32_t count = order_stop(registry, &target.service, &target.project, false, true);
+    struct selection selection;
+    status = select_target(request, registry, &target, &selection);
+    if (status < 0)
+        return status;
+    uint32_t count = selection.count;
+    stop_selected(&selection, false, true);
+    selection_deinit(&selection);
     return commit_then_answer(registry, request, count);
 }
 
@@ -215,6 +257,8 @@ const struct method registry_methods[] = {
     {REGISTRY_SPEC, query_spec},
     {REGISTRY_PROJECT, register_project},
     {REGISTRY_SHUT_DOWN, shut_down},
+    {REGISTRY_FIND, find_records},
+    {REGISTRY_MARK, judge_mark},
     {REGISTRY_SYSTEM, system_changed},
 };
 const unsigned registry_method_count = sizeof registry_methods / sizeof registry_methods[0];

@@ -1,12 +1,9 @@
 /*
- * Starting in the order of requirements, where required means ready, and stopping in the reverse order.
+ * Starting in the order of requirements, where required means ready. stop.c stops in the reverse order.
  *
  * Starting: everything in the order found by graph.c is wanted at once. Each goes to the waiting list and from there on
  * by itself when what it requires is ready, so what is independent starts in parallel. What waits for something that
  * failed for good says so (failed), stays on the list and goes on when that is mended.
- *
- * Stopping: a record that is to stop counts those in the same stop that require it; it is stopped when the last of them
- * has ended. The deadlines of the single stops bound the whole.
  */
 #include "servers/registry/registry.h"
 
@@ -72,19 +69,17 @@ static struct graph_node *provider_or_system(const char *endpoint, struct grove_
     return system_provides(context, endpoint, version) ? &system_node : NULL;
 }
 
-enum need { NEED_MET, NEED_OPEN, NEED_LACKING };
-
 /* An optional one is not waited for: it may be a system service that this machine does not have, or that fails. */
-static enum need need_of_system(const struct grove_spec_interface *requirement, const char *endpoint) {
+static enum order_need need_of_system(const struct grove_spec_interface *requirement, const char *endpoint) {
     const struct registry_system_interface *interface = system_find(endpoint);
     if (!system_is_known() || (requirement->flags & GROVE_INTERFACE_OPTIONAL) != 0)
-        return NEED_MET;
+        return ORDER_MET;
     if (interface == NULL || !graph_version_fits(interface->version, requirement))
-        return NEED_LACKING;
-    return interface->state == REGISTRY_STATE_READY ? NEED_MET : NEED_OPEN;
+        return ORDER_LACKING;
+    return interface->state == REGISTRY_STATE_READY ? ORDER_MET : ORDER_OPEN;
 }
 
-static enum need need_of(struct record *record, uint32_t index, struct record **provider) {
+enum order_need order_need(struct record *record, uint32_t index, struct record **provider) {
     struct grove_version version = {0};
     const struct grove_spec_interface *requirement = grove_spec_required(record->node.spec, index);
     const char *endpoint = grove_spec_text(record->node.spec, requirement->name);
@@ -94,16 +89,16 @@ static enum need need_of(struct record *record, uint32_t index, struct record **
         return need_of_system(requirement, endpoint);
     struct graph_node *node = order_provider(endpoint, &version, record->registry);
     if (node == NULL || !graph_version_fits(version, requirement))
-        return is_optional ? NEED_MET : NEED_LACKING;
+        return is_optional ? ORDER_MET : ORDER_LACKING;
     *provider = record_of(node);
-    if (*provider == record || (*provider)->state == REGISTRY_STATE_READY)
-        return NEED_MET;
+    if (*provider == record || record_serves(*provider))
+        return ORDER_MET;
     /* An optional one is waited for only while it starts: two that wish for each other must not wait for ever. */
     if (is_optional)
-        return (*provider)->state == REGISTRY_STATE_STARTING ? NEED_OPEN : NEED_MET;
+        return (*provider)->state == REGISTRY_STATE_STARTING ? ORDER_OPEN : ORDER_MET;
     bool is_hopeless = (*provider)->state == REGISTRY_STATE_GIVEN_UP ||
                        ((*provider)->state == REGISTRY_STATE_FAILED && (*provider)->restart_due_ns == 0);
-    return is_hopeless ? NEED_LACKING : NEED_OPEN;
+    return is_hopeless ? ORDER_LACKING : ORDER_OPEN;
 }
 
 static void say_lacking(struct record *record, uint32_t index, const struct record *provider) {
@@ -130,18 +125,18 @@ static bool is_provided_for(struct record *record, bool *is_lacking) {
         return false;
     }
     for (uint32_t index = 0; index < record->node.spec->requires.count; index++) {
-        enum need need = need_of(record, index, &provider);
-        if (need == NEED_OPEN && provider != NULL) {
+        enum order_need need = order_need(record, index, &provider);
+        if (need == ORDER_OPEN && provider != NULL) {
             demand(provider);
-            need = need_of(record, index, &provider);
+            need = order_need(record, index, &provider);
         }
-        if (need == NEED_LACKING)
+        if (need == ORDER_LACKING)
             say_lacking(record, index, provider);
-        if (need == NEED_OPEN)
+        if (need == ORDER_OPEN)
             record_say(record, "waits for %s",
                        grove_spec_text(record->node.spec, grove_spec_required(record->node.spec, index)->name));
-        *is_lacking = need == NEED_LACKING;
-        if (need != NEED_MET)
+        *is_lacking = need == ORDER_LACKING;
+        if (need != ORDER_MET)
             return false;
     }
     return true;
@@ -166,48 +161,50 @@ static int visit(struct graph_order *order, struct record *record, char *problem
     return graph_visit(order, &record->node, provider_or_system, record->registry, problem, problem_bytes);
 }
 
-static bool is_started_with_project(const struct record *record, const struct grove_name *service) {
-    return service->text[0] != '\0' || (record->node.spec->flags & GROVE_SPEC_ON_DEMAND) == 0;
+static bool is_on_demand(const struct record *record) {
+    return (record->node.spec->flags & GROVE_SPEC_ON_DEMAND) != 0;
 }
 
-/* Those meant by name get another try even if they failed or wait out a delay; what they require only if it rests. */
-static void want_all(struct graph_order *order, const struct grove_name *service, const struct grove_name *project) {
+/* A project's start leaves those alone that start when they are connected to. */
+static bool is_started(const struct record *record, const struct selection *selection) {
+    return record == selection->named || !is_on_demand(record);
+}
+
+/* Those meant get another try even if they failed or wait out a delay; what they require only if it rests. */
+static void want_all(struct graph_order *order, uint32_t selected) {
     for (struct graph_node *node = order->first; node != NULL; node = node->next) {
         struct record *record = record_of(node);
-        bool is_meant = service != NULL && record_is_meant(record, service, project);
+        bool is_meant = selected != 0 && record->selected == selected;
         if (is_meant || record->state == REGISTRY_STATE_REGISTERED || record->state == REGISTRY_STATE_STOPPED ||
             record->state == REGISTRY_STATE_STOPPING)
             life_event(record, LIFE_WANT);
     }
 }
 
-int order_start(struct registry *registry, const struct grove_name *service, const struct grove_name *project,
-                uint32_t *count, char *problem, size_t problem_bytes) {
+int order_start(struct registry *registry, const struct selection *selection, uint32_t *count, char *problem,
+                size_t problem_bytes) {
     struct graph_order order = {0};
-    struct record *only = service->text[0] == '\0' ? NULL : record_find(registry, service->text);
-    uint32_t meant = 0;
-    for (struct record *record = only == NULL ? registry->first : only; record != NULL; record = record->next) {
-        if (record_is_meant(record, service, project) && is_started_with_project(record, service)) {
-            int status = visit(&order, record, problem, problem_bytes);
-            if (status < 0) {
-                graph_release(&order);
-                return status;
-            }
-            meant++;
+    uint32_t meant = 0, selected = ++registry->selections;
+    for (uint32_t index = 0; index < selection->count; index++) {
+        struct record *record = selection->records[index];
+        record->selected = selected;
+        if (!is_started(record, selection))
+            continue;
+        int status = visit(&order, record, problem, problem_bytes);
+        if (status < 0) {
+            graph_release(&order);
+            return status;
         }
-        if (only != NULL)
-            break;
+        meant++;
     }
-    for (struct record *record = only == NULL ? registry->first : only; record != NULL; record = record->next) {
-        if (record_is_meant(record, service, project) && is_started_with_project(record, service) &&
-            !record->is_wanted) {
-            record->is_wanted = true;
-            store_later(record);
-        }
-        if (only != NULL)
-            break;
+    for (uint32_t index = 0; index < selection->count; index++) {
+        struct record *record = selection->records[index];
+        if (!is_started(record, selection) || record->is_wanted)
+            continue;
+        record->is_wanted = true;
+        store_later(record);
     }
-    want_all(&order, service, project);
+    want_all(&order, selected);
     graph_release(&order);
     *count = meant;
     return 0;
@@ -216,9 +213,8 @@ int order_start(struct registry *registry, const struct grove_name *service, con
 void order_activate(struct record *record, const char *client) {
     char problem[REGISTRY_REASON_BYTES];
     struct graph_order order = {0};
-    bool is_on_demand = (record->node.spec->flags & GROVE_SPEC_ON_DEMAND) != 0;
-    if (record->registry->is_shutting_down ||
-        !(record->state == REGISTRY_STATE_REGISTERED || (is_on_demand && record->state == REGISTRY_STATE_STOPPED)))
+    if (record->registry->is_shutting_down || !(record->state == REGISTRY_STATE_REGISTERED ||
+                                                (is_on_demand(record) && record->state == REGISTRY_STATE_STOPPED)))
         return;
     if (visit(&order, record, problem, sizeof problem) < 0) {
         (void)fprintf(stderr, "registry: %s connected to %s, which cannot start: %s\n", client, record->name, problem);
@@ -226,23 +222,11 @@ void order_activate(struct record *record, const char *client) {
         record_changed(record);
         return;
     }
-    want_all(&order, NULL, NULL);
+    want_all(&order, 0);
     graph_release(&order);
 }
 
 /* ---- what others wait for ---- */
-
-static void let_providers_stop(struct record *record) {
-    struct record *provider;
-    for (uint32_t index = 0; index < record->node.spec->requires.count; index++) {
-        (void)need_of(record, index, &provider);
-        if (provider == NULL || provider == record || provider->stop_blockers == 0)
-            continue;
-        provider->stop_blockers--;
-        if (provider->stop_blockers == 0 && provider->is_stop_due)
-            life_event(provider, LIFE_UNWANT);
-    }
-}
 
 /* True when the whole list was walked; false when a check took the next one off it. */
 static bool check_list(struct registry *registry) {
@@ -272,67 +256,9 @@ void order_recheck_all(struct registry *registry) {
 }
 
 void order_settled(struct record *record) {
-    if (record->is_stop_due && !record_is_running(record)) {
-        record->is_stop_due = false;
-        let_providers_stop(record);
-    }
-    method_stop_progressed(record->registry);
+    stop_progressed(record);
+    judge_requirers(record->registry, record->node.spec);
     if (record->state == REGISTRY_STATE_READY || record->state == REGISTRY_STATE_GIVEN_UP ||
         record->state == REGISTRY_STATE_FAILED)
         order_recheck_all(record->registry);
-}
-
-/* ---- stop ---- */
-
-static void block_providers(struct record *record) {
-    struct record *provider;
-    for (uint32_t index = 0; index < record->node.spec->requires.count; index++) {
-        bool is_optional = (grove_spec_required(record->node.spec, index)->flags & GROVE_INTERFACE_OPTIONAL) != 0;
-        (void)need_of(record, index, &provider);
-        if (!is_optional && provider != NULL && provider != record && provider->is_stop_due)
-            provider->stop_blockers++;
-    }
-}
-
-static void mark_for_stop(struct record *record, bool is_named, bool is_final, bool is_restart) {
-    record->stop_blockers = 0;
-    record->is_stop_due = record_is_running(record);
-    record->is_start_due = is_restart && (is_named || record->state != REGISTRY_STATE_REGISTERED);
-    if (is_final || is_restart || !record->is_wanted)
-        return;
-    record->is_wanted = false;
-    store_later(record);
-}
-
-static void stop_unblocked(struct record *record) {
-    bool is_restart = record->is_start_due;
-    if (record->is_stop_due && record->stop_blockers > 0)
-        return;
-    if (record->state == REGISTRY_STATE_REGISTERED || record->state == REGISTRY_STATE_STOPPED) {
-        if (is_restart)
-            life_event(record, LIFE_WANT);
-        return;
-    }
-    life_event(record, LIFE_UNWANT);
-    record->is_start_due = is_restart;
-    if (is_restart && record->state == REGISTRY_STATE_STOPPED)
-        life_event(record, LIFE_WANT);
-}
-
-uint32_t order_stop(struct registry *registry, const struct grove_name *service, const struct grove_name *project,
-                    bool is_final, bool is_restart) {
-    uint32_t meant = 0;
-    for (struct record *record = registry->first; record != NULL; record = record->next) {
-        if (!record_is_meant(record, service, project))
-            continue;
-        mark_for_stop(record, service->text[0] != '\0', is_final, is_restart);
-        meant++;
-    }
-    for (struct record *record = registry->first; record != NULL; record = record->next)
-        if (record->is_stop_due && record_is_meant(record, service, project))
-            block_providers(record);
-    for (struct record *record = registry->first; record != NULL; record = record->next)
-        if (record_is_meant(record, service, project))
-            stop_unblocked(record);
-    return meant;
 }

@@ -13,8 +13,9 @@
 #define SERVERS_REGISTRY_PROTOCOL_H
 
 #include "grove/abi/port.h"
+#include "grove/registry.h"
 
-#define REGISTRY_ENDPOINT "system.registry"
+#define REGISTRY_ENDPOINT GROVE_REGISTRY_ENDPOINT
 #define REGISTRY_PROTOCOL_VERSION 1u
 
 /* X(name, number, request structure, what follows in the reply) */
@@ -30,20 +31,13 @@ enum registry_method {
     REGISTRY_SPEC = 9, /* registry_target (a service) -> the spec, as slice or data */
     REGISTRY_PROJECT = 11, /* registry_project -> registry_count; the budget of a project */
     REGISTRY_SHUT_DOWN = 10, /* registry_target -> registry_count; init only: stop everything, keep what is wanted */
+    REGISTRY_FIND = GROVE_REGISTRY_FIND, /* 13: grove_find -> grove_found_page, records; public, in grove/registry.h */
+    REGISTRY_MARK = 14, /* registry_mark -> registry_count; it serves, but not as it should, or it does again */
     REGISTRY_SYSTEM = 12, /* registry_system, registry_system_interface...; one way, init only: how the system is */
 };
 
-/* X(name, number, text) */
-#define REGISTRY_STATE_TABLE(X) \
-    X(REGISTERED, 0, "registered") /* known; never asked to run, or waiting to be connected to */ \
-    X(WAITING, 1, "waiting") /* for what it requires to be ready */ \
-    X(STARTING, 2, "starting") /* runs, is not ready yet */ \
-    X(READY, 3, "ready") \
-    X(STOPPING, 4, "stopping") \
-    X(STOPPED, 5, "stopped") /* on request, or it ended and its policy wants no restart */ \
-    X(FAILED, 6, "failed") /* restart_due_ns says when it is tried again; 0: not by itself */ \
-    X(GIVEN_UP, 7, "given-up") /* failed too often; `grove start` tries again */
-
+/* The states, with the names that this protocol gives them. */
+#define REGISTRY_STATE_TABLE GROVE_SERVICE_STATE_TABLE
 enum registry_state {
 #define REGISTRY_STATE_ENUM(name, number, text) REGISTRY_STATE_##name = (number),
     REGISTRY_STATE_TABLE(REGISTRY_STATE_ENUM)
@@ -51,10 +45,16 @@ enum registry_state {
         REGISTRY_STATE_COUNT,
 };
 
+/*
+ * Version 1 knew the states up to GIVEN_UP. In the records of QUERY, STATUS and WATCH a service in a later one is READY, which
+ * it is for whoever knows no better, and a flag says more; FIND has the states as they are.
+ */
 enum registry_record_flags {
     REGISTRY_WANTED = 1u << 0, /* comes back after a restart of the system */
     REGISTRY_ON_DEMAND = 1u << 1, /* starts when connected to */
     REGISTRY_DONE = 1u << 2, /* a task that has ended well */
+    REGISTRY_DEGRADED = 1u << 3, /* READY is DEGRADED */
+    REGISTRY_QUIESCING = 1u << 4, /* READY is QUIESCING */
 };
 
 /* The spec follows the structure, or is the message's slice (spec_bytes tells its size in both cases). */
@@ -69,9 +69,13 @@ struct registry_project {
     struct grove_budget budget;
 };
 
+enum registry_target_flags {
+    REGISTRY_TREE = 1u << 0, /* START, STOP, RESTART: and all that requires it, directly or not */
+};
 /* One service by name, or a whole project, or everything (both empty). */
 struct registry_target {
-    uint32_t version, reserved;
+    uint32_t version;
+    uint32_t flags; /* enum registry_target_flags */
     struct grove_name service;
     struct grove_name project;
 };
@@ -88,7 +92,7 @@ struct registry_query {
     struct grove_name project;
     struct grove_name provides; /* endpoint */
     uint32_t states; /* bit n: enum registry_state n */
-    uint32_t reserved;
+    uint32_t flags; /* REGISTRY_TREE: `name` is a full name, and what requires it is meant as well */
 };
 
 /*
@@ -124,6 +128,15 @@ struct registry_record {
     uint64_t restart_due_ns; /* monotonic; 0 none */
     uint64_t sequence; /* of this change */
     char reason[REGISTRY_REASON_BYTES]; /* why it is so, for a person; may be empty */
+};
+
+/* From whoever may control the service: what health, or a person, finds wrong with it. Ends with its instance. */
+#define REGISTRY_MARK_BYTES 96u
+struct registry_mark {
+    uint32_t version;
+    uint32_t is_degraded; /* 0: no longer */
+    struct grove_name service;
+    char reason[REGISTRY_MARK_BYTES]; /* after the service's name it makes a sentence: "answers every third call" */
 };
 
 /*

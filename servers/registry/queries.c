@@ -19,8 +19,10 @@ void query_fill(const struct record *record, struct registry_record *out) {
     name_set(&out->name, record->name);
     name_set(&out->project, record->project);
     out->service_version = record->node.spec->service_version;
-    out->state = (uint32_t)record->state;
-    out->flags = (record->is_wanted ? REGISTRY_WANTED : 0u) | (record->is_done ? REGISTRY_DONE : 0u) |
+    out->state = record_serves(record) ? REGISTRY_STATE_READY : (uint32_t)record->state;
+    out->flags = (record->state == REGISTRY_STATE_DEGRADED ? REGISTRY_DEGRADED : 0u) |
+                 (record->state == REGISTRY_STATE_QUIESCING ? REGISTRY_QUIESCING : 0u) |
+                 (record->is_wanted ? REGISTRY_WANTED : 0u) | (record->is_done ? REGISTRY_DONE : 0u) |
                  ((record->node.spec->flags & GROVE_SPEC_ON_DEMAND) != 0 ? REGISTRY_ON_DEMAND : 0u);
     out->generation = record->generation;
     out->restarts = history_restarts(record);
@@ -59,12 +61,30 @@ static bool provides(const struct record *record, const char *endpoint) {
     return name_table_find(&record->registry->by_endpoint, endpoint) == record;
 }
 
+/* Whoever asks for those that are ready means those that serve. */
+static uint32_t states_of(const struct record *record) {
+    return 1u << record->state | (record_serves(record) ? 1u << REGISTRY_STATE_READY : 0u);
+}
+
 static bool is_asked_for(const struct record *record, const struct registry_query *query) {
     static const struct grove_name any = {""};
     return (query->name.text[0] == '\0' || name_matches(query->name.text, record->name)) &&
            record_is_meant(record, &any, &query->project) &&
            (query->provides.text[0] == '\0' || provides(record, query->provides.text)) &&
-           (query->states == 0 || (query->states & 1u << record->state) != 0);
+           (query->states == 0 || (query->states & states_of(record)) != 0);
+}
+
+/* What is in the tree then carries its number. */
+static int mark_tree(struct registry *registry, const struct registry_query *query, uint32_t *number) {
+    static const struct grove_name none = {""};
+    struct selection selection;
+    if ((query->flags & REGISTRY_TREE) == 0)
+        return 0;
+    int status = select_records(registry, &query->name, &none, true, &selection);
+    if (status == 0)
+        *number = registry->selections;
+    selection_deinit(&selection);
+    return status;
 }
 
 int query_records(struct grove_request *request, void *context) {
@@ -77,9 +97,18 @@ int query_records(struct grove_request *request, void *context) {
         !text_is_terminated(query.project.text, sizeof query.project.text) ||
         !text_is_terminated(query.provides.text, sizeof query.provides.text))
         return grove_fail(request, GROVE_INVALID, "a name in the query is longer than %u bytes", GROVE_NAME_MAX);
+    uint32_t tree = 0;
+    status = mark_tree(registry, &query, &tree);
+    if (status < 0)
+        return grove_fail(request, status, "the registry has no memory for another request");
     begin_page(registry);
-    for (const struct record *record = registry->first; record != NULL; record = record->next) {
-        if (record->number < query.cursor || !is_asked_for(record, &query))
+    const struct record_set *set = &registry->index.all;
+    if (query.project.text[0] != '\0')
+        set = index_find(&registry->index.projects, query.project.text);
+    for (uint32_t place = set == NULL ? 0 : index_place(set, query.cursor); set != NULL && place < set->count;
+         place++) {
+        const struct record *record = set->records[place];
+        if (tree != 0 ? record->selected != tree : !is_asked_for(record, &query))
             continue;
         if (!add_to_page(record)) {
             page.head.cursor = (uint32_t)record->number;

@@ -24,9 +24,14 @@ struct record *record_find(struct registry *registry, const char *name) {
     return name_table_find(&registry->by_name, name);
 }
 
+bool record_serves(const struct record *record) {
+    return record->state == REGISTRY_STATE_READY || record->state == REGISTRY_STATE_DEGRADED ||
+           record->state == REGISTRY_STATE_QUIESCING;
+}
+
 bool record_is_running(const struct record *record) {
     return record->state == REGISTRY_STATE_STARTING || record->state == REGISTRY_STATE_STOPPING ||
-           (record->state == REGISTRY_STATE_READY && !record->is_done);
+           (record_serves(record) && !record->is_done);
 }
 
 bool project_name_is_inside(const char *name, const char *target) {
@@ -75,10 +80,21 @@ static void changed_append(struct record *record) {
     registry->changed_last = record;
 }
 
+/* What is known by its state elsewhere: the index, and whoever listens on the bus. */
+static void tell_state(struct record *record) {
+    enum registry_state before = record->told_state;
+    if (record->state == before)
+        return;
+    record->told_state = record->state;
+    index_state_changed(&record->registry->index, record, before);
+    announce_state(record, before);
+}
+
 void record_changed(struct record *record) {
     record->sequence = ++record->registry->sequence;
     changed_remove(record);
     changed_append(record);
+    tell_state(record);
     query_changed(record->registry);
     system_look_for_rest(record->registry);
 }
@@ -216,8 +232,20 @@ static void link_out(struct record *record) {
     changed_remove(record);
 }
 
-int record_create(struct registry *registry, struct grove_spec *spec, const struct grove_container_entry *found,
-                  struct record **record, char *problem, size_t problem_bytes) {
+/* Into the lists and sets. The number is the next one: sets are in its order. */
+static int enrol(struct record *record) {
+    record->number = record->registry->next_number + 1;
+    int status = index_add(&record->registry->index, record);
+    if (status < 0)
+        return status;
+    link_in(record);
+    history_bind(record);
+    return 0;
+}
+
+int record_create(struct registry *registry, struct grove_spec *spec, const struct grove_name *owner,
+                  const struct grove_container_entry *found, struct record **record, char *problem,
+                  size_t problem_bytes) {
     if (registry->count == REGISTRY_SERVICES_MAX) {
         (void)snprintf(problem, problem_bytes, "%u services are registered, which is the limit", registry->count);
         return GROVE_EXHAUSTED;
@@ -227,6 +255,7 @@ int record_create(struct registry *registry, struct grove_spec *spec, const stru
         return GROVE_NO_MEMORY;
     made->registry = registry;
     made->node.spec = spec;
+    made->owner = *owner;
     made->name = grove_spec_text(spec, spec->name);
     made->project = grove_spec_text(spec, spec->project);
     made->since_ns = grove_now_ns();
@@ -244,8 +273,16 @@ int record_create(struct registry *registry, struct grove_spec *spec, const stru
         free(made);
         return status;
     }
-    link_in(made);
-    history_bind(made);
+    status = enrol(made);
+    if (status < 0) {
+        (void)snprintf(problem, problem_bytes, "memory is exhausted");
+        if (found == NULL)
+            (void)grove_container_control(registry->session, made->container, GROVE_ACTION_DESTROY, 0,
+                                          REGISTRY_KERNEL_TIMEOUT_NS);
+        remove_names(made, spec->provides.count);
+        free(made);
+        return status;
+    }
     record_changed(made);
     *record = made;
     return 0;
@@ -263,6 +300,7 @@ void record_destroy(struct record *record) {
         (void)grove_container_control(registry->session, record->container, GROVE_ACTION_DESTROY, 0,
                                       REGISTRY_KERNEL_TIMEOUT_NS);
     remove_names(record, record->node.spec->provides.count);
+    index_remove(&registry->index, record);
     link_out(record);
     free((void *)(uintptr_t)record->node.spec);
     free(record->reason);

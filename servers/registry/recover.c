@@ -59,14 +59,16 @@ static int find_containers(struct registry *registry) {
 
 /* For want of memory the whole is given up and tried again by the next instance: a service that runs must not be taken
  * for one that was never acknowledged. */
-static int register_again(struct registry *registry, struct grove_spec *spec, bool is_wanted) {
+static int register_again(struct registry *registry, struct grove_spec *spec, const struct grove_name *owner,
+                          bool is_wanted) {
     char problem[2 * REGISTRY_REASON_BYTES] = "memory is exhausted";
     struct record *record;
     const char *name = grove_spec_text(spec, spec->name);
     struct found *found = name_table_find(&kept.by_name, name);
     if (found != NULL)
         found->is_claimed = true;
-    int status = record_create(registry, spec, found == NULL ? NULL : &found->entry, &record, problem, sizeof problem);
+    int status =
+        record_create(registry, spec, owner, found == NULL ? NULL : &found->entry, &record, problem, sizeof problem);
     if (status < 0) {
         (void)fprintf(stderr, "registry: cannot take %s up again: %s\n", name, problem);
         free(spec);
@@ -103,17 +105,20 @@ static void adopt_all(struct registry *registry) {
     }
 }
 
+static void judge_all(struct registry *registry) {
+    for (struct record *record = registry->first; record != NULL; record = record->next)
+        judge(record);
+}
+
 static void want_again(struct registry *registry) {
     char problem[2 * REGISTRY_REASON_BYTES];
-    static const struct grove_name none = {""};
     uint32_t count;
     for (struct record *record = registry->first; record != NULL; record = record->next) {
-        struct grove_name name;
+        const struct selection alone = {.records = &record, .count = 1, .named = record};
         if (!record->is_wanted ||
             (record->state != REGISTRY_STATE_REGISTERED && record->state != REGISTRY_STATE_STOPPED))
             continue;
-        (void)snprintf(name.text, sizeof name.text, "%s", record->name);
-        if (order_start(registry, &name, &none, &count, problem, sizeof problem) == 0)
+        if (order_start(registry, &alone, &count, problem, sizeof problem) == 0)
             continue;
         (void)fprintf(stderr, "registry: %s\n", problem);
         life_event(record, LIFE_WANT); /* it says itself what it lacks, and goes on when that is there */
@@ -121,6 +126,7 @@ static void want_again(struct registry *registry) {
 }
 
 int recover(struct registry *registry) {
+    registry->is_recovering = true;
     int status = find_containers(registry);
     if (status == 0)
         status = project_load(registry);
@@ -130,6 +136,9 @@ int recover(struct registry *registry) {
         system_expect(registry);
         destroy_unclaimed(registry);
         adopt_all(registry);
+        registry->is_recovering = false;
+        announce_gap();
+        judge_all(registry);
         want_again(registry);
         system_look_for_rest(registry);
     }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "servers/common/names.h"
+#include "servers/common/spec_tags.h"
 
 /* ---- services ---- */
 
@@ -39,6 +40,11 @@ static int copy_spec(struct grove_request *request, struct grove_spec **spec) {
     }
     memcpy(copy, from, head.spec_bytes);
     status = grove_spec_check(copy, head.spec_bytes, &problem);
+    const char *fault = status < 0 ? NULL : spec_tags_fault(copy);
+    if (fault != NULL) {
+        problem = fault;
+        status = GROVE_INVALID;
+    }
     if (status < 0) {
         free(copy);
         (void)grove_fail(request, status, "the spec is not valid: %s", problem);
@@ -77,6 +83,7 @@ static bool is_same(const struct record *record, const struct grove_spec *spec) 
 
 /* What the old version leaves to the new one. */
 struct inheritance {
+    struct grove_name owner;
     struct grove_spec *spec; /* a copy, to go back to */
     bool is_wanted, is_active;
     bool is_prepared; /* what register_service wrote, to see whether there is room, is what is put in */
@@ -87,6 +94,7 @@ static int take_out(struct record *record, struct inheritance *inheritance) {
     if (inheritance->spec == NULL)
         return GROVE_NO_MEMORY;
     memcpy(inheritance->spec, record->node.spec, record->node.spec->total_bytes);
+    inheritance->owner = record->owner;
     inheritance->is_wanted = record->is_wanted;
     inheritance->is_active = *history_is_active(record);
     record_destroy(record);
@@ -96,7 +104,7 @@ static int take_out(struct record *record, struct inheritance *inheritance) {
 static int put_in(struct registry *registry, struct grove_spec *spec, const struct inheritance *inheritance,
                   char *problem, size_t problem_bytes) {
     struct record *record;
-    int status = record_create(registry, spec, NULL, &record, problem, problem_bytes);
+    int status = record_create(registry, spec, &inheritance->owner, NULL, &record, problem, problem_bytes);
     if (status < 0)
         return status;
     record->is_wanted = inheritance->is_wanted;
@@ -112,13 +120,15 @@ static int put_in(struct registry *registry, struct grove_spec *spec, const stru
  * Takes the spec over. A new version that the kernel refuses leaves the old one as it was, but restarted. `is_prepared`:
  * the file is written beside its place already.
  */
-static int replace(struct registry *registry, struct record *old, struct grove_spec *spec, bool is_prepared,
-                   char *problem, size_t problem_bytes) {
+static int replace(struct registry *registry, struct record *old, struct grove_spec *spec,
+                   const struct grove_name *owner, bool is_prepared, char *problem, size_t problem_bytes) {
     struct inheritance inheritance = {.is_prepared = is_prepared};
     char ignored[8];
     int status = old == NULL ? 0 : take_out(old, &inheritance);
+    struct inheritance passed_on = inheritance;
+    passed_on.owner = *owner;
     if (status == 0)
-        status = put_in(registry, spec, &inheritance, problem, problem_bytes);
+        status = put_in(registry, spec, &passed_on, problem, problem_bytes);
     if (status < 0)
         free(spec);
     inheritance.is_prepared = false;
@@ -128,33 +138,65 @@ static int replace(struct registry *registry, struct record *old, struct grove_s
     return status;
 }
 
+/* Shells come and go with a number of their own; what they do, a person does. */
+static void owner_of(const struct grove_request *request, struct grove_name *owner) {
+    const char *client = grove_request_client(request);
+    name_set(owner, strncmp(client, "shell.", 6) == 0 ? "shell" : client);
+}
+
+/* A record that was kept by an earlier version has no owner yet. */
+static void adopt(struct record *record, const struct grove_name *owner) {
+    if (record->owner.text[0] != '\0')
+        return;
+    index_remove(&record->registry->index, record);
+    record->owner = *owner;
+    if (index_add(&record->registry->index, record) < 0)
+        abort(); /* there was room a moment ago; init starts the next instance, which reads the file */
+    store_later(record);
+}
+
+static const struct record *put(struct registry *registry, struct record *old, struct grove_spec *spec,
+                                const struct grove_name *owner, char *problem, size_t problem_bytes, int *status) {
+    char name[GROVE_NAME_MAX + 1];
+    (void)snprintf(name, sizeof name, "%s", grove_spec_text(spec, spec->name));
+    *status = replace(registry, old, spec, owner, true, problem, problem_bytes);
+    if (*status < 0)
+        store_discard(registry, name);
+    return *status < 0 ? NULL : record_find(registry, name);
+}
+
 int register_service(struct grove_request *request, void *context) {
     struct registry *registry = context;
     struct grove_spec *spec = NULL;
+    struct grove_name owner;
     char problem[2 * REGISTRY_REASON_BYTES] = "memory is exhausted";
+    owner_of(request, &owner);
     int status = copy_spec(request, &spec);
     if (status < 0)
         return status;
     status = check_place(request, spec);
+    if (status == GROVE_DENIED)
+        announce_denied(grove_request_client(request), grove_spec_text(spec, spec->name),
+                        "it may not be registered by this client");
     struct record *old = status < 0 ? NULL : record_find(registry, grove_spec_text(spec, spec->name));
     if (status < 0 || (old != NULL && is_same(old, spec))) {
         free(spec);
+        if (status == 0)
+            adopt(old, &owner);
         return status < 0 ? status : commit_then_answer(registry, request, 1);
     }
-    status = store_prepare(registry, spec, old != NULL && old->is_wanted);
+    status = store_prepare(registry, spec, &owner, old != NULL && old->is_wanted);
     if (status < 0) {
         status = grove_fail(request, status, "the state folder cannot take %s: %s; nothing has changed",
                             grove_spec_text(spec, spec->name), grove_status_text(status));
         free(spec);
         return status;
     }
-    char name[GROVE_NAME_MAX + 1];
-    (void)snprintf(name, sizeof name, "%s", grove_spec_text(spec, spec->name));
-    status = replace(registry, old, spec, true, problem, sizeof problem);
-    if (status < 0) {
-        store_discard(registry, name);
+    const struct record *record = put(registry, old, spec, &owner, problem, sizeof problem, &status);
+    if (status < 0)
         return grove_fail(request, status, "%s", problem);
-    }
+    if (record != NULL)
+        announce_registered(record, old == NULL);
     return commit_then_answer(registry, request, 1);
 }
 
@@ -172,7 +214,8 @@ static void move_into(struct registry *registry, const struct grove_name *projec
         if (copy == NULL)
             return;
         memcpy(copy, record->node.spec, record->node.spec->total_bytes);
-        if (replace(registry, record, copy, false, problem, sizeof problem) < 0)
+        const struct grove_name owner = record->owner;
+        if (replace(registry, record, copy, &owner, false, problem, sizeof problem) < 0)
             (void)fprintf(stderr, "registry: %s\n", problem);
     }
 }

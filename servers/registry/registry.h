@@ -8,6 +8,9 @@
  *   store.c     one durable file per service      history.c    failures, in the state region
  *   files.c     files that show their damage      projects.c   budgets of projects
  *   recover.c   after a death of this process, or of the kernel
+ *   index.c     sets of records, for find.c       select.c     whom an action is about; stop.c
+ *   judge.c     ready or degraded                 announce.c   events on the bus
+ *   system.c    the system services, by init's word
  *
  * One thread. All of it is rebuilt by recover.c from three sources that survive this process: the files (what is
  * registered and wanted), the kernel's table (what runs), the state region (what failed, and how often).
@@ -21,6 +24,7 @@
 #include "servers/common/backoff.h"
 #include "servers/common/name_table.h"
 #include "servers/registry/graph.h"
+#include "servers/registry/index.h"
 #include "servers/registry/protocol.h"
 
 #define REGISTRY_SERVICES_MAX 16384u
@@ -34,8 +38,12 @@ struct record {
     struct graph_node node; /* first: a node is its record; node.spec is the spec, malloc'ed */
     struct registry *registry;
     const char *name, *project; /* in the spec */
+    struct grove_name owner; /* who registered it; durable */
     uint64_t number; /* grows with each registration: the cursor of QUERY */
     enum registry_state state;
+    enum registry_state told_state; /* the one that index and bus know */
+    uint32_t selected; /* the number of the selection it is in */
+    bool is_frozen; /* the kernel keeps it from running */
     bool is_wanted; /* durable: comes back with the system */
     bool is_dirty; /* the durable file lags behind */
     bool is_prepared; /* what is to be written lies beside its place already */
@@ -72,6 +80,7 @@ struct later {
     struct registry *registry;
     struct grove_name service, project;
     uint64_t sequence; /* WATCH */
+    bool is_tree;
     uint32_t count; /* what to answer */
     uint32_t timer; /* WATCH; 0 none */
 };
@@ -81,6 +90,7 @@ struct registry {
     struct grove_session *session;
     struct grove_channel *log;
     struct name_table by_name, by_endpoint;
+    struct record_index index;
     struct record *first, *last;
     struct record *changed_first, *changed_last;
     struct record *waiting_first;
@@ -90,6 +100,8 @@ struct registry {
     uint32_t count;
     uint64_t next_number, sequence;
     int folder; /* descriptor of the state folder */
+    uint32_t selections; /* made so far */
+    bool is_recovering; /* what is found is no news */
     bool is_commit_due, is_tell_due, is_shutting_down, is_checking, is_check_due;
     bool is_folder_dirty; /* a file was removed and the folder not yet synchronised */
 };
@@ -100,8 +112,9 @@ struct registry {
  * Take over a checked spec: container, endpoints, tables. `found`: its container from an earlier instance of this
  * program; NULL: make one. On failure the spec stays the caller's, and `problem` says why.
  */
-int record_create(struct registry *registry, struct grove_spec *spec, const struct grove_container_entry *found,
-                  struct record **record, char *problem, size_t problem_bytes);
+int record_create(struct registry *registry, struct grove_spec *spec, const struct grove_name *owner,
+                  const struct grove_container_entry *found, struct record **record, char *problem,
+                  size_t problem_bytes);
 /* Forget it, with its container, endpoints and channels. Its durable file is the caller's business. */
 void record_destroy(struct record *record);
 struct record *record_find(struct registry *registry, const char *name);
@@ -111,6 +124,8 @@ int record_contain(struct record *record, char *problem, size_t problem_bytes);
 void record_changed(struct record *record);
 void record_say(struct record *record, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool record_is_running(const struct record *record);
+/* It answers when it is called, or will when it is resumed. */
+bool record_serves(const struct record *record);
 /* Does the service or the project of a target (or the empty one) mean this record? */
 bool record_is_meant(const struct record *record, const struct grove_name *service, const struct grove_name *project);
 static inline struct record *record_of(struct graph_node *node) {
@@ -127,29 +142,79 @@ enum life_event {
     LIFE_READY,
     LIFE_ENDED, /* exit_cause, exit_detail and layer are set */
     LIFE_LATE, /* the timer of the state ran out */
+    LIFE_IMPAIRED, /* it serves, but not as it should; the record's reason says why */
+    LIFE_MENDED, /* it does again */
+    LIFE_QUIESCED, /* it takes no new work */
+    LIFE_RESUMED, /* it does again */
     LIFE_EVENTS,
 };
 void life_event(struct record *record, enum life_event event);
 /* A state found in the kernel by recover.c. */
 void life_adopt(struct record *record, const struct grove_container_record *found);
 
+/* ---- select.c ---- */
+
+/* Services that an action is about, each once. */
+struct selection {
+    struct record **records; /* malloc'ed */
+    uint32_t count;
+    struct record *named; /* the one that was named; NULL: a project, or everything */
+};
+/*
+ * A service, a project (and those below it) or everything; `is_tree`: and all that requires one of them, directly or not.
+ * GROVE_NO_MEMORY. End it with selection_deinit.
+ */
+int select_records(struct registry *registry, const struct grove_name *service, const struct grove_name *project,
+                   bool is_tree, struct selection *selection);
+void selection_deinit(struct selection *selection);
+
 /* ---- order.c ---- */
 
 struct graph_node *order_provider(const char *endpoint, struct grove_version *version, void *registry);
-/* Want these and all they require; the target's own become wanted durably. 0 or why not, with nothing changed. */
-int order_start(struct registry *registry, const struct grove_name *service, const struct grove_name *project,
-                uint32_t *count, char *problem, size_t problem_bytes);
+/* Want these and all they require; those named become wanted durably. 0 or why not, with nothing changed. */
+int order_start(struct registry *registry, const struct selection *selection, uint32_t *count, char *problem,
+                size_t problem_bytes);
+enum order_need { ORDER_MET, ORDER_OPEN, ORDER_LACKING };
+/* How requirement `index` of a record stands; *provider is who serves it, NULL if nobody or a system service. */
+enum order_need order_need(struct record *record, uint32_t index, struct record **provider);
 /* Want one for this run only: it was connected to. */
 void order_activate(struct record *record, const char *client);
-/* Stop in reverse order. `is_final`: keep what is wanted, for the next boot. `is_restart`: start each when it has ended. */
-uint32_t order_stop(struct registry *registry, const struct grove_name *service, const struct grove_name *project,
-                    bool is_final, bool is_restart);
 /* A record came into a state in which others may go on. */
 void order_settled(struct record *record);
 void order_check(struct record *record);
 void order_wait(struct record *record);
 void order_wait_no_more(struct record *record);
 void order_recheck_all(struct registry *registry);
+
+/* ---- stop.c ---- */
+
+/* Stop in reverse order. `is_final`: keep what is wanted, for the next boot. `is_restart`: start each when it has ended. */
+void stop_selected(const struct selection *selection, bool is_final, bool is_restart);
+/* A record has come to rest: those that waited with their stop for it may stop. */
+void stop_progressed(struct record *record);
+
+/* ---- judge.c ---- */
+
+/* Is it as it should be? Of one that runs; changes ready to degraded and back. */
+void judge(struct record *record);
+/* The same for all that require what this spec provides. */
+void judge_requirers(struct registry *registry, const struct grove_spec *spec);
+int judge_mark(struct grove_request *request, void *context);
+
+/* ---- announce.c ---- */
+
+/* What the bus is told. Never waits; what was lost is counted, and said with the next event. */
+void announce_state(const struct record *record, enum registry_state before);
+void announce_registered(const struct record *record, bool is_new);
+void announce_unregistered(const char *name);
+/* A client wanted to change this, or to register it, and may not. */
+void announce_denied(const char *client, const char *service, const char *reason);
+/* This process is new, and may have died between a change and its event. */
+void announce_gap(void);
+
+/* ---- find.c ---- */
+
+int find_records(struct grove_request *request, void *context);
 
 /* ---- readiness.c ---- */
 
@@ -162,7 +227,8 @@ void readiness_notice(struct registry *registry, const struct grove_notice_conta
 
 int store_open(struct registry *registry, const char *path);
 /* Write the file beside its place. What fails for want of room or rights fails here, before anything has changed. */
-int store_prepare(struct registry *registry, const struct grove_spec *spec, bool is_wanted);
+int store_prepare(struct registry *registry, const struct grove_spec *spec, const struct grove_name *owner,
+                  bool is_wanted);
 /* Make it durable and put it in its place. */
 int store_commit(struct registry *registry, const char *name);
 void store_discard(struct registry *registry, const char *name);
@@ -170,7 +236,8 @@ int store_remove(struct registry *registry, const char *name);
 int store_synchronise(struct registry *registry);
 /* Each intact file, in no order; damaged ones are put aside. The handler takes the spec over; what it returns below 0
  * ends the reading and is returned. */
-typedef int store_handler(struct registry *registry, struct grove_spec *spec, bool is_wanted);
+typedef int store_handler(struct registry *registry, struct grove_spec *spec, const struct grove_name *owner,
+                          bool is_wanted);
 int store_load(struct registry *registry, store_handler *handler);
 /* Mark the record's file as lagging behind; written with the next commit. */
 void store_later(struct record *record);
@@ -207,6 +274,8 @@ bool *history_is_active(struct record *record); /* somebody wants it to run */
 /* What a restart of this process must know of the record. */
 void history_note(struct record *record);
 void history_recall(struct record *record, bool *is_given_up, uint64_t *restart_due_ns);
+/* What somebody found wrong with its running instance: REGISTRY_MARK_BYTES of text, empty if nothing. */
+char *history_mark(struct record *record);
 
 /* Of the start of the system, not of this instance. */
 struct history_system {
@@ -257,6 +326,8 @@ extern const struct method registry_methods[];
 extern const unsigned registry_method_count;
 /* Read a request's structure into `copy`, checking size and version; answers with an error if it does not fit. */
 int method_read(struct grove_request *request, void *copy, size_t bytes);
+/* May the client of a request start and stop the target? Answers with the refusal if not. */
+int method_check_right(struct grove_request *request, struct registry *registry, const struct registry_target *target);
 int method_target(struct grove_request *request, struct registry_target *target);
 void method_stop_progressed(struct registry *registry);
 int query_records(struct grove_request *request, void *context);

@@ -1,7 +1,7 @@
 /*
  * One file for each service, and what is on disk when a call is answered.
  *
- *     NAME.service: struct file_header (flags: 1 wanted) | the spec
+ *     NAME.service: struct file_header (flags: 1 wanted, 2 owned) | the spec | if owned: struct grove_name of the owner
  *
  * A file is damaged by a broken disk or a person; it then counts as absent (files.h).
  *
@@ -17,10 +17,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "servers/common/names.h"
+#include "servers/common/spec_tags.h"
 #include "servers/registry/files.h"
 
 #define STORE_MAGIC 0x53524547u /* "GERS" */
 #define STORE_WANTED 1u
+#define STORE_OWNED 2u
 #define STORE_SUFFIX ".service"
 
 static const char *place_of(char path[FILE_PATH_BYTES], const char *name) {
@@ -36,10 +39,15 @@ int store_open(struct registry *registry, const char *path) {
     return file_status(errno);
 }
 
-int store_prepare(struct registry *registry, const struct grove_spec *spec, bool is_wanted) {
+int store_prepare(struct registry *registry, const struct grove_spec *spec, const struct grove_name *owner,
+                  bool is_wanted) {
+    static _Alignas(8) char body[FILE_BODY_MAX];
     char path[FILE_PATH_BYTES];
+    memcpy(body, spec, spec->total_bytes);
+    memcpy(body + spec->total_bytes, owner, sizeof *owner);
     return file_prepare(registry->folder, place_of(path, grove_spec_text(spec, spec->name)), STORE_MAGIC,
-                        is_wanted ? STORE_WANTED : 0, spec, spec->total_bytes);
+                        STORE_OWNED | (is_wanted ? STORE_WANTED : 0), body,
+                        spec->total_bytes + (uint32_t)sizeof *owner);
 }
 
 int store_commit(struct registry *registry, const char *name) {
@@ -94,18 +102,32 @@ struct loading {
     store_handler *handler;
 };
 
+/* Files of earlier versions name no owner. */
+static uint32_t owner_bytes(const struct file_header *header) {
+    return (header->flags & STORE_OWNED) != 0 ? (uint32_t)sizeof(struct grove_name) : 0;
+}
+
 static const char *store_fault(const struct file_header *header, const void *body) {
     const char *fault = "it holds no valid spec";
-    return grove_spec_check(body, header->body_bytes, &fault) < 0 ? fault : NULL;
+    uint32_t owner = owner_bytes(header);
+    if (header->body_bytes < owner + sizeof(struct grove_spec) ||
+        grove_spec_check(body, header->body_bytes - owner, &fault) < 0)
+        return fault;
+    if (owner > 0 && !text_is_terminated((const char *)body + header->body_bytes - owner, owner))
+        return "it names no owner";
+    return spec_tags_fault(body);
 }
 
 static int take(void *context, const struct file_header *header, const void *body) {
     const struct loading *loading = context;
-    struct grove_spec *spec = malloc(header->body_bytes);
+    uint32_t spec_bytes = header->body_bytes - owner_bytes(header);
+    struct grove_name owner = {""};
+    struct grove_spec *spec = malloc(spec_bytes);
     if (spec == NULL)
         return GROVE_NO_MEMORY;
-    memcpy(spec, body, header->body_bytes);
-    return loading->handler(loading->registry, spec, (header->flags & STORE_WANTED) != 0);
+    memcpy(spec, body, spec_bytes);
+    memcpy(&owner, (const char *)body + spec_bytes, owner_bytes(header));
+    return loading->handler(loading->registry, spec, &owner, (header->flags & STORE_WANTED) != 0);
 }
 
 static const struct file_kind store_kind = {.suffix = STORE_SUFFIX,

@@ -140,8 +140,8 @@ static void look_for_rest(struct grove_service *service, void *context) {
     for (const struct record *record = registry->first; record != NULL; record = record->next) {
         if (record->state == REGISTRY_STATE_WAITING || record->state == REGISTRY_STATE_STARTING)
             return;
-        users.ready += record->state == REGISTRY_STATE_READY;
-        users.missing += record->is_wanted && record->state != REGISTRY_STATE_READY;
+        users.ready += record_serves(record);
+        users.missing += record->is_wanted && !record_serves(record);
     }
     history_system()->is_at_rest = true;
     tell_init(&users);

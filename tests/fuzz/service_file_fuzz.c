@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "grove/abi/spec.h"
+#include "servers/common/spec_tags.h"
 #include "servers/registry/files.h"
 
 #define MAGIC 0x53524547u
@@ -26,7 +27,7 @@ static void expect(int is_true) {
 
 static const char *fault_of(const struct file_header *header, const void *body) {
     const char *fault = "";
-    return grove_spec_check(body, header->body_bytes, &fault) < 0 ? fault : NULL;
+    return grove_spec_check(body, header->body_bytes, &fault) < 0 ? fault : spec_tags_fault(body);
 }
 
 static int take(void *context, const struct file_header *header, const void *body) {
@@ -34,6 +35,9 @@ static int take(void *context, const struct file_header *header, const void *bod
     (void)context;
     expect(header->body_bytes >= sizeof *spec);
     expect(strlen(grove_spec_text(spec, spec->name)) == spec->name.length_bytes);
+    unsigned tags = 0;
+    for (const char *tag = spec_tags_next(spec, NULL); tag != NULL; tag = spec_tags_next(spec, tag))
+        expect(spec_tag_is_valid(tag) && ++tags <= GROVE_TAGS_MAX);
     taken++;
     return 0;
 }
@@ -88,7 +92,8 @@ static void as_body(const uint8_t *data, size_t size_bytes) {
         return;
     }
     memcpy(copy, data, size_bytes);
-    int is_spec = size_bytes >= sizeof(struct grove_spec) && grove_spec_check(copy, size_bytes, &fault) == 0;
+    int is_spec = size_bytes >= sizeof(struct grove_spec) && grove_spec_check(copy, size_bytes, &fault) == 0 &&
+                  spec_tags_fault(copy) == NULL;
     expect(file_prepare(folder, PLACE, MAGIC, 1, copy, (uint32_t)size_bytes) == 0);
     expect(file_commit(folder, PLACE) == 0);
     load_and_look(is_spec);

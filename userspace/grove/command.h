@@ -221,7 +221,7 @@ bool refusal_explain(const struct grove_audit_record *record, char *sentence, si
 /* ---- the table of commands (main.c) -------------------------------------------------------------------------------------- */
 
 extern const struct command *const command_table[]; /* ends with NULL */
-const struct command *command_find(const char *name);
+const struct command *command_by_name(const char *name);
 extern const struct command_option command_common_options[]; /* --json, --run, ... taken by every command */
 
 #endif

@@ -21,7 +21,7 @@ COMMAND_LIST(COMMAND_DECLARE)
 
 const struct command *const command_table[] = {COMMAND_LIST(COMMAND_ENTRY) NULL};
 
-const struct command *command_find(const char *name) {
+const struct command *command_by_name(const char *name) {
     for (unsigned i = 0; command_table[i]; i++)
         if (!strcmp(command_table[i]->name, name))
             return command_table[i];

@@ -127,7 +127,7 @@ static int read_letters(struct reader *reader, const char *letters) {
 }
 
 static int find_command(struct reader *reader, const char *name) {
-    reader->invocation->command = command_find(name);
+    reader->invocation->command = command_by_name(name);
     if (reader->invocation->command)
         return 0;
     const char *names[64];
@@ -244,7 +244,7 @@ static int check_operands(const struct invocation *invocation, const struct comm
 /* An error in front of --json is to be JSON too. Of what follows "--" or a program's name, only a parse can tell. */
 static bool wants_json(char **arguments) {
     for (char **argument = arguments + 1; *argument && strcmp(*argument, "--") != 0; argument++) {
-        const struct command *command = argument == arguments + 1 ? command_find(*argument) : NULL;
+        const struct command *command = argument == arguments + 1 ? command_by_name(*argument) : NULL;
         if (command && command->stops_at_operand)
             return false;
         if (!strcmp(*argument, "--json"))

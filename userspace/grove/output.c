@@ -58,10 +58,12 @@ static const struct {
     const char *state;
     enum output_colour colour;
 } state_colours[] = {
-    {"ready", OUTPUT_GOOD},       {"running", OUTPUT_GOOD},     {"enforced", OUTPUT_GOOD},   {"ok", OUTPUT_GOOD},
-    {"starting", OUTPUT_WARNING}, {"stopping", OUTPUT_WARNING}, {"waiting", OUTPUT_WARNING}, {"frozen", OUTPUT_WARNING},
-    {"optional", OUTPUT_WARNING}, {"failed", OUTPUT_BAD},       {"given up", OUTPUT_BAD},    {"given-up", OUTPUT_BAD},
-    {"missing", OUTPUT_BAD},      {"stopped", OUTPUT_DIM},      {"registered", OUTPUT_DIM},
+    {"ready", OUTPUT_GOOD},       {"running", OUTPUT_GOOD},      {"enforced", OUTPUT_GOOD},
+    {"ok", OUTPUT_GOOD},          {"starting", OUTPUT_WARNING},  {"stopping", OUTPUT_WARNING},
+    {"waiting", OUTPUT_WARNING},  {"frozen", OUTPUT_WARNING},    {"optional", OUTPUT_WARNING},
+    {"failed", OUTPUT_BAD},       {"given up", OUTPUT_BAD},      {"given-up", OUTPUT_BAD},
+    {"degraded", OUTPUT_WARNING}, {"quiescing", OUTPUT_WARNING}, {"missing", OUTPUT_BAD},
+    {"stopped", OUTPUT_DIM},      {"registered", OUTPUT_DIM},
 };
 
 static enum output_colour state_colour(const char *state) {

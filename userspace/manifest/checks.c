@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "grove/registry.h"
 #include "lib/text/text.h"
 #include "userspace/manifest/parts.h"
 #include "userspace/manifest/signature.h"
@@ -144,6 +145,20 @@ static void check_environment(struct checker *checker) {
                  environment->nodes[i]->key);
 }
 
+#define TAG_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+
+static void check_tags(struct checker *checker) {
+    const struct text_list *tags = &checker->manifest->values.tags;
+    if (tags->count > GROVE_TAGS_MAX)
+        FAIL(checker, tags->nodes[GROVE_TAGS_MAX], "tags", "a service has at most %u tags", GROVE_TAGS_MAX);
+    for (unsigned i = 0; i < tags->count; i++) {
+        const char *tag = tags->nodes[i]->text;
+        if (!*tag || strlen(tag) > GROVE_TAG_MAX || tag[strspn(tag, TAG_BYTES)])
+            FAIL(checker, tags->nodes[i], "tags", "\"%.80s\" is no tag; use 1 to %u letters, digits and _ . -", tag,
+                 GROVE_TAG_MAX);
+    }
+}
+
 static void check_native(struct checker *checker) {
     const struct manifest_values *values = &checker->manifest->values;
     if (!values->native && values->provides.count)
@@ -159,5 +174,6 @@ int checks_run(const struct manifest *manifest, struct manifest_errors *errors) 
     check_probes(&checker);
     check_environment(&checker);
     check_native(&checker);
+    check_tags(&checker);
     return checker.has_failed ? GROVE_INVALID : 0;
 }

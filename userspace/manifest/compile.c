@@ -6,6 +6,7 @@
 
 #include "userspace/manifest/builder.h"
 #include "userspace/manifest/parts.h"
+#include "userspace/manifest/sections.h"
 
 struct grove_budget resources_budget(const struct resources *resources) {
     return (struct grove_budget){
@@ -143,6 +144,7 @@ int manifest_compile(const struct manifest *manifest, void **spec, size_t *spec_
         write_interfaces(manifest, builder);
         for (unsigned i = 0; i < manifest->capability_count; i++)
             builder_capability(builder, &manifest->capabilities[i].capability, manifest->capabilities[i].flags);
+        section_tags(manifest, builder);
         status = builder_finish(builder, spec, spec_bytes, &problem);
     }
     if (status < 0)

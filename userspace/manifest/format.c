@@ -202,6 +202,10 @@ static const struct field manifest_fields[] = {
      .help = "The service's own version."},
     {"description", FIELD_TEXT, PLACE(manifest_values, description), .standing = "",
      .example = "keeps every reading on disk", .help = "One line for people."},
+    {"tags", FIELD_TEXTS, PLACE(manifest_values, tags), .example = "[meter, north]",
+     .help =
+         "Words by which others find it (grove ps --tag): at most 16, each of letters, digits and _ . - and at most 47 "
+         "long."},
     {"exec", FIELD_TEXTS, PLACE(manifest_values, exec), .required = true, .example = "[bin/historian, --sync]",
      .help =
          "The program and its arguments. The program is an absolute path, a path relative to the manifest's folder, "

@@ -132,7 +132,7 @@ struct manifest_values {
     const struct node *node;
     const char *name, *description, *directory;
     struct grove_version version;
-    struct text_list exec;
+    struct text_list tags, exec;
     struct group_list capabilities, grants; /* struct capability_item */
     struct group_list provides, requires;
     struct resources resources;

@@ -19,7 +19,7 @@ Times are in seconds. Every failure raises grove.Error or a subclass named after
 grove.TimedOut, ...), whose text says what failed and how to mend it. One thread uses a session, as in C.
 """
 
-from . import errors
+from . import errors, registry
 from .capabilities import Capability
 from .channels import Answer, Channel, connect
 from .errors import *  # noqa: F401,F403  (a class for each status)
@@ -30,4 +30,4 @@ from .sessions import Session, region, state
 HIGH, MEDIUM, LOW = 1, 2, 3  # enum grove_priority; 0 inherits
 
 __all__ = ["Answer", "Capability", "Channel", "HIGH", "LANES", "LOW", "Loan", "MEDIUM", "METHOD_ANY", "Region", "Request",
-           "Service", "Session", "connect", "region", "state", *errors.__all__]
+           "Service", "Session", "connect", "region", "registry", "state", *errors.__all__]

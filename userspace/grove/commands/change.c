@@ -7,12 +7,18 @@
 
 #include "servers/common/names.h"
 
+static uint32_t flags_of(const struct invocation *invocation) {
+    return command_has(invocation, "tree") ? REGISTRY_TREE : 0;
+}
+
 static int wait_for(struct invocation *invocation, const struct grove_name *service, const struct grove_name *project,
                     uint64_t begin_ns) {
     uint64_t timeout_ns;
     if (command_has(invocation, "no-wait"))
         return 0;
     int status = command_duration(invocation, "timeout", 30 * GROVE_SECOND, &timeout_ns);
+    if (status == 0 && service != NULL && flags_of(invocation) != 0)
+        return system_wait_for_tree(invocation, service, begin_ns, timeout_ns);
     return status != 0 ? status : system_wait_until_ready(invocation, service, project, 0, begin_ns, timeout_ns);
 }
 
@@ -37,7 +43,9 @@ static int change_one(struct invocation *invocation, uint32_t method, const char
         return status;
     if (system_is_own(&name))
         return method == REGISTRY_RESTART ? restart_own(invocation, &name) : refuse_own(invocation, &name);
-    status = system_change(invocation, method, &name, NULL, NULL, NULL);
+    const struct registry_target target = {
+        .version = REGISTRY_PROTOCOL_VERSION, .flags = flags_of(invocation), .service = name};
+    status = system_change_target(invocation, method, &target, NULL, NULL);
     return status == 0 && waits ? wait_for(invocation, &name, NULL, begin_ns) : status;
 }
 
@@ -47,7 +55,9 @@ static int change_many(struct invocation *invocation, uint32_t method, const cha
     uint64_t begin_ns = grove_now_ns();
     uint32_t count;
     name_set(&project, text == NULL ? "" : text);
-    int status = system_change(invocation, method, NULL, &project, &count, NULL);
+    const struct registry_target target = {
+        .version = REGISTRY_PROTOCOL_VERSION, .flags = flags_of(invocation), .project = project};
+    int status = system_change_target(invocation, method, &target, &count, NULL);
     if (status != 0)
         return status;
     if (count == 0 && text != NULL)

@@ -7,8 +7,8 @@
 #include "userspace/grove/commands/system_client.h"
 
 #define CHANGE_OPTIONS \
-    {"project", 'p', "NAME", "all services of this project"}, { \
-        "all", 'a', NULL, "all services of all projects" \
+    {"project", 'p', "NAME", "all services of this project"}, {"all", 'a', NULL, "all services of all projects"}, { \
+        "tree", 'T', NULL, "and all services that require one of them, in order" \
     }
 #define CHANGE_WAIT_OPTIONS \
     {"no-wait", 'n', NULL, "do not wait until they are ready"}, { \

@@ -12,7 +12,7 @@ static const struct command_option options[] = {
 static int run(struct invocation *invocation) {
     const char *shell = command_value(invocation, "completion");
     const char *name = invocation->arguments[0];
-    const struct command *command = name ? command_find(name) : NULL;
+    const struct command *command = name ? command_by_name(name) : NULL;
     if (shell)
         return help_completion(shell, stdout)
                    ? COMMAND_OK

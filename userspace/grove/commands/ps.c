@@ -11,7 +11,7 @@ static const struct command_option options[] = {
     {"project", 'p', "NAME", "only services of this project"},
     {"in", 'i', "STATE",
      "only services in this state: registered, waiting, starting, ready, stopping, stopped, "
-     "failed or given-up"},
+     "failed, given-up, degraded or quiescing"},
     {0},
 };
 

@@ -17,6 +17,7 @@ const struct command command_restart = {
         "Stops services and starts them again. Their channels, and the messages in them, are kept for the new "
         "instance. System services can be restarted, too.",
     .examples = "  grove restart grid.historian    one service\n"
+                "  grove restart --tree grid.alarm    and what requires it, in order\n"
                 "  grove restart log               a system service",
     .operands = COMMAND_OPERANDS_SERVICE,
     .options = options,

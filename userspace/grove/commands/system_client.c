@@ -148,13 +148,18 @@ int system_spec(const struct invocation *invocation, const struct grove_name *na
 
 int system_change(const struct invocation *invocation, uint32_t method, const struct grove_name *service,
                   const struct grove_name *project, uint32_t *count, uint64_t *sequence) {
-    struct registry_target target = target_of(service, project);
+    const struct registry_target target = target_of(service, project);
+    return system_change_target(invocation, method, &target, count, sequence);
+}
+
+int system_change_target(const struct invocation *invocation, uint32_t method, const struct registry_target *target,
+                         uint32_t *count, uint64_t *sequence) {
     struct registry_count reply;
     struct grove_channel *channel;
     struct grove_answer answer;
     int status = system_connect(invocation, REGISTRY_ENDPOINT, &channel);
     if (status == 0)
-        status = system_call(invocation, channel, method, &target, sizeof target, 6 * SYSTEM_TIMEOUT_NS, &answer);
+        status = system_call(invocation, channel, method, target, sizeof *target, 6 * SYSTEM_TIMEOUT_NS, &answer);
     if (status != 0)
         return status;
     if (answer.length_bytes < sizeof reply)
@@ -217,12 +222,7 @@ bool system_is_own(const struct grove_name *name) {
 /* ---- what people see ---- */
 
 const char *system_state_text(uint32_t state) {
-    static const char *const texts[REGISTRY_STATE_COUNT] = {
-#define STATE_TEXT(name, number, text) [number] = text,
-        REGISTRY_STATE_TABLE(STATE_TEXT)
-#undef STATE_TEXT
-    };
-    return state < REGISTRY_STATE_COUNT ? texts[state] : "unknown";
+    return grove_service_state_text(state);
 }
 
 bool system_container(struct grove_session *session, const struct grove_name *name,
@@ -249,8 +249,12 @@ json_t *system_record_json(const struct registry_record *record, const struct gr
     (void)snprintf(version, sizeof version, "%u.%u.%u", record->service_version.major, record->service_version.minor,
                    record->service_version.patch);
     bool is_done = (record->flags & REGISTRY_DONE) != 0;
+    const char *state = is_done                                     ? "done"
+                        : (record->flags & REGISTRY_DEGRADED) != 0  ? "degraded"
+                        : (record->flags & REGISTRY_QUIESCING) != 0 ? "quiescing"
+                                                                    : system_state_text(record->state);
     json_t *object = json_pack("{s:s, s:s, s:s, s:s}", "name", record->name.text, "project", record->project.text,
-                               "version", version, "state", is_done ? "done" : system_state_text(record->state));
+                               "version", version, "state", state);
     set_number(object, "generation", record->generation);
     set_number(object, "restarts", record->restarts);
     (void)json_object_set_new(object, "wanted", json_boolean((record->flags & REGISTRY_WANTED) != 0));

@@ -45,6 +45,9 @@ int system_spec(const struct invocation *invocation, const struct grove_name *na
 int system_change(const struct invocation *invocation, uint32_t method, const struct grove_name *service,
                   const struct grove_name *project, uint32_t *count, uint64_t *sequence);
 
+int system_change_target(const struct invocation *invocation, uint32_t method, const struct registry_target *target,
+                         uint32_t *count, uint64_t *sequence);
+
 const char *system_state_text(uint32_t state);
 /* What a system service is, in the registry's terms. */
 void system_record_of(const struct init_record *record, struct registry_record *out);
@@ -54,6 +57,9 @@ json_t *system_record_json(const struct registry_record *record, const struct gr
 bool system_container(struct grove_session *session, const struct grove_name *name,
                       struct grove_container_record *container);
 
+/* The same for a service and all that requires it. */
+int system_wait_for_tree(const struct invocation *invocation, const struct grove_name *root, uint64_t begin_ns,
+                         uint64_t timeout_ns);
 /* Follow a target's records from `sequence` on until every one is ready or failed; prints progress. */
 int system_wait_until_ready(const struct invocation *invocation, const struct grove_name *service,
                             const struct grove_name *project, uint64_t sequence, uint64_t begin_ns,

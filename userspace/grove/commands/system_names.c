@@ -94,7 +94,19 @@ static int found_one(const struct registry_record *record, void *context) {
     return 0;
 }
 
-static const char *const own_services[] = {"init", "registry", "log", NULL};
+/* Is it one of the system services, without their "system."? */
+static int is_own(const struct invocation *invocation, const char *text, struct grove_name *name) {
+    struct init_page page;
+    struct init_record records[INIT_SERVICES_MAX + 1];
+    int status = system_init(invocation, INIT_STATUS, "", &page, records);
+    name->text[0] = '\0';
+    for (uint32_t index = 0; status == 0 && index < page.count; index++) {
+        const char *dot = strrchr(records[index].name.text, '.');
+        if (dot != NULL && strcmp(dot + 1, text) == 0)
+            *name = records[index].name;
+    }
+    return status;
+}
 
 int system_name(const struct invocation *invocation, const char *text, struct grove_name *name) {
     struct grove_name typed;
@@ -111,11 +123,10 @@ int system_name(const struct invocation *invocation, const char *text, struct gr
     int status = system_query(invocation, &query, found_one, &search);
     if (status != 0)
         return status;
-    for (unsigned index = 0; search.count == 0 && own_services[index] != NULL; index++) {
-        if (strcmp(own_services[index], text) == 0) {
-            (void)snprintf(name->text, sizeof name->text, "system.%s", text);
-            return 0;
-        }
+    if (search.count == 0) {
+        status = is_own(invocation, text, name);
+        if (status != 0 || name->text[0] != '\0')
+            return status;
     }
     if (search.count == 0)
         return system_unknown(invocation, text);

@@ -13,7 +13,7 @@ struct follow {
     const struct invocation *invocation;
     uint64_t begin_ns;
     unsigned open, bad;
-    bool prints; /* the first look only counts */
+    struct registry_query query; /* those that are waited for */
 };
 
 static bool is_bad(const struct registry_record *record) {
@@ -73,41 +73,57 @@ static int look(struct follow *follow, struct registry_watch *watch) {
     return 0;
 }
 
-static int count_all(struct follow *follow, const struct registry_watch *watch) {
-    struct registry_query query = {
-        .version = REGISTRY_PROTOCOL_VERSION, .name = watch->service, .project = watch->project};
+static int count_all(struct follow *follow) {
     follow->open = follow->bad = 0;
-    return system_query(follow->invocation, &query, count_one, follow);
+    return system_query(follow->invocation, &follow->query, count_one, follow);
 }
+
+static int wait_for_all(struct follow *follow, struct registry_watch *watch, uint64_t timeout_ns);
 
 int system_wait_until_ready(const struct invocation *invocation, const struct grove_name *service,
                             const struct grove_name *project, uint64_t sequence, uint64_t begin_ns,
                             uint64_t timeout_ns) {
-    struct follow follow = {.invocation = invocation, .begin_ns = begin_ns};
+    struct follow follow = {.invocation = invocation, .begin_ns = begin_ns, .query.version = REGISTRY_PROTOCOL_VERSION};
     struct registry_watch watch = {.version = REGISTRY_PROTOCOL_VERSION, .wait_ms = 1000, .sequence = sequence};
-    uint64_t deadline_ns = grove_now_ns() + timeout_ns;
     if (service != NULL)
         watch.service = *service;
     if (project != NULL)
         watch.project = *project;
-    int status = count_all(&follow, &watch);
-    while (status == 0 && follow.open > 0) {
+    follow.query.name = watch.service;
+    follow.query.project = watch.project;
+    return wait_for_all(&follow, &watch, timeout_ns);
+}
+
+int system_wait_for_tree(const struct invocation *invocation, const struct grove_name *root, uint64_t begin_ns,
+                         uint64_t timeout_ns) {
+    struct follow follow = {.invocation = invocation,
+                            .begin_ns = begin_ns,
+                            .query = {.version = REGISTRY_PROTOCOL_VERSION, .name = *root, .flags = REGISTRY_TREE}};
+    struct registry_watch watch = {.version = REGISTRY_PROTOCOL_VERSION, .wait_ms = 1000};
+    return wait_for_all(&follow, &watch, timeout_ns);
+}
+
+static int wait_for_all(struct follow *follow, struct registry_watch *watch, uint64_t timeout_ns) {
+    const struct invocation *invocation = follow->invocation;
+    uint64_t sequence = watch->sequence, deadline_ns = grove_now_ns() + timeout_ns;
+    int status = count_all(follow);
+    while (status == 0 && follow->open > 0) {
         if (grove_now_ns() > deadline_ns) {
             progress_end(invocation);
             return command_fail(invocation,
                                 "%u service%s not ready yet; \"grove ps\" shows which, \"grove why NAME\" "
                                 "says why",
-                                follow.open, follow.open == 1 ? " is" : "s are");
+                                follow->open, follow->open == 1 ? " is" : "s are");
         }
-        status = look(&follow, &watch);
+        status = look(follow, watch);
         if (status == 0)
-            status = count_all(&follow, &watch);
+            status = count_all(follow);
     }
     if (status == 0 && sequence != 0)
-        watch.wait_ms = 0, status = look(&follow, &watch); /* what became ready before the first look */
+        watch->wait_ms = 0, status = look(follow, watch); /* what became ready before the first look */
     progress_end(invocation);
-    if (status == 0 && follow.bad > 0)
+    if (status == 0 && follow->bad > 0)
         return command_fail(invocation, "%u service%s failed; \"grove why NAME\" and \"grove logs NAME\" say more",
-                            follow.bad, follow.bad == 1 ? " has" : "s have");
+                            follow->bad, follow->bad == 1 ? " has" : "s have");
     return status;
 }

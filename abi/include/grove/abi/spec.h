@@ -194,6 +194,7 @@ enum grove_spec_section_tag {
     GROVE_SECTION_HOOKS = 5, /* the points it hooks into */
     GROVE_SECTION_STORE = 6, /* its quotas in the store */
     GROVE_SECTION_BUS = 7, /* its subjects and subscriptions */
+    GROVE_SECTION_TAGS = 8, /* the tags by which the registry finds it */
 };
 struct grove_spec_section {
     uint32_t tag; /* enum grove_spec_section_tag, or one of a later version */

@@ -1,0 +1,13 @@
+/*
+ * What a manifest says to one system service alone, written as that service's section of the spec.
+ */
+#ifndef GROVE_MANIFEST_SECTIONS_H
+#define GROVE_MANIFEST_SECTIONS_H
+
+#include "userspace/manifest/builder.h"
+#include "userspace/manifest/parts.h"
+
+/* GROVE_SECTION_TAGS, for the registry. */
+void section_tags(const struct manifest *manifest, struct builder *builder);
+
+#endif
