@@ -26,6 +26,38 @@ static enum channel_sleep waits_for(const struct attachment *attachment) {
     return (is_wanted(attachment) ? CHANNEL_FOR_RECORDS : 0) | (wants_room ? CHANNEL_FOR_ROOM : 0);
 }
 
+/* ---- telling who wants to know ---- */
+
+static void tell(struct client_channel *channel, enum grove_client_change change) {
+    const struct served_endpoint *endpoint = channel->endpoint;
+    if (endpoint->on_client == NULL)
+        return;
+    const struct grove_client client = {.name = channel->client.text,
+                                        .id = channel->client_id,
+                                        .channel = channel->base.handle,
+                                        .ring = channel->client_ring};
+    endpoint->on_client(channel->service, change, &client, endpoint->on_client_context);
+}
+
+/* An instance has ended when its segment is closed, and at the latest when the next one has attached. */
+static void look_for_end(struct client_channel *channel) {
+    const struct attachment *base = &channel->base;
+    if (base->peer == NULL)
+        return;
+    if (!channel->is_peer_known) { /* those before it are not this instance's business */
+        channel->is_peer_known = true;
+        channel->told_epoch = base->peer_epoch - 1;
+    }
+    if (channel->told_epoch >= base->peer_epoch)
+        return;
+    bool has_followed = channel->told_epoch + 1 < base->peer_epoch;
+    bool is_closed = channel_end_peer_is_closed(base->end);
+    if (!has_followed && !is_closed)
+        return;
+    channel->told_epoch = is_closed ? base->peer_epoch : base->peer_epoch - 1;
+    tell(channel, GROVE_CLIENT_ENDED);
+}
+
 void client_channel_end(struct client_channel *channel) {
     replies_drop(channel);
     rights_destroy(channel->rights);
@@ -72,8 +104,15 @@ static bool work(struct attachment *attachment, enum grove_lane lane) {
     }
     if (status != GROVE_AGAIN)
         turn_away(channel);
-    if (lane == GROVE_LANE_LOW && is_over(channel) && channel->service->state == SERVICE_RUNNING)
+    if (lane != GROVE_LANE_LOW || channel->service->state != SERVICE_RUNNING)
+        return false;
+    channel->requests++; /* a handler that finishes requests must not end the channel under us */
+    look_for_end(channel);
+    client_channel_unuse(channel);
+    if (is_over(channel)) {
+        tell(channel, GROVE_CLIENT_GONE);
         client_channel_end(channel);
+    }
     return false;
 }
 
@@ -89,8 +128,8 @@ const struct attachment_owner client_channel_owner = {
 
 /* ---- opening ---- */
 
-static const struct served_endpoint *find_endpoint(const struct grove_service *service, const struct grove_name *name) {
-    const struct served_endpoint *endpoint = service->endpoints;
+static struct served_endpoint *find_endpoint(const struct grove_service *service, const struct grove_name *name) {
+    struct served_endpoint *endpoint = service->endpoints;
     while (endpoint != NULL && memcmp(endpoint->name.text, name->text, sizeof name->text) != 0)
         endpoint = endpoint->next;
     return endpoint;
@@ -99,7 +138,7 @@ static const struct served_endpoint *find_endpoint(const struct grove_service *s
 int client_channel_open(struct grove_service *service, struct packet *packet) {
     struct grove_notice_channel_new *notice = &packet->message.body.channel_new;
     notice->endpoint.text[GROVE_NAME_MAX] = notice->client.text[GROVE_NAME_MAX] = '\0';
-    const struct served_endpoint *endpoint = find_endpoint(service, &notice->endpoint);
+    struct served_endpoint *endpoint = find_endpoint(service, &notice->endpoint);
     struct client_channel *channel = endpoint != NULL ? calloc(1, sizeof *channel) : NULL;
     if (channel == NULL) {
         session_post_handle(service->session, GROVE_REQUEST_CHANNEL_CLOSE, notice->channel.channel);
@@ -123,5 +162,6 @@ int client_channel_open(struct grove_service *service, struct packet *packet) {
     channel->client_id = notice->client_id;
     channel->client_ring = notice->client_ring;
     channel->replies_tail = &channel->replies;
+    tell(channel, GROVE_CLIENT_CONNECTED);
     return 0;
 }

@@ -105,6 +105,18 @@ int grove_service_on(struct grove_service *service, const char *endpoint, uint32
     return add_method(served, &(struct method){.number = method, .handler = handler, .context = context});
 }
 
+int grove_service_on_client(struct grove_service *service, const char *endpoint, grove_client_handler *handler,
+                            void *context) {
+    struct grove_name name;
+    int status = session_full_name(service->session, endpoint, &name);
+    struct served_endpoint *served = status == 0 ? find_or_add_endpoint(service, &name) : NULL;
+    if (served == NULL)
+        return status < 0 ? status : error_set(GROVE_NO_MEMORY, "no memory is left for an endpoint");
+    served->on_client = handler;
+    served->on_client_context = context;
+    return 0;
+}
+
 struct grove_session *grove_service_session(struct grove_service *service) {
     return service->session;
 }

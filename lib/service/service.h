@@ -28,6 +28,8 @@ struct served_endpoint {
     struct grove_name name;
     struct method *methods; /* sorted by number */
     unsigned method_count;
+    grove_client_handler *on_client; /* NULL: nobody wants to know */
+    void *on_client_context;
 };
 
 struct waiting_reply;
@@ -37,10 +39,12 @@ struct rights;
 struct client_channel {
     struct attachment base; /* first: an attachment of this owner is a client channel */
     struct grove_service *service;
-    const struct served_endpoint *endpoint;
+    struct served_endpoint *endpoint;
     struct grove_name client;
     grove_object_id client_id;
     uint32_t client_ring;
+    bool is_peer_known;
+    uint32_t told_epoch; /* the client's instances up to this one have ended, and that was told */
     unsigned requests; /* taken and not completed, and the function at work: the channel outlives them */
     struct waiting_reply *replies, **replies_tail; /* those that found no room */
     unsigned reply_count;

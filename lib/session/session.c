@@ -179,6 +179,8 @@ static void close_if_open(int descriptor) {
 void grove_session_close(struct grove_session *session) {
     if (session == NULL)
         return;
+    if (session->extension != NULL)
+        session->extension->close(session);
     while (session->queue.count > 0) {
         packet_close_objects(&session->queue.packets[session->queue.head]);
         session->queue.head = (session->queue.head + 1) % session->queue.capacity;

@@ -21,6 +21,7 @@
 #include "lib/session/spin.h"
 
 struct attachment;
+struct bus_client;
 
 /* Replies to requests with this bit are dropped: the sender does not wait for them. */
 #define SESSION_UNAWAITED (UINT64_C(1) << 63)
@@ -42,6 +43,12 @@ struct packet_queue {
 
 /* Takes part in the session's notices: the run loop of a service. Returns false if the notice is not its own. */
 typedef bool session_host(void *context, struct packet *packet);
+/* What a part of the library above this one adds to the session (lib/bus). */
+struct session_extension {
+    /* Do some work, if there is any, from the run loop or dispatch; returns how much. */
+    int (*work)(struct grove_session *session);
+    void (*close)(struct grove_session *session);
+};
 /* A watched descriptor is ready; called while the session waits, so it only takes note. */
 typedef void session_descriptor(void *context, int descriptor, uint32_t events);
 
@@ -84,6 +91,8 @@ struct grove_session {
     bool is_embedded; /* another event loop polls `epoll` */
     unsigned watch_count; /* descriptors of the program's own in `epoll` */
     session_descriptor *on_descriptor;
+    const struct session_extension *extension; /* NULL: none */
+    struct bus_client *bus;
 };
 
 /* ---- port.c ---- */

@@ -414,7 +414,7 @@ int session_work(struct grove_session *session) {
     for (unsigned lane = 0; lane < GROVE_LANES; lane++)
         if (work_on_lane(session, (enum grove_lane)lane))
             return 1;
-    return 0;
+    return session->extension != NULL ? session->extension->work(session) : 0;
 }
 
 static bool has_record(const struct attachment *attachment) {

@@ -256,6 +256,31 @@ GROVE_PUBLIC bool grove_request_wants_reply(const struct grove_request *request)
 GROVE_PUBLIC const char *grove_request_client(const struct grove_request *request);
 GROVE_PUBLIC grove_object_id grove_request_client_id(const struct grove_request *request);
 GROVE_PUBLIC uint32_t grove_request_client_ring(const struct grove_request *request);
+/* This service's handle of the channel it came over: for kernel requests that name a client by it. */
+GROVE_PUBLIC grove_handle grove_request_channel(const struct grove_request *request);
+/* Does the instance that sent it still run? One that has just died may still be taken for running. */
+GROVE_PUBLIC bool grove_request_client_runs(const struct grove_request *request);
+
+/*
+ * Clients come and go; for services that keep something for each of them. Called from the run loop, for every channel to
+ * the endpoint: a client may have several. One handler for an endpoint.
+ */
+enum grove_client_change {
+    GROVE_CLIENT_CONNECTED = 1, /* a channel is there; also for each one that an earlier instance of the service had */
+    GROVE_CLIENT_ENDED =
+        2, /* its instance has ended, another may follow on this channel; told at the latest when one does */
+    GROVE_CLIENT_GONE = 3 /* no other instance will come, and all that was sent is handled */
+};
+struct grove_client {
+    const char *name;
+    grove_object_id id;
+    grove_handle channel;
+    uint32_t ring;
+};
+typedef void grove_client_handler(struct grove_service *service, enum grove_client_change change,
+                                  const struct grove_client *client, void *context);
+GROVE_PUBLIC int grove_service_on_client(struct grove_service *service, const char *endpoint,
+                                         grove_client_handler *handler, void *context);
 
 /*
  * May whoever sent this request use `capability` (its rights do not count)? 0, or GROVE_DENIED: then grove_last_error says

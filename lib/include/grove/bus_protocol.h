@@ -1,0 +1,164 @@
+/*
+ * What is said to the bus, on the endpoint "system.bus", and the layout of its rings.
+ *
+ * Fixed structures in the byte order of the processor, which is little-endian on all machines, each followed by texts
+ * and data whose lengths it tells. A structure of a version never changes; new methods are appended. grove/bus.h is the
+ * way to use all this; a program that includes only that is independent of what stands here.
+ *
+ * Channels. What a client sends is taken off a lane in order, so messages that are answered late have channels of their
+ * own, told apart by the channel's tag: MAIN for what is done with at once (EMIT, calls, ACKNOWLEDGE), DEFERRED for
+ * PUBLISH and PUBLISH_DURABLE, REQUESTS for REQUEST, EVENTS for POLL.
+ *
+ * Getting events. A subscription is served in one of two ways, which the answer to SUBSCRIBE tells. By ring: the bus
+ * writes each event once into a region that it grants to all subscribers of the pattern, and they read in place. By
+ * queue: events come in the answer to POLL and are acknowledged. There is at most one POLL under way for each lane of a
+ * client; it tells how far the rings have been read, and is answered when there is more, or an event in a queue. So only
+ * a subscriber that sleeps costs a wake-up.
+ */
+#ifndef GROVE_BUS_PROTOCOL_H
+#define GROVE_BUS_PROTOCOL_H
+
+#include "grove/bus.h"
+
+#define GROVE_BUS_PROTOCOL_VERSION 1u
+
+enum grove_bus_channel {
+    GROVE_BUS_CHANNEL_MAIN = 0x62757301, /* tags of grove_connect_with: "bus", 1 */
+    GROVE_BUS_CHANNEL_DEFERRED = 0x62757302,
+    GROVE_BUS_CHANNEL_REQUESTS = 0x62757303,
+    GROVE_BUS_CHANNEL_EVENTS = 0x62757304,
+};
+
+enum grove_bus_method {
+    GROVE_BUS_EMIT = 1, /* bus_publication, one way: at most once */
+    GROVE_BUS_PUBLISH = 2, /* bus_publication, one way: at least once */
+    GROVE_BUS_PUBLISH_DURABLE = 3, /* bus_publication -> grove_published */
+    GROVE_BUS_REQUEST = 4, /* bus_publication -> an event image: the answer */
+    GROVE_BUS_MAY_PUBLISH = 5, /* bus_text (subject) -> nothing */
+    GROVE_BUS_SUBSCRIBE = 6, /* bus_subscription -> bus_subscribed */
+    GROVE_BUS_UNSUBSCRIBE = 7, /* bus_member -> nothing */
+    GROVE_BUS_PAUSE = 8, /* bus_member, with value 1 to pause and 0 to resume -> nothing */
+    GROVE_BUS_POLL = 9, /* bus_poll -> items */
+    GROVE_BUS_ACKNOWLEDGE = 10, /* bus_poll without rings, one way */
+    GROVE_BUS_METRICS = 11, /* bus_member (ignored) -> grove_bus_metrics */
+    GROVE_BUS_SUBSCRIPTION_METRICS = 12, /* bus_member -> grove_subscription_metrics */
+    GROVE_BUS_SUBSCRIPTION_NEXT = 13, /* bus_member, with the cursor as value -> cursor 8, grove_subscription_record */
+};
+
+/* Behind it: subject, reply_to, headers, data. Data that does not fit the lane is the message's slice instead. */
+struct grove_bus_publication {
+    uint32_t version;
+    uint16_t subject_bytes, reply_bytes; /* without terminators, which are not sent */
+    uint32_t headers_bytes, data_bytes;
+    uint32_t dropped; /* events that this session dropped since it last said so */
+    uint32_t flags; /* 1: headers and data are in the slice */
+};
+#define GROVE_BUS_IN_SLICE 1u
+
+struct grove_bus_text {
+    uint32_t version, length_bytes; /* the text follows */
+};
+
+struct grove_bus_member {
+    uint32_t version, member;
+    uint64_t value;
+};
+
+/* Texts not used are empty. `generation` is that of the session's identity: an instance takes over what an earlier one had. */
+struct grove_bus_subscription {
+    uint32_t version, generation;
+    uint32_t quality, lane, slow, start;
+    uint32_t in_order, is_paused;
+    uint32_t max_retries, backoff_factor, queue_events, in_flight;
+    uint64_t timeout_ns, backoff_first_ns, backoff_cap_ns, block_ns, spill_bytes, start_sequence, start_time_ns;
+    char pattern[GROVE_SUBJECT_MAX + 1];
+    char group[GROVE_BUS_GROUP_MAX + 1];
+    char name[GROVE_BUS_GROUP_MAX + 1];
+};
+
+struct grove_bus_subscribed {
+    uint32_t version, member;
+    uint64_t ring; /* tag of the region that was granted, and where to begin in it; 0: served by queue */
+    uint64_t position;
+    struct grove_version kernel_version;
+};
+
+/* Behind it: acknowledgements, each followed by its sentence padded to 8; then rings. */
+struct grove_bus_poll {
+    uint32_t version, generation;
+    uint32_t acknowledgements, rings;
+};
+struct grove_bus_acknowledgement {
+    uint64_t token; /* of the event image */
+    uint32_t member;
+    int32_t status; /* 0, or the handler's */
+    uint32_t sentence_bytes; /* at most GROVE_BUS_ERROR_MAX */
+    uint32_t reserved;
+};
+struct grove_bus_ring_place {
+    uint64_t ring, position;
+    uint32_t member, reserved;
+};
+#define GROVE_BUS_POLL_ENTRIES_MAX 1024u
+
+enum grove_bus_item_kind {
+    GROVE_BUS_ITEM_EVENT = 1, /* an event image follows */
+    GROVE_BUS_ITEM_RING =
+        2, /* bus_ring_place follows: the subscription goes on in this ring when the old one is read */
+    GROVE_BUS_ITEM_ENDED = 3, /* bus_ended follows: there is no such subscription (any more) */
+    GROVE_BUS_ITEM_LARGE = 4, /* an event whose image is the answer's slice */
+};
+struct grove_bus_item {
+    uint32_t kind, size_bytes; /* of all of it, padded to 8 */
+};
+struct grove_bus_ended {
+    uint32_t member;
+    int32_t status; /* GROVE_NOT_FOUND: subscribe again; GROVE_DENIED: its right is revoked */
+};
+
+/*
+ * An event as it stands in rings and in answers. Behind it: subject, publisher, reply_to, each with a zero byte; then
+ * headers; then data, from the next multiple of 8 on.
+ */
+struct grove_bus_image {
+    uint32_t size_bytes; /* of all of it: a multiple of 16 */
+    uint16_t flags; /* enum grove_event_flags, and GROVE_BUS_IMAGE_PAD */
+    uint16_t subject_bytes;
+    uint16_t publisher_bytes, reply_bytes;
+    uint32_t headers_bytes;
+    uint32_t data_bytes, publisher_ring;
+    uint32_t attempt, member; /* by queue: whose it is; in a ring 0 */
+    uint64_t publisher_id;
+    uint64_t time_ns, sequence, subject_sequence, durable_sequence;
+    uint64_t token; /* by queue: what to acknowledge; in a ring: how many events were written to it before */
+    uint64_t missed; /* by queue: events dropped since the last one; in a ring 0 */
+};
+#define GROVE_BUS_IMAGE_PAD 0x8000u /* fills the ring up to its end; only size_bytes counts besides */
+
+/*
+ * A ring: one page of struct grove_bus_ring, then size_bytes of images. Positions are byte counts that only grow; position
+ * mod size is the place. An image never wraps.
+ *
+ * The writer stores `reserved`, then the bytes below it, then `written`. So what lies between reserved - size and written
+ * is whole: a reader copies an image and looks at `reserved` after that. One that was overtaken goes on at a mark.
+ */
+#define GROVE_BUS_RING_MAGIC 0x474e5242u /* "BRNG" */
+#define GROVE_BUS_RING_VERSION 1u
+#define GROVE_BUS_RING_HEAD_BYTES 4096u
+#define GROVE_BUS_RING_MARKS 32u
+struct grove_bus_ring {
+    uint32_t magic, version;
+    uint64_t ring; /* as told in the grant and by the bus */
+    uint64_t size_bytes; /* a power of two */
+    uint64_t reserved_words[5];
+    uint64_t reserved; /* all below may be overwritten; on a line of its own with what readers look at */
+    uint64_t written; /* images below are complete */
+    uint64_t count; /* of images ever written */
+    uint64_t more_words[5];
+    /* Entry n mod 32: where the first image begins that begins at or behind n * (size / 32). */
+    uint64_t marks[GROVE_BUS_RING_MARKS];
+};
+/* Larger events go by queue to those who read a ring. */
+#define GROVE_BUS_RING_EVENT_MAX 32768u
+
+#endif

@@ -1,0 +1,328 @@
+/*
+ * What the parts of the bus share.
+ *
+ *   main.c      set-up, the table of methods        publish.c   a publication: to whom, its number, its copies
+ *   state.c     what outlives an instance           incoming.c  the bytes of a publication, checked
+ *   subjects.c  subjects, and who gets them         trie.c      patterns
+ *   clients.c   who is connected                    members.c   subscribe, unsubscribe, pause
+ *   feeds.c     one ring for each pattern           queues.c    events kept for a queue: out, done, again, dead
+ *   polls.c     what a client waits for             requests.c  request and reply
+ *   rights.c    who may what                        looks.c     metrics, lists
+ *   dlq.h, durable.h  what is behind them is the disk
+ *
+ * One thread. An event goes one of two ways: it is written into the ring of each pattern that matches and is read in place
+ * (at most once), or it is kept in the state region until every queue that matches is done with it. A publication is
+ * taken off its publisher's lane when its events are kept: then a death of the bus loses nothing. Where no room is, it
+ * stays in the lane, uncompleted, and so its publisher waits (law 10).
+ */
+#ifndef SERVERS_BUS_BUS_H
+#define SERVERS_BUS_BUS_H
+
+#include "servers/bus/state.h"
+#include "servers/bus/trie.h"
+
+#define BUS_TOKENS_NODES_MAX 16384u
+#define BUS_CLIENTS_MAX 4096u
+#define BUS_FEEDS_MAX 32u
+#define BUS_RING_BYTES (512u << 10)
+#define BUS_PERMITS 4u
+#define BUS_NEXT(type, name) struct type *next_##name, **link_##name
+
+struct bus;
+struct queue;
+struct member;
+struct client;
+struct feed;
+
+/* ---- things ---- */
+
+/* Whoever was found to be allowed to publish a subject, while no right is revoked. */
+struct permit {
+    grove_object_id client;
+    uint32_t epoch;
+};
+
+enum target_kind { TARGET_FEED, TARGET_QUEUE };
+struct target {
+    enum target_kind *kind; /* the first field of a feed and of a queue */
+};
+
+struct subject {
+    struct saved_subject *saved;
+    uint32_t index;
+    uint32_t users; /* events that name it */
+    uint32_t pattern_epoch; /* of bus, when the targets were looked up; 0 never */
+    uint32_t hash;
+    bool is_recent, is_reserved, is_inbox;
+    unsigned permit_next, target_count, target_room, queue_count, feed_count;
+    enum target_kind **targets;
+    struct permit permits[BUS_PERMITS];
+    uint64_t stamp; /* queues.c: the look that found it busy */
+};
+
+struct event;
+
+/* One event for one queue. In exactly one list of the queue. */
+struct delivery {
+    struct delivery *next, *previous;
+    struct delivery_list *list;
+    struct event *event;
+    struct queue *queue;
+    struct saved_delivery *saved;
+    struct member *member; /* OUT: who has it */
+    uint64_t due_ns; /* OUT: when it counts as failed; DELAYED: when it is tried again */
+    bool is_redelivered;
+};
+struct delivery_list {
+    struct delivery *first, *last;
+    unsigned count;
+};
+
+struct event {
+    uint32_t index;
+    unsigned left; /* deliveries that are not done */
+    struct subject *subject;
+    struct client *publisher; /* whose room it takes; NULL: gone */
+    uint64_t size_bytes;
+    struct delivery deliveries[];
+};
+
+struct queue {
+    enum target_kind kind;
+    uint32_t index;
+    struct saved_queue *saved;
+    struct bus *bus;
+    struct member *members; /* by next_in_queue */
+    struct member *turn; /* whose turn it is in a group; NULL: the first */
+    struct delivery_list waiting, out, delayed; /* by number; by due time; by due time */
+    uint64_t bytes;
+};
+
+struct member {
+    uint32_t index;
+    struct saved_member *saved;
+    struct client *client;
+    struct queue *queue; /* or */
+    struct feed *feed;
+    struct member *next_in_owner, *next_in_client;
+    unsigned out; /* deliveries it has */
+    uint64_t missed; /* by queue: dropped since the last one was delivered */
+    uint64_t ring; /* by ring: the one that it was granted */
+    uint32_t epoch; /* of the rights, when its own was looked at last */
+    bool is_armed; /* by ring: its client's poll waits for the ring to grow */
+};
+
+struct feed {
+    enum target_kind kind;
+    char pattern[GROVE_SUBJECT_MAX + 1];
+    uint32_t lane;
+    struct feed *next;
+    struct member *members; /* by next_in_owner */
+    unsigned armed;
+    struct grove_region *region;
+    struct grove_bus_ring *ring;
+    uint8_t *images;
+    uint64_t written, count; /* ours; the ring's are for readers */
+};
+
+struct poll {
+    struct grove_request *request; /* NULL: none is under way */
+};
+
+/* A container that is connected, with all its channels. */
+struct client {
+    grove_object_id id;
+    struct grove_name name;
+    uint32_t ring, generation; /* generation: of its instance, as it says */
+    unsigned channels;
+    grove_handle channel; /* any of them */
+    struct client *next; /* in its bucket */
+    struct member *members; /* by next_in_client */
+    struct poll polls[GROVE_LANES];
+    unsigned held; /* publications that wait for room */
+    uint64_t kept_bytes; /* in the arena, on its account */
+};
+
+struct held; /* a publication that waits for room */
+struct inbox; /* a request that waits for its answer */
+
+struct bus {
+    struct grove_service *service;
+    struct grove_session *session;
+    struct state state;
+    struct trie patterns;
+    uint32_t pattern_epoch; /* changes whenever who gets what changes; never 0 */
+    struct subject *subjects[STATE_SUBJECTS];
+    struct subject_slot *subject_slots;
+    unsigned subject_count, subject_hand;
+    struct client *clients[256];
+    unsigned client_count;
+    struct client *last_client;
+    struct member *members[STATE_MEMBERS];
+    struct queue *queues[STATE_QUEUES];
+    struct event *events[STATE_EVENTS];
+    struct feed *feeds;
+    unsigned feed_count;
+    struct held *held, **held_tail;
+    unsigned held_count;
+    struct inbox *inboxes[64];
+    uint64_t looks; /* queues.c */
+    uint64_t timer_ns; /* when the timer is due; 0: none is set */
+    uint32_t timer;
+    struct grove_version kernel_version;
+    uint64_t started_ns;
+};
+
+/* A publication whose bytes have been checked. Subject and reply_to are copies; headers and data are the sender's memory. */
+struct incoming {
+    char subject[GROVE_SUBJECT_MAX + 1];
+    char reply_to[GROVE_SUBJECT_MAX + 1];
+    uint16_t subject_bytes, reply_bytes;
+    uint32_t headers_bytes, data_bytes, dropped;
+    const uint8_t *headers, *data;
+    uint32_t hash; /* of the subject */
+};
+
+/* ---- incoming.c: pure ---- */
+
+/* `slice` may be NULL. GROVE_INVALID, GROVE_VERSION, GROVE_TOO_LARGE; *reason says what is wrong. */
+int incoming_decode(const void *bytes, size_t length_bytes, const void *slice, size_t slice_bytes,
+                    struct incoming *incoming, const char **reason);
+bool subject_is_valid(const char *subject, size_t length_bytes);
+bool pattern_is_valid(const char *pattern, size_t length_bytes);
+uint32_t subject_hash(const char *subject, size_t length_bytes);
+/* Is its first token one of the system's? */
+bool subject_is_reserved(const char *subject);
+bool subject_is_inbox(const char *subject);
+
+/* ---- subjects.c ---- */
+
+int subjects_open(struct bus *bus); /* from the state */
+/* Found, or made with its targets looked up. GROVE_NO_MEMORY, GROVE_EXHAUSTED (all are in use by events). */
+int subject_find(struct bus *bus, const char *text, uint16_t length_bytes, uint32_t hash, struct subject **subject);
+int subject_refresh(struct bus *bus, struct subject *subject);
+/* Who gets what has changed. */
+void subjects_changed(struct bus *bus);
+
+/* ---- rights.c ---- */
+
+/* 0, or GROVE_DENIED with the last error saying what is missing. */
+int rights_publish(struct bus *bus, struct grove_request *request, struct subject *subject);
+int rights_subscribe(struct bus *bus, struct grove_request *request, const char *pattern);
+/* A member that may not read its pattern any more is ended. Asked when rights were revoked somewhere. */
+void rights_look_again(struct bus *bus);
+bool rights_have_changed(const struct bus *bus);
+/* Ring 1 and shells see everybody's. */
+bool rights_see_all(const struct grove_request *request);
+
+/* ---- clients.c ---- */
+
+/* The client of a request, made if need be; NULL: no memory, or too many. */
+struct client *client_of(struct bus *bus, const struct grove_request *request);
+struct client *client_find(const struct bus *bus, grove_object_id id);
+struct client *client_make(struct bus *bus, grove_object_id id, const char *name, uint32_t ring);
+void client_changed(struct grove_service *service, enum grove_client_change change, const struct grove_client *client,
+                    void *bus);
+/* What it said of its instance: if it is a new one, what the old one had goes back. */
+void client_is_instance(struct bus *bus, struct client *client, uint32_t generation);
+/* Freed if nothing is left of it. */
+void client_let_go(struct bus *bus, struct client *client);
+
+/* ---- members.c ---- */
+
+int members_open(struct bus *bus);
+int on_subscribe(struct grove_request *request, void *bus);
+int on_unsubscribe(struct grove_request *request, void *bus);
+int on_pause(struct grove_request *request, void *bus);
+struct member *member_find(const struct bus *bus, const struct client *client, uint32_t id);
+uint32_t member_id(const struct member *member);
+void member_end(struct bus *bus, struct member *member);
+/* The member_id and its client, checked: GROVE_INVALID, GROVE_NOT_FOUND with a sentence. */
+int member_of_request(struct bus *bus, struct grove_request *request, struct member **member, uint64_t *value);
+
+/* ---- feeds.c ---- */
+
+/* The feed of a pattern and lane, made if need be. GROVE_EXHAUSTED: there are as many as there may be. */
+int feed_find(struct bus *bus, const char *pattern, uint32_t lane, struct feed **feed);
+void feed_write(struct bus *bus, struct feed *feed, const struct grove_bus_image *head, const struct incoming *incoming,
+                const char *publisher);
+/* Show the ring to whoever sent this request, as that member. */
+int feed_show(struct feed *feed, struct member *member, struct grove_request *request);
+void feed_leave(struct bus *bus, struct member *member);
+/* Another ring for the same: who is no longer to read it has no part in that one. */
+int feed_renew(struct bus *bus, struct feed *feed);
+/* The bytes of an image behind its head. */
+void image_fill(uint8_t *place, const struct grove_bus_image *head, const struct incoming *incoming,
+                const char *publisher);
+
+/* ---- queues.c ---- */
+
+int queues_open(struct bus *bus); /* after the members */
+int queue_make(struct bus *bus, const struct grove_bus_subscription *wanted, struct queue **queue);
+void queue_set(struct queue *queue, const struct grove_bus_subscription *wanted);
+struct queue *queue_of_group(const struct bus *bus, const char *pattern, const char *group);
+void queue_add_member(struct queue *queue, struct member *member);
+void queue_remove_member(struct bus *bus, struct queue *queue, struct member *member);
+/* What a member has goes back into the queue. */
+void queue_take_back(struct bus *bus, struct member *member);
+/* Is there no room for one more, and is its policy to let the publisher wait? */
+bool queue_blocks(const struct queue *queue);
+/* See to it that there is room for one more, by dropping the oldest. */
+void queue_make_room(struct bus *bus, struct queue *queue);
+/* Drop the oldest event of the queue that keeps the most. False: nothing is kept. */
+bool queues_drop_largest(struct bus *bus);
+/* Keep an event for the queues among the subject's targets. GROVE_EXHAUSTED, GROVE_NO_MEMORY: nothing is changed. */
+int event_keep(struct bus *bus, struct subject *subject, const struct grove_bus_image *head,
+               const struct incoming *incoming, struct client *publisher, bool is_for_rings_too);
+/* The next delivery that this member may have now, or NULL. */
+struct delivery *queue_next(struct bus *bus, struct queue *queue, struct member *member, uint64_t now_ns);
+void delivery_out(struct bus *bus, struct delivery *delivery, struct member *member, uint64_t now_ns);
+/* What a member says of it; sentence may be NULL. */
+void delivery_result(struct bus *bus, struct delivery *delivery, int status, const char *sentence);
+struct delivery *delivery_find(struct bus *bus, const struct queue *queue, uint64_t token);
+uint64_t delivery_token(const struct bus *bus, const struct delivery *delivery);
+/* Something may have become ready for somebody who waits. */
+void queue_offer(struct bus *bus, struct queue *queue);
+/* Set the timer for what is due first. */
+void queues_set_timer(struct bus *bus, uint64_t due_ns);
+
+/* ---- polls.c ---- */
+
+int on_poll(struct grove_request *request, void *bus);
+int on_acknowledge(struct grove_request *request, void *bus);
+/* Answer the poll of a client's lane with what there is, if there is anything or `is_wanted`. */
+void poll_answer(struct bus *bus, struct client *client, uint32_t lane, bool is_wanted);
+void polls_drop(struct bus *bus, struct client *client);
+/* Tell whoever polls for it that a member is no more. */
+void poll_tell_ended(struct bus *bus, struct client *client, uint32_t lane);
+
+/* ---- publish.c ---- */
+
+int on_emit(struct grove_request *request, void *bus);
+int on_publish(struct grove_request *request, void *bus);
+int on_may_publish(struct grove_request *request, void *bus);
+/* Number the event and give it to all who are to get it. GROVE_EXHAUSTED: there is no room; nothing has happened. */
+int publish_event(struct bus *bus, struct client *client, struct subject *subject, const struct incoming *incoming,
+                  uint32_t flags);
+/* Publications that wait for room are tried again. */
+void held_retry(struct bus *bus);
+void held_drop(struct bus *bus, struct client *client);
+uint64_t held_due_ns(const struct bus *bus);
+
+/* ---- requests.c ---- */
+
+int on_request(struct grove_request *request, void *bus);
+/* An answer for a request that waits here: true if it was one. */
+bool request_answered(struct bus *bus, struct client *client, const struct incoming *incoming);
+
+/* ---- looks.c ---- */
+
+int on_metrics(struct grove_request *request, void *bus);
+int on_subscription_metrics(struct grove_request *request, void *bus);
+int on_subscription_next(struct grove_request *request, void *bus);
+
+/* ---- all ---- */
+
+uint64_t wall_ns(void);
+
+#endif
