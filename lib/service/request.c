@@ -263,10 +263,10 @@ grove_handle grove_request_channel(const struct grove_request *request) {
 bool grove_request_client_runs(const struct grove_request *request) {
     const struct attachment *base = &request->channel->base;
     return base->status == 0 && !base->is_peer_gone && !channel_end_peer_is_closed(base->end);
+}
 
 int grove_region_grant_client(struct grove_region *region, struct grove_request *request, grove_object_id *id) {
     return region_grant_over(region, request->channel->base.handle, id);
-
 }
 
 int grove_region_grant_client(struct grove_region *region, struct grove_request *request, grove_object_id *id) {
