@@ -55,7 +55,9 @@ static void look_for_end(struct client_channel *channel) {
     if (!has_followed && !is_closed)
         return;
     channel->told_epoch = is_closed ? base->peer_epoch : base->peer_epoch - 1;
+    channel->requests++; /* a handler that finishes requests must not end the channel under us */
     tell(channel, GROVE_CLIENT_ENDED);
+    client_channel_unuse(channel);
 }
 
 void client_channel_end(struct client_channel *channel) {
@@ -88,6 +90,8 @@ static bool work(struct attachment *attachment, enum grove_lane lane) {
     struct client_channel *channel = channel_of(attachment);
     if (channel->reply_count > 0)
         replies_flush(channel);
+    if (channel->endpoint->on_client != NULL && channel->service->state == SERVICE_RUNNING)
+        look_for_end(channel); /* before anything of its next instance is taken */
     int status = GROVE_AGAIN;
     struct grove_request *request = NULL;
     if (attachment->status == 0 && is_wanted(attachment)) {
@@ -104,12 +108,7 @@ static bool work(struct attachment *attachment, enum grove_lane lane) {
     }
     if (status != GROVE_AGAIN)
         turn_away(channel);
-    if (lane != GROVE_LANE_LOW || channel->service->state != SERVICE_RUNNING)
-        return false;
-    channel->requests++; /* a handler that finishes requests must not end the channel under us */
-    look_for_end(channel);
-    client_channel_unuse(channel);
-    if (is_over(channel)) {
+    if (lane == GROVE_LANE_LOW && is_over(channel) && channel->service->state == SERVICE_RUNNING) {
         tell(channel, GROVE_CLIENT_GONE);
         client_channel_end(channel);
     }

@@ -5,7 +5,7 @@
  *   state.c     what outlives an instance           incoming.c  the bytes of a publication, checked
  *   subjects.c  subjects, and who gets them         trie.c      patterns
  *   clients.c   who is connected                    members.c   subscribe, unsubscribe, pause
- *   feeds.c     one ring for each pattern           queues.c    events kept for a queue: out, done, again, dead
+ *   feeds.c     one ring for each pattern           queues.c, deliveries.c  events kept for a queue: out, done, again, dead
  *   polls.c     what a client waits for             requests.c  request and reply
  *   rights.c    who may what                        looks.c     metrics, lists
  *   dlq.h, durable.h  what is behind them is the disk
@@ -24,9 +24,10 @@
 #define BUS_TOKENS_NODES_MAX 16384u
 #define BUS_CLIENTS_MAX 4096u
 #define BUS_FEEDS_MAX 32u
+/* Rings begin small and are renewed when an event comes that is more than half of one. */
 #define BUS_RING_BYTES (512u << 10)
+#define BUS_RING_LARGE_BYTES (4u << 20)
 #define BUS_PERMITS 4u
-#define BUS_NEXT(type, name) struct type *next_##name, **link_##name
 
 struct bus;
 struct queue;
@@ -108,7 +109,9 @@ struct member {
     unsigned out; /* deliveries it has */
     uint64_t missed; /* by queue: dropped since the last one was delivered */
     uint64_t ring; /* by ring: the one that it was granted */
+    uint64_t renewal; /* and which of the feed's that was */
     uint32_t epoch; /* of the rights, when its own was looked at last */
+    uint64_t first_count; /* by ring: what it had when this one came */
     bool is_armed; /* by ring: its client's poll waits for the ring to grow */
 };
 
@@ -120,13 +123,15 @@ struct feed {
     struct member *members; /* by next_in_owner */
     unsigned armed;
     struct grove_region *region;
+    uint64_t renewals;
     struct grove_bus_ring *ring;
     uint8_t *images;
-    uint64_t written, count; /* ours; the ring's are for readers */
+    uint64_t size_bytes, written, count; /* ours; the ring's are for readers */
 };
 
 struct poll {
     struct grove_request *request; /* NULL: none is under way */
+    uint32_t answer_bytes; /* as much as it takes */
 };
 
 /* A container that is connected, with all its channels. */
@@ -136,10 +141,12 @@ struct client {
     uint32_t ring, generation; /* generation: of its instance, as it says */
     unsigned channels;
     grove_handle channel; /* any of them */
+    grove_handle main_channel; /* where it subscribed */
     struct client *next; /* in its bucket */
     struct member *members; /* by next_in_client */
     struct poll polls[GROVE_LANES];
     unsigned held; /* publications that wait for room */
+    uint64_t held_look; /* publish.c: the round in which one of them had to go on waiting */
     uint64_t kept_bytes; /* in the arena, on its account */
 };
 
@@ -166,9 +173,11 @@ struct bus {
     struct held *held, **held_tail;
     unsigned held_count;
     struct inbox *inboxes[64];
-    uint64_t looks; /* queues.c */
+    uint64_t looks; /* rounds through lists in which each thing is met once */
+    uint64_t arena_bytes;
     uint64_t timer_ns; /* when the timer is due; 0: none is set */
     uint32_t timer;
+    bool is_sweep_due;
     struct grove_version kernel_version;
     uint64_t started_ns;
 };
@@ -225,12 +234,14 @@ void client_changed(struct grove_service *service, enum grove_client_change chan
                     void *bus);
 /* What it said of its instance: if it is a new one, what the old one had goes back. */
 void client_is_instance(struct bus *bus, struct client *client, uint32_t generation);
+/* End, some time from now, what a new instance has not taken over. */
+void clients_sweep_later(struct bus *bus);
 /* Freed if nothing is left of it. */
 void client_let_go(struct bus *bus, struct client *client);
 
 /* ---- members.c ---- */
 
-int members_open(struct bus *bus);
+int members_open(struct bus *bus); /* from the state, after the queues */
 int on_subscribe(struct grove_request *request, void *bus);
 int on_unsubscribe(struct grove_request *request, void *bus);
 int on_pause(struct grove_request *request, void *bus);
@@ -248,23 +259,25 @@ void feed_write(struct bus *bus, struct feed *feed, const struct grove_bus_image
                 const char *publisher);
 /* Show the ring to whoever sent this request, as that member. */
 int feed_show(struct feed *feed, struct member *member, struct grove_request *request);
+/* Is the ring that the member was shown not the feed's any more? */
+bool feed_is_renewed(const struct feed *feed, const struct member *member);
 void feed_leave(struct bus *bus, struct member *member);
-/* Another ring for the same: who is no longer to read it has no part in that one. */
-int feed_renew(struct bus *bus, struct feed *feed);
+/* Another ring for the same: a larger one, or one that somebody has no part in who must not read it any more. */
+int feed_renew(struct bus *bus, struct feed *feed, uint64_t size_bytes);
 /* The bytes of an image behind its head. */
 void image_fill(uint8_t *place, const struct grove_bus_image *head, const struct incoming *incoming,
                 const char *publisher);
 
 /* ---- queues.c ---- */
 
-int queues_open(struct bus *bus); /* after the members */
+int queues_open(struct bus *bus); /* from the state, before the members */
+int events_open(struct bus *bus); /* after them */
 int queue_make(struct bus *bus, const struct grove_bus_subscription *wanted, struct queue **queue);
 void queue_set(struct queue *queue, const struct grove_bus_subscription *wanted);
 struct queue *queue_of_group(const struct bus *bus, const char *pattern, const char *group);
 void queue_add_member(struct queue *queue, struct member *member);
+void queue_end(struct bus *bus, struct queue *queue); /* with what it keeps */
 void queue_remove_member(struct bus *bus, struct queue *queue, struct member *member);
-/* What a member has goes back into the queue. */
-void queue_take_back(struct bus *bus, struct member *member);
 /* Is there no room for one more, and is its policy to let the publisher wait? */
 bool queue_blocks(const struct queue *queue);
 /* See to it that there is room for one more, by dropping the oldest. */
@@ -273,18 +286,28 @@ void queue_make_room(struct bus *bus, struct queue *queue);
 bool queues_drop_largest(struct bus *bus);
 /* Keep an event for the queues among the subject's targets. GROVE_EXHAUSTED, GROVE_NO_MEMORY: nothing is changed. */
 int event_keep(struct bus *bus, struct subject *subject, const struct grove_bus_image *head,
-               const struct incoming *incoming, struct client *publisher, bool is_for_rings_too);
+               const struct incoming *incoming, struct client *publisher);
+void delivery_move(struct delivery *delivery, struct delivery_list *list);
+/* Its queue needs the event no more; its room may be free after this. */
+void delivery_done(struct bus *bus, struct delivery *delivery);
+void delivery_bury(struct bus *bus, struct delivery *delivery, int status, const char *error);
+
+/* ---- deliveries.c ---- */
+
 /* The next delivery that this member may have now, or NULL. */
 struct delivery *queue_next(struct bus *bus, struct queue *queue, struct member *member, uint64_t now_ns);
+/* What a member has goes back into the queue. */
+void queue_take_back(struct bus *bus, struct member *member);
 void delivery_out(struct bus *bus, struct delivery *delivery, struct member *member, uint64_t now_ns);
 /* What a member says of it; sentence may be NULL. */
 void delivery_result(struct bus *bus, struct delivery *delivery, int status, const char *sentence);
-struct delivery *delivery_find(struct bus *bus, const struct queue *queue, uint64_t token);
+/* By token; NULL if the queue is done with it. */
+struct delivery *delivery_find(const struct bus *bus, const struct queue *queue, uint64_t token);
 uint64_t delivery_token(const struct bus *bus, const struct delivery *delivery);
 /* Something may have become ready for somebody who waits. */
 void queue_offer(struct bus *bus, struct queue *queue);
-/* Set the timer for what is due first. */
-void queues_set_timer(struct bus *bus, uint64_t due_ns);
+/* Something is due then: set the timer if it is not set for earlier. */
+void bus_due(struct bus *bus, uint64_t due_ns);
 
 /* ---- polls.c ---- */
 
@@ -293,17 +316,21 @@ int on_acknowledge(struct grove_request *request, void *bus);
 /* Answer the poll of a client's lane with what there is, if there is anything or `is_wanted`. */
 void poll_answer(struct bus *bus, struct client *client, uint32_t lane, bool is_wanted);
 void polls_drop(struct bus *bus, struct client *client);
-/* Tell whoever polls for it that a member is no more. */
-void poll_tell_ended(struct bus *bus, struct client *client, uint32_t lane);
 
 /* ---- publish.c ---- */
 
 int on_emit(struct grove_request *request, void *bus);
 int on_publish(struct grove_request *request, void *bus);
 int on_may_publish(struct grove_request *request, void *bus);
-/* Number the event and give it to all who are to get it. GROVE_EXHAUSTED: there is no room; nothing has happened. */
+/*
+ * Number the event and give it to all who are to get it. GROVE_EXHAUSTED: there is no room in the queues; nothing has
+ * happened.
+ */
 int publish_event(struct bus *bus, struct client *client, struct subject *subject, const struct incoming *incoming,
                   uint32_t flags);
+/* The bytes of a publication, checked, and its subject, which this client may publish. A status told with grove_fail. */
+int publish_begin(struct bus *bus, struct grove_request *request, struct incoming *incoming, struct client **client,
+                  struct subject **subject);
 /* Publications that wait for room are tried again. */
 void held_retry(struct bus *bus);
 void held_drop(struct bus *bus, struct client *client);

@@ -85,8 +85,14 @@ struct state_head {
     uint32_t queues_used, members_used, subjects_used, events_used; /* no entry behind these was ever in use */
     uint32_t serial; /* of the entry made last */
     uint32_t instances;
-    /* The publication accepted last: it alone may be delivered again although it has been accepted. */
-    uint64_t last_client, last_channel, last_number, last_method;
+    /*
+     * The publication begun last. It alone may come again although it has been accepted: a crash between its acceptance and
+     * its leaving the lane. `is_done` says that it was accepted; if not, the event with this sequence number, kept, says so.
+     */
+    struct state_doubt {
+        uint64_t channel, number, method, sequence;
+        uint32_t is_done, reserved;
+    } doubt;
     struct state_counters counters;
 };
 

@@ -105,7 +105,10 @@ GROVE_PUBLIC int grove_bus_publish(const struct grove_publish *publish);
 typedef void grove_published_handler(int status, const struct grove_published *receipt, void *context);
 GROVE_PUBLIC int grove_bus_publish_start(const struct grove_publish *publish, grove_published_handler *done,
                                          void *context);
-/* Wait until all that this session published is done with: delivered at least once and handled, or dropped. */
+/*
+ * Wait until the bus has taken all that this session published: it is in the rings of those who get it at most once, and
+ * kept for all others. GROVE_TIMED_OUT, GROVE_CLOSED.
+ */
 GROVE_PUBLIC int grove_bus_flush(struct grove_session *session, uint64_t timeout_ns);
 /* Events that this session dropped instead of waiting, ever. */
 GROVE_PUBLIC uint64_t grove_bus_dropped(struct grove_session *session);

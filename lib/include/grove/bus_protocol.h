@@ -39,7 +39,7 @@ enum grove_bus_method {
     GROVE_BUS_UNSUBSCRIBE = 7, /* bus_member -> nothing */
     GROVE_BUS_PAUSE = 8, /* bus_member, with value 1 to pause and 0 to resume -> nothing */
     GROVE_BUS_POLL = 9, /* bus_poll -> items */
-    GROVE_BUS_ACKNOWLEDGE = 10, /* bus_poll without rings, one way */
+    GROVE_BUS_ACKNOWLEDGE = 10, /* bus_poll without places, one way */
     GROVE_BUS_METRICS = 11, /* bus_member (ignored) -> grove_bus_metrics */
     GROVE_BUS_SUBSCRIPTION_METRICS = 12, /* bus_member -> grove_subscription_metrics */
     GROVE_BUS_SUBSCRIPTION_NEXT = 13, /* bus_member, with the cursor as value -> cursor 8, grove_subscription_record */
@@ -78,15 +78,19 @@ struct grove_bus_subscription {
 
 struct grove_bus_subscribed {
     uint32_t version, member;
-    uint64_t ring; /* tag of the region that was granted, and where to begin in it; 0: served by queue */
-    uint64_t position;
+    uint64_t ring; /* id of the region that was granted; 0: served by queue */
+    uint64_t position; /* where to begin in it */
     struct grove_version kernel_version;
 };
 
-/* Behind it: acknowledgements, each followed by its sentence padded to 8; then rings. */
+/*
+ * Behind it: acknowledgements, each followed by its sentence padded to 8; then, for POLL, a place for each subscription of
+ * the lane. An ACKNOWLEDGE has no places.
+ */
 struct grove_bus_poll {
     uint32_t version, generation;
-    uint32_t acknowledgements, rings;
+    uint32_t acknowledgements, places;
+    uint32_t answer_bytes, reserved; /* as large an answer as the lane takes */
 };
 struct grove_bus_acknowledgement {
     uint64_t token; /* of the event image */
@@ -95,8 +99,8 @@ struct grove_bus_acknowledgement {
     uint32_t sentence_bytes; /* at most GROVE_BUS_ERROR_MAX */
     uint32_t reserved;
 };
-struct grove_bus_ring_place {
-    uint64_t ring, position;
+struct grove_bus_place {
+    uint64_t ring, position; /* 0: by queue */
     uint32_t member, reserved;
 };
 #define GROVE_BUS_POLL_ENTRIES_MAX 1024u
@@ -104,7 +108,7 @@ struct grove_bus_ring_place {
 enum grove_bus_item_kind {
     GROVE_BUS_ITEM_EVENT = 1, /* an event image follows */
     GROVE_BUS_ITEM_RING =
-        2, /* bus_ring_place follows: the subscription goes on in this ring when the old one is read */
+        2, /* bus_place follows: the subscription goes on in this ring when the old one is read */
     GROVE_BUS_ITEM_ENDED = 3, /* bus_ended follows: there is no such subscription (any more) */
     GROVE_BUS_ITEM_LARGE = 4, /* an event whose image is the answer's slice */
 };
@@ -148,8 +152,8 @@ struct grove_bus_image {
 #define GROVE_BUS_RING_MARKS 32u
 struct grove_bus_ring {
     uint32_t magic, version;
-    uint64_t ring; /* as told in the grant and by the bus */
-    uint64_t size_bytes; /* a power of two */
+    uint64_t size_bytes; /* a power of two; no image is larger than half of it */
+    uint64_t instance; /* of the bus: counts of images of one instance go on from ring to ring */
     uint64_t reserved_words[5];
     uint64_t reserved; /* all below may be overwritten; on a line of its own with what readers look at */
     uint64_t written; /* images below are complete */
@@ -158,7 +162,5 @@ struct grove_bus_ring {
     /* Entry n mod 32: where the first image begins that begins at or behind n * (size / 32). */
     uint64_t marks[GROVE_BUS_RING_MARKS];
 };
-/* Larger events go by queue to those who read a ring. */
-#define GROVE_BUS_RING_EVENT_MAX 32768u
 
 #endif

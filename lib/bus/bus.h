@@ -1,0 +1,151 @@
+/*
+ * The client side of the event bus, one for each session that uses it.
+ *
+ *     subject.c   subjects and patterns         client.c    channels to the bus, opened when first needed
+ *     publish.c   emit, publish, flush          request.c   request and reply
+ *     subscribe.c subscriptions                 poll.c      what the bus has for us, and what we say of it
+ *     ring.c      reading a ring in place       image.c     an event's bytes, checked
+ *     look.c      metrics
+ *
+ * Events come in the run loop: of rings from bus_work, which the session calls when its lanes have nothing, of queues from
+ * the answers to polls. When nothing is left to read, one poll for each lane says so to the bus, and the session may sleep.
+ *
+ * Everything that the bus writes is checked as any peer's: rings are copied image by image and then looked at.
+ */
+#ifndef GROVE_LIB_BUS_H
+#define GROVE_LIB_BUS_H
+
+#include "grove/bus_protocol.h"
+#include <stdio.h>
+
+#include "lib/session/client.h"
+
+#define BUS_PERMITTED 64u
+#define BUS_RECENT 256u
+#define BUS_ACKNOWLEDGEMENTS_BYTES 6144u
+
+enum bus_channel { BUS_MAIN, BUS_DEFERRED, BUS_REQUESTS, BUS_EVENTS, BUS_CHANNELS };
+
+/* A ring as this session has it mapped. */
+struct bus_ring {
+    uint64_t id; /* 0: none */
+    struct grove_region *region;
+    const struct grove_bus_ring *head;
+    const uint8_t *images;
+    uint64_t size_bytes, position;
+    uint64_t instance;
+};
+
+struct grove_subscription {
+    struct grove_subscription *next;
+    struct bus_client *client;
+    grove_event_handler *handler;
+    void *context;
+    struct grove_bus_subscription wanted;
+    struct grove_version kernel_version;
+    uint32_t member; /* 0: the bus has it not (again) */
+    bool is_paused, is_over, is_asking; /* asking: a SUBSCRIBE is under way */
+    unsigned depth; /* functions at work on it */
+    struct bus_ring ring, next_ring; /* the next one is read when this one is at its end */
+    uint64_t count; /* of images of the ring's instance seen or missed */
+    uint64_t missed; /* to tell with the next event */
+    /* The event being handled. */
+    uint64_t token;
+    bool is_deferred;
+    char sentence[GROVE_BUS_ERROR_MAX + 1];
+    /* By queue: numbers handled of late, and those that are deferred. */
+    uint64_t recent[BUS_RECENT];
+    unsigned recent_next, pending_count;
+    struct bus_pending {
+        uint64_t sequence, token;
+    } pending[BUS_RECENT];
+    struct grove_subscription_metrics local;
+};
+
+struct bus_lane {
+    struct bus_client *client;
+    bool is_polling;
+    unsigned replaced; /* polls that wait for an answer although another one has taken their place */
+    unsigned acknowledgements;
+    uint32_t used_bytes;
+    uint8_t bytes[BUS_ACKNOWLEDGEMENTS_BYTES];
+};
+
+struct bus_client {
+    struct grove_session *session;
+    struct grove_channel *channels[BUS_CHANNELS];
+    uint64_t absent_until_ns; /* there was no bus: it is not looked for before this */
+    int absent_status;
+    uint64_t dropped, dropped_untold;
+    uint64_t permitted[BUS_PERMITTED]; /* hashes of subjects that were allowed; the bus decides each time again */
+    struct grove_subscription *subscriptions, *turn;
+    struct bus_lane lanes[GROVE_LANES];
+    bool is_busy; /* there may be something to read */
+    uint8_t *image;
+    size_t image_room;
+};
+
+/* ---- subject.c ---- */
+
+int subject_length(const char *subject, uint16_t *length_bytes);
+
+/* ---- client.c ---- */
+
+/* The bus client of a session, or of the default one. GROVE_NO_MEMORY, those of opening a session. */
+int bus_client_of(struct grove_session *session, struct bus_client **client);
+/* A channel to the bus, opened when it is not. GROVE_NOT_FOUND, GROVE_DENIED, ... */
+int bus_channel(struct bus_client *client, enum bus_channel which, struct grove_channel **channel);
+/* A call on the main channel with one structure each way; `answer` may be NULL. GROVE_CORRUPT: too short an answer. */
+int bus_call(struct bus_client *client, uint32_t method, const void *data, size_t length_bytes, void *answer,
+             size_t answer_bytes, uint64_t timeout_ns);
+
+struct bus_part {
+    const void *data;
+    size_t length_bytes;
+};
+/* Send one way, gathered from parts. deadline_ns 0: do not wait for room (GROVE_AGAIN). */
+int bus_send(struct grove_channel *channel, enum grove_lane lane, uint32_t method, const struct bus_part *parts,
+             unsigned count, uint64_t deadline_ns, struct grove_loan *loan);
+
+/* ---- poll.c ---- */
+
+/* Work of this client's, from the run loop; returns how much was done. */
+int bus_work(struct grove_session *session);
+/* Read what there is, and poll when nothing is left. */
+void bus_wake(struct bus_client *client);
+void bus_acknowledge(struct grove_subscription *subscription, uint64_t token, int status, const char *sentence);
+/* Say what is to be said now, without waiting for the next poll. */
+void bus_acknowledge_now(struct bus_client *client, uint32_t lane);
+
+/* ---- subscribe.c ---- */
+
+struct grove_subscription *bus_subscription(const struct bus_client *client, uint32_t member);
+/* Hand an event to the handler, and acknowledge it if it came by queue. */
+void bus_deliver(struct grove_subscription *subscription, const struct grove_bus_image *head, struct grove_event *event,
+                 bool is_by_queue);
+/* The bus has no such subscription any more: ask for it again. */
+void bus_subscribe_again(struct grove_subscription *subscription);
+void bus_subscriptions_end(struct bus_client *client);
+/* Free those that are over and not in use. */
+void bus_sweep(struct bus_client *client);
+
+/* ---- ring.c ---- */
+
+int bus_ring_open(struct bus_client *client, uint64_t id, uint64_t position, struct bus_ring *ring);
+void bus_ring_close(struct bus_ring *ring);
+static inline bool bus_ring_has_more(const struct bus_ring *ring) {
+    /* Pairs with the bus's store: images below it are whole. */
+    return ring->id != 0 && __atomic_load_n(&ring->head->written, __ATOMIC_ACQUIRE) != ring->position;
+}
+/*
+ * Copy the next image into the client's buffer. GROVE_AGAIN: there is none. GROVE_CORRUPT, GROVE_NO_MEMORY. Having been
+ * overtaken is no error: what comes next has a count that tells.
+ */
+int bus_ring_take(struct bus_client *client, struct bus_ring *ring);
+
+/* ---- image.c: pure ---- */
+
+/* Check an image of `room_bytes` at most and describe it. GROVE_CORRUPT. */
+int bus_image_read(const void *image, size_t room_bytes, struct grove_event *event);
+
+#endif

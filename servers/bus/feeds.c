@@ -1,0 +1,180 @@
+/*
+ * Feeds: one ring for each pattern and lane that somebody reads at most once, whatever the number of readers.
+ *
+ * The ring is a region that this program writes and its subscribers map for reading: whoever may read it may read all of
+ * it, so it carries what its pattern matches and nothing else. Nobody can stop the writer: a reader that is too slow is
+ * overtaken, and finds that by itself.
+ *
+ * After a crash the region is read-only for good; the next instance makes another ring from the start, so that what is
+ * published before the readers are back is there for them, and gives the old one up. Readers keep their mapping and read it
+ * to the end.
+ */
+#include "servers/bus/bus.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int open_ring(struct bus *bus, struct feed *feed, uint64_t size_bytes) {
+    struct grove_region *region = NULL;
+    int status = grove_region_create(bus->session, GROVE_BUS_RING_HEAD_BYTES + size_bytes, &region);
+    if (status < 0)
+        return status;
+    feed->region = region;
+    feed->ring = grove_region_data(region, NULL);
+    feed->images = (uint8_t *)feed->ring + GROVE_BUS_RING_HEAD_BYTES;
+    feed->renewals++;
+    feed->size_bytes = size_bytes;
+    feed->written = 0;
+    feed->ring->magic = GROVE_BUS_RING_MAGIC;
+    feed->ring->version = GROVE_BUS_RING_VERSION;
+    feed->ring->size_bytes = size_bytes;
+    feed->ring->instance = bus->state.head->instances;
+    feed->ring->count = feed->count;
+    return 0;
+}
+
+int feed_find(struct bus *bus, const char *pattern, uint32_t lane, struct feed **found) {
+    struct feed *feed = bus->feeds;
+    while (feed != NULL && (feed->lane != lane || strcmp(feed->pattern, pattern) != 0))
+        feed = feed->next;
+    if (feed != NULL) {
+        *found = feed;
+        return 0;
+    }
+    feed = bus->feed_count < BUS_FEEDS_MAX ? calloc(1, sizeof *feed) : NULL;
+    if (feed == NULL)
+        return GROVE_EXHAUSTED;
+    feed->kind = TARGET_FEED;
+    feed->lane = lane;
+    memcpy(feed->pattern, pattern, strlen(pattern) + 1);
+    int status = open_ring(bus, feed, BUS_RING_BYTES);
+    if (status == 0)
+        status = trie_add(&bus->patterns, feed->pattern, &feed->kind);
+    if (status < 0) {
+        grove_region_close(feed->region);
+        free(feed);
+        return status;
+    }
+    feed->next = bus->feeds;
+    bus->feeds = feed;
+    bus->feed_count++;
+    subjects_changed(bus);
+    *found = feed;
+    return 0;
+}
+
+static void end_feed(struct bus *bus, struct feed *feed) {
+    struct feed **place = &bus->feeds;
+    while (*place != feed)
+        place = &(*place)->next;
+    *place = feed->next;
+    bus->feed_count--;
+    trie_remove(&bus->patterns, feed->pattern, &feed->kind);
+    subjects_changed(bus);
+    grove_region_close(feed->region);
+    free(feed);
+}
+
+/* The count goes on: a reader that misses a whole ring finds that by it. */
+int feed_renew(struct bus *bus, struct feed *feed, uint64_t size_bytes) {
+    struct grove_region *old = feed->region;
+    int status = open_ring(bus, feed, size_bytes);
+    if (status < 0)
+        return status;
+    grove_region_close(old);
+    for (struct member *member = feed->members; member != NULL; member = member->next_in_owner)
+        if (member->client->polls[feed->lane].request != NULL)
+            poll_answer(bus, member->client, feed->lane, true);
+    return 0;
+}
+
+int feed_show(struct feed *feed, struct member *member, struct grove_request *request) {
+    grove_object_id id = 0;
+    int status = grove_region_grant_client(feed->region, request, &id);
+    if (status < 0)
+        return status;
+    member->ring = id;
+    member->renewal = feed->renewals;
+    return 0;
+}
+
+bool feed_is_renewed(const struct feed *feed, const struct member *member) {
+    return member->renewal != feed->renewals;
+}
+
+void feed_leave(struct bus *bus, struct member *member) {
+    struct feed *feed = member->feed;
+    struct member **place = &feed->members;
+    while (*place != member)
+        place = &(*place)->next_in_owner;
+    *place = member->next_in_owner;
+    feed->armed -= member->is_armed;
+    member->feed = NULL;
+    if (feed->members == NULL)
+        end_feed(bus, feed);
+}
+
+/* ---- writing ---- */
+
+void image_fill(uint8_t *place, const struct grove_bus_image *head, const struct incoming *incoming,
+                const char *publisher) {
+    memcpy(place, head, sizeof *head);
+    uint8_t *at = place + sizeof *head;
+    memcpy(at, incoming->subject, head->subject_bytes + 1u);
+    at += head->subject_bytes + 1u;
+    memcpy(at, publisher, head->publisher_bytes + 1u);
+    at += head->publisher_bytes + 1u;
+    memcpy(at, incoming->reply_to, head->reply_bytes + 1u);
+    at += head->reply_bytes + 1u;
+    if (head->headers_bytes > 0)
+        memcpy(at, incoming->headers, head->headers_bytes);
+    at += head->headers_bytes;
+    at += -(uintptr_t)(at - place) & 7u;
+    if (head->data_bytes > 0)
+        memcpy(at, incoming->data, head->data_bytes);
+}
+
+/* Say that all below `end` may be overwritten, before any of it is. Pairs with the reader's look after its copy. */
+static void reserve(struct grove_bus_ring *ring, uint64_t end) {
+    __atomic_store_n(&ring->reserved, end, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+static void set_marks(struct grove_bus_ring *ring, uint64_t size_bytes, uint64_t from, uint64_t start) {
+    const uint64_t part = size_bytes / GROVE_BUS_RING_MARKS;
+    for (uint64_t at = (from + part - 1) / part; at * part <= start; at++)
+        __atomic_store_n(&ring->marks[at % GROVE_BUS_RING_MARKS], start, __ATOMIC_RELAXED);
+}
+
+static void wake_readers(struct bus *bus, struct feed *feed) {
+    for (struct member *member = feed->members; member != NULL && feed->armed > 0; member = member->next_in_owner)
+        if (member->is_armed)
+            poll_answer(bus, member->client, feed->lane, true);
+}
+
+void feed_write(struct bus *bus, struct feed *feed, const struct grove_bus_image *head, const struct incoming *incoming,
+                const char *publisher) {
+    if (head->size_bytes > feed->size_bytes / 2 && feed_renew(bus, feed, BUS_RING_LARGE_BYTES) < 0) {
+        feed->count++; /* lost for want of memory: its readers find that one is missing */
+        bus->state.head->counters.dropped++;
+        return;
+    }
+    struct grove_bus_ring *ring = feed->ring;
+    uint64_t mask = feed->size_bytes - 1, to_end = feed->size_bytes - (feed->written & mask);
+    uint64_t pad = head->size_bytes <= to_end ? 0 : to_end;
+    uint64_t start = feed->written + pad, end = start + head->size_bytes;
+    struct grove_bus_image image = *head;
+    image.token = feed->count;
+    reserve(ring, end);
+    if (pad > 0) /* at least 16 bytes: sizes are multiples of that */
+        memcpy(feed->images + (feed->written & mask),
+               &(struct grove_bus_image){.size_bytes = (uint32_t)pad, .flags = GROVE_BUS_IMAGE_PAD}, 16);
+    image_fill(feed->images + (start & mask), &image, incoming, publisher);
+    set_marks(ring, feed->size_bytes, feed->written, start);
+    feed->written = end;
+    ring->count = ++feed->count;
+    /* Pairs with the reader's load: what lies below is whole. */
+    __atomic_store_n(&ring->written, end, __ATOMIC_RELEASE);
+    if (feed->armed > 0)
+        wake_readers(bus, feed);
+}

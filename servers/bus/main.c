@@ -1,0 +1,119 @@
+/*
+ * bus: carries events from whoever publishes to whoever subscribes. bus.h is the map.
+ *
+ * What a crash leaves: the state region holds subscriptions, numbers and every event that was accepted and is not done
+ * with; the publishers' lanes hold what was not accepted; rings are read to their end by who has them. The next instance
+ * lays its tables over the region and goes on.
+ */
+#include "servers/bus/dlq.h"
+#include "servers/bus/durable.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KERNEL_TIMEOUT_NS (5 * GROVE_SECOND)
+#define ARENA_MEBIBYTES_MAX 1024u
+
+static const struct {
+    uint32_t method;
+    grove_handler *handler;
+} methods[] = {
+    {GROVE_BUS_EMIT, on_emit},
+    {GROVE_BUS_PUBLISH, on_publish},
+    {GROVE_BUS_PUBLISH_DURABLE, on_publish_durable},
+    {GROVE_BUS_REQUEST, on_request},
+    {GROVE_BUS_MAY_PUBLISH, on_may_publish},
+    {GROVE_BUS_SUBSCRIBE, on_subscribe},
+    {GROVE_BUS_UNSUBSCRIBE, on_unsubscribe},
+    {GROVE_BUS_PAUSE, on_pause},
+    {GROVE_BUS_POLL, on_poll},
+    {GROVE_BUS_ACKNOWLEDGE, on_acknowledge},
+    {GROVE_BUS_METRICS, on_metrics},
+    {GROVE_BUS_SUBSCRIPTION_METRICS, on_subscription_metrics},
+    {GROVE_BUS_SUBSCRIPTION_NEXT, on_subscription_next},
+};
+
+/* Rings of an earlier instance come back as regions to read, which this one has no use for. */
+static void on_notice(const struct grove_message *notice, const int *objects, unsigned object_count, void *context) {
+    const struct bus *bus = context;
+    struct grove_region *region = NULL;
+    if (notice->operation != GROVE_NOTICE_REGION_GRANTED || object_count != 1)
+        return;
+    if (grove_region_accept(bus->session, notice, objects[0], &region) == 0)
+        grove_region_close(region);
+}
+
+static int read_kernel_version(struct bus *bus) {
+    struct grove_message message = {.operation = GROVE_REQUEST_KERNEL_READ};
+    int status = grove_kernel_request(bus->session, &message, NULL, 0, NULL, NULL, KERNEL_TIMEOUT_NS);
+    if (status == 0)
+        bus->kernel_version = message.body.kernel.version;
+    return status;
+}
+
+static int open_state(struct bus *bus, uint64_t arena_bytes) {
+    struct grove_region *region = NULL;
+    uint64_t size_bytes = state_bytes(arena_bytes);
+    bool is_fresh = true;
+    int status = grove_region_state(bus->session, size_bytes, &region, &is_fresh);
+    if (status == 0)
+        status = state_open(&bus->state, grove_region_data(region, NULL), size_bytes, is_fresh);
+    if (status != GROVE_VERSION)
+        return status;
+    (void)fprintf(stderr, "bus: what an earlier version kept cannot be read, and is dropped\n");
+    return 0;
+}
+
+static int on_init(struct grove_service *service, enum grove_start_reason reason, void *context) {
+    struct bus *bus = context;
+    (void)reason;
+    bus->service = service;
+    bus->session = grove_service_session(service);
+    bus->pattern_epoch = 1;
+    bus->held_tail = &bus->held;
+    bus->started_ns = wall_ns();
+    grove_session_on_notice(bus->session, on_notice, bus);
+    int status = read_kernel_version(bus);
+    if (status == 0)
+        status = open_state(bus, bus->arena_bytes);
+    if (status == 0)
+        status = trie_init(&bus->patterns, BUS_TOKENS_NODES_MAX);
+    if (status == 0)
+        status = subjects_open(bus);
+    if (status == 0)
+        status = queues_open(bus);
+    if (status == 0)
+        status = members_open(bus);
+    if (status == 0)
+        status = events_open(bus);
+    if (status == 0 && bus->client_count > 0)
+        clients_sweep_later(bus);
+    return status;
+}
+
+static uint64_t arena_of(const char *text) {
+    char *end = NULL;
+    unsigned long mebibytes = strtoul(text, &end, 10);
+    return *end == '\0' && mebibytes > 0 && mebibytes <= ARENA_MEBIBYTES_MAX ? (uint64_t)mebibytes << 20 : 0;
+}
+
+int main(int argument_count, char **arguments) {
+    static struct bus bus;
+    struct grove_service *service = NULL;
+    uint64_t arena_bytes = argument_count == 2 ? arena_of(arguments[1]) : 0;
+    if (arena_bytes == 0) {
+        (void)fprintf(stderr, "usage: bus MEBIBYTES (for events in queues; started by init, see manifest.yaml)\n");
+        return 2;
+    }
+    bus.arena_bytes = arena_bytes;
+    struct grove_service_options options = {.on_init = on_init, .context = &bus};
+    int status = grove_service_create(&options, &service);
+    for (size_t i = 0; status == 0 && i < sizeof methods / sizeof methods[0]; i++)
+        status = grove_service_on(service, GROVE_BUS_ENDPOINT, methods[i].method, methods[i].handler, &bus);
+    if (status == 0)
+        status = grove_service_on_client(service, GROVE_BUS_ENDPOINT, client_changed, &bus);
+    if (status == 0)
+        status = grove_service_run(service);
+    return status < 0 ? grove_report("bus") : 0;
+}

@@ -1,0 +1,305 @@
+/*
+ * Subscriptions: made, taken over, paused, ended.
+ *
+ * At most once and alone, a subscription reads the ring of its pattern; in a group, or at least once, it has a queue.
+ * Where no more rings are to be had it has a queue as well.
+ */
+#include "servers/bus/durable.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_RETRIES 5u
+#define DEFAULT_TIMEOUT_NS (30 * GROVE_SECOND)
+#define DEFAULT_BACKOFF_NS (100 * GROVE_MILLISECOND)
+#define DEFAULT_BACKOFF_CAP_NS (60 * GROVE_SECOND)
+#define DEFAULT_QUEUE_EVENTS 1024u
+#define DEFAULT_IN_FLIGHT 64u
+#define QUEUE_EVENTS_MAX 65536u
+#define IN_FLIGHT_MAX 256u
+
+#define INDEX_BITS 12u
+
+uint32_t member_id(const struct member *member) {
+    return member->saved->serial << INDEX_BITS | member->index;
+}
+
+struct member *member_find(const struct bus *bus, const struct client *client, uint32_t id) {
+    struct member *member = bus->members[id % STATE_MEMBERS];
+    return member != NULL && member_id(member) == id && member->client == client ? member : NULL;
+}
+
+/* ---- made ---- */
+
+static struct member *enter(struct bus *bus, struct client *client, uint32_t index) {
+    struct member *member = calloc(1, sizeof *member);
+    if (member == NULL)
+        return NULL;
+    member->index = index;
+    member->saved = &bus->state.members[index];
+    member->client = client;
+    member->next_in_client = client->members;
+    client->members = member;
+    bus->members[index] = member;
+    return member;
+}
+
+static void leave(struct bus *bus, struct member *member) {
+    struct client *client = member->client;
+    struct member **place = &client->members;
+    while (*place != member)
+        place = &(*place)->next_in_client;
+    *place = member->next_in_client;
+    state_store(&member->saved->state, STATE_FREE);
+    bus->members[member->index] = NULL;
+    free(member);
+}
+
+void member_end(struct bus *bus, struct member *member) {
+    struct client *client = member->client;
+    uint32_t lane = member->saved->lane;
+    if (member->feed != NULL)
+        feed_leave(bus, member);
+    else if (member->queue != NULL)
+        queue_remove_member(bus, member->queue, member);
+    leave(bus, member);
+    poll_answer(bus, client, lane, true); /* its next poll finds that this subscription is no more */
+}
+
+static void join_feed(struct feed *feed, struct member *member) {
+    member->first_count = feed->count;
+    member->feed = feed;
+    member->next_in_owner = feed->members;
+    feed->members = member;
+}
+
+static bool wants_ring(const struct grove_bus_subscription *wanted) {
+    return wanted->quality == GROVE_BUS_AT_MOST_ONCE && wanted->group[0] == '\0' && wanted->name[0] == '\0' &&
+           wanted->start == GROVE_BUS_START_NEW;
+}
+
+static int attach(struct bus *bus, struct member *member, const struct grove_bus_subscription *wanted,
+                  struct grove_request *request) {
+    struct feed *feed = NULL;
+    struct queue *queue = wanted->group[0] != '\0' ? queue_of_group(bus, wanted->pattern, wanted->group) : NULL;
+    if (wants_ring(wanted) && feed_find(bus, wanted->pattern, wanted->lane, &feed) == 0) {
+        join_feed(feed, member);
+        return feed_show(feed, member, request);
+    }
+    int status = queue == NULL ? queue_make(bus, wanted, &queue) : 0;
+    if (status < 0)
+        return status;
+    queue_add_member(queue, member);
+    member->saved->queue = queue->index + 1;
+    return 0;
+}
+
+static int make(struct bus *bus, struct client *client, const struct grove_bus_subscription *wanted,
+                struct grove_request *request, struct member **made) {
+    uint32_t index = 0;
+    if (state_new_member(&bus->state, &index) < 0)
+        return grove_fail(request, GROVE_EXHAUSTED, "the bus has as many subscriptions as it takes (%u)",
+                          STATE_MEMBERS);
+    struct member *member = enter(bus, client, index);
+    if (member == NULL)
+        return grove_fail(request, GROVE_NO_MEMORY, "the bus has no memory for another subscription");
+    struct saved_member *saved = member->saved;
+    saved->lane = wanted->lane;
+    saved->generation = wanted->generation;
+    saved->ring = client->ring;
+    saved->is_paused = wanted->is_paused;
+    saved->client = client->id;
+    saved->client_name = client->name;
+    saved->metrics.id = member_id(member);
+    memcpy(saved->pattern, wanted->pattern, sizeof saved->pattern);
+    int status = attach(bus, member, wanted, request);
+    if (status < 0) {
+        member_end(bus, member);
+        return grove_fail(request, status, "the bus has no room for another subscription: %s",
+                          grove_status_text(status));
+    }
+    state_store(&saved->state, STATE_USED);
+    *made = member;
+    return 0;
+}
+
+/* What an earlier instance of this client left, and this one asks for again. */
+static struct member *left_behind(const struct client *client, const struct grove_bus_subscription *wanted) {
+    for (struct member *member = client->members; member != NULL; member = member->next_in_client) {
+        const struct saved_queue *saved = member->queue != NULL ? member->queue->saved : NULL;
+        if (member->saved->is_left && saved != NULL && member->saved->lane == wanted->lane &&
+            strcmp(saved->pattern, wanted->pattern) == 0 && strcmp(saved->group, wanted->group) == 0 &&
+            strcmp(saved->name, wanted->name) == 0)
+            return member;
+    }
+    return NULL;
+}
+
+static void take_over(struct member *member, const struct grove_bus_subscription *wanted) {
+    member->saved->is_left = 0;
+    member->saved->generation = wanted->generation;
+    member->saved->is_paused = wanted->is_paused;
+    if (wanted->group[0] == '\0')
+        queue_set(member->queue, wanted);
+}
+
+/* ---- asked for ---- */
+
+static void set_defaults(struct grove_bus_subscription *wanted) {
+    if (wanted->max_retries == 0)
+        wanted->max_retries = DEFAULT_RETRIES;
+    if (wanted->timeout_ns == 0)
+        wanted->timeout_ns = DEFAULT_TIMEOUT_NS;
+    if (wanted->backoff_first_ns == 0)
+        wanted->backoff_first_ns = DEFAULT_BACKOFF_NS;
+    if (wanted->backoff_cap_ns == 0)
+        wanted->backoff_cap_ns = DEFAULT_BACKOFF_CAP_NS;
+    if (wanted->backoff_factor == 0)
+        wanted->backoff_factor = 2;
+    if (wanted->queue_events == 0)
+        wanted->queue_events = DEFAULT_QUEUE_EVENTS;
+    if (wanted->in_flight == 0)
+        wanted->in_flight = DEFAULT_IN_FLIGHT;
+    if (wanted->block_ns == 0)
+        wanted->block_ns = GROVE_SECOND;
+    if (wanted->spill_bytes == 0)
+        wanted->spill_bytes = 64u << 20;
+    if (wanted->timeout_ns > 3600 * GROVE_SECOND)
+        wanted->timeout_ns = 3600 * GROVE_SECOND;
+    if (wanted->block_ns > 60 * GROVE_SECOND)
+        wanted->block_ns = 60 * GROVE_SECOND;
+}
+
+static const char *problem_of(const struct grove_bus_subscription *wanted) {
+    if (!pattern_is_valid(wanted->pattern, strlen(wanted->pattern)))
+        return "the pattern is not one: tokens between dots, \"*\" for one token, a last \">\" for one or more";
+    if (wanted->quality > GROVE_BUS_DURABLE || wanted->lane >= GROVE_LANES || wanted->slow > GROVE_BUS_SPILL ||
+        wanted->start > GROVE_BUS_START_TIME)
+        return "the quality, priority, policy or start is not one that there is";
+    if (wanted->quality == GROVE_BUS_AT_MOST_ONCE && wanted->slow != GROVE_BUS_DROP_OLDEST)
+        return "at most once drops what is too much; to wait or to spill, subscribe at least once";
+    if (wanted->queue_events > QUEUE_EVENTS_MAX || wanted->in_flight > IN_FLIGHT_MAX)
+        return "queue_events is at most 65536, and in_flight at most 256";
+    return NULL;
+}
+
+static int read_wanted(struct grove_request *request, struct grove_bus_subscription *wanted) {
+    if (grove_request_bytes(request) < sizeof *wanted)
+        return grove_fail(request, GROVE_INVALID, "the message is too short for a subscription");
+    memcpy(wanted, grove_request_data(request), sizeof *wanted);
+    if (wanted->version != GROVE_BUS_PROTOCOL_VERSION)
+        return grove_fail(request, GROVE_VERSION, "the bus speaks version %u of its protocol, not %u",
+                          GROVE_BUS_PROTOCOL_VERSION, wanted->version);
+    wanted->pattern[GROVE_SUBJECT_MAX] = wanted->group[GROVE_BUS_GROUP_MAX] = '\0';
+    wanted->name[GROVE_BUS_GROUP_MAX] = '\0';
+    const char *problem = problem_of(wanted);
+    if (problem != NULL)
+        return grove_fail(request, GROVE_INVALID, "%s", problem);
+    set_defaults(wanted);
+    return 0;
+}
+
+int on_subscribe(struct grove_request *request, void *context) {
+    struct bus *bus = context;
+    struct grove_bus_subscription wanted;
+    struct client *client = client_of(bus, request);
+    if (client == NULL)
+        return grove_fail(request, GROVE_EXHAUSTED, "the bus has as many clients as it takes");
+    int status = read_wanted(request, &wanted);
+    if (status == 0)
+        status = rights_subscribe(bus, request, wanted.pattern);
+    if (status == 0)
+        status = durable_subscribe(bus, request, &wanted);
+    if (status < 0)
+        return status;
+    client_is_instance(bus, client, wanted.generation);
+    client->main_channel = grove_request_channel(request);
+    struct member *member = left_behind(client, &wanted);
+    if (member != NULL)
+        take_over(member, &wanted);
+    else
+        status = make(bus, client, &wanted, request, &member);
+    if (status < 0)
+        return status;
+    struct grove_bus_subscribed answer = {.version = GROVE_BUS_PROTOCOL_VERSION,
+                                          .member = member_id(member),
+                                          .ring = member->ring,
+                                          .position = member->feed != NULL ? member->feed->written : 0,
+                                          .kernel_version = bus->kernel_version};
+    return grove_reply(request, &answer, sizeof answer);
+}
+
+int member_of_request(struct bus *bus, struct grove_request *request, struct member **member, uint64_t *value) {
+    struct grove_bus_member told;
+    struct client *client = client_of(bus, request);
+    if (grove_request_bytes(request) < sizeof told)
+        return grove_fail(request, GROVE_INVALID, "the message is too short");
+    memcpy(&told, grove_request_data(request), sizeof told);
+    if (told.version != GROVE_BUS_PROTOCOL_VERSION)
+        return grove_fail(request, GROVE_VERSION, "the bus speaks version %u of its protocol, not %u",
+                          GROVE_BUS_PROTOCOL_VERSION, told.version);
+    *value = told.value;
+    *member = client != NULL ? member_find(bus, client, told.member) : NULL;
+    if (*member == NULL)
+        return grove_fail(request, GROVE_NOT_FOUND, "%s has no such subscription", grove_request_client(request));
+    return 0;
+}
+
+int on_unsubscribe(struct grove_request *request, void *context) {
+    struct bus *bus = context;
+    struct member *member = NULL;
+    uint64_t value = 0;
+    int status = member_of_request(bus, request, &member, &value);
+    if (status == 0)
+        member_end(bus, member);
+    return status;
+}
+
+int on_pause(struct grove_request *request, void *context) {
+    struct bus *bus = context;
+    struct member *member = NULL;
+    uint64_t value = 0;
+    int status = member_of_request(bus, request, &member, &value);
+    if (status < 0)
+        return status;
+    member->saved->is_paused = value != 0;
+    if (member->queue != NULL)
+        queue_offer(bus, member->queue);
+    return 0;
+}
+
+/* ---- what an earlier instance left ---- */
+
+static int restore(struct bus *bus, uint32_t index) {
+    struct saved_member *saved = &bus->state.members[index];
+    struct client *client = client_find(bus, saved->client);
+    if (client == NULL)
+        client = client_make(bus, saved->client, saved->client_name.text, saved->ring);
+    struct member *member = client != NULL ? enter(bus, client, index) : NULL;
+    if (member == NULL)
+        return GROVE_NO_MEMORY;
+    if (saved->generation > client->generation)
+        client->generation = saved->generation;
+    if (saved->queue != 0 && bus->queues[saved->queue - 1] != NULL) {
+        queue_add_member(bus->queues[saved->queue - 1], member);
+        return 0;
+    }
+    struct feed *feed = NULL;
+    if (saved->queue != 0 || feed_find(bus, saved->pattern, saved->lane, &feed) < 0) {
+        member_end(bus, member); /* its client finds that with its next poll, and subscribes again */
+        return 0;
+    }
+    join_feed(feed, member);
+    return 0;
+}
+
+int members_open(struct bus *bus) {
+    int status = 0;
+    for (uint32_t i = 0; status == 0 && i < bus->state.head->members_used; i++)
+        if (bus->state.members[i].state == STATE_USED)
+            status = restore(bus, i);
+    for (uint32_t i = 0; i < bus->state.head->queues_used; i++)
+        if (bus->queues[i] != NULL && bus->queues[i]->members == NULL)
+            queue_end(bus, bus->queues[i]); /* a crash between the two: nobody is behind it */
+    return status;
+}

@@ -1,0 +1,343 @@
+/*
+ * Publications: to whom they go, their numbers, and what happens where there is no room.
+ *
+ * Accepted means that the event is in every ring and, for queues, kept in the state region; the record leaves the
+ * publisher's lane after that. A crash in between leaves both: the record comes again, and `doubt` in the state says that
+ * its event is there already. What is published at most once and comes again is dropped, as nobody knows whether it was seen.
+ *
+ * Where a queue is full and its policy is to wait, or the room of all queues is used up, or this publisher keeps more than
+ * its share of it, a publication that is to be delivered at least once stays in its lane, uncompleted, with all that its
+ * publisher sends after it. It waits as long as the policy says; then the oldest event of a queue makes room.
+ */
+#include "servers/bus/bus.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define PUBLISHER_SHARE 4u /* of the arena */
+#define ROOM_WAIT_NS GROVE_SECOND
+#define HELD_MAX 65536u
+
+struct held {
+    struct held *next;
+    struct grove_request *request;
+    struct client *client;
+    uint64_t due_ns;
+};
+
+uint64_t wall_ns(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * GROVE_SECOND + (uint64_t)now.tv_nsec;
+}
+
+/* ---- the event ---- */
+
+static uint32_t image_bytes(const struct incoming *incoming, uint32_t publisher_bytes) {
+    uint32_t texts = incoming->subject_bytes + publisher_bytes + incoming->reply_bytes + 3u;
+    uint32_t before = (uint32_t)sizeof(struct grove_bus_image) + texts + incoming->headers_bytes;
+    return (((before + 7u) & ~7u) + incoming->data_bytes + 15u) & ~15u;
+}
+
+static void fill_head(const struct bus *bus, const struct client *client, const struct subject *subject,
+                      const struct incoming *incoming, uint32_t flags, struct grove_bus_image *head) {
+    uint32_t publisher_bytes = (uint32_t)strlen(client->name.text);
+    *head = (struct grove_bus_image){.size_bytes = image_bytes(incoming, publisher_bytes),
+                                     .flags = (uint16_t)flags,
+                                     .subject_bytes = incoming->subject_bytes,
+                                     .publisher_bytes = (uint16_t)publisher_bytes,
+                                     .reply_bytes = incoming->reply_bytes,
+                                     .headers_bytes = incoming->headers_bytes,
+                                     .data_bytes = incoming->data_bytes,
+                                     .publisher_ring = client->ring,
+                                     .attempt = 1,
+                                     .publisher_id = client->id,
+                                     .time_ns = wall_ns(),
+                                     .sequence = bus->state.head->sequence + 1,
+                                     .subject_sequence = subject->saved->sequence + 1};
+}
+
+static void give_to_rings(struct bus *bus, const struct subject *subject, const struct grove_bus_image *head,
+                          const struct incoming *incoming, const struct client *client) {
+    unsigned left = subject->feed_count;
+    for (unsigned i = 0; left > 0 && i < subject->target_count; i++) {
+        if (*subject->targets[i] != TARGET_FEED)
+            continue;
+        feed_write(bus, (struct feed *)(void *)subject->targets[i], head, incoming, client->name.text);
+        left--;
+    }
+}
+
+static void give_to_queues(struct bus *bus, struct subject *subject) {
+    subject->users++; /* an answer may finish the event, and offer may look at many */
+    for (unsigned i = 0; i < subject->target_count; i++)
+        if (*subject->targets[i] == TARGET_QUEUE)
+            queue_offer(bus, (struct queue *)(void *)subject->targets[i]);
+    subject->users--;
+}
+
+static void make_room(struct bus *bus, const struct subject *subject) {
+    for (unsigned i = 0; i < subject->target_count; i++)
+        if (*subject->targets[i] == TARGET_QUEUE)
+            queue_make_room(bus, (struct queue *)(void *)subject->targets[i]);
+}
+
+int publish_event(struct bus *bus, struct client *client, struct subject *subject, const struct incoming *incoming,
+                  uint32_t flags) {
+    struct state_head *state = bus->state.head;
+    struct grove_bus_image head;
+    fill_head(bus, client, subject, incoming, flags, &head);
+    if (subject->queue_count > 0) {
+        make_room(bus, subject);
+        int status = event_keep(bus, subject, &head, incoming, client);
+        if (status < 0)
+            return status;
+    }
+    state->sequence = head.sequence;
+    subject->saved->sequence = head.subject_sequence;
+    state->counters.published++;
+    state->counters.bytes_published += incoming->data_bytes;
+    if (subject->target_count == 0)
+        state->counters.unmatched++;
+    if (subject->feed_count > 0)
+        give_to_rings(bus, subject, &head, incoming, client);
+    if (subject->queue_count > 0)
+        give_to_queues(bus, subject);
+    return 0;
+}
+
+/* ---- once ---- */
+
+static void doubt_begin(struct bus *bus, const struct grove_request *request) {
+    struct state_doubt *doubt = &bus->state.head->doubt;
+    state_store(&doubt->is_done, 0);
+    doubt->channel = grove_request_channel(request);
+    doubt->number = grove_request_number(request);
+    doubt->method = grove_request_method(request);
+    doubt->sequence = bus->state.head->sequence + 1;
+}
+
+static void doubt_end(struct bus *bus) {
+    state_store(&bus->state.head->doubt.is_done, 1);
+}
+
+static bool is_kept(const struct bus *bus, uint64_t sequence) {
+    for (uint32_t i = 0; i < bus->state.head->events_used; i++)
+        if (bus->events[i] != NULL && state_image(&bus->state, i)->sequence == sequence)
+            return true;
+    return false;
+}
+
+/*
+ * A publication that comes again after a crash: was it accepted? One that only rings are to get may have been seen there or
+ * not; it is taken for accepted, as they get it at most once. With queues, they come first.
+ */
+static bool was_accepted(const struct bus *bus, const struct grove_request *request, const struct subject *subject) {
+    const struct state_doubt *doubt = &bus->state.head->doubt;
+    if (!grove_request_is_redelivered(request) || doubt->channel != grove_request_channel(request) ||
+        doubt->number != grove_request_number(request) || doubt->method != grove_request_method(request))
+        return false;
+    return doubt->is_done != 0 || subject->queue_count == 0 || is_kept(bus, doubt->sequence);
+}
+
+/* ---- who and what ---- */
+
+int publish_begin(struct bus *bus, struct grove_request *request, struct incoming *incoming, struct client **client,
+                  struct subject **subject) {
+    const char *reason;
+    size_t slice_bytes = 0;
+    const void *slice = grove_request_slice(request, &slice_bytes);
+    int status = incoming_decode(grove_request_data(request), grove_request_bytes(request), slice, slice_bytes,
+                                 incoming, &reason);
+    if (status < 0)
+        return grove_fail(request, status, "%s", reason);
+    *client = client_of(bus, request);
+    if (*client == NULL)
+        return grove_fail(request, GROVE_EXHAUSTED, "the bus has as many clients as it takes");
+    bus->state.head->counters.dropped_by_publishers += incoming->dropped;
+    status = subject_find(bus, incoming->subject, incoming->subject_bytes, incoming->hash, subject);
+    if (status < 0)
+        return grove_fail(request, status, "the bus keeps no more subjects in mind than it does (%u), all in use",
+                          STATE_SUBJECTS);
+    status = rights_publish(bus, request, *subject);
+    if (status < 0)
+        bus->state.head->counters.refused++;
+    return status;
+}
+
+/* ---- EMIT ---- */
+
+int on_emit(struct grove_request *request, void *context) {
+    struct bus *bus = context;
+    struct incoming incoming;
+    struct client *client;
+    struct subject *subject;
+    int status = publish_begin(bus, request, &incoming, &client, &subject);
+    if (status < 0)
+        return 0; /* counted, and where it was refused in the audit log; a sentence for each would flood the log */
+    if (was_accepted(bus, request, subject) || request_answered(bus, client, &incoming))
+        return 0;
+    doubt_begin(bus, request);
+    if (publish_event(bus, client, subject, &incoming, 0) < 0)
+        bus->state.head->counters.dropped++;
+    doubt_end(bus);
+    return 0;
+}
+
+/* ---- PUBLISH ---- */
+
+static bool is_over_share(const struct bus *bus, const struct client *client, const struct incoming *incoming) {
+    uint64_t share_bytes = bus->state.granules * STATE_GRANULE / PUBLISHER_SHARE;
+    return client->kept_bytes > 0 && client->kept_bytes + incoming->data_bytes > share_bytes;
+}
+
+/* How long this publication has to wait for room at most; 0: it need not. */
+static uint64_t wait_ns(const struct bus *bus, const struct client *client, const struct subject *subject,
+                        const struct incoming *incoming) {
+    uint64_t longest_ns = subject->queue_count > 0 && is_over_share(bus, client, incoming) ? ROOM_WAIT_NS : 0;
+    for (unsigned i = 0; i < subject->target_count; i++) {
+        const struct queue *queue = (const struct queue *)(const void *)subject->targets[i];
+        if (*subject->targets[i] == TARGET_QUEUE && queue_blocks(queue) && queue->saved->block_ns > longest_ns)
+            longest_ns = queue->saved->block_ns;
+    }
+    return longest_ns;
+}
+
+/* Without regard to who waits: the oldest of what is kept makes room. */
+static int publish_by_force(struct bus *bus, struct client *client, struct subject *subject,
+                            const struct incoming *incoming) {
+    while (is_over_share(bus, client, incoming) && queues_drop_largest(bus))
+        continue;
+    int status;
+    while ((status = publish_event(bus, client, subject, incoming, 0)) == GROVE_EXHAUSTED && queues_drop_largest(bus))
+        continue;
+    return status;
+}
+
+/* GROVE_AGAIN: it has to wait, for *longest_ns. */
+static int publish_once(struct bus *bus, struct grove_request *request, bool is_due, uint64_t *longest_ns) {
+    struct incoming incoming;
+    struct client *client;
+    struct subject *subject;
+    int status = publish_begin(bus, request, &incoming, &client, &subject);
+    if (status < 0 || was_accepted(bus, request, subject) || request_answered(bus, client, &incoming))
+        return status;
+    *longest_ns = is_due ? 0 : wait_ns(bus, client, subject, &incoming);
+    if (*longest_ns > 0)
+        return GROVE_AGAIN;
+    doubt_begin(bus, request);
+    status = is_due ? publish_by_force(bus, client, subject, &incoming)
+                    : publish_event(bus, client, subject, &incoming, 0);
+    if (status == GROVE_EXHAUSTED && !is_due) {
+        *longest_ns = ROOM_WAIT_NS;
+        return GROVE_AGAIN;
+    }
+    doubt_end(bus);
+    return status;
+}
+
+static int hold(struct bus *bus, struct grove_request *request, struct client *client, uint64_t longest_ns) {
+    struct held *held = bus->held_count < HELD_MAX ? malloc(sizeof *held) : NULL;
+    if (held == NULL || grove_request_defer(request) < 0) {
+        free(held);
+        return GROVE_NO_MEMORY;
+    }
+    *held = (struct held){.request = request, .client = client, .due_ns = grove_now_ns() + longest_ns};
+    *bus->held_tail = held;
+    bus->held_tail = &held->next;
+    bus->held_count++;
+    client->held++;
+    bus_due(bus, held->due_ns);
+    return 0;
+}
+
+int on_publish(struct grove_request *request, void *context) {
+    struct bus *bus = context;
+    struct client *client = client_of(bus, request);
+    uint64_t longest_ns = ROOM_WAIT_NS;
+    bool must_follow = client != NULL && client->held > 0; /* what it sent before waits */
+    int status = must_follow ? GROVE_AGAIN : publish_once(bus, request, false, &longest_ns);
+    if (status == GROVE_AGAIN && hold(bus, request, client, longest_ns) < 0)
+        (void)publish_once(bus, request, true, &longest_ns); /* accepted is delivered, if not in its turn */
+    return 0; /* a refusal is counted, and in the audit log; a sentence for each would flood the log */
+}
+
+/* ---- what waits ---- */
+
+static struct held *take_held(struct bus *bus, struct held **place) {
+    struct held *held = *place;
+    *place = held->next;
+    if (bus->held_tail == &held->next)
+        bus->held_tail = place;
+    bus->held_count--;
+    held->client->held--;
+    return held;
+}
+
+void held_retry(struct bus *bus) {
+    static bool is_at_work; /* what is published here may be acknowledged, or make room, on the way */
+    if (bus->held_count == 0 || is_at_work)
+        return;
+    is_at_work = true;
+    uint64_t now_ns = grove_now_ns(), longest_ns = 0;
+    uint64_t look = ++bus->looks;
+    for (struct held **place = &bus->held; *place != NULL;) {
+        struct held *held = *place;
+        bool is_behind = held->client->held_look == look; /* an earlier one of its own still waits */
+        int status = is_behind ? GROVE_AGAIN : publish_once(bus, held->request, held->due_ns <= now_ns, &longest_ns);
+        if (status == GROVE_AGAIN) {
+            held->client->held_look = look;
+            place = &held->next;
+            continue;
+        }
+        held = take_held(bus, place);
+        grove_request_finish(held->request);
+        free(held);
+    }
+    is_at_work = false;
+}
+
+void held_drop(struct bus *bus, struct client *client) {
+    for (struct held **place = &bus->held; *place != NULL;) {
+        if ((*place)->client != client) {
+            place = &(*place)->next;
+            continue;
+        }
+        struct held *held = take_held(bus, place);
+        grove_request_finish(held->request);
+        free(held);
+    }
+}
+
+uint64_t held_due_ns(const struct bus *bus) {
+    uint64_t due_ns = GROVE_FOREVER;
+    for (const struct held *held = bus->held; held != NULL; held = held->next)
+        due_ns = held->due_ns < due_ns ? held->due_ns : due_ns;
+    return due_ns;
+}
+
+/* ---- MAY_PUBLISH ---- */
+
+int on_may_publish(struct grove_request *request, void *context) {
+    struct bus *bus = context;
+    struct grove_bus_text head;
+    char text[GROVE_SUBJECT_MAX + 1];
+    struct subject *subject;
+    if (grove_request_bytes(request) < sizeof head)
+        return grove_fail(request, GROVE_INVALID, "the message is too short");
+    memcpy(&head, grove_request_data(request), sizeof head);
+    if (head.version != GROVE_BUS_PROTOCOL_VERSION || head.length_bytes > GROVE_SUBJECT_MAX ||
+        head.length_bytes > grove_request_bytes(request) - sizeof head)
+        return grove_fail(request, GROVE_INVALID, "the message is malformed, or of another version");
+    memcpy(text, (const char *)grove_request_data(request) + sizeof head, head.length_bytes);
+    text[head.length_bytes] = '\0';
+    if (!subject_is_valid(text, head.length_bytes))
+        return grove_fail(request, GROVE_INVALID, "\"%.100s\" is no subject", text);
+    int status =
+        subject_find(bus, text, (uint16_t)head.length_bytes, subject_hash(text, head.length_bytes), &subject);
+    if (status < 0)
+        return grove_fail(request, status, "the bus has no room for another subject");
+    return rights_publish(bus, request, subject);
+}
