@@ -5,16 +5,16 @@ int grove_bus_metrics(struct grove_session *session, struct grove_bus_metrics *m
     const struct grove_bus_member asked = {.version = GROVE_BUS_PROTOCOL_VERSION};
     struct bus_client *client = NULL;
     int status = bus_client_of(session, &client);
-    return status < 0 ? status
-                      : bus_call(client, GROVE_BUS_METRICS, &asked, sizeof asked, metrics, sizeof *metrics, 0);
+    return status < 0 ? status : bus_call(client, GROVE_BUS_METRICS, &asked, sizeof asked, metrics, sizeof *metrics, 0);
 }
 
 /* By ring only the reader knows what became of the events. */
-int grove_bus_subscription_metrics(struct grove_subscription *subscription, struct grove_subscription_metrics *metrics) {
+int grove_bus_subscription_metrics(struct grove_subscription *subscription,
+                                   struct grove_subscription_metrics *metrics) {
     const struct grove_bus_member asked = {.version = GROVE_BUS_PROTOCOL_VERSION, .member = subscription->member};
     struct grove_subscription_metrics told;
-    int status = bus_call(subscription->client, GROVE_BUS_SUBSCRIPTION_METRICS, &asked, sizeof asked, &told, sizeof told,
-                          0);
+    int status =
+        bus_call(subscription->client, GROVE_BUS_SUBSCRIPTION_METRICS, &asked, sizeof asked, &told, sizeof told, 0);
     if (status < 0)
         return status;
     if (subscription->ring.id != 0) {

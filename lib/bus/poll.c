@@ -150,8 +150,8 @@ static int on_event(struct bus_client *client, const uint8_t *bytes, size_t leng
     return status;
 }
 
-static int on_item(struct bus_client *client, enum grove_bus_item_kind kind, const uint8_t *content, size_t length_bytes,
-                   const struct grove_answer *answer) {
+static int on_item(struct bus_client *client, enum grove_bus_item_kind kind, const uint8_t *content,
+                   size_t length_bytes, const struct grove_answer *answer) {
     struct grove_bus_place place;
     struct grove_bus_ended ended;
     switch (kind) {

@@ -28,8 +28,10 @@ static int describe(struct bus_client *client, const struct grove_publish *publi
     if ((publish->data == NULL && publish->length_bytes > 0) ||
         (publish->headers == NULL && publish->headers_bytes > 0))
         return error_set(GROVE_INVALID, "an event of %zu bytes came without data", publish->length_bytes);
-    if (publish->length_bytes > GROVE_BUS_DATA_MAX || publish->headers_bytes > GROVE_BUS_DATA_MAX - publish->length_bytes)
-        return error_set(GROVE_TOO_LARGE, "an event of %zu bytes is larger than %u: send a region, or where it is stored",
+    if (publish->length_bytes > GROVE_BUS_DATA_MAX ||
+        publish->headers_bytes > GROVE_BUS_DATA_MAX - publish->length_bytes)
+        return error_set(GROVE_TOO_LARGE,
+                         "an event of %zu bytes is larger than %u: send a region, or where it is stored",
                          publish->length_bytes + publish->headers_bytes, GROVE_BUS_DATA_MAX);
     publication->head = (struct grove_bus_publication){.version = GROVE_BUS_PROTOCOL_VERSION,
                                                        .subject_bytes = subject_bytes,
@@ -128,7 +130,8 @@ static int ask(struct bus_client *client, const struct grove_publish *publish, u
         return 0;
     question.head.length_bytes = length_bytes;
     memcpy(question.text, publish->subject, length_bytes);
-    status = bus_call(client, GROVE_BUS_MAY_PUBLISH, &question, sizeof question.head + length_bytes, NULL, 0, timeout_ns);
+    status =
+        bus_call(client, GROVE_BUS_MAY_PUBLISH, &question, sizeof question.head + length_bytes, NULL, 0, timeout_ns);
     if (status == 0)
         *place = hash;
     return status;
@@ -224,7 +227,8 @@ int bus_publication_call(struct bus_client *client, enum bus_channel which, uint
     struct grove_channel *channel = NULL;
     struct grove_loan loan;
     struct grove_call call = {.method = method,
-                              .priority = (enum grove_priority)(lane_of(client, publish->priority) + GROVE_PRIORITY_HIGH),
+                              .priority =
+                                  (enum grove_priority)(lane_of(client, publish->priority) + GROVE_PRIORITY_HIGH),
                               .timeout_ns = publish->timeout_ns != 0 ? publish->timeout_ns : 5 * GROVE_SECOND};
     int status = check_priority(publish);
     if (status == 0)
@@ -267,7 +271,8 @@ int grove_bus_publish_start(const struct grove_publish *publish, grove_published
     if (started == NULL)
         return status < 0 ? status : error_set(GROVE_NO_MEMORY, "no memory is left to wait for an event");
     *started = (struct started){.done = done, .context = context};
-    status = bus_publication_call(client, BUS_DEFERRED, GROVE_BUS_PUBLISH_DURABLE, publish, NULL, acknowledged, started);
+    status =
+        bus_publication_call(client, BUS_DEFERRED, GROVE_BUS_PUBLISH_DURABLE, publish, NULL, acknowledged, started);
     if (status < 0)
         free(started);
     return status;

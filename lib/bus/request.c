@@ -80,7 +80,7 @@ int grove_bus_reply(const struct grove_event *event, const void *data, size_t le
     const struct grove_subscription *subscription = event->internal[0];
     if (event->reply_to == NULL)
         return error_set(GROVE_WRONG_STATE, "the event on %s asks for no answer", event->subject);
-    return bus_answer_to(subscription->client, &(struct grove_publish){.subject = event->reply_to,
-                                                                       .data = data,
-                                                                       .length_bytes = length_bytes});
+    return bus_answer_to(
+        subscription->client,
+        &(struct grove_publish){.subject = event->reply_to, .data = data, .length_bytes = length_bytes});
 }

@@ -35,16 +35,16 @@ static const char *problem_of(const char *text, bool may_be_pattern) {
 
 int grove_subject_check(const char *subject) {
     const char *problem = problem_of(subject, false);
-    return problem == NULL ? 0
-                           : error_set(GROVE_INVALID, "\"%.100s\" is no subject: %s", subject != NULL ? subject : "",
-                                       problem);
+    return problem == NULL
+               ? 0
+               : error_set(GROVE_INVALID, "\"%.100s\" is no subject: %s", subject != NULL ? subject : "", problem);
 }
 
 int grove_pattern_check(const char *pattern) {
     const char *problem = problem_of(pattern, true);
-    return problem == NULL ? 0
-                           : error_set(GROVE_INVALID, "\"%.100s\" is no pattern: %s", pattern != NULL ? pattern : "",
-                                       problem);
+    return problem == NULL
+               ? 0
+               : error_set(GROVE_INVALID, "\"%.100s\" is no pattern: %s", pattern != NULL ? pattern : "", problem);
 }
 
 int subject_length(const char *subject, uint16_t *length_bytes) {

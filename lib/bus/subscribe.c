@@ -84,8 +84,8 @@ static int describe(const struct grove_session *session, const struct grove_subs
                                               .start_time_ns = from->start_time_ns};
     if ((unsigned)from->priority > GROVE_PRIORITY_LOW)
         return error_set(GROVE_INVALID, "there is no priority %u", (unsigned)from->priority);
-    wanted->lane = from->priority == GROVE_PRIORITY_INHERIT ? GROVE_LANE_MEDIUM
-                                                            : (uint32_t)(from->priority - GROVE_PRIORITY_HIGH);
+    wanted->lane =
+        from->priority == GROVE_PRIORITY_INHERIT ? GROVE_LANE_MEDIUM : (uint32_t)(from->priority - GROVE_PRIORITY_HIGH);
     int status = grove_pattern_check(from->pattern);
     if (status == 0)
         status = copy_name(wanted->pattern, sizeof wanted->pattern, from->pattern, "pattern");
@@ -330,13 +330,13 @@ static int tell(const struct grove_subscription *subscription, uint32_t method, 
         .version = GROVE_BUS_PROTOCOL_VERSION, .member = subscription->member, .value = value};
     struct grove_channel *channel = NULL;
     int status = bus_channel(subscription->client, BUS_MAIN, &channel);
-    return status < 0 ? status
-                      : grove_call_start(channel,
-                                         &(struct grove_call){.method = method,
-                                                              .priority = GROVE_PRIORITY_HIGH,
-                                                              .data = &told,
-                                                              .length_bytes = sizeof told},
-                                         nothing, NULL);
+    return status < 0
+               ? status
+               : grove_call_start(
+                     channel,
+                     &(struct grove_call){
+                         .method = method, .priority = GROVE_PRIORITY_HIGH, .data = &told, .length_bytes = sizeof told},
+                     nothing, NULL);
 }
 
 void grove_bus_unsubscribe(struct grove_subscription *subscription) {
@@ -350,7 +350,8 @@ void grove_bus_unsubscribe(struct grove_subscription *subscription) {
 }
 
 static int set_paused(struct grove_subscription *subscription, bool is_paused) {
-    subscription->is_paused = subscription->wanted.is_paused = is_paused;
+    subscription->is_paused = is_paused;
+    subscription->wanted.is_paused = is_paused;
     int status = subscription->member != 0 ? tell(subscription, GROVE_BUS_PAUSE, is_paused) : 0;
     poll_anew(subscription->client, subscription->wanted.lane);
     return status;

@@ -268,7 +268,3 @@ bool grove_request_client_runs(const struct grove_request *request) {
 int grove_region_grant_client(struct grove_region *region, struct grove_request *request, grove_object_id *id) {
     return region_grant_over(region, request->channel->base.handle, id);
 }
-
-int grove_region_grant_client(struct grove_region *region, struct grove_request *request, grove_object_id *id) {
-    return region_grant_over(region, request->channel->base.handle, id);
-}

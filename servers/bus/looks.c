@@ -58,8 +58,8 @@ int on_subscription_metrics(struct grove_request *request, void *context) {
 }
 
 static void fill(const struct member *member, struct grove_subscription_record *record) {
-    *record = (struct grove_subscription_record){.metrics = metrics_of(member),
-                                                 .subscriber = member->saved->client_name};
+    *record =
+        (struct grove_subscription_record){.metrics = metrics_of(member), .subscriber = member->saved->client_name};
     memcpy(record->pattern, member->saved->pattern, sizeof record->pattern);
     if (member->queue == NULL)
         return;

@@ -228,8 +228,8 @@ static int publish_once(struct bus *bus, struct grove_request *request, bool is_
     if (*longest_ns > 0)
         return GROVE_AGAIN;
     doubt_begin(bus, request);
-    status = is_due ? publish_by_force(bus, client, subject, &incoming)
-                    : publish_event(bus, client, subject, &incoming, 0);
+    status =
+        is_due ? publish_by_force(bus, client, subject, &incoming) : publish_event(bus, client, subject, &incoming, 0);
     if (status == GROVE_EXHAUSTED && !is_due) {
         *longest_ns = ROOM_WAIT_NS;
         return GROVE_AGAIN;
@@ -335,8 +335,7 @@ int on_may_publish(struct grove_request *request, void *context) {
     text[head.length_bytes] = '\0';
     if (!subject_is_valid(text, head.length_bytes))
         return grove_fail(request, GROVE_INVALID, "\"%.100s\" is no subject", text);
-    int status =
-        subject_find(bus, text, (uint16_t)head.length_bytes, subject_hash(text, head.length_bytes), &subject);
+    int status = subject_find(bus, text, (uint16_t)head.length_bytes, subject_hash(text, head.length_bytes), &subject);
     if (status < 0)
         return grove_fail(request, status, "the bus has no room for another subject");
     return rights_publish(bus, request, subject);

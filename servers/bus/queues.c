@@ -256,8 +256,8 @@ static struct event *make_event(struct bus *bus, uint32_t index, struct subject 
 
 static void enter(struct bus *bus, struct event *event, unsigned at, struct queue *queue) {
     struct delivery *delivery = &event->deliveries[at];
-    *delivery = (struct delivery){
-        .event = event, .queue = queue, .saved = &state_deliveries(&bus->state, event->index)[at]};
+    *delivery =
+        (struct delivery){.event = event, .queue = queue, .saved = &state_deliveries(&bus->state, event->index)[at]};
     link_delivery(&queue->waiting, queue->waiting.last, delivery);
     queue->bytes += event->size_bytes;
     event->left++;

@@ -24,8 +24,8 @@ struct inbox {
 
 static int find_token(const char *subject, uint64_t token[2]) {
     int used = 0;
-    bool is_one = sscanf(subject, "_INBOX.%16lx%16lx%n", (unsigned long *)&token[0], (unsigned long *)&token[1],
-                         &used) == 2;
+    bool is_one =
+        sscanf(subject, "_INBOX.%16lx%16lx%n", (unsigned long *)&token[0], (unsigned long *)&token[1], &used) == 2;
     return is_one && used == 7 + 32 && subject[used] == '\0' ? 0 : GROVE_NOT_FOUND;
 }
 

@@ -107,8 +107,7 @@ struct grove_bus_place {
 
 enum grove_bus_item_kind {
     GROVE_BUS_ITEM_EVENT = 1, /* an event image follows */
-    GROVE_BUS_ITEM_RING =
-        2, /* bus_place follows: the subscription goes on in this ring when the old one is read */
+    GROVE_BUS_ITEM_RING = 2, /* bus_place follows: the subscription goes on in this ring when the old one is read */
     GROVE_BUS_ITEM_ENDED = 3, /* bus_ended follows: there is no such subscription (any more) */
     GROVE_BUS_ITEM_LARGE = 4, /* an event whose image is the answer's slice */
 };
