@@ -133,3 +133,8 @@ int grove_request_client_may(struct grove_request *request, uint16_t kind, const
     }
     return grove_request_client_holds(request, &capability);
 }
+
+uint32_t grove_session_rights_epoch(const struct grove_session *session) {
+    /* Pairs with the kernel's store before it answers a revocation. */
+    return __atomic_load_n(&session->page->rights_epoch, __ATOMIC_ACQUIRE);
+}

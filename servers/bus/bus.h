@@ -110,7 +110,6 @@ struct member {
     uint64_t missed; /* by queue: dropped since the last one was delivered */
     uint64_t ring; /* by ring: the one that it was granted */
     uint64_t renewal; /* and which of the feed's that was */
-    uint32_t epoch; /* of the rights, when its own was looked at last */
     uint64_t first_count; /* by ring: what it had when this one came */
     bool is_armed; /* by ring: its client's poll waits for the ring to grow */
 };
@@ -175,6 +174,8 @@ struct bus {
     struct inbox *inboxes[64];
     uint64_t looks; /* rounds through lists in which each thing is met once */
     uint64_t arena_bytes;
+    uint32_t rights_epoch; /* when all subscriptions were looked at last */
+    uint64_t rights_looked_ns;
     uint64_t timer_ns; /* when the timer is due; 0: none is set */
     uint32_t timer;
     bool is_sweep_due;

@@ -88,6 +88,10 @@ int publish_event(struct bus *bus, struct client *client, struct subject *subjec
                   uint32_t flags) {
     struct state_head *state = bus->state.head;
     struct grove_bus_image head;
+    if (rights_have_changed(bus)) {
+        rights_look_again(bus);
+        (void)subject_refresh(bus, subject);
+    }
     fill_head(bus, client, subject, incoming, flags, &head);
     if (subject->queue_count > 0) {
         make_room(bus, subject);

@@ -10,22 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static int holds(struct grove_request *request, uint16_t kind, const char *text) {
-    (void)request;
-    (void)kind;
-    (void)text;
-    return 0;
-}
-
-static uint32_t epoch_of(const struct bus *bus) {
-    (void)bus;
-    return 1;
-}
+#define KERNEL_TIMEOUT_NS (5 * GROVE_SECOND)
+/* Rights are revoked whenever any container ends: looking at every subscription again has its price. */
+#define LOOK_PERIOD_NS (100 * GROVE_MILLISECOND)
 
 static bool is_permitted(const struct bus *bus, const struct subject *subject, grove_object_id client) {
-    uint32_t epoch = epoch_of(bus);
+    uint32_t epoch = grove_session_rights_epoch(bus->session);
     for (unsigned i = 0; i < BUS_PERMITS; i++)
-        if (subject->permits[i].client == client && subject->permits[i].epoch == epoch)
+        if (epoch != 0 && subject->permits[i].client == client && subject->permits[i].epoch == epoch)
             return true;
     return false;
 }
@@ -39,8 +31,8 @@ int rights_publish(struct bus *bus, struct grove_request *request, struct subjec
                           "%s is a subject of the system's own, which only services of ring 1 publish; %s is in ring "
                           "%u. Use another first token",
                           subject->saved->text, grove_request_client(request), grove_request_client_ring(request));
-    uint32_t epoch = epoch_of(bus); /* before it is asked: what is revoked meanwhile changes it */
-    int status = holds(request, GROVE_CAP_BUS_PUB, subject->saved->text);
+    uint32_t epoch = grove_session_rights_epoch(bus->session); /* before: what is revoked meanwhile changes it */
+    int status = grove_request_client_may(request, GROVE_CAP_BUS_PUB, subject->saved->text);
     if (status < 0)
         return grove_fail(request, status, "%s", grove_last_error());
     subject->permits[subject->permit_next++ % BUS_PERMITS] = (struct permit){.client = client, .epoch = epoch};
@@ -49,7 +41,7 @@ int rights_publish(struct bus *bus, struct grove_request *request, struct subjec
 
 int rights_subscribe(struct bus *bus, struct grove_request *request, const char *pattern) {
     (void)bus;
-    int status = holds(request, GROVE_CAP_BUS_SUB, pattern);
+    int status = grove_request_client_may(request, GROVE_CAP_BUS_SUB, pattern);
     return status < 0 ? grove_fail(request, status, "%s", grove_last_error()) : 0;
 }
 
@@ -57,11 +49,46 @@ bool rights_see_all(const struct grove_request *request) {
     return grove_request_client_ring(request) != 2;
 }
 
+/* ---- revoked ---- */
+
 bool rights_have_changed(const struct bus *bus) {
-    (void)bus;
-    return false;
+    return grove_session_rights_epoch(bus->session) != bus->rights_epoch;
+}
+
+static bool may_read(const struct bus *bus, const struct member *member) {
+    const char *pattern = member->saved->pattern;
+    size_t length_bytes = strlen(pattern);
+    struct grove_message message = {.operation = GROVE_REQUEST_CAPABILITY_CHECK};
+    struct grove_capability *capability = &message.body.check.capability;
+    message.body.check.channel = member->client->channel;
+    capability->kind = GROVE_CAP_BUS_SUB;
+    capability->rights = GROVE_RIGHT_USE;
+    capability->argument.kind = GROVE_ARGUMENT_PATTERN;
+    capability->argument.length_bytes = (uint16_t)length_bytes;
+    memcpy(capability->argument.value.text, pattern, length_bytes);
+    return grove_kernel_request(bus->session, &message, NULL, 0, NULL, NULL, KERNEL_TIMEOUT_NS) != GROVE_DENIED;
+}
+
+/* Its ring stays mapped where it was, so the others get another one. */
+static void end_unlawful(struct bus *bus, struct member *member) {
+    struct feed *feed = member->feed;
+    bool is_shared = feed != NULL && feed->members->next_in_owner != NULL;
+    (void)fprintf(stderr, "bus: %s may not subscribe to %s any more\n", member->saved->client_name.text,
+                  member->saved->pattern);
+    member_end(bus, member);
+    if (is_shared && feed_renew(bus, feed, feed->size_bytes) < 0)
+        (void)fprintf(stderr, "bus: no memory is left for another ring of %s\n", feed->pattern);
 }
 
 void rights_look_again(struct bus *bus) {
-    (void)bus;
+    uint64_t now_ns = grove_now_ns();
+    if (now_ns < bus->rights_looked_ns + LOOK_PERIOD_NS)
+        return;
+    bus->rights_looked_ns = now_ns;
+    bus->rights_epoch = grove_session_rights_epoch(bus->session);
+    for (uint32_t i = 0; i < bus->state.head->members_used; i++) {
+        struct member *member = bus->members[i];
+        if (member != NULL && member->client->channels > 0 && !may_read(bus, member))
+            end_unlawful(bus, member);
+    }
 }

@@ -296,6 +296,12 @@ GROVE_PUBLIC int grove_request_client_holds(struct grove_request *request, const
  */
 GROVE_PUBLIC int grove_request_client_may(struct grove_request *request, uint16_t kind, const char *argument_text);
 
+/*
+ * Changes whenever a permission is revoked anywhere: a yes that the kernel gave, after this was read, holds while it is the
+ * same. 0: the kernel does not say; then ask each time.
+ */
+GROVE_PUBLIC uint32_t grove_session_rights_epoch(const struct grove_session *session);
+
 /* Answer. Once per call (GROVE_WRONG_STATE after that, or for a one-way message). Data is copied into the lane. */
 GROVE_PUBLIC int grove_reply(struct grove_request *request, const void *data, size_t length_bytes);
 GROVE_PUBLIC int grove_reply_loan(struct grove_request *request, const void *data, size_t length_bytes,
