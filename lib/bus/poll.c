@@ -201,6 +201,8 @@ static void answered(int status, const struct grove_answer *answer, void *contex
         lane->is_polling = false;
     if (status == 0 && read_items(client, answer) == GROVE_CORRUPT)
         fprintf(stderr, "grove: the bus gave an answer that makes no sense\n");
+    if (lane->is_polling) /* another poll is under way: there is none that these could go with */
+        bus_acknowledge_now(client, (uint32_t)(lane - client->lanes));
     bus_sweep(client);
     bus_wake(client);
 }

@@ -134,7 +134,7 @@ int grove_bus_subscribe(struct grove_service *service, const struct grove_subscr
     struct bus_client *client = NULL;
     if (handler == NULL)
         return error_set(GROVE_INVALID, "a subscription needs a handler");
-    int status = bus_client_of(service != NULL ? grove_service_session(service) : NULL, &client);
+    int status = bus_client_of(service != NULL ? grove_service_session(service) : subscribe->session, &client);
     struct grove_subscription *made = status == 0 ? calloc(1, sizeof *made) : NULL;
     if (made == NULL)
         return status < 0 ? status : error_set(GROVE_NO_MEMORY, "no memory is left for a subscription");

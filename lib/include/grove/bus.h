@@ -187,10 +187,11 @@ struct grove_subscribe {
     uint32_t in_flight; /* at least once: handed out and not acknowledged (64; at most 256) */
     enum grove_bus_start start; /* (new) */
     uint64_t start_sequence, start_time_ns;
+    struct grove_session *session; /* where no service is given (the default one) */
 };
 
 /*
- * Subscribe; `service` NULL: events are delivered by grove_session_dispatch of the default session. Returns when the bus
+ * Subscribe; `service` NULL: events are delivered by grove_session_dispatch of the session. Returns when the bus
  * has the subscription, so what is published after that is delivered. The structure and its strings are copied.
  * GROVE_INVALID, GROVE_DENIED, GROVE_EXHAUSTED (too many subscriptions), GROVE_EXISTS (the name, or a group of another
  * pattern), GROVE_NOT_FOUND (no bus), GROVE_TIMED_OUT, GROVE_UNSUPPORTED (durable and no durable log).

@@ -1,0 +1,131 @@
+/*
+ * grove sub: print what is published under a pattern.
+ */
+#include <string.h>
+
+#include "userspace/grove/commands/event_print.h"
+
+static const struct command_option options[] = {
+    {"count", 'n', "COUNT", "end after so many events"},
+    {"wait", 'w', "TIME", "end, with status 1, when no event has come for this long"},
+    {"reliable", 'r', NULL, "at least once: what is published is kept for this command until it was printed"},
+    {"group", 'g', "NAME", "share the events with the others of this group: each one gets to one of them"},
+    {"data", 'd', NULL, "print the data alone"},
+    {"list", 'l', NULL, "list who is subscribed to what, and how it keeps up, instead"},
+    {0},
+};
+
+struct following {
+    const struct invocation *invocation;
+    enum event_form form;
+    uint64_t seen;
+};
+
+static int on_event(const struct grove_event *event, void *context) {
+    struct following *following = context;
+    event_print(following->invocation, event, following->form);
+    following->seen++;
+    return 0;
+}
+
+/* Until `count` have come (0: no end), or none for wait_ns. */
+static int follow(struct grove_session *session, struct following *following, uint64_t count, uint64_t wait_ns) {
+    uint64_t seen = following->seen, last_ns = grove_now_ns();
+    while (count == 0 || following->seen < count) {
+        int status = grove_session_dispatch(session, wait_ns);
+        if (status < 0 && status != GROVE_TIMED_OUT)
+            return command_fail_library(following->invocation, "the bus can no longer be heard");
+        uint64_t now_ns = grove_now_ns();
+        if (following->seen == seen && now_ns - last_ns >= wait_ns)
+            return command_fail(following->invocation, "no event has come in time");
+        if (following->seen != seen)
+            last_ns = now_ns;
+        seen = following->seen;
+    }
+    return COMMAND_OK;
+}
+
+static json_t *row_of(const struct grove_subscription_record *record) {
+    static const char *const qualities[] = {"at-most-once", "at-least-once", "durable"};
+    const struct grove_subscription_metrics *metrics = &record->metrics;
+    const char *quality = record->quality < 3 ? qualities[record->quality] : "";
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "subscriber",
+        record->subscriber.text, "pattern", record->pattern, "group", record->group, "name", record->name, "quality",
+        quality, "matched", (json_int_t)metrics->matched, "delivered", (json_int_t)metrics->delivered, "completed",
+        (json_int_t)metrics->completed, "failed", (json_int_t)metrics->failed, "retried", (json_int_t)metrics->retried,
+        "dead", (json_int_t)metrics->dead, "dropped", (json_int_t)metrics->dropped, "queued",
+        (json_int_t)metrics->queued, "in_flight", (json_int_t)metrics->in_flight, "paused", metrics->is_paused != 0);
+}
+
+static int list(const struct invocation *invocation, struct grove_session *session) {
+    static const struct output_column columns[] = {
+        {"SUBSCRIBER", "subscriber", OUTPUT_TEXT}, {"PATTERN", "pattern", OUTPUT_TEXT},
+        {"GROUP", "group", OUTPUT_TEXT},           {"QUALITY", "quality", OUTPUT_TEXT},
+        {"MATCHED", "matched", OUTPUT_TEXT},       {"QUEUED", "queued", OUTPUT_TEXT},
+        {"OUT", "in_flight", OUTPUT_TEXT},         {"DONE", "completed", OUTPUT_TEXT},
+        {"FAILED", "failed", OUTPUT_TEXT},         {"DEAD", "dead", OUTPUT_TEXT},
+        {"DROPPED", "dropped", OUTPUT_TEXT},       {0},
+    };
+    json_t *rows = json_array();
+    struct grove_subscription_record record;
+    uint64_t cursor = 0;
+    int status;
+    while ((status = grove_bus_subscription_next(session, &cursor, &record)) == 0)
+        json_array_append_new(rows, row_of(&record));
+    if (status != GROVE_NOT_FOUND) {
+        json_decref(rows);
+        return command_fail_library(invocation, "the subscriptions cannot be listed");
+    }
+    output_table(invocation, rows, columns, "nobody is subscribed to anything");
+    return COMMAND_OK;
+}
+
+static int run(struct invocation *invocation) {
+    struct following following = {.invocation = invocation,
+                                  .form = command_has(invocation, "data") ? EVENT_DATA : EVENT_FULL};
+    struct grove_session *session = NULL;
+    struct grove_subscription *subscription = NULL;
+    uint64_t count = 0, wait_ns = 0;
+    int status = command_number(invocation, "count", 1, UINT32_MAX, 0, &count);
+    if (status == 0)
+        status = command_duration(invocation, "wait", 365 * UINT64_C(86400) * GROVE_SECOND, &wait_ns);
+    if (status == 0 && command_has(invocation, "list") != (invocation->argument_count == 0))
+        status = command_misused(invocation, "give a pattern, or --list");
+    if (status == 0)
+        status = command_connect(invocation, &session);
+    if (status != 0)
+        return status;
+    if (command_has(invocation, "list"))
+        return list(invocation, session);
+    struct grove_subscribe wanted = {.pattern = invocation->arguments[0],
+                                     .group = command_value(invocation, "group"),
+                                     .quality = command_has(invocation, "reliable") ? GROVE_BUS_AT_LEAST_ONCE
+                                                                                    : GROVE_BUS_AT_MOST_ONCE,
+                                     .session = session};
+    if (grove_bus_subscribe(NULL, &wanted, on_event, &following, &subscription) < 0)
+        return command_fail_library(invocation, "%s cannot be subscribed to", wanted.pattern);
+    command_remark(invocation, "listening for %s", wanted.pattern);
+    status = follow(session, &following, count, wait_ns);
+    grove_bus_unsubscribe(subscription);
+    return status;
+}
+
+const struct command command_sub = {
+    .name = "sub",
+    .summary = "print the events of the bus that match a pattern",
+    .usage = "PATTERN | --list",
+    .description = "Subscribes to a pattern and prints each event as it comes: when, subject, number, publisher and "
+                   "data. In a pattern "
+                   "\"*\" is any one token between dots, and a last \">\" is one or more tokens; quote both for the "
+                   "shell. With --json "
+                   "each line is one object.",
+    .examples = "  grove sub 'grid.>'                  everything of the grid\n"
+                "  grove sub -n 1 -w 5s grid.alarm     the next alarm, or status 1\n"
+                "  grove sub --json 'kernel.>' | jq .  for a program\n"
+                "  grove sub --list                    who listens",
+    .minimum = 0,
+    .maximum = 1,
+    .options = options,
+    .run = run,
+};
