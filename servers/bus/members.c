@@ -13,6 +13,7 @@
 #define DEFAULT_TIMEOUT_NS (30 * GROVE_SECOND)
 #define DEFAULT_BACKOFF_NS (100 * GROVE_MILLISECOND)
 #define DEFAULT_BACKOFF_CAP_NS (60 * GROVE_SECOND)
+#define DEFAULT_BLOCK_NS (5 * GROVE_SECOND)
 #define DEFAULT_QUEUE_EVENTS 1024u
 #define DEFAULT_IN_FLIGHT 64u
 #define QUEUE_EVENTS_MAX 65536u
@@ -160,8 +161,10 @@ static void set_defaults(struct grove_bus_subscription *wanted) {
         wanted->queue_events = DEFAULT_QUEUE_EVENTS;
     if (wanted->in_flight == 0)
         wanted->in_flight = DEFAULT_IN_FLIGHT;
+    if (wanted->slow == GROVE_BUS_SLOW_USUAL)
+        wanted->slow = wanted->quality == GROVE_BUS_AT_MOST_ONCE ? GROVE_BUS_DROP_OLDEST : GROVE_BUS_BLOCK;
     if (wanted->block_ns == 0)
-        wanted->block_ns = GROVE_SECOND;
+        wanted->block_ns = DEFAULT_BLOCK_NS;
     if (wanted->spill_bytes == 0)
         wanted->spill_bytes = 64u << 20;
     if (wanted->timeout_ns > 3600 * GROVE_SECOND)
@@ -176,7 +179,7 @@ static const char *problem_of(const struct grove_bus_subscription *wanted) {
     if (wanted->quality > GROVE_BUS_DURABLE || wanted->lane >= GROVE_LANES || wanted->slow > GROVE_BUS_SPILL ||
         wanted->start > GROVE_BUS_START_TIME)
         return "the quality, priority, policy or start is not one that there is";
-    if (wanted->quality == GROVE_BUS_AT_MOST_ONCE && wanted->slow != GROVE_BUS_DROP_OLDEST)
+    if (wanted->quality == GROVE_BUS_AT_MOST_ONCE && wanted->slow > GROVE_BUS_DROP_OLDEST)
         return "at most once drops what is too much; to wait or to spill, subscribe at least once";
     if (wanted->queue_events > QUEUE_EVENTS_MAX || wanted->in_flight > IN_FLIGHT_MAX)
         return "queue_events is at most 65536, and in_flight at most 256";

@@ -24,7 +24,7 @@ struct held {
     struct held *next;
     struct grove_request *request;
     struct client *client;
-    uint64_t due_ns;
+    uint64_t due_ns; /* 0: it waits behind others of its client's, and its own time has not begun */
 };
 
 uint64_t wall_ns(void) {
@@ -134,16 +134,25 @@ static bool is_kept(const struct bus *bus, uint64_t sequence) {
     return false;
 }
 
+static const struct state_doubt *doubt_of(const struct bus *bus, const struct grove_request *request) {
+    for (unsigned i = 0; i < STATE_DOUBTS; i++) {
+        const struct state_doubt *doubt = &bus->state.head->earlier[i];
+        if (doubt->channel == grove_request_channel(request) && doubt->number == grove_request_number(request) &&
+            doubt->method == grove_request_method(request))
+            return doubt;
+    }
+    return NULL;
+}
+
 /*
  * A publication that comes again after a crash: was it accepted? One that only rings are to get may have been seen there or
  * not; it is taken for accepted, as they get it at most once. With queues, they come first.
  */
 static bool was_accepted(const struct bus *bus, const struct grove_request *request, const struct subject *subject) {
-    const struct state_doubt *doubt = &bus->state.head->doubt;
-    if (!grove_request_is_redelivered(request) || doubt->channel != grove_request_channel(request) ||
-        doubt->number != grove_request_number(request) || doubt->method != grove_request_method(request))
+    if (!grove_request_is_redelivered(request))
         return false;
-    return doubt->is_done != 0 || subject->queue_count == 0 || is_kept(bus, doubt->sequence);
+    const struct state_doubt *doubt = doubt_of(bus, request);
+    return doubt != NULL && (doubt->is_done != 0 || subject->queue_count == 0 || is_kept(bus, doubt->sequence));
 }
 
 /* ---- who and what ---- */
@@ -248,19 +257,21 @@ static int hold(struct bus *bus, struct grove_request *request, struct client *c
         free(held);
         return GROVE_NO_MEMORY;
     }
-    *held = (struct held){.request = request, .client = client, .due_ns = grove_now_ns() + longest_ns};
+    *held = (struct held){.request = request, .client = client};
+    held->due_ns = longest_ns > 0 ? grove_now_ns() + longest_ns : 0;
     *bus->held_tail = held;
     bus->held_tail = &held->next;
     bus->held_count++;
     client->held++;
-    bus_due(bus, held->due_ns);
+    if (held->due_ns != 0)
+        bus_due(bus, held->due_ns);
     return 0;
 }
 
 int on_publish(struct grove_request *request, void *context) {
     struct bus *bus = context;
     struct client *client = client_of(bus, request);
-    uint64_t longest_ns = ROOM_WAIT_NS;
+    uint64_t longest_ns = 0;
     bool must_follow = client != NULL && client->held > 0; /* what it sent before waits */
     int status = must_follow ? GROVE_AGAIN : publish_once(bus, request, false, &longest_ns);
     if (status == GROVE_AGAIN && hold(bus, request, client, longest_ns) < 0)
@@ -290,8 +301,13 @@ void held_retry(struct bus *bus) {
     for (struct held **place = &bus->held; *place != NULL;) {
         struct held *held = *place;
         bool is_behind = held->client->held_look == look; /* an earlier one of its own still waits */
-        int status = is_behind ? GROVE_AGAIN : publish_once(bus, held->request, held->due_ns <= now_ns, &longest_ns);
+        bool is_due = held->due_ns != 0 && held->due_ns <= now_ns;
+        int status = is_behind ? GROVE_AGAIN : publish_once(bus, held->request, is_due, &longest_ns);
         if (status == GROVE_AGAIN) {
+            if (!is_behind && held->due_ns == 0) {
+                held->due_ns = now_ns + longest_ns;
+                bus_due(bus, held->due_ns);
+            }
             held->client->held_look = look;
             place = &held->next;
             continue;
@@ -318,7 +334,7 @@ void held_drop(struct bus *bus, struct client *client) {
 uint64_t held_due_ns(const struct bus *bus) {
     uint64_t due_ns = GROVE_FOREVER;
     for (const struct held *held = bus->held; held != NULL; held = held->next)
-        due_ns = held->due_ns < due_ns ? held->due_ns : due_ns;
+        due_ns = held->due_ns != 0 && held->due_ns < due_ns ? held->due_ns : due_ns;
     return due_ns;
 }
 

@@ -284,6 +284,11 @@ static int restore_event(struct bus *bus, uint32_t index) {
         delivery->state = DELIVERY_QUEUED;
         delivery_move(&event->deliveries[at], &queue->waiting);
     }
+    /* It was numbered; whether the numbers were stored as well, before the crash, nobody knows. */
+    if (image->sequence > bus->state.head->sequence)
+        bus->state.head->sequence = image->sequence;
+    if (image->subject_sequence > event->subject->saved->sequence)
+        event->subject->saved->sequence = image->subject_sequence;
     if (event->left == 0)
         event_let_go(bus, event);
     return 0;

@@ -175,7 +175,9 @@ int state_open(struct state *state, void *memory, uint64_t size_bytes, bool is_f
     unsigned dropped = is_known ? check_tables(state) : 0;
     if (dropped > 0)
         (void)fprintf(stderr, "bus: %u entries that an earlier instance left make no sense and are dropped\n", dropped);
-    state->head->instances++;
+    struct state_head *head = state->head;
+    head->earlier[head->instances % STATE_DOUBTS] = head->doubt;
+    head->instances++;
     return is_known || is_fresh ? 0 : GROVE_VERSION;
 }
 

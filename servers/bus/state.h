@@ -27,6 +27,7 @@
 #define STATE_SUBJECTS 4096u
 #define STATE_EVENTS 8192u
 #define STATE_GRANULE 64u
+#define STATE_DOUBTS 32u /* instances that end before what one of them left in doubt has come again */
 
 enum state_entry { STATE_FREE = 0, STATE_USED = 1 };
 
@@ -86,13 +87,14 @@ struct state_head {
     uint32_t serial; /* of the entry made last */
     uint32_t instances;
     /*
-     * The publication begun last. It alone may come again although it has been accepted: a crash between its acceptance and
-     * its leaving the lane. `is_done` says that it was accepted; if not, the event with this sequence number, kept, says so.
+     * The publication begun last, and before it those that were so when earlier instances ended. They alone may come again
+     * although they were accepted: a crash between acceptance and leaving the lane. `is_done` says that it was accepted; if
+     * not, the event with this sequence number, kept, says so.
      */
     struct state_doubt {
         uint64_t channel, number, method, sequence;
         uint32_t is_done, reserved;
-    } doubt;
+    } doubt, earlier[STATE_DOUBTS];
     struct state_counters counters;
 };
 

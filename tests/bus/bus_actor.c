@@ -8,7 +8,7 @@
  *
  * Options: reliable, group=NAME, order, period=MICROSECONDS, slow=MILLISECONDS, fail=TIMES, retries=COUNT, backoff=MILLISECONDS, queue=EVENTS,
  * flight=EVENTS, block=MILLISECONDS, timeout=MILLISECONDS, patience=MILLISECONDS (of a
- * source, which then says nothing when it had to give up), hang (never finish an event). What it knows lies in its state region.
+ * source, which then says nothing when it had to give up), drop, hang (never finish an event). What it knows lies in its state region.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static struct kept *kept;
 
 struct options {
     const char *role, *subject, *group;
-    bool is_reliable, is_in_order, hangs;
+    bool is_reliable, is_in_order, hangs, drops;
     unsigned period_us, slow_ms, fail_times, retries, backoff_ms, queue, flight, block_ms, timeout_ms, patience_ms;
 };
 static struct options options;
@@ -74,6 +74,12 @@ static unsigned source_of(const char *name) {
     return at;
 }
 
+static void say_doubled(const struct grove_event *event, uint64_t number) {
+    kept->doubled++;
+    fprintf(stderr, "number %llu of %s came again: sequence %llu, attempt %u, flags %u\n", (unsigned long long)number,
+            event->publisher, (unsigned long long)event->sequence, event->attempt, event->flags);
+}
+
 static void count(const struct grove_event *event) {
     uint64_t number = 0;
     unsigned source = source_of(event->publisher);
@@ -83,7 +89,7 @@ static void count(const struct grove_event *event) {
         return;
     unsigned char bit = (unsigned char)(1u << number % 8);
     if ((kept->sources[source].seen[number / 8] & bit) != 0)
-        kept->doubled++;
+        say_doubled(event, number);
     else
         kept->count++;
     kept->sources[source].seen[number / 8] |= bit;
@@ -164,7 +170,7 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
                                      .backoff_first_ns = options.backoff_ms * GROVE_MILLISECOND,
                                      .queue_events = options.queue,
                                      .in_flight = options.flight,
-                                     .slow = options.block_ms > 0 ? GROVE_BUS_BLOCK : GROVE_BUS_DROP_OLDEST,
+                                     .slow = options.drops ? GROVE_BUS_DROP_OLDEST : GROVE_BUS_SLOW_USUAL,
                                      .block_ns = options.block_ms * GROVE_MILLISECOND,
                                      .timeout_ns = options.timeout_ms * GROVE_MILLISECOND};
     return grove_bus_subscribe(service, &wanted, on_event, NULL, &subscription);
@@ -196,6 +202,8 @@ static bool read_option(const char *text) {
         options.is_reliable = true;
     else if (strcmp(text, "order") == 0)
         options.is_in_order = true;
+    else if (strcmp(text, "drop") == 0)
+        options.drops = true;
     else if (strcmp(text, "hang") == 0)
         options.hangs = true;
     else

@@ -118,7 +118,7 @@ class Events(bs.BusTest):
         gs.wait_for("both have come", lambda: self.count("sink")["attempts"] == 2)
 
     def test_a_queue_that_is_full_drops_the_oldest_and_says_so(self):
-        self.start({"sink": bs.actor("sink", "sink", "flood.*", "reliable", "queue=5")})
+        self.start({"sink": bs.actor("sink", "sink", "flood.*", "reliable", "queue=5", "drop")})
         self.system.call("bus.sink", "pause", "1")
         for _ in range(12):
             self.system.grove("pub", "-r", "flood.one", "12345678")

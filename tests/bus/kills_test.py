@@ -11,10 +11,10 @@ class Kills(bs.BusTest):
         self.start({
             "one": bs.actor("one", "source", "flow.one", "reliable", "period=300"),
             "two": bs.actor("two", "source", "flow.two", "reliable", "period=500"),
-            "sink": bs.actor("sink", "sink", "flow.*", "reliable"),
-            "steps": bs.actor("steps", "sink", "flow.*", "reliable", "order", "flight=8"),
-            "left": bs.actor("left", "sink", "flow.*", "reliable", "group=pair"),
-            "right": bs.actor("right", "sink", "flow.*", "reliable", "group=pair"),
+            "sink": bs.actor("sink", "sink", "flow.*", "reliable", "block=60000"),
+            "steps": bs.actor("steps", "sink", "flow.*", "reliable", "block=60000", "order", "flight=8"),
+            "left": bs.actor("left", "sink", "flow.*", "reliable", "block=60000", "group=pair"),
+            "right": bs.actor("right", "sink", "flow.*", "reliable", "block=60000", "group=pair"),
             "ring": bs.actor("ring", "sink", "flow.*"),
         })
 

@@ -151,10 +151,10 @@ struct grove_subscription;
 
 /* What happens when a subscription does not keep up and its queue is full. */
 enum grove_bus_slow {
-    GROVE_BUS_DROP_OLDEST =
-        0, /* and count; the rule for at most once. At least once: the oldest becomes a dead letter */
-    GROVE_BUS_BLOCK = 1, /* its publishers wait for up to block_ns, then as DROP_OLDEST; at least once only */
-    GROVE_BUS_SPILL = 2 /* to disk, up to spill_bytes, then as DROP_OLDEST */
+    GROVE_BUS_SLOW_USUAL = 0, /* at most once: DROP_OLDEST; at least once: BLOCK */
+    GROVE_BUS_DROP_OLDEST = 1, /* and count; at least once the oldest becomes a dead letter */
+    GROVE_BUS_BLOCK = 2, /* its publishers wait for up to block_ns, then as DROP_OLDEST; at least once only */
+    GROVE_BUS_SPILL = 3 /* to disk, up to spill_bytes, then as DROP_OLDEST */
 };
 
 enum grove_bus_start {
@@ -180,8 +180,8 @@ struct grove_subscribe {
     uint64_t backoff_first_ns; /* before the first retry (100 ms) */
     uint64_t backoff_cap_ns; /* no retry waits longer (60 s) */
     uint32_t backoff_factor; /* of each wait to the one before (2) */
-    enum grove_bus_slow slow; /* (drop the oldest) */
-    uint64_t block_ns; /* (1 s) */
+    enum grove_bus_slow slow; /* (see there) */
+    uint64_t block_ns; /* (5 s) */
     uint64_t spill_bytes; /* (64 MiB) */
     uint32_t queue_events; /* at least once: kept by the bus for this subscription (1024; at most 65536) */
     uint32_t in_flight; /* at least once: handed out and not acknowledged (64; at most 256) */
