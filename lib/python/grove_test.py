@@ -241,5 +241,37 @@ class Alone(unittest.TestCase):
         kernel.stop()
 
 
+class Log(unittest.TestCase):
+    def setUp(self):
+        self.saved = os.dup(2)
+        self.reader, writer = os.pipe()
+        os.dup2(writer, 2)
+        os.close(writer)
+
+    def tearDown(self):
+        os.dup2(self.saved, 2)
+        os.close(self.saved)
+        os.close(self.reader)
+
+    def test_a_line_has_level_message_and_fields(self):
+        self.assertTrue(grove.log("warning", "nearly full", used=93, change=-2, most=2**64 - 1, ratio=0.5, path="a b", on=True))
+        self.assertEqual(os.read(self.reader, 4096),
+                         b'level=warning message="nearly full" used=93 change=-2 most=18446744073709551615 ratio=0.5 '
+                         b'path="a b" on=true\n')
+        self.assertTrue(grove.log("info", "alone"))
+        self.assertEqual(os.read(self.reader, 4096), b"level=info message=alone\n")
+        with self.assertRaisesRegex(ValueError, "debug, info, warning, error"):
+            grove.log("loud", "x")
+
+    def test_what_nobody_reads_is_lost_and_counted(self):
+        while grove.log("info", 3000 * "x"):
+            pass
+        self.assertEqual(grove.lost_lines(), 1)
+        while select.select([self.reader], [], [], 0)[0]:
+            os.read(self.reader, 65536)
+        self.assertTrue(grove.log("info", "again"))
+        self.assertIn(b"lost=1\n", os.read(self.reader, 4096))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -3,6 +3,7 @@
  *
  *   main.c     set-up; finding containers      streams.c   from the pipes into the segments
  *   reads.c    READ                            segments.c  the files
+ *   changes.c  NAMES, CHANGES
  */
 #ifndef SERVERS_LOG_LOG_H
 #define SERVERS_LOG_LOG_H
@@ -27,9 +28,12 @@ struct source {
         ino_t pipe; /* tells whether a descriptor given again is the same pipe */
         uint32_t kind; /* enum log_stream */
     } streams[LOG_STREAMS];
+    uint64_t changed; /* the logger's sequence when it wrote last; 0: not in the list of changes */
+    struct source *changed_previous, *changed_next;
 };
 
 struct reader; /* a READ that waits */
+struct watcher; /* a CHANGES that waits */
 
 struct logger {
     struct grove_service *service;
@@ -37,6 +41,9 @@ struct logger {
     int folder;
     struct name_table sources;
     struct reader *readers;
+    struct watcher *watchers;
+    uint64_t sequence;
+    struct source *changed_first, *changed_last; /* by `changed` */
     bool is_tell_due;
     int scratch[2]; /* a pipe into which waiting bytes are duplicated, so that they are consumed only when written */
     bool can_tee;
@@ -50,5 +57,11 @@ int streams_open_scratch(struct logger *logger);
 /* reads.c */
 int log_read(struct grove_request *request, void *logger);
 void reads_tell(struct source *source);
+/* changes.c */
+int log_names(struct grove_request *request, void *logger);
+int log_changes(struct grove_request *request, void *logger);
+void changes_begin(struct logger *logger);
+void changes_note(struct source *source); /* it has written */
+void changes_tell(struct logger *logger); /* answer those who wait for that */
 
 #endif

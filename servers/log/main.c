@@ -35,8 +35,10 @@ static struct source *make_source(struct logger *logger, const char *name, bool 
         if (status < 0)
             segments_close(&source->segments);
     }
-    if (status == 0)
+    if (status == 0) {
+        changes_note(source); /* what an earlier instance kept may be new to those who follow */
         return source;
+    }
     (void)fprintf(stderr, "log: cannot keep what %s writes: %s\n", name, grove_status_text(status));
     free(source);
     return NULL;
@@ -95,6 +97,7 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
     (void)reason;
     logger->service = service;
     logger->session = grove_service_session(service);
+    changes_begin(logger);
     return attach_all(logger);
 }
 
@@ -122,7 +125,9 @@ int main(int argument_count, char **arguments) {
     struct grove_service_options options = {.on_init = on_init, .context = &logger};
     if (grove_service_create(&options, &service) < 0 ||
         grove_service_on(service, LOG_ENDPOINT, LOG_ATTACH, on_attach, &logger) < 0 ||
-        grove_service_on(service, LOG_ENDPOINT, LOG_READ, log_read, &logger) < 0)
+        grove_service_on(service, LOG_ENDPOINT, LOG_READ, log_read, &logger) < 0 ||
+        grove_service_on(service, LOG_ENDPOINT, LOG_NAMES, log_names, &logger) < 0 ||
+        grove_service_on(service, LOG_ENDPOINT, LOG_CHANGES, log_changes, &logger) < 0)
         return grove_report("log");
     return grove_service_run(service) < 0 ? grove_report("log") : 0;
 }

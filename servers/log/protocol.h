@@ -12,6 +12,8 @@
 enum log_method {
     LOG_ATTACH = 1, /* log_attach, one way, from init and registry: this container may have new streams */
     LOG_READ = 2, /* log_read -> log_page, chunks */
+    LOG_NAMES = 3, /* log_names -> log_names_page, names in their order: of whom something is kept */
+    LOG_CHANGES = 4, /* log_changes -> log_names_page, names: who has written; waits until somebody has */
 };
 
 struct log_attach {
@@ -55,5 +57,23 @@ struct log_chunk {
 };
 
 #define LOG_PAGE_BYTES 28672u
+
+/* Names after this one; "" from the first. A page with fewer than LOG_NAMES_MAX names is the last. */
+struct log_names {
+    uint32_t version, reserved;
+    struct grove_name after;
+};
+
+/* Who has written after `sequence`; the reply's is where to go on. Nobody: it waits, for wait_ms at most. 0: all. */
+struct log_changes {
+    uint32_t version, wait_ms; /* at most LOG_WAIT_MS_MAX */
+    uint64_t sequence;
+};
+
+#define LOG_NAMES_MAX 256u
+struct log_names_page {
+    uint32_t version, count;
+    uint64_t sequence; /* NAMES: of now */
+};
 
 #endif

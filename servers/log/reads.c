@@ -75,12 +75,14 @@ static void tell(struct grove_service *service, void *context) {
         next = reader->next;
         answer_reader(reader, false);
     }
+    changes_tell(logger);
 }
 
 void reads_tell(struct source *source) {
     uint32_t timer;
     struct logger *logger = source->logger;
-    if (logger->readers != NULL && !logger->is_tell_due)
+    changes_note(source);
+    if ((logger->readers != NULL || logger->watchers != NULL) && !logger->is_tell_due)
         logger->is_tell_due = grove_service_after(logger->service, 0, tell, logger, &timer) == 0;
 }
 

@@ -23,6 +23,7 @@ from . import errors, registry
 from .capabilities import Capability
 from .channels import Answer, Channel, connect
 from .errors import *  # noqa: F401,F403  (a class for each status)
+from .logs import log, lost_lines
 from .memory import Loan, Region
 from .services import LANES, METHOD_ANY, Request, Service
 from .sessions import Session, region, state
@@ -30,4 +31,4 @@ from .sessions import Session, region, state
 HIGH, MEDIUM, LOW = 1, 2, 3  # enum grove_priority; 0 inherits
 
 __all__ = ["Answer", "Capability", "Channel", "HIGH", "LANES", "LOW", "Loan", "MEDIUM", "METHOD_ANY", "Region", "Request",
-           "Service", "Session", "connect", "region", "registry", "state", *errors.__all__]
+           "Service", "Session", "connect", "log", "lost_lines", "region", "registry", "state", *errors.__all__]

@@ -61,6 +61,14 @@ class Message(Structure):
                 ("objects", c_uint16), ("reserved", c_uint16 * 3), ("time_ns", c_uint64), ("body", c_uint8 * 608)]
 
 
+class LogValue(ctypes.Union):
+    _fields_ = [("text", c_char_p), ("number", ctypes.c_int64), ("real", ctypes.c_double)]
+
+
+class LogField(Structure):
+    _fields_ = [("key", c_char_p), ("kind", c_int), ("value", LogValue)]
+
+
 class Loan(Structure):
     _fields_ = [("data", c_void_p), ("length_bytes", c_size_t), ("internal", c_void_p * 4)]
 
@@ -132,6 +140,7 @@ def declare():
         "region_accept": (c_int, p, POINTER(Message), c_int, POINTER(p)), "region_grant": (c_int, p, p),
         "region_grant_client": (c_int, p, p, POINTER(u64)),
         "region_data": (p, p, POINTER(u64)), "region_is_writable": (c_bool, p), "region_close": (None, p),
+        "log": (c_int, c_int, c_char_p, p, size), "log_lost": (u64,),
         "capability_parse": (c_int, c_char_p, POINTER(Capability)),
         "capability_format": (size, POINTER(Capability), c_char_p, size),
         "capability_list": (c_int, p, POINTER(u32), POINTER(Entry)),

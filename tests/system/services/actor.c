@@ -5,7 +5,7 @@
  *   counter   keeps, in its state region, which numbers it was told; answers how many, and how often one came twice
  *   teller    tells counter a number every few milliseconds, never the same, and knows how many it told
  *   echo      answers what it was asked
- *   talker    writes a line to each stream when it is asked to
+ *   talker    writes a line to each stream when it is asked to, or structured ones, and knows how many of those were lost
  *   greedy    takes as much memory, or makes as many processes, as it is asked to, and keeps them
  *   crasher   ends at once with status 3
  *   silent    runs and never says that it is ready
@@ -28,7 +28,9 @@ enum method {
     METHOD_TOLD = 4,
     METHOD_CRASH = 5,
     METHOD_HOLD = 6,
-    METHOD_FORK = 7
+    METHOD_FORK = 7,
+    METHOD_LOG = 8,
+    METHOD_FLOOD = 9
 };
 
 /* What counter and teller keep between their instances. */
@@ -111,6 +113,28 @@ static int talk(struct grove_request *request, void *context) {
     return 0;
 }
 
+static int log_one(struct grove_request *request, void *context) {
+    char words[256];
+    (void)context;
+    (void)snprintf(words, sizeof words, "%.*s", (int)grove_request_bytes(request),
+                   (const char *)grove_request_data(request));
+    (void)GROVE_LOG(GROVE_LOG_WARNING, words, grove_log_unsigned("bytes", strlen(words)),
+                    grove_log_text("by", "talker"));
+    return grove_log(GROVE_LOG_DEBUG, "a detail", NULL, 0);
+}
+
+/* Reply: how many of so many lines were lost. */
+static int flood(struct grove_request *request, void *context) {
+    uint64_t wanted = 0, lost = 0;
+    (void)context;
+    if (grove_request_bytes(request) != sizeof wanted)
+        return grove_fail(request, GROVE_INVALID, "a number has 8 bytes");
+    memcpy(&wanted, grove_request_data(request), sizeof wanted);
+    for (uint64_t number = 0; number < wanted; number++)
+        lost += GROVE_LOG(GROVE_LOG_INFO, "flood", grove_log_unsigned("number", number)) < 0;
+    return grove_reply(request, &lost, sizeof lost);
+}
+
 static int crash(struct grove_request *request, void *context) {
     (void)request;
     (void)context;
@@ -178,7 +202,7 @@ static const struct role {
     {"counter", open_kept, {{METHOD_TELL, count_number}, {METHOD_COUNT, say_count}, {METHOD_CRASH, crash}}, false},
     {"teller", begin_teller, {{METHOD_TOLD, say_told}}, false},
     {"echo", NULL, {{METHOD_SAY, echo}, {METHOD_CRASH, crash}}, false},
-    {"talker", NULL, {{METHOD_SAY, talk}}, false},
+    {"talker", NULL, {{METHOD_SAY, talk}, {METHOD_LOG, log_one}, {METHOD_FLOOD, flood}}, false},
     {"greedy", NULL, {{METHOD_HOLD, hold}, {METHOD_FORK, make_processes}}, false},
     {"silent", NULL, {{METHOD_SAY, echo}}, true},
 };
