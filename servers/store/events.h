@@ -1,0 +1,12 @@
+/*
+ * What the bus is told. At most once: who must not miss a change watches the store itself.
+ */
+#ifndef SERVERS_STORE_EVENTS_H
+#define SERVERS_STORE_EVENTS_H
+
+#include "servers/store/database.h"
+
+/* storage.data.shared.NAMESPACE: something was shared, or is no longer. */
+void event_shared(const struct catalog_share *share, const char *owner);
+
+#endif
