@@ -265,6 +265,14 @@ bool grove_request_client_runs(const struct grove_request *request) {
     return base->status == 0 && !base->is_peer_gone && !channel_end_peer_is_closed(base->end);
 }
 
+grove_object_id grove_request_channel_id(const struct grove_request *request) {
+    return request->channel->base.id;
+}
+
+bool grove_request_is_answered(const struct grove_request *request) {
+    return request->state == REQUEST_ANSWERED && !request->is_reply_waiting;
+}
+
 int grove_region_grant_client(struct grove_region *region, struct grove_request *request, grove_object_id *id) {
     return region_grant_over(region, request->channel->base.handle, id);
 }

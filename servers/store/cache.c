@@ -117,8 +117,7 @@ struct cache_entry *cache_put(struct cache *cache, uint32_t namespace, const uin
 }
 
 void cache_drop(struct cache *cache, uint32_t namespace, const uint8_t *key, uint8_t key_bytes) {
-    struct cache_entry **place =
-        place_of(cache, hash_of(cache, namespace, key, key_bytes), namespace, key, key_bytes);
+    struct cache_entry **place = place_of(cache, hash_of(cache, namespace, key, key_bytes), namespace, key, key_bytes);
     if (*place != NULL)
         remove_at(cache, place);
 }

@@ -73,7 +73,8 @@ int catalog_each_namespace(struct database *database, catalog_namespace_handler 
     sqlite3_stmt *statement = NULL;
     int result = SQLITE_DONE, stopped = 0;
     int status = database_prepare(
-        database, "SELECT id, name, provider, quota_bytes, quota_keys, flags FROM namespaces ORDER BY name", &statement);
+        database, "SELECT id, name, provider, quota_bytes, quota_keys, flags FROM namespaces ORDER BY name",
+        &statement);
     if (status < 0)
         return status;
     while (stopped == 0 && (result = sqlite3_step(statement)) == SQLITE_ROW) {
@@ -91,8 +92,8 @@ int catalog_each_namespace(struct database *database, catalog_namespace_handler 
 
 int catalog_put_namespace(struct database *database, const struct catalog_namespace *put) {
     sqlite3_stmt *statement = NULL;
-    int status = database_prepare(database, "INSERT OR REPLACE INTO namespaces VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-                                  &statement);
+    int status =
+        database_prepare(database, "INSERT OR REPLACE INTO namespaces VALUES(?1, ?2, ?3, ?4, ?5, ?6)", &statement);
     if (status < 0)
         return status;
     (void)sqlite3_bind_int64(statement, 1, put->id);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "servers/store/store.h"
+#include "servers/store/maps.h"
 
 /* The largest transaction changes 256 keys of 255 bytes. */
 #define CHANGES_PAGE_BYTES 98304u
@@ -31,8 +31,8 @@ static void note_change(void *context, struct namespace *space, const uint8_t *k
         store->changes_from = revision; /* this one cannot be told: nobody gets past it without a scan */
         return;
     }
-    *change = (struct change){
-        .revision = revision, .namespace = space->id, .is_deleted = is_deleted, .key_bytes = key_bytes};
+    *change =
+        (struct change){.revision = revision, .namespace = space->id, .is_deleted = is_deleted, .key_bytes = key_bytes};
     memcpy(change->key, key, key_bytes);
 }
 
@@ -71,7 +71,7 @@ static size_t put_change(uint8_t *place, const struct change *change) {
 
 /* The next change from *number on that a watcher wants and that is on the disk. */
 static bool next_change(struct store *store, const struct watcher *watcher, uint64_t *number,
-                            const struct change **found) {
+                        const struct change **found) {
     for (; *number < store->change_count; ++*number) {
         const struct change *change = *change_at(store, *number);
         if (change == NULL || change->revision <= watcher->since || change->revision > store->durable ||
@@ -154,7 +154,23 @@ static void watcher_end(struct store *store, struct watcher **place) {
     free(watcher);
 }
 
+/* All that was committed is on the disk when this runs, and nothing is applied beyond it. */
+static void show_in_maps(struct store *store) {
+    bool has_missed = store->changes_shown < first_kept(store);
+    for (; !has_missed && store->changes_shown < store->change_count; store->changes_shown++) {
+        const struct change *change = *change_at(store, store->changes_shown);
+        has_missed = change == NULL;
+        if (change != NULL)
+            maps_follow(store, change->namespace, change->key, change->key_bytes);
+    }
+    store->changes_shown = store->change_count;
+    maps_publish(store, has_missed);
+}
+
 void changes_durable(struct store *store) {
+    if (store->maps != NULL)
+        show_in_maps(store);
+    store->changes_shown = store->change_count;
     for (struct watcher **place = &store->watchers; *place != NULL;) {
         struct watcher *watcher = *place;
         const struct namespace *space = namespace_find(&store->engine, watcher->name);
@@ -206,7 +222,8 @@ int on_watch(struct grove_request *request, void *context) {
     if (status < 0)
         return status;
     const uint8_t *message = message_of(request, &bytes);
-    if (bytes < sizeof wanted + wanted.namespace_bytes + wanted.prefix_bytes || wanted.wait_ms > GROVE_STORE_WAIT_MS_MAX)
+    if (bytes < sizeof wanted + wanted.namespace_bytes + wanted.prefix_bytes ||
+        wanted.wait_ms > GROVE_STORE_WAIT_MS_MAX)
         return grove_fail(request, GROVE_INVALID, "the message is shorter than it says, or waits for more than 30 s");
     struct watcher watcher = {
         .store = store, .request = request, .since = wanted.since, .prefix_bytes = wanted.prefix_bytes};

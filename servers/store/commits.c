@@ -101,8 +101,7 @@ void commits_poll(struct store *store) {
 }
 
 static bool may_stay_in_place(const struct store *store) {
-    return store->unsynced->next == NULL && store->queue == NULL &&
-           grove_now_ns() - store->read_ns > READS_LATELY_NS;
+    return store->unsynced->next == NULL && store->queue == NULL && grove_now_ns() - store->read_ns > READS_LATELY_NS;
 }
 
 static void synchronise(struct store *store) {
@@ -125,10 +124,11 @@ static int note_it(struct pending *pending) {
     struct store *store = pending->store;
     if (pending->request == NULL || pending->transaction == NULL || pending->outcome.is_conflict != 0)
         return 0;
-    pending->note = notes_add(&store->notes, &(struct note){.channel = grove_request_channel(pending->request),
-                                                            .number = grove_request_number(pending->request),
-                                                            .revision = pending->outcome.revision,
-                                                            .deadline_ns = grove_request_deadline_ns(pending->request)});
+    pending->note =
+        notes_add(&store->notes, &(struct note){.channel = grove_request_channel_id(pending->request),
+                                                .number = grove_request_number(pending->request),
+                                                .revision = pending->outcome.revision,
+                                                .deadline_ns = grove_request_deadline_ns(pending->request)});
     if (pending->note != NULL)
         return 0;
     (void)snprintf(pending->sentence, sizeof pending->sentence,
@@ -294,7 +294,7 @@ static int check_rights(struct store *store, struct grove_request *request, cons
 /* An earlier instance has applied it, and its answer was lost. */
 static bool was_applied(struct store *store, struct grove_request *request) {
     struct note *note = grove_request_is_redelivered(request)
-                            ? notes_find(&store->notes, grove_request_channel(request), grove_request_number(request))
+                            ? notes_find(&store->notes, grove_request_channel_id(request), grove_request_number(request))
                             : NULL;
     if (note == NULL)
         return false;

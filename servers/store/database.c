@@ -75,8 +75,7 @@ int database_run(struct database *database, const char *text) {
 }
 
 int database_prepare(struct database *database, const char *text, sqlite3_stmt **statement) {
-    return database_status(database->connection,
-                           sqlite3_prepare_v2(database->connection, text, -1, statement, NULL));
+    return database_status(database->connection, sqlite3_prepare_v2(database->connection, text, -1, statement, NULL));
 }
 
 int database_step(struct database *database, sqlite3_stmt *statement) {

@@ -137,8 +137,8 @@ static int take_found(uint32_t namespace, const struct stored *stored, void *con
 }
 
 /* What a key holds, from the cache or the provider. Absent: version 0. */
-static int find(struct engine *engine, struct namespace *space, const uint8_t *key, uint8_t key_bytes,
-                bool wants_value, struct cache_facts *facts) {
+static int find(struct engine *engine, struct namespace *space, const uint8_t *key, uint8_t key_bytes, bool wants_value,
+                struct cache_facts *facts) {
     const struct cache_entry *known = cache_find(&engine->cache, space->id, key, key_bytes);
     if (known != NULL && (known->has_value || !wants_value)) {
         *facts = (struct cache_facts){.version = known->version,
@@ -149,7 +149,8 @@ static int find(struct engine *engine, struct namespace *space, const uint8_t *k
         return 0;
     }
     struct finding finding = {.engine = engine, .space = space, .wants_value = wants_value};
-    int status = space->provider->operations->get(space->provider, NULL, space->id, key, key_bytes, take_found, &finding);
+    int status =
+        space->provider->operations->get(space->provider, NULL, space->id, key, key_bytes, take_found, &finding);
     if (status < 0 && status != GROVE_NOT_FOUND)
         return status;
     *facts = finding.facts;
@@ -162,10 +163,11 @@ static int find(struct engine *engine, struct namespace *space, const uint8_t *k
 
 static int refuse_quota(const struct namespace *space, const char *what, uint64_t used, int64_t more, uint64_t quota,
                         char *sentence) {
-    (void)snprintf(sentence, ENGINE_SENTENCE_BYTES,
-                   "the namespace %s has %llu of its %llu %s in use, and this would take %lld more: delete something, or "
-                   "raise its quota (store: in the manifest, or \"grove store quota\")",
-                   space->name, (unsigned long long)used, (unsigned long long)quota, what, (long long)more);
+    (void)snprintf(
+        sentence, ENGINE_SENTENCE_BYTES,
+        "the namespace %s has %llu of its %llu %s in use, and this would take %lld more: delete something, or "
+        "raise its quota (store: in the manifest, or \"grove store quota\")",
+        space->name, (unsigned long long)used, (unsigned long long)quota, what, (long long)more);
     return GROVE_EXHAUSTED;
 }
 
@@ -332,8 +334,8 @@ static int create_missing(struct engine *engine, const char *own, struct transac
 static int apply(struct engine *engine, const char *own, struct transaction *transaction, char *sentence) {
     int status = create_missing(engine, own, transaction);
     if (status == GROVE_EXHAUSTED) {
-        (void)snprintf(sentence, ENGINE_SENTENCE_BYTES, "there are %u namespaces already, which is as many as there may be",
-                       NAMESPACES_MAX);
+        (void)snprintf(sentence, ENGINE_SENTENCE_BYTES,
+                       "there are %u namespaces already, which is as many as there may be", NAMESPACES_MAX);
         engine->is_broken = true;
         return status;
     }
@@ -408,9 +410,8 @@ static int scan_one(uint32_t namespace, const struct stored *stored, void *conte
         scanning->status = GROVE_CORRUPT;
     else if (!scanning->keys_only)
         scanning->status = open_entry(scanning->engine, scanning->space, stored, &value.data);
-    return scanning->status < 0
-               ? scanning->status
-               : scanning->handler(stored->key, stored->key_bytes, &value, scanning->context);
+    return scanning->status < 0 ? scanning->status
+                                : scanning->handler(stored->key, stored->key_bytes, &value, scanning->context);
 }
 
 int engine_scan(struct engine *engine, struct provider_view *view, struct namespace *space,

@@ -35,8 +35,8 @@ int master_open(int folder, const char *text, bool is_next, bool makes_it, struc
     const char *argument = NULL;
     const struct master_kind *kind = kind_of(text, &argument);
     if (kind == NULL) {
-        (void)fprintf(stderr,
-                      "store: \"%s\" names no master key: it is file:PATH, passphrase:PATH or tpm:PATH\n", text);
+        (void)fprintf(stderr, "store: \"%s\" names no master key: it is file:PATH, passphrase:PATH or tpm:PATH\n",
+                      text);
         return GROVE_INVALID;
     }
     struct master *opened = malloc(sizeof *opened);

@@ -123,9 +123,9 @@ static int read_passphrase(int folder, const char *path, char *text, size_t *len
     if (status == 0 && *length < PASSPHRASE_MIN)
         status = GROVE_INVALID;
     if (status < 0)
-        (void)fprintf(stderr,
-                      "store: the passphrase in %s cannot be used (%d): it must be there, 8 to 1024 bytes in one line\n",
-                      path, status);
+        (void)fprintf(
+            stderr, "store: the passphrase in %s cannot be used (%d): it must be there, 8 to 1024 bytes in one line\n",
+            path, status);
     return status;
 }
 

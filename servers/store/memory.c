@@ -191,8 +191,7 @@ static int change(struct memory *memory, uint32_t namespace, const uint8_t *key,
         entry_unref(entry);
         return status;
     }
-    *undo = (struct undo){
-        .older = memory->newest, .namespace = namespace, .before = before, .key_bytes = key_bytes};
+    *undo = (struct undo){.older = memory->newest, .namespace = namespace, .before = before, .key_bytes = key_bytes};
     memcpy(undo->key, key, key_bytes);
     memory->newest = undo;
     return 0;

@@ -6,18 +6,25 @@
 
 #include "grove/store_wire.h"
 #include "servers/common/names.h"
-#include "servers/store/store.h"
+#include "servers/store/maps.h"
 
 /* More than this is lent instead of copied into the lane. */
 #define REPLY_COPIED_MAX 4096u
 
 const struct store_method store_methods[] = {
-    {GROVE_STORE_COMMIT, on_commit},         {GROVE_STORE_GET, on_get},
-    {GROVE_STORE_SCAN, on_scan},             {GROVE_STORE_SNAPSHOT, on_snapshot},
-    {GROVE_STORE_SNAPSHOT_END, on_snapshot_end}, {GROVE_STORE_WATCH, on_watch},
-    {GROVE_STORE_NAMESPACES, on_namespaces}, {GROVE_STORE_CONFIGURE, on_configure},
-    {GROVE_STORE_DROP, on_drop},             {GROVE_STORE_ROTATE, on_rotate},
-    {GROVE_STORE_SHARE, on_share},           {GROVE_STORE_SHARES, on_shares},
+    {GROVE_STORE_COMMIT, on_commit},
+    {GROVE_STORE_GET, on_get},
+    {GROVE_STORE_SCAN, on_scan},
+    {GROVE_STORE_SNAPSHOT, on_snapshot},
+    {GROVE_STORE_SNAPSHOT_END, on_snapshot_end},
+    {GROVE_STORE_WATCH, on_watch},
+    {GROVE_STORE_NAMESPACES, on_namespaces},
+    {GROVE_STORE_CONFIGURE, on_configure},
+    {GROVE_STORE_DROP, on_drop},
+    {GROVE_STORE_ROTATE, on_rotate},
+    {GROVE_STORE_SHARE, on_share},
+    {GROVE_STORE_SHARES, on_shares},
+    {GROVE_STORE_MAP, on_map},
 };
 const unsigned store_method_count = sizeof store_methods / sizeof store_methods[0];
 
@@ -40,8 +47,9 @@ int take_head(struct grove_request *request, void *head, size_t head_bytes) {
     memcpy(head, message, head_bytes);
     memcpy(&version, head, sizeof version);
     if (version != GROVE_STORE_PROTOCOL_VERSION)
-        return grove_fail(request, GROVE_VERSION, "the message has version %u of the store's protocol, this store speaks %u",
-                          version, GROVE_STORE_PROTOCOL_VERSION);
+        return grove_fail(request, GROVE_VERSION,
+                          "the message has version %u of the store's protocol, this store speaks %u", version,
+                          GROVE_STORE_PROTOCOL_VERSION);
     return 0;
 }
 

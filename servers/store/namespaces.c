@@ -103,8 +103,8 @@ int namespace_load(struct engine *engine, struct namespace *space) {
     if (space->is_loaded || space->provider == NULL)
         return 0;
     space->key_count = 0;
-    int status = catalog_each_key(&engine->database, space->id, take_key,
-                                  &(struct loading){.engine = engine, .space = space});
+    int status =
+        catalog_each_key(&engine->database, space->id, take_key, &(struct loading){.engine = engine, .space = space});
     if (status == 0 && space->key_count == 0)
         status = GROVE_CORRUPT;
     if (status == 0)
@@ -156,14 +156,14 @@ void namespace_touch(struct engine *engine, struct namespace *space) {
 
 int namespace_keep(struct engine *engine, const struct namespace *space) {
     int status = engine_batch_durable(engine);
-    return status < 0 ? status
-                      : catalog_put_namespace(&engine->database, &(struct catalog_namespace){
-                                                                     .id = space->id,
-                                                                     .flags = space->flags,
-                                                                     .name = space->name,
-                                                                     .provider = space->provider_name,
-                                                                     .quota_bytes = space->quota_bytes,
-                                                                     .quota_keys = space->quota_keys});
+    return status < 0
+               ? status
+               : catalog_put_namespace(&engine->database, &(struct catalog_namespace){.id = space->id,
+                                                                                      .flags = space->flags,
+                                                                                      .name = space->name,
+                                                                                      .provider = space->provider_name,
+                                                                                      .quota_bytes = space->quota_bytes,
+                                                                                      .quota_keys = space->quota_keys});
 }
 
 /* Not one that was used lately: a snapshot may still hold what it was. */

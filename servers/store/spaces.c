@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "servers/common/names.h"
-#include "servers/store/store.h"
+#include "servers/store/maps.h"
 
 #define NAMESPACES_A_PAGE 64u
 #define EXPIRY_AT_LEAST_NS (20 * GROVE_MILLISECOND)
@@ -34,8 +34,8 @@ static int refuse(struct pending *pending, int status, const char *what, const c
 /* ---- listing ---- */
 
 /* The first name behind `after`. */
-static struct namespace *next_by_name(const struct store *store, const struct grove_request *request,
-                                      const char *after, bool sees_all) {
+static struct namespace *next_by_name(const struct store *store, const struct grove_request *request, const char *after,
+                                      bool sees_all) {
     struct namespace *next = NULL;
     for (uint32_t id = 0; id < store->engine.id_limit; id++) {
         struct namespace *space = store->engine.by_id[id];
@@ -183,6 +183,7 @@ static int drop(struct pending *pending) {
 static void dropped(struct pending *pending) {
     struct store *store = pending->store;
     if (pending->status == 0) {
+        maps_end(store, pending->space->id);
         shares_forget(store, pending->space->name);
         namespace_forget(&store->engine, pending->space);
     }
@@ -277,9 +278,9 @@ static void rotated(struct pending *pending) {
 
 static int rotate_master_now(struct store *store, struct grove_request *request) {
     if (grove_request_client_ring(request) != 1) {
-        int status = grove_request_client_may(request, GROVE_CAP_PROC_CONTROL, "system.store");
+        int status = access_administer(store, request, "system.store");
         if (status < 0)
-            return grove_fail(request, status, "%s", grove_last_error());
+            return status;
     }
     int status = rotate_master(&store->engine, store->folder_descriptor, store->master);
     if (status < 0)
@@ -332,8 +333,8 @@ void expiry_note(struct store *store, uint64_t ends_ms) {
         return;
     uint64_t now_ms = store->engine.clock_ms();
     uint64_t delay_ms = ends_ms > now_ms ? ends_ms - now_ms : 0;
-    uint64_t delay_ns = delay_ms < EXPIRY_AT_MOST_NS / GROVE_MILLISECOND ? delay_ms * GROVE_MILLISECOND
-                                                                         : EXPIRY_AT_MOST_NS;
+    uint64_t delay_ns =
+        delay_ms < EXPIRY_AT_MOST_NS / GROVE_MILLISECOND ? delay_ms * GROVE_MILLISECOND : EXPIRY_AT_MOST_NS;
     if (store->expiry_ms != UINT64_MAX)
         grove_service_cancel(store->service, store->expiry_timer);
     store->expiry_ms = ends_ms;

@@ -31,8 +31,7 @@ static int begin(struct provider *provider) {
 
 static int put(struct provider *provider, uint32_t namespace, const struct stored *stored) {
     struct database *database = database_of(provider);
-    sqlite3_stmt *statement =
-        bind_key(database->statements[STATEMENT_PUT], namespace, stored->key, stored->key_bytes);
+    sqlite3_stmt *statement = bind_key(database->statements[STATEMENT_PUT], namespace, stored->key, stored->key_bytes);
     (void)sqlite3_bind_int64(statement, 3, (sqlite3_int64)stored->version);
     (void)sqlite3_bind_int64(statement, 4, (sqlite3_int64)stored->expires_ms);
     (void)sqlite3_bind_blob(statement, 5, stored->sealed, (int)stored->sealed_bytes, SQLITE_STATIC);
@@ -88,8 +87,7 @@ static int get(struct provider *provider, struct provider_view *view, uint32_t n
     return status;
 }
 
-static int walk(sqlite3_stmt *statement, const struct provider_range *range, provider_handler *handler,
-                void *context) {
+static int walk(sqlite3_stmt *statement, const struct provider_range *range, provider_handler *handler, void *context) {
     int result, status = 0;
     while (status == 0 && (result = sqlite3_step(statement)) == SQLITE_ROW) {
         struct stored stored = {.key = sqlite3_column_blob(statement, 0),
@@ -114,8 +112,9 @@ static int scan(struct provider *provider, struct provider_view *view, const str
     char text[256];
     (void)snprintf(text, sizeof text,
                    "SELECT key, version, expires, %s FROM entries WHERE namespace = ?1 AND key %s ?2%s ORDER BY key%s",
-                   range->keys_only ? "length(sealed)" : "sealed", range->is_after ? ">" : ">=",
-                   range->has_end ? " AND key < ?3" : "", range->is_backward ? " DESC" : "");
+                   range->keys_only ? "length(sealed)" : "sealed",
+                   range->is_after ? ">" : ">=", range->has_end ? " AND key < ?3" : "",
+                   range->is_backward ? " DESC" : "");
     int status = database_status(connection, sqlite3_prepare_v2(connection, text, -1, &statement, NULL));
     if (status == 0) {
         (void)bind_key(statement, range->namespace, range->from != NULL ? range->from : (const uint8_t *)"",
@@ -155,7 +154,8 @@ static int view_open(struct provider *provider, struct provider_view **view) {
     struct provider_view *opened = calloc(1, sizeof *opened);
     if (opened == NULL)
         return GROVE_NO_MEMORY;
-    int result = sqlite3_open_v2(database->path, &opened->connection, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int result =
+        sqlite3_open_v2(database->path, &opened->connection, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (result == SQLITE_OK) /* the read is what takes the state; begin alone does not */
         result = sqlite3_exec(opened->connection,
                               "PRAGMA query_only = ON; PRAGMA cache_size = -128; BEGIN; SELECT revision FROM meta",

@@ -93,7 +93,7 @@ struct resealing {
     struct resealed {
         struct resealed *next;
         struct stored stored;
-    } *first;
+    } * first;
     int status;
 };
 
@@ -118,9 +118,10 @@ static int reseal(uint32_t namespace, const struct stored *stored, void *context
                                    .key_bytes = stored->key_bytes,
                                    .version = stored->version,
                                    .expires_ms = stored->expires_ms};
-    work->status = key == NULL                     ? GROVE_CORRUPT
-                   : copy == NULL || value == NULL ? GROVE_NO_MEMORY
-                                                   : seal_open(key, &binding, stored->sealed, stored->sealed_bytes, value);
+    work->status = key == NULL ? GROVE_CORRUPT
+                   : copy == NULL || value == NULL
+                       ? GROVE_NO_MEMORY
+                       : seal_open(key, &binding, stored->sealed, stored->sealed_bytes, value);
     if (work->status == 0) {
         uint8_t *place = (uint8_t *)(copy + 1);
         memcpy(place, stored->key, stored->key_bytes);
@@ -283,10 +284,11 @@ static int open_known_master(struct engine *engine, const struct engine_options 
     if (master_open(folder, options->master, true, false, &engine->master) == 0 &&
         opens_check(engine->master, wrapped, wrapped_bytes) == 0)
         return master_adopt(folder, options->master);
-    (void)fprintf(stderr,
-                  "store: %s is not the master key that this database was made with (or it is missing): put the right one "
-                  "there; without it nothing can be read\n",
-                  options->master);
+    (void)fprintf(
+        stderr,
+        "store: %s is not the master key that this database was made with (or it is missing): put the right one "
+        "there; without it nothing can be read\n",
+        options->master);
     return GROVE_CORRUPT;
 }
 

@@ -87,13 +87,17 @@ class Session:
         os.chmod(self.folder, 0o755)
         self.good("up")
         self.addCleanup(self.grove, "down", "--all")
+        wait_for("all system services are ready", lambda: {row["state"] for row in self.system_services()} == {"ready"})
         self.before = self.accounts()
         self.addCleanup(self.check_accounts)
 
+    def system_services(self):
+        return self.json("ps", "--json", "--project", "system")
+
     def accounts(self):
         kernel = self.kernel()
-        rows = self.json("ps", "--json", "--project", "system")
-        return {"kernel": kernel, "services": sorted((row["name"], row["generation"]) for row in rows)}
+        return {"kernel": kernel,
+                "services": sorted((row["name"], row["generation"]) for row in self.system_services())}
 
     def kernel(self):
         with open(self.path("run", "kernel.pid"), encoding="utf-8") as stream:

@@ -283,6 +283,14 @@ GROVE_PUBLIC int grove_service_on_client(struct grove_service *service, const ch
                                          grove_client_handler *handler, void *context);
 
 /*
+ * The channel that it came through: an id that is never reused and stays the same for every instance of both ends. With
+ * grove_request_number it names this request for ever, also when it is delivered again.
+ */
+GROVE_PUBLIC grove_object_id grove_request_channel_id(const struct grove_request *request);
+/* Is its answer published? Then no instance handles it again. False while the answer waits for room. */
+GROVE_PUBLIC bool grove_request_is_answered(const struct grove_request *request);
+
+/*
  * May whoever sent this request use `capability` (its rights do not count)? 0, or GROVE_DENIED: then grove_last_error says
  * who lacks what, and the line that grants it, for `return grove_fail(request, status, "%s", grove_last_error())`, and the
  * kernel has audited a refusal of the client. Asks the kernel the first time; a yes is kept for the channel until a

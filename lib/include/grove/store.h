@@ -106,12 +106,11 @@ GROVE_PUBLIC int grove_store_transaction_get(struct grove_store_transaction *tra
 GROVE_PUBLIC int grove_store_transaction_set(struct grove_store_transaction *transaction, const char *namespace_name,
                                              const void *key, size_t key_bytes, const void *value, size_t value_bytes,
                                              uint64_t lifetime_ns);
-GROVE_PUBLIC int grove_store_transaction_delete(struct grove_store_transaction *transaction,
-                                                const char *namespace_name, const void *key, size_t key_bytes);
+GROVE_PUBLIC int grove_store_transaction_delete(struct grove_store_transaction *transaction, const char *namespace_name,
+                                                const void *key, size_t key_bytes);
 /* The key must have this version at the commit (0: be absent). */
-GROVE_PUBLIC int grove_store_transaction_expect(struct grove_store_transaction *transaction,
-                                                const char *namespace_name, const void *key, size_t key_bytes,
-                                                uint64_t version);
+GROVE_PUBLIC int grove_store_transaction_expect(struct grove_store_transaction *transaction, const char *namespace_name,
+                                                const void *key, size_t key_bytes, uint64_t version);
 /* Nothing in the namespace may have changed after `version`: what a scan saw is still all there is. */
 GROVE_PUBLIC int grove_store_transaction_expect_namespace(struct grove_store_transaction *transaction,
                                                           const char *namespace_name, uint64_t version);
@@ -119,8 +118,8 @@ GROVE_PUBLIC int grove_store_transaction_expect_namespace(struct grove_store_tra
 GROVE_PUBLIC int grove_store_commit(struct grove_store_transaction *transaction, uint64_t *version);
 /* The same without waiting; `done` runs once, from the run loop or grove_session_dispatch. */
 typedef void grove_store_commit_handler(int status, uint64_t version, void *context);
-GROVE_PUBLIC int grove_store_commit_start(struct grove_store_transaction *transaction,
-                                          grove_store_commit_handler *done, void *context);
+GROVE_PUBLIC int grove_store_commit_start(struct grove_store_transaction *transaction, grove_store_commit_handler *done,
+                                          void *context);
 GROVE_PUBLIC void grove_store_rollback(struct grove_store_transaction *transaction);
 
 /* ---- scans and snapshots ------------------------------------------------------------------------------------------------ */
@@ -186,19 +185,20 @@ enum grove_store_rights { GROVE_STORE_READ = 1u << 0, GROVE_STORE_WRITE = 1u << 
  * `with` is a pattern over names of services ("grid.*", "*.view.>"). Sharing again replaces the rights; no rights end it.
  * The event storage.data.shared.NAMESPACE tells of it.
  */
-GROVE_PUBLIC int grove_store_share(struct grove_store *store, const void *prefix, size_t prefix_bytes,
-                                   const char *with, uint32_t rights);
+GROVE_PUBLIC int grove_store_share(struct grove_store *store, const void *prefix, size_t prefix_bytes, const char *with,
+                                   uint32_t rights);
 
 /* ---- the read-only map ------------------------------------------------------------------------------------------------------ */
 
 /*
  * What a namespace holds, to be read without a system call: a region that the store alone writes. The namespace must ask
- * for it (`store: {map: true}` in its owner's manifest, or grove store quota --map). Entries of at most
- * GROVE_STORE_MAP_VALUE_MAX bytes whose values never expire are in it, as long as there is room; a read of what is not in
- * it says GROVE_NOT_FOUND, whether it exists or not. It follows each commit within moments, and stays readable, as it is,
- * while the store is restarted; a map whose store has been replaced says GROVE_STALE_HANDLE, and is to be opened again.
+ * for it (`store: {map: true}` in its owner's manifest, or "grove store quota --map on"); GROVE_NOT_FOUND otherwise. It
+ * holds values of at most GROVE_STORE_MAP_VALUE_MAX bytes that do not expire; of what is not in it, a read says
+ * GROVE_NOT_FOUND, whether it exists or not. It follows each commit within moments. GROVE_STALE_HANDLE: the store was
+ * restarted or has made a larger map; open it again. GROVE_TOO_LARGE: the namespace holds more than 32 MiB. Close it before
+ * the store.
  */
-#define GROVE_STORE_MAP_VALUE_MAX 240u
+#define GROVE_STORE_MAP_VALUE_MAX 4096u
 struct grove_store_map;
 GROVE_PUBLIC int grove_store_map_open(struct grove_store *store, struct grove_store_map **map);
 /* Copies at most *value_bytes, and says how long the value is. `version` may be NULL. GROVE_TOO_LARGE: longer than that. */

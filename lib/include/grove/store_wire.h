@@ -158,7 +158,7 @@ struct grove_store_share_request {
 
 struct grove_store_map_reply {
     uint32_t version, reserved;
-    uint64_t tag; /* of the region in the REGION_GRANTED notice */
+    uint64_t region; /* id of the region in the REGION_GRANTED notice */
 };
 
 /* ---- backup and restore ---- */
