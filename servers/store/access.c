@@ -19,13 +19,6 @@ bool access_owns(const struct grove_request *request, const char *name) {
     return strncmp(name, client, length) == 0 && (name[length] == '\0' || name[length] == '.');
 }
 
-/* TEMPORARY until grove_request_client_may is there. */
-static int grove_request_client_may(struct grove_request *request, uint16_t kind, const char *argument_text) {
-    (void)kind;
-    (void)argument_text;
-    return grove_request_client_ring(request) == 2 ? GROVE_DENIED : 0;
-}
-
 /* ---- shares ---- */
 
 static bool is_under(const struct share *share, const uint8_t *key, uint8_t key_bytes) {

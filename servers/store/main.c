@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "servers/store/store.h"
+#include "servers/store/copies.h"
 
 #define CACHE_BYTES_DEFAULT (1u << 20)
 #define MASTER_DEFAULT "file:master.key"
@@ -67,6 +67,10 @@ static int open_all(struct store *store, struct engine_options *options) {
         return GROVE_IO;
     }
     options->folder_descriptor = store->folder_descriptor;
+    if (restore_adopt(store->folder_descriptor) < 0) {
+        (void)fprintf(stderr, "store: a restored database cannot be put in place: %s\n", strerror(errno));
+        return GROVE_IO;
+    }
     return engine_open(&store->engine, options);
 }
 

@@ -6,6 +6,7 @@
 
 #include "grove/store_wire.h"
 #include "servers/common/names.h"
+#include "servers/store/copies.h"
 #include "servers/store/maps.h"
 
 /* More than this is lent instead of copied into the lane. */
@@ -25,6 +26,8 @@ const struct store_method store_methods[] = {
     {GROVE_STORE_SHARE, on_share},
     {GROVE_STORE_SHARES, on_shares},
     {GROVE_STORE_MAP, on_map},
+    {GROVE_STORE_BACKUP, on_backup},
+    {GROVE_STORE_RESTORE, on_restore},
 };
 const unsigned store_method_count = sizeof store_methods / sizeof store_methods[0];
 

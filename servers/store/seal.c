@@ -4,7 +4,9 @@
 #include "servers/store/seal.h"
 
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "grove/abi/port.h"
 
@@ -91,4 +93,26 @@ int seal_open(const struct seal_key *key, const struct seal_binding *binding, co
                                                       bytes + NONCE_OFFSET, key->bytes) == 0
                ? 0
                : GROVE_CORRUPT;
+}
+
+#define CHECKSUM_PIECE 65536u
+
+int seal_checksum(int file, uint64_t bytes, uint8_t checksum[SEAL_KEY_BYTES]) {
+    crypto_generichash_state state;
+    uint8_t *piece = malloc(CHECKSUM_PIECE);
+    uint64_t offset = 0;
+    ssize_t length = 1;
+    if (piece == NULL)
+        return GROVE_NO_MEMORY;
+    (void)crypto_generichash_init(&state, NULL, 0, SEAL_KEY_BYTES);
+    while (offset < bytes && length > 0) {
+        size_t wanted = bytes - offset < CHECKSUM_PIECE ? (size_t)(bytes - offset) : CHECKSUM_PIECE;
+        length = pread(file, piece, wanted, (off_t)offset);
+        if (length > 0)
+            (void)crypto_generichash_update(&state, piece, (size_t)length);
+        offset += length > 0 ? (uint64_t)length : 0;
+    }
+    (void)crypto_generichash_final(&state, checksum, SEAL_KEY_BYTES);
+    free(piece);
+    return length < 0 || (bytes != UINT64_MAX && offset < bytes) ? GROVE_IO : 0;
 }

@@ -46,4 +46,7 @@ uint32_t seal_generation(const void *sealed, size_t sealed_bytes);
 int seal_open(const struct seal_key *key, const struct seal_binding *binding, const void *sealed, size_t sealed_bytes,
               uint8_t *value);
 
+/* BLAKE2b over the first `bytes` of a file (UINT64_MAX: all of it). GROVE_IO, GROVE_NO_MEMORY. */
+int seal_checksum(int file, uint64_t bytes, uint8_t checksum[SEAL_KEY_BYTES]);
+
 #endif
