@@ -64,6 +64,8 @@ struct grove_session {
     struct packet_queue granted; /* granted.c */
     struct grove_name granters[SESSION_GRANTERS_MAX];
     unsigned granter_count;
+    struct grove_channel *store; /* lib/store: to the store, shared by all namespaces that are open */
+    unsigned store_users;
     struct packet *awaited; /* where the reply being waited for goes; operation 0 until it came */
     uint64_t awaited_sequence;
     grove_notice_handler *on_notice;

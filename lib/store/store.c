@@ -10,6 +10,23 @@
 
 /* ---- opening ---- */
 
+/* A tag of its own, so that a program may also connect to the store by itself. */
+#define STORE_TAG UINT64_C(0x45524f5453)
+
+/* One channel leads to the store, whatever the number of namespaces: a service has one channel of a tag to an endpoint. */
+static int join_channel(struct grove_session *session, struct grove_channel **channel) {
+    int status = 0;
+    if (session->store_users == 0)
+        status = grove_connect_with(GROVE_STORE_ENDPOINT,
+                                    &(struct grove_connect_options){.session = session, .tag = STORE_TAG},
+                                    &session->store);
+    if (status < 0)
+        return status;
+    session->store_users++;
+    *channel = session->store;
+    return 0;
+}
+
 int grove_store_open_with(struct grove_session *session, const char *namespace_name, struct grove_store **store) {
     int status = session_or_default(session, &session);
     if (status < 0)
@@ -25,8 +42,7 @@ int grove_store_open_with(struct grove_session *session, const char *namespace_n
     else if (self->ring == 3)
         status = error_set(GROVE_INVALID, "a shell has no namespace of its own: name one");
     if (status == 0)
-        status = grove_connect_with(GROVE_STORE_ENDPOINT, &(struct grove_connect_options){.session = session},
-                                    &opened->channel);
+        status = join_channel(session, &opened->channel);
     if (status < 0) {
         free(opened);
         return status;
@@ -42,7 +58,8 @@ int grove_store_open(const char *namespace_name, struct grove_store **store) {
 void grove_store_close(struct grove_store *store) {
     if (store == NULL)
         return;
-    grove_channel_close(store->channel);
+    if (--store->session->store_users == 0)
+        grove_channel_close(store->channel);
     free(store);
 }
 

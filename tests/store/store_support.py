@@ -60,7 +60,7 @@ class StoreTest(gs.SystemTest):
         with open(path, "w", encoding="utf-8") as file:
             file.write(PROGRAM.format(python=os.path.join(ROOT, "lib", "python"), body=body))
         wanted = ["FS_READ:" + path, "FS_READ:" + os.path.join(ROOT, "lib", "python"),
-                  "FS_READ:" + LIBRARY, "IPC_SEND:system.store", *capabilities]
+                  "FS_EXEC:" + LIBRARY, "IPC_SEND:system.store", *capabilities]
         return (f"exec: [/usr/bin/python3, {path}]\nsystem-files: true\nprovides: [{name}]\n"
                 f"environment: {{GROVE_LIBRARY: {LIBRARY}, PYTHONDONTWRITEBYTECODE: '1'}}\n"
                 "capabilities:\n" + "".join(f"  - {capability}\n" for capability in wanted))
