@@ -68,7 +68,8 @@ static void begin_one(struct load *load) {
     struct grove_store_transaction *transaction;
     char key[16];
     must(grove_store_begin(load->store, &transaction), "begin");
-    must(grove_store_transaction_set(transaction, NULL, key, key_of(load->number++, key), value, sizeof value, 0), "set");
+    must(grove_store_transaction_set(transaction, NULL, key, key_of(load->number++, key), value, sizeof value, 0),
+         "set");
     must(grove_store_commit_start(transaction, on_committed, load), "commit");
     load->outstanding++;
 }
@@ -133,8 +134,8 @@ int main(int argc, char **argv) {
     must(grove_store_open(argv[1], &store), "open");
     double one = one_writer(store), many = many_writers(session, store);
     double read_ns = reads(store), map_ns = map_reads(store);
-    printf("{\"one_writer\": %.0f, \"many_writers\": %.0f, \"read_ns\": %.0f, \"map_read_ns\": %.1f}\n", one, many, read_ns,
-           map_ns);
+    printf("{\"one_writer\": %.0f, \"many_writers\": %.0f, \"read_ns\": %.0f, \"map_read_ns\": %.1f}\n", one, many,
+           read_ns, map_ns);
     grove_store_close(store);
     return 0;
 }

@@ -69,7 +69,8 @@ static double raw(const char *folder) {
     int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     must(file >= 0 && posix_fallocate(file, 0, RAW_FILE_BYTES) == 0, "file");
     char *zeros = calloc(1, RAW_FILE_BYTES);
-    must(zeros != NULL && pwrite(file, zeros, RAW_FILE_BYTES, 0) == (ssize_t)RAW_FILE_BYTES && fsync(file) == 0, "fill");
+    must(zeros != NULL && pwrite(file, zeros, RAW_FILE_BYTES, 0) == (ssize_t)RAW_FILE_BYTES && fsync(file) == 0,
+         "fill");
     free(zeros);
     for (unsigned round = 0; round < ROUNDS; round++) {
         uint64_t begin_ns = bench_now_ns(), count = 0;
