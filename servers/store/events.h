@@ -6,7 +6,7 @@
 
 #include "servers/store/database.h"
 
-/* storage.data.shared.NAMESPACE: something was shared, or is no longer. */
-void event_shared(const struct catalog_share *share, const char *owner);
+/* storage.data.shared.NAMESPACE {service, with, rights, prefix, by}: something was shared, or is no longer. */
+void event_shared(const struct catalog_share *share, const char *by);
 
 #endif

@@ -6,7 +6,7 @@ import threading
 from store_support import StoreTest, gs
 
 CLIENTS = 6
-KILLS = 25
+KILLS = 12
 
 
 class Writer(threading.Thread):
