@@ -242,6 +242,44 @@ static void ring_three_holds_only_external_entries(void **state) {
     world_close(&world);
 }
 
+/* Deriving inside ring 3, a spec of ring 3, made or launched: each way ends in an entry that is marked, or in a refusal. */
+static void no_way_leads_into_ring_three_without_the_mark(void **state) {
+    (void)state;
+    static const struct world_permission marked[] = {
+        {.kind = GROVE_CAP_PROC_SPAWN, .text = "gate.>"},
+        {.kind = GROVE_CAP_IPC_RECV, .text = "gate.>", .rights = GROVE_RIGHT_USE | GROVE_RIGHT_GRANT},
+        {.kind = GROVE_CAP_BUS_PUB,
+         .text = "gate.>",
+         .rights = GROVE_RIGHT_USE | GROVE_RIGHT_DERIVE | GROVE_RIGHT_GRANT | GROVE_RIGHT_EXTERNAL},
+        {.kind = GROVE_CAP_BUS_SUB, .text = "gate.>"}};
+    static const struct world_permission wanted[] = {{.kind = GROVE_CAP_BUS_PUB, .text = "gate.a"},
+                                                     {.kind = GROVE_CAP_BUS_SUB, .text = "gate.a"}};
+    const struct world_spec gate_spec = {.name = "gate.way", .permissions = marked, .count = 4};
+    struct world_spec client_spec = {.name = "gate.client", .permissions = wanted, .count = 1, .ring = 3};
+    struct grove_container_reply reply;
+    struct grove_capability_derive body;
+    struct world world;
+    struct fake_packet packet;
+    world_open(&world, NULL);
+    machine_container gate = world_service(&world, world.init, &gate_spec, NULL);
+    client_spec.count = 2; /* BUS_SUB is not marked at the gateway */
+    assert_int_equal(world_create(&world, gate, &client_spec, &reply), GROVE_DENIED);
+    assert_int_equal(world_launch(&world, gate, &client_spec, GROVE_LAUNCH_START, NULL, 0, &reply), GROVE_DENIED);
+    client_spec.count = 1;
+    grove_handle handle = 0;
+    machine_container client = world_service(&world, gate, &client_spec, &handle);
+    grove_handle held = world_find(&world, client, GROVE_CAP_BUS_PUB);
+    body = (struct grove_capability_derive){.source = held};
+    world_permission(&(struct world_permission){.kind = GROVE_CAP_BUS_PUB, .text = "gate.a", .rights = GROVE_RIGHT_USE},
+                     &body.capability);
+    assert_int_equal(world_ask(&world, client, GROVE_REQUEST_CAPABILITY_DERIVE, &body, sizeof(body), &packet),
+                     GROVE_DENIED);
+    body.capability.rights |= GROVE_RIGHT_EXTERNAL;
+    assert_int_equal(world_ask(&world, client, GROVE_REQUEST_CAPABILITY_DERIVE, &body, sizeof(body), &packet), 0);
+    assert_null(core_find_fault(world.core));
+    world_close(&world);
+}
+
 static void revoking_ten_thousand_delays_nobody(void **state) {
     (void)state;
     struct world world;
@@ -307,6 +345,7 @@ int main(void) {
         cmocka_unit_test(a_table_is_bounded),
         cmocka_unit_test(a_table_can_be_read),
         cmocka_unit_test(ring_three_holds_only_external_entries),
+        cmocka_unit_test(no_way_leads_into_ring_three_without_the_mark),
         cmocka_unit_test(revoking_ten_thousand_delays_nobody),
         cmocka_unit_test(a_stale_handle_is_an_error),
     };

@@ -61,6 +61,9 @@ static void check_parent(const struct core *core, const struct capability *entry
 static void check_capability(const struct core *core, const struct capability *entry) {
     expect(core_container(core, entry->container) != NULL, "an entry stands in the table of a container that is gone");
     expect(list_is_linked(&entry->table), "an entry stands in no table");
+    const struct container *holder = core_container(core, entry->container);
+    expect(holder == NULL || holder->ring != CONTAINER_RING_EXTERNAL || (entry->rights & GROVE_RIGHT_EXTERNAL) != 0,
+           "a container of ring 3 holds what is not marked external");
     expect(entry->depth <= CAPABILITY_DEPTH_MAX + 1, "the tree is too deep");
     list_length(&entry->children, core->capabilities.capacity);
     check_parent(core, entry);
