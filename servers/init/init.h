@@ -47,7 +47,7 @@ struct boot_progress {
 struct init {
     struct grove_service *service;
     struct grove_session *session;
-    struct grove_channel *log, *registry;
+    struct grove_channel *log, *registry, *resource;
     const char *folder;
     struct unit units[INIT_SERVICES_MAX]; /* by phase, then by file name */
     uint32_t count;
@@ -89,6 +89,8 @@ uint32_t phases_missing(const struct init *init);
 /* tell.c */
 /* The registry shall know soon what has changed; at once when it has just come up. */
 void tell_registry_soon(struct init *init);
+/* A limit of a system service is near or in the way: the resource service decides what follows. */
+void tell_warned(struct init *init, const struct unit *unit, const struct grove_notice_budget *warning);
 /* Publish kernel.ready. */
 void tell_ready(struct init *init);
 

@@ -133,6 +133,10 @@ static void on_notice(const struct grove_message *notice, const int *objects, un
         struct unit *unit = boot_find(init, notice->body.container_state.name.text);
         if (unit != NULL && unit->container == notice->body.container_state.container)
             unit_notice(unit, &notice->body.container_state);
+    } else if (notice->operation == GROVE_NOTICE_CONTAINER_BUDGET) {
+        const struct unit *unit = boot_find(init, notice->body.container_budget.name.text);
+        if (unit != NULL)
+            tell_warned(init, unit, &notice->body.container_budget.warning);
     } else if (notice->operation == GROVE_NOTICE_ENDPOINT_WANTED) {
         for (uint32_t index = 0; index < init->count; index++) {
             struct unit *unit = &init->units[index];

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "grove/resource.h"
 #include "servers/common/names.h"
+#include "servers/common/spec_limits.h"
 #include "servers/common/system_event.h"
 
 #define REGISTRY_PATIENCE_NS GROVE_MILLISECOND
@@ -68,6 +70,23 @@ void tell_registry_soon(struct init *init) {
     if (init->is_tell_due || init->is_stopping)
         return;
     init->is_tell_due = grove_service_after(init->service, 0, tell_registry, init, &timer) == 0;
+}
+
+void tell_warned(struct init *init, const struct unit *unit, const struct grove_notice_budget *warning) {
+    struct grove_resource_warned warned = {.version = GROVE_RESOURCE_VERSION, .warning = *warning};
+    warned.limit = spec_limits_fault(unit->spec) == NULL
+                       ? spec_limit(unit->spec, warning->resource)
+                       : (struct grove_limit){.resource = warning->resource, .policy = GROVE_LIMIT_TELL};
+    name_set(&warned.service, unit->name);
+    if (init->resource == NULL && grove_connect(GROVE_RESOURCE_ENDPOINT, &init->resource) < 0)
+        return;
+    if (grove_send(init->resource, &(struct grove_call){.method = GROVE_RESOURCE_WARNED,
+                                                        .data = &warned,
+                                                        .length_bytes = sizeof warned,
+                                                        .timeout_ns = GROVE_MILLISECOND}) != GROVE_CLOSED)
+        return;
+    grove_channel_close(init->resource);
+    init->resource = NULL;
 }
 
 void tell_ready(struct init *init) {

@@ -72,6 +72,7 @@ static void launched(struct record *record, const struct grove_container_reply *
     record->generation = reply->generation;
     record->started_ns = grove_now_ns();
     record->is_frozen = false;
+    admission_unthrottle(record);
     history_mark(record)[0] = '\0';
     uint64_t timeout_ns = record->node.spec->readiness.timeout_ns;
     log_attach(record->registry, record->name);
@@ -136,6 +137,8 @@ static void launch(struct record *record) {
 }
 
 static void await(struct record *record) {
+    if (record->admission == ADMISSION_REFUSED)
+        record->admission = ADMISSION_NONE;
     record->asked_ns = grove_now_ns();
     record->is_start_due = false;
     *history_is_active(record) = true;
@@ -188,6 +191,7 @@ static void resume(struct record *record) {
 /* ---- towards rest ---- */
 
 static void settle(struct record *record) {
+    admission_release(record);
     *history_is_active(record) = false;
     backoff_forgive(history_backoff(record));
     record->is_done = false;
@@ -253,6 +257,7 @@ static void retry_or_give_up(struct record *record) {
         record_say(record, "gave up after %u restarts within %.3g s; the last time it %s", policy->give_up_count,
                    (double)policy->give_up_window_ns / 1e9, why);
         enter(record, REGISTRY_STATE_GIVEN_UP);
+        admission_release(record);
         order_settled(record);
     } else if (delay_ns == 0) {
         await(record);
@@ -266,6 +271,7 @@ static void retry_or_give_up(struct record *record) {
 }
 
 static void ended_for_good(struct record *record, enum registry_state state) {
+    admission_release(record);
     *history_is_active(record) = false;
     enter(record, state);
     order_settled(record);
@@ -367,6 +373,7 @@ void life_adopt(struct record *record, const struct grove_container_record *foun
     switch (found->state) {
     case GROVE_CONTAINER_STARTING:
     case GROVE_CONTAINER_RUNNING:
+        record->admission = ADMISSION_GRANTED;
         *history_is_active(record) = true;
         enter(record, REGISTRY_STATE_STARTING);
         if (!is_task(record))
@@ -377,12 +384,14 @@ void life_adopt(struct record *record, const struct grove_container_record *foun
     case GROVE_CONTAINER_QUIESCED:
     case GROVE_CONTAINER_FROZEN:
         *history_is_active(record) = true;
+        record->admission = ADMISSION_GRANTED;
         record->is_frozen = found->state == GROVE_CONTAINER_FROZEN;
         enter(record, REGISTRY_STATE_READY);
         if (found->state == GROVE_CONTAINER_QUIESCED)
             life_event(record, LIFE_QUIESCED);
         break;
     case GROVE_CONTAINER_STOPPING:
+        record->admission = ADMISSION_GRANTED;
         enter(record, REGISTRY_STATE_STOPPING);
         set_timer(record, STOP_TIMEOUT_DEFAULT_NS);
         break;

@@ -162,6 +162,14 @@ bool record_serves(const struct record *record) {
            record->state == REGISTRY_STATE_QUIESCING;
 }
 
+void admission_release(struct record *record) {
+    record->admission = ADMISSION_NONE;
+}
+
+void admission_unthrottle(struct record *record) {
+    record->is_throttled = false;
+}
+
 static char mark[REGISTRY_MARK_BYTES];
 char *history_mark(struct record *record) {
     (void)record;

@@ -88,12 +88,15 @@ static void endpoint_wanted(struct registry *registry, const struct grove_notice
         order_activate(record, notice->client.text);
 }
 
-/* It is in the log and in `grove why`; what to do about it is not the registry's to decide. */
-static void container_warned(const struct grove_notice_container_budget *notice) {
+/* It is in the log and in `grove why`; what to do about it is the resource service's to decide. */
+static void container_warned(struct registry *registry, const struct grove_notice_container_budget *notice) {
+    const struct record *record = record_find(registry, notice->name.text);
     char text[128];
     (void)fprintf(
         stderr, "registry: %s %s\n", notice->name.text,
         budget_text(notice->warning.resource, notice->warning.used, notice->warning.limit, false, text, sizeof text));
+    if (record != NULL)
+        admission_warned(record, &notice->warning);
 }
 
 static void on_notice(const struct grove_message *notice, const int *objects, unsigned object_count, void *context) {
@@ -104,7 +107,7 @@ static void on_notice(const struct grove_message *notice, const int *objects, un
     else if (notice->operation == GROVE_NOTICE_ENDPOINT_WANTED)
         endpoint_wanted(context, &notice->body.endpoint_wanted);
     else if (notice->operation == GROVE_NOTICE_CONTAINER_BUDGET)
-        container_warned(&notice->body.container_budget);
+        container_warned(context, &notice->body.container_budget);
 }
 
 /* ---- set-up ---- */

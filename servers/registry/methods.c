@@ -259,6 +259,7 @@ const struct method registry_methods[] = {
     {REGISTRY_SHUT_DOWN, shut_down},
     {REGISTRY_FIND, find_records},
     {REGISTRY_MARK, judge_mark},
+    {REGISTRY_THROTTLE, admission_throttle},
     {REGISTRY_SYSTEM, system_changed},
 };
 const unsigned registry_method_count = sizeof registry_methods / sizeof registry_methods[0];

@@ -117,6 +117,14 @@ static void demand(struct record *provider) {
         life_event(provider, LIFE_WANT);
 }
 
+static bool is_admitted(struct record *record, bool *is_lacking) {
+    enum admission admission = admission_of(record);
+    if (admission == ADMISSION_ASKED)
+        record_say(record, "waits for the resource service to admit it");
+    *is_lacking = admission == ADMISSION_REFUSED;
+    return admission == ADMISSION_GRANTED;
+}
+
 /* False when something is open or lacking, which the record's reason then says. */
 static bool is_provided_for(struct record *record, bool *is_lacking) {
     struct record *provider;
@@ -139,7 +147,7 @@ static bool is_provided_for(struct record *record, bool *is_lacking) {
         if (need != ORDER_MET)
             return false;
     }
-    return true;
+    return is_admitted(record, is_lacking);
 }
 
 void order_check(struct record *record) {

@@ -33,6 +33,7 @@ enum registry_method {
     REGISTRY_SHUT_DOWN = 10, /* registry_target -> registry_count; init only: stop everything, keep what is wanted */
     REGISTRY_FIND = GROVE_REGISTRY_FIND, /* 13: grove_find -> grove_found_page, records; public, in grove/registry.h */
     REGISTRY_MARK = 14, /* registry_mark -> registry_count; it serves, but not as it should, or it does again */
+    REGISTRY_THROTTLE = 15, /* registry_throttle -> registry_count; less processor time than its manifest says */
     REGISTRY_SYSTEM = 12, /* registry_system, registry_system_interface...; one way, init only: how the system is */
 };
 
@@ -137,6 +138,13 @@ struct registry_mark {
     uint32_t is_degraded; /* 0: no longer */
     struct grove_name service;
     char reason[REGISTRY_MARK_BYTES]; /* after the service's name it makes a sentence: "answers every third call" */
+};
+
+/* Until it is lifted (0), or its next instance starts. Whoever may stop the service may do this. */
+struct registry_throttle {
+    uint32_t version, reserved;
+    struct grove_name service;
+    uint64_t processor_ppm; /* parts per million of one processor; 0: what its manifest says */
 };
 
 /*

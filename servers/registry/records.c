@@ -291,6 +291,7 @@ int record_create(struct registry *registry, struct grove_spec *spec, const stru
 void record_destroy(struct record *record) {
     struct registry *registry = record->registry;
     readiness_end(record);
+    admission_release(record);
     if (record->timer != 0)
         grove_service_cancel(registry->service, record->timer);
     order_wait_no_more(record);

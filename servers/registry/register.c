@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "servers/common/names.h"
+#include "servers/common/spec_limits.h"
 #include "servers/common/spec_tags.h"
 
 /* ---- services ---- */
@@ -41,6 +42,8 @@ static int copy_spec(struct grove_request *request, struct grove_spec **spec) {
     memcpy(copy, from, head.spec_bytes);
     status = grove_spec_check(copy, head.spec_bytes, &problem);
     const char *fault = status < 0 ? NULL : spec_tags_fault(copy);
+    if (status == 0 && fault == NULL)
+        fault = spec_limits_fault(copy);
     if (fault != NULL) {
         problem = fault;
         status = GROVE_INVALID;

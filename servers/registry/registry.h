@@ -10,7 +10,7 @@
  *   recover.c   after a death of this process, or of the kernel
  *   index.c     sets of records, for find.c       select.c     whom an action is about; stop.c
  *   judge.c     ready or degraded                 announce.c   events on the bus
- *   system.c    the system services, by init's word
+ *   system.c    the system services, by init's word        admission.c   what the machine can give
  *
  * One thread. All of it is rebuilt by recover.c from three sources that survive this process: the files (what is
  * registered and wanted), the kernel's table (what runs), the state region (what failed, and how often).
@@ -34,6 +34,13 @@ struct history_slot;
 struct project;
 struct registry;
 
+enum admission {
+    ADMISSION_NONE, /* not asked for yet */
+    ADMISSION_ASKED,
+    ADMISSION_GRANTED, /* until it comes to rest */
+    ADMISSION_REFUSED /* the record's reason says why */
+};
+
 struct record {
     struct graph_node node; /* first: a node is its record; node.spec is the spec, malloc'ed */
     struct registry *registry;
@@ -43,6 +50,8 @@ struct record {
     enum registry_state state;
     enum registry_state told_state; /* the one that index and bus know */
     uint32_t selected; /* the number of the selection it is in */
+    enum admission admission;
+    bool is_throttled; /* it has less processor time than its spec says */
     bool is_frozen; /* the kernel keeps it from running */
     bool is_wanted; /* durable: comes back with the system */
     bool is_dirty; /* the durable file lags behind */
@@ -215,6 +224,17 @@ void announce_gap(void);
 /* ---- find.c ---- */
 
 int find_records(struct grove_request *request, void *context);
+
+/* ---- admission.c ---- */
+
+/* May it start? Asks, if that has not been done; the answer has the record checked again. Never waits. */
+enum admission admission_of(struct record *record);
+/* It has come to rest: what it was promised is free for others. */
+void admission_release(struct record *record);
+/* A limit of it is near or in the way. */
+void admission_warned(const struct record *record, const struct grove_notice_budget *warning);
+void admission_unthrottle(struct record *record);
+int admission_throttle(struct grove_request *request, void *context);
 
 /* ---- readiness.c ---- */
 

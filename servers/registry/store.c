@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "servers/common/names.h"
+#include "servers/common/spec_limits.h"
 #include "servers/common/spec_tags.h"
 #include "servers/registry/files.h"
 
@@ -115,7 +116,8 @@ static const char *store_fault(const struct file_header *header, const void *bod
         return fault;
     if (owner > 0 && !text_is_terminated((const char *)body + header->body_bytes - owner, owner))
         return "it names no owner";
-    return spec_tags_fault(body);
+    const char *tags = spec_tags_fault(body);
+    return tags != NULL ? tags : spec_limits_fault(body);
 }
 
 static int take(void *context, const struct file_header *header, const void *body) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "grove/abi/spec.h"
+#include "servers/common/spec_limits.h"
 #include "servers/common/spec_tags.h"
 #include "servers/registry/files.h"
 
@@ -27,7 +28,9 @@ static void expect(int is_true) {
 
 static const char *fault_of(const struct file_header *header, const void *body) {
     const char *fault = "";
-    return grove_spec_check(body, header->body_bytes, &fault) < 0 ? fault : spec_tags_fault(body);
+    if (grove_spec_check(body, header->body_bytes, &fault) < 0)
+        return fault;
+    return spec_tags_fault(body) != NULL ? spec_tags_fault(body) : spec_limits_fault(body);
 }
 
 static int take(void *context, const struct file_header *header, const void *body) {
@@ -38,6 +41,10 @@ static int take(void *context, const struct file_header *header, const void *bod
     unsigned tags = 0;
     for (const char *tag = spec_tags_next(spec, NULL); tag != NULL; tag = spec_tags_next(spec, tag))
         expect(spec_tag_is_valid(tag) && ++tags <= GROVE_TAGS_MAX);
+    for (uint32_t resource = 0; resource < 10; resource++) {
+        struct grove_limit limit = spec_limit(spec, resource);
+        expect(limit.policy == GROVE_LIMIT_TELL || limit_is_valid(&limit));
+    }
     taken++;
     return 0;
 }
@@ -93,7 +100,7 @@ static void as_body(const uint8_t *data, size_t size_bytes) {
     }
     memcpy(copy, data, size_bytes);
     int is_spec = size_bytes >= sizeof(struct grove_spec) && grove_spec_check(copy, size_bytes, &fault) == 0 &&
-                  spec_tags_fault(copy) == NULL;
+                  spec_tags_fault(copy) == NULL && spec_limits_fault(copy) == NULL;
     expect(file_prepare(folder, PLACE, MAGIC, 1, copy, (uint32_t)size_bytes) == 0);
     expect(file_commit(folder, PLACE) == 0);
     load_and_look(is_spec);

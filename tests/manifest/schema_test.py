@@ -53,7 +53,8 @@ class Schema(unittest.TestCase):
         good = ["", "resources: {memory: 64M, processes: 5, processor: 50%}\n", "version: 1.2\n", "restart: always\n",
                 "restart: {factor: 1.5, delay: 10ms, give-up: 0}\n", "streams: {out: null}\n", "stop-timeout: 5\n",
                 "requires: [b, 'c >=1 <2', {name: d, optional: true}]\n", "environment: {A: 1, B: true, C: x}\n",
-                "capabilities: ['FS_READ:/x', {allow: 'FS_READ:/y', optional: yes}]\n", "native: yes\n", "ring: 1\n"]
+                "capabilities: ['FS_READ:/x', {allow: 'FS_READ:/y', optional: yes}]\n", "native: yes\n", "ring: 1\n",
+                "tags: [a, b-c]\n", "limits: {memory: suspend, processor: {policy: throttle, to: 5%}}\n"]
         bad = ["resourcs: {}\n", "resources: {memory: much}\n", "resources: {memory: -1}\n", "ring: 4\n", "ring: one\n",
                "native: perhaps\n", "restart: {policy: sometimes}\n", "capabilities: FS_READ\n", "exec2: []\n",
                "capabilities: [[a]]\n", "stop-timeout: soon\n", "streams: {out: screen}\n", "environment: [a]\n",

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "grove/registry.h"
+#include "grove/resource.h"
 #include "lib/text/text.h"
 #include "userspace/manifest/parts.h"
 #include "userspace/manifest/signature.h"
@@ -159,6 +160,28 @@ static void check_tags(struct checker *checker) {
     }
 }
 
+static void check_limit(struct checker *checker, const char *name, const struct limit *limit) {
+    const uint64_t least = 1000000, most = UINT64_C(3600000000000);
+    const char *field = arena_format(checker->manifest->arena, "limits.%s", name);
+    const struct node *node = limit->node ? limit->node : checker->manifest->root;
+    if (limit->after > most)
+        FAIL(checker, place_of(checker->manifest, node, "after"), field, "after is at most 1h");
+    if (limit->lasting < least || limit->lasting > most)
+        FAIL(checker, place_of(checker->manifest, node, "for"), field, "for is from 1ms to 1h");
+    if (limit->policy == GROVE_LIMIT_THROTTLE && limit->to == 0)
+        FAIL(checker, place_of(checker->manifest, node, "to"), field,
+             "a service with no processor time at all does not run; write policy: suspend, or a share like 5%%");
+}
+
+static void check_limits(struct checker *checker) {
+    const struct limits *limits = &checker->manifest->values.limits;
+    check_limit(checker, "memory", &limits->memory);
+    check_limit(checker, "processor", &limits->processor);
+    check_limit(checker, "processes", &limits->processes);
+    check_limit(checker, "shared", &limits->shared);
+    check_limit(checker, "channels", &limits->channels);
+}
+
 static void check_native(struct checker *checker) {
     const struct manifest_values *values = &checker->manifest->values;
     if (!values->native && values->provides.count)
@@ -175,5 +198,6 @@ int checks_run(const struct manifest *manifest, struct manifest_errors *errors) 
     check_environment(&checker);
     check_native(&checker);
     check_tags(&checker);
+    check_limits(&checker);
     return checker.has_failed ? GROVE_INVALID : 0;
 }

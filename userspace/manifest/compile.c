@@ -145,6 +145,7 @@ int manifest_compile(const struct manifest *manifest, void **spec, size_t *spec_
         for (unsigned i = 0; i < manifest->capability_count; i++)
             builder_capability(builder, &manifest->capabilities[i].capability, manifest->capabilities[i].flags);
         section_tags(manifest, builder);
+        section_limits(manifest, builder);
         status = builder_finish(builder, spec, spec_bytes, &problem);
     }
     if (status < 0)

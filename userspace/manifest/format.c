@@ -3,6 +3,8 @@
  */
 #include "userspace/manifest/format.h"
 
+#include "grove/resource.h"
+
 #define PLACE(structure, member) .offset = offsetof(struct structure, member)
 #define RANGE(least, most) .minimum = (least), .maximum = (most)
 
@@ -88,6 +90,40 @@ static const struct field resource_fields[] = {
 };
 static const struct group resource_group = {
     .name = "resources", .fields = resource_fields, .bytes = sizeof(struct resources)};
+
+static const struct choice limit_policies[] = {{"tell", GROVE_LIMIT_TELL},
+                                               {"throttle", GROVE_LIMIT_THROTTLE},
+                                               {"suspend", GROVE_LIMIT_SUSPEND},
+                                               {"terminate", GROVE_LIMIT_TERMINATE},
+                                               {0}};
+static const struct field limit_fields[] = {
+    {"policy", FIELD_CHOICE, PLACE(limit, policy), .choices = limit_policies, .standing = "tell", .example = "suspend",
+     .help = "tell: an event and a line in the log; throttle: less processor time for a while; suspend: frozen for a "
+             "while; terminate: killed, and restarted by its restart policy."},
+    {"after", FIELD_DURATION, PLACE(limit, after), .standing = "0s", .example = "5s",
+     .help = "Act when the limit has been near for this long."},
+    {"for", FIELD_DURATION, PLACE(limit, lasting), .standing = "10s", .example = "30s",
+     .help = "How long it is throttled or suspended before it is looked at again."},
+    {"to", FIELD_SHARE, PLACE(limit, to), .standing = "10%", .example = "5%",
+     .help = "throttle: the share of one processor that is left to it."},
+    {0},
+};
+static const struct group limit_group = {
+    .name = "a limit", .fields = limit_fields, .bytes = sizeof(struct limit), .short_field = "policy"};
+static const struct field limits_fields[] = {
+    {"memory", FIELD_GROUP, PLACE(limits, memory), .group = &limit_group,
+     .help = "Nine tenths of its memory are used."},
+    {"processor", FIELD_GROUP, PLACE(limits, processor), .group = &limit_group,
+     .help = "It waits for processor time because it has used its own."},
+    {"processes", FIELD_GROUP, PLACE(limits, processes), .group = &limit_group,
+     .help = "It was refused another process."},
+    {"shared", FIELD_GROUP, PLACE(limits, shared), .group = &limit_group,
+     .help = "It was refused more memory of channels and regions."},
+    {"channels", FIELD_GROUP, PLACE(limits, channels), .group = &limit_group,
+     .help = "It was refused another channel."},
+    {0},
+};
+static const struct group limits_group = {.name = "limits", .fields = limits_fields, .bytes = sizeof(struct limits)};
 
 static const struct choice readiness_kinds[] = {
     {"grove", GROVE_READY_GROVE},
@@ -222,6 +258,8 @@ static const struct field manifest_fields[] = {
      .help = "The interfaces it needs. An entry may be short: historian >=1.2 <2."},
     {"resources", FIELD_GROUP, PLACE(manifest_values, resources), .group = &resource_group,
      .help = "Limits. What is absent is limited by the project only."},
+    {"limits", FIELD_GROUP, PLACE(manifest_values, limits), .group = &limits_group,
+     .help = "What happens when a limit is reached, besides that it holds."},
     {"environment", FIELD_VARIABLES, PLACE(manifest_values, environment), .example = "{TZ: UTC}",
      .help = "Its environment variables; nothing is inherited."},
     {"readiness", FIELD_GROUP, PLACE(manifest_values, readiness), .group = &readiness_group,

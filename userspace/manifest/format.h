@@ -128,6 +128,15 @@ struct streams {
     const struct node *node;
     uint32_t in, out, error;
 };
+struct limit {
+    const struct node *node;
+    uint32_t policy;
+    uint64_t after, lasting, to;
+};
+struct limits {
+    const struct node *node;
+    struct limit memory, processor, processes, shared, channels;
+};
 struct manifest_values {
     const struct node *node;
     const char *name, *description, *directory;
@@ -136,6 +145,7 @@ struct manifest_values {
     struct group_list capabilities, grants; /* struct capability_item */
     struct group_list provides, requires;
     struct resources resources;
+    struct limits limits;
     struct variable_list environment;
     struct probe readiness, health;
     struct restart restart;

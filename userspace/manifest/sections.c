@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "grove/registry.h"
+#include "grove/resource.h"
 
 void section_tags(const struct manifest *manifest, struct builder *builder) {
     const struct text_list *tags = &manifest->values.tags;
@@ -19,4 +20,29 @@ void section_tags(const struct manifest *manifest, struct builder *builder) {
         length += (uint32_t)size;
     }
     builder_section(builder, GROVE_SECTION_TAGS, bytes, length);
+}
+
+void section_limits(const struct manifest *manifest, struct builder *builder) {
+    const struct limits *limits = &manifest->values.limits;
+    const struct {
+        uint32_t resource;
+        const struct limit *limit;
+    } table[] = {{GROVE_RESOURCE_MEMORY, &limits->memory},
+                 {GROVE_RESOURCE_PROCESSOR, &limits->processor},
+                 {GROVE_RESOURCE_PROCESSES, &limits->processes},
+                 {GROVE_RESOURCE_SHARED, &limits->shared},
+                 {GROVE_RESOURCE_CHANNELS, &limits->channels}};
+    _Alignas(8) char bytes[sizeof(struct grove_limits) + GROVE_LIMITS_MAX * sizeof(struct grove_limit)];
+    struct grove_limits *section = (void *)bytes;
+    *section = (struct grove_limits){.version = GROVE_LIMITS_VERSION};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (table[i].limit->policy != GROVE_LIMIT_TELL)
+            section->limits[section->count++] = (struct grove_limit){.resource = table[i].resource,
+                                                                     .policy = table[i].limit->policy,
+                                                                     .after_ns = table[i].limit->after,
+                                                                     .for_ns = table[i].limit->lasting,
+                                                                     .to_ppm = table[i].limit->to};
+    if (section->count > 0)
+        builder_section(builder, GROVE_SECTION_LIMITS, bytes,
+                        (uint32_t)(sizeof *section + section->count * sizeof section->limits[0]));
 }

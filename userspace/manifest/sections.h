@@ -9,5 +9,7 @@
 
 /* GROVE_SECTION_TAGS, for the registry. */
 void section_tags(const struct manifest *manifest, struct builder *builder);
+/* GROVE_SECTION_LIMITS, for the resource service. */
+void section_limits(const struct manifest *manifest, struct builder *builder);
 
 #endif

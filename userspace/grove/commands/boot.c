@@ -49,7 +49,8 @@ static int add_service(const struct registry_record *record, void *context) {
     if (!was_started)
         return 0;
     json_t *took = was_ready ? json_integer((json_int_t)(record->ready_ns - record->started_ns)) : json_null();
-    stretch(timeline, was_ready ? record->ready_ns : record->started_ns);
+    if (record->generation == 1)
+        stretch(timeline, was_ready ? record->ready_ns : record->started_ns);
     if (was_ready && phase == USER_PHASE && record->generation == 1 && record->ready_ns > collection->user_ready_ns)
         collection->user_ready_ns = record->ready_ns;
     collection->users += phase == USER_PHASE;
@@ -161,8 +162,9 @@ static json_t *bar_of(const struct timeline *timeline, const json_t *row, const 
     const json_t *ready = json_object_get(row, "ready_ns");
     uint64_t from_ns = (uint64_t)json_integer_value(json_object_get(row, begin));
     uint64_t to_ns = json_is_integer(ready) ? (uint64_t)json_integer_value(ready) : timeline->end_ns;
-    unsigned from = (unsigned)(from_ns * (BAR_COLUMNS - 1) / timeline->end_ns);
-    unsigned to = (unsigned)(to_ns * (BAR_COLUMNS - 1) / timeline->end_ns);
+    /* What was started again since then lies beyond the right end. */
+    uint64_t from = from_ns > timeline->end_ns ? BAR_COLUMNS : from_ns * (BAR_COLUMNS - 1) / timeline->end_ns;
+    uint64_t to = to_ns > timeline->end_ns ? BAR_COLUMNS : to_ns * (BAR_COLUMNS - 1) / timeline->end_ns;
     for (unsigned column = 0; column < BAR_COLUMNS; column++)
         bar[column] = column < from || column > to ? '.' : json_is_integer(ready) ? '=' : '?';
     bar[BAR_COLUMNS] = '\0';

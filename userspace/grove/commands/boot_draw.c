@@ -19,7 +19,8 @@ static const char *const colours[] = {"#5b7fb5", "#6aa58c", "#b5655b", "#8a6db0"
                                       "#c08a3e", "#4f9db3", "#9a9a4a", "#7d8794"};
 
 static double place(const struct timeline *timeline, json_int_t time_ns) {
-    return LEFT + WIDTH * (double)time_ns / (double)timeline->end_ns;
+    double share = (double)time_ns / (double)timeline->end_ns;
+    return LEFT + WIDTH * (share > 1 ? 1 : share); /* what was started again since then lies at the right end */
 }
 
 static json_int_t number_of(const json_t *object, const char *member) {

@@ -8,12 +8,15 @@
 #include <unistd.h>
 
 #include "userspace/grove/commands/system_client.h"
+#include "userspace/grove/commands/top_views.h"
 
 static const struct command_option options[] = {
     {"once", '1', NULL, "one table, measured over one interval, and the end"},
     {"interval", 'i', "TIME", "time between two tables (1s)"},
     {"sort", 's', "COLUMN", "by processor, memory or name (processor)"},
     {"number", 'n', "COUNT", "show only the first COUNT services"},
+    {"tree", 'T', NULL, "by project, with the sums of each"},
+    {"history", 'H', NULL, "with the processor time of the last minute, a character for three seconds"},
     {0},
 };
 
@@ -53,10 +56,10 @@ static uint64_t before(const struct samples *samples, const struct grove_contain
 
 static json_t *row_of(const struct grove_container_record *record, uint64_t used_ns, uint64_t span_ns) {
     uint64_t share_ppm = span_ns == 0 ? 0 : (uint64_t)((double)used_ns * 1e6 / (double)span_ns);
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:i}", "name", record->name.text, "processor_ppm",
-                     (json_int_t)share_ppm, "processor_ns", (json_int_t)record->usage.processor_ns, "memory_bytes",
-                     (json_int_t)record->usage.memory_bytes, "memory_peak_bytes",
-                     (json_int_t)record->usage.memory_peak_bytes, "shared_bytes",
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:i}", "name", record->name.text, "project",
+                     record->project.text, "processor_ppm", (json_int_t)share_ppm, "processor_ns",
+                     (json_int_t)record->usage.processor_ns, "memory_bytes", (json_int_t)record->usage.memory_bytes,
+                     "memory_peak_bytes", (json_int_t)record->usage.memory_peak_bytes, "shared_bytes",
                      (json_int_t)record->usage.shared_bytes, "processes", (json_int_t)record->usage.processes,
                      "process", (int)record->process);
 }
@@ -133,8 +136,24 @@ static int read_sort(const struct invocation *invocation) {
 
 /* ---- the command ---- */
 
+/* In the first turn it is asked for only so that samples are taken from then on. */
+static int add_history(const struct invocation *invocation, json_t *rows) {
+    struct grove_session *session;
+    if (!command_has(invocation, "history"))
+        return 0;
+    int status = command_connect(invocation, &session);
+    if (status == 0 && !top_add_history(session, rows))
+        status = command_fail_library(invocation, "the last minute is not known");
+    return status;
+}
+
+static json_t *arranged(const struct invocation *invocation, json_t *rows, uint64_t most) {
+    json_t *list = sorted(rows, most);
+    return command_has(invocation, "tree") ? top_by_project(list, invocation->json) : list;
+}
+
 static void show(const struct invocation *invocation, json_t *rows, bool is_live) {
-    static const struct output_column columns[] = {
+    const struct output_column columns[] = {
         {"NAME", "name", OUTPUT_TEXT},
         {"CPU", "processor_ppm", OUTPUT_PERCENT},
         {"TIME", "processor_ns", OUTPUT_DURATION},
@@ -143,6 +162,7 @@ static void show(const struct invocation *invocation, json_t *rows, bool is_live
         {"SHARED", "shared_bytes", OUTPUT_BYTES},
         {"PROCESSES", "processes", OUTPUT_TEXT},
         {"PID", "process", OUTPUT_TEXT},
+        {command_has(invocation, "history") ? "LAST MINUTE" : NULL, "history", OUTPUT_TEXT},
         {0},
     };
     if (invocation->json && is_live) {
@@ -167,8 +187,10 @@ static int run(struct invocation *invocation) {
     for (unsigned turn = 0; status == 0; turn++) {
         json_t *rows = json_array();
         status = measure(invocation, &samples[turn % 2], &samples[(turn + 1) % 2], rows);
+        if (status == 0 && (turn > 0 || command_has(invocation, "history")))
+            status = add_history(invocation, rows);
         if (status == 0 && turn > 0)
-            show(invocation, sorted(rows, fit_screen(!once && !invocation->json, most)), !once);
+            show(invocation, arranged(invocation, rows, fit_screen(!once && !invocation->json, most)), !once);
         else
             json_decref(rows);
         if ((once && turn > 0) || ferror(stdout))
@@ -192,6 +214,8 @@ const struct command command_top = {
         "interrupted. With --once, or with --json, it is shown once; with --json and --interval, one line each "
         "time.",
     .examples = "  grove top                 live\n"
+                "  grove top --tree          by project, with sums\n"
+                "  grove top --history       with the last minute of each\n"
                 "  grove top --once --json   for a program",
     .options = options,
     .run = run,

@@ -1,0 +1,238 @@
+"""What the machine can give and what happens at its limits: admission, policies, and what the resource service's death costs."""
+import os
+import random
+import signal
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+import grove_system as gs  # noqa: E402
+
+MEBIBYTE = 1 << 20
+
+
+class Resource(gs.SystemTest):
+    def actor(self, name, more="", role="echo"):
+        return f'exec: ["{self.system.actors}/actor", {role}, {name}]\nprovides: [{name}]\n{more}'
+
+    def greedy(self, name, memory, policy, more=""):
+        return self.actor(name, f"resources: {{memory: {memory}}}\nlimits: {{memory: {policy}}}\n{more}", role="greedy")
+
+    def up_alone(self):
+        self.system.grove("up")
+        gs.wait_for("the resource service is up", lambda: self.state("system.resource")[0] == "ready")
+
+    def machine(self):
+        return self.system.json("resources")["machine"]
+
+    def cases(self):
+        return {case["name"]: case for case in self.system.json("resources")["cases"]}
+
+    def state(self, name):
+        service = self.system.json("status", name)
+        return service["state"], service.get("reason", "")
+
+    def hold(self, name, bytes_wanted):
+        self.system.grove("call", name, "6", "--hex", bytes_wanted.to_bytes(8, "little").hex())
+
+    def pid(self, name):
+        return self.system.services()[name]["process"]
+
+    def kill_resource(self):
+        before = self.pid("system.resource")
+        os.kill(before, signal.SIGKILL)
+        gs.wait_for("the resource service is back", lambda: self.state("system.resource")[0] == "ready" and
+                    self.pid("system.resource") != before)
+
+    def needs_cgroup(self):
+        doctor = gs.json.loads(self.system.grove("doctor", "--json", check=False).stdout)
+        if not next(layer["enforced"] for layer in doctor["layers"] if layer["layer"] == "cgroup"):
+            self.skipTest("no control group can be written here, so nothing is limited")
+
+
+class Admission(Resource):
+    def test_what_the_machine_cannot_give_is_refused_and_fits_when_somebody_ends(self):
+        self.up_alone()
+        whole = self.machine()["memory_promisable_bytes"] // MEBIBYTE
+        first, second = whole * 6 // 10, whole * 5 // 10
+        self.system.up(self.system.write_project("big", {
+            "a": self.actor("a", f"resources: {{memory: {first}M}}"),
+            "c": self.actor("c")}))
+        result = self.system.up(self.system.write_project("more", {
+            "b": self.actor("b", f"resources: {{memory: {second}M}}")}), check=False)
+        self.assertEqual(result.returncode, 1)
+        state, reason = self.state("more.b")
+        self.assertEqual(state, "failed")
+        self.assertIn("was not admitted: this machine may promise", reason)
+        self.assertIn("more.b asks for", reason)
+        machine = self.machine()
+        self.assertEqual(machine["memory_promised_bytes"], first * MEBIBYTE)
+        self.assertEqual((machine["services"], machine["refusals"]), (1, 1))
+        # A restart needs no new promise.
+        self.system.grove("kill", "-s", "KILL", "big.a")
+        gs.wait_for("big.a is back", lambda: self.system.json("status", "big.a").get("generation") == 2 and
+                    self.state("big.a")[0] == "ready")
+        self.assertEqual(self.machine()["memory_promised_bytes"], first * MEBIBYTE)
+        # Room comes when the first ends, and then the second starts by itself.
+        self.system.grove("stop", "big.a")
+        self.system.wait_for_state("more.b", "ready")
+        self.assertEqual(self.machine()["memory_promised_bytes"], second * MEBIBYTE)
+
+    def test_over_commitment_is_explicit_and_kept(self):
+        self.up_alone()
+        processors = self.machine()["processors"]
+        folder = self.system.write_project("busy", {
+            "a": self.actor("a", f"resources: {{processor: {processors * 100}%}}"),
+            "b": self.actor("b", "resources: {processor: 50%}")})
+        self.assertEqual(self.system.up(folder, check=False).returncode, 1)
+        states = sorted(self.state(f"busy.{name}")[0] for name in "ab")
+        self.assertEqual(states, ["failed", "ready"])
+        self.system.grove("resources", "--overcommit", "processor=150%")
+        self.system.grove("start", "busy.a", "busy.b")
+        self.assertEqual(self.machine()["processor_promised_ppm"], processors * 10 ** 6 + 500000)
+        self.kill_resource()
+        machine = self.machine()
+        self.assertEqual(machine["processor_factor_ppm"], 1500000)
+        self.assertEqual(machine["processor_promised_ppm"], processors * 10 ** 6 + 500000, "added up again")
+        for wrong in ("processor=5%", "disk=10%", "memory"):
+            self.assertNotEqual(self.system.grove("resources", "--overcommit", wrong, check=False).returncode, 0)
+
+    def test_a_resource_service_that_hangs_or_dies_keeps_nobody_from_starting(self):
+        self.up_alone()
+        os.kill(self.pid("system.resource"), signal.SIGSTOP)
+        self.system.up(self.system.write_project("late", {
+            name: self.actor(name, "resources: {memory: 8M, processor: 1%}") for name in "abc"}))
+        for name in "abc":
+            self.assertEqual(self.state(f"late.{name}")[0], "ready")
+        os.kill(self.pid("system.resource"), signal.SIGKILL)
+        gs.wait_for("it is back", lambda: self.state("system.resource")[0] == "ready")
+        gs.wait_for("their promises are known", lambda: self.machine()["memory_promised_bytes"] == 3 * 8 * MEBIBYTE)
+
+    def test_killed_at_random_it_loses_no_promise_and_admits_nobody_twice(self):
+        self.up_alone()
+        chance = random.Random(11)
+        names = [f"s{number}" for number in range(12)]
+        folder = self.system.write_project("kept", {
+            name: self.actor(name, "resources: {memory: 8M}\nrestart: {policy: always, delay: 1ms, give-up: 0}")
+            for name in names})
+        up = gs.subprocess.Popen([self.system.program, "up", "--run", self.system.run, "--state", self.system.state, folder],
+                                 stdin=gs.subprocess.DEVNULL, stdout=gs.subprocess.PIPE, stderr=gs.subprocess.STDOUT, text=True)
+        for _ in range(6):
+            self.system.grove("kill", "system.resource", check=False)
+        output, _ = up.communicate(timeout=gs.DEADLINE_SECONDS)
+        self.assertEqual(up.returncode, 0, output)
+        for _ in range(8):
+            victims = ["system.resource", "system.registry"] + [f"kept.{name}" for name in names]
+            self.system.grove("kill", chance.choice(victims), check=False)
+        for name in names:
+            self.system.wait_for_state(f"kept.{name}", "ready")
+        gs.wait_for("the resource service answers", lambda: self.system.grove("resources", check=False).returncode == 0)
+        gs.wait_for("each has one promise", lambda: self.machine()["memory_promised_bytes"] == 12 * 8 * MEBIBYTE)
+        self.system.grove("stop", "-p", "kept")
+        gs.wait_for("all of it is given back", lambda: self.machine()["memory_promised_bytes"] == 0)
+
+
+class Limits(Resource):
+    def setUp(self):
+        super().setUp()
+        self.needs_cgroup()
+
+    def test_told_only(self):
+        self.system.up(self.system.write_project("told", {"a": self.greedy("a", "64M", "tell")}))
+        self.hold("told.a", 60 * MEBIBYTE)
+        gs.wait_for("it is told", lambda: "told.a reached its limit of memory: told" in
+                    self.system.grove("logs", "-n", "50", "system.resource").stdout)
+        self.assertEqual(self.cases(), {})
+        self.assertEqual(self.state("told.a")[0], "ready")
+
+    def test_terminated(self):
+        self.system.up(self.system.write_project("ended", {
+            "a": self.greedy("a", "64M", "terminate", "restart: {policy: always, delay: 1ms, give-up: 0}")}))
+        before = self.pid("ended.a")
+        self.hold("ended.a", 60 * MEBIBYTE)
+        gs.wait_for("it is another one", lambda: self.pid("ended.a") not in (None, before))
+        self.assertEqual(self.cases(), {})
+
+    def test_suspended_for_a_while_and_again_while_it_does_not_change(self):
+        self.system.up(self.system.write_project("still", {"a": self.greedy("a", "64M", "{policy: suspend, for: 1s}")}))
+        self.hold("still.a", 60 * MEBIBYTE)
+        gs.wait_for("it is frozen", lambda: self.state("still.a") == ("degraded", "is frozen"))
+        self.assertEqual(self.cases()["still.a"]["state"], "suspended")
+        # Whoever is killed meanwhile, it is thawed in time.
+        self.kill_resource()
+        gs.wait_for("it is thawed", lambda: self.state("still.a")[0] == "ready")
+        gs.wait_for("and frozen again, as it holds what it held", lambda: self.state("still.a") == ("degraded", "is frozen"))
+        self.assertGreaterEqual(self.cases()["still.a"]["actions"], 2)
+        # A new instance starts without a case.
+        self.system.grove("restart", "still.a")
+        gs.wait_for("the case is closed", lambda: self.cases() == {})
+        self.assertEqual(self.state("still.a")[0], "ready")
+
+    def test_throttled_and_released(self):
+        self.system.up(self.system.write_project("slow", {
+            "a": self.greedy("a", "64M", "{policy: throttle, for: 1s, to: 7%}")}))
+        self.hold("slow.a", 60 * MEBIBYTE)
+        gs.wait_for("it is throttled", lambda: self.cases().get("slow.a", {}).get("state") == "throttled")
+        gs.wait_for("the kernel limits it", lambda: self.processor_limit("slow.a") == 70000)
+        gs.wait_for("it is released", lambda: self.processor_limit("slow.a") == 0)
+        self.assertEqual(self.state("slow.a")[0], "ready")
+        # Once more throttled, a new instance has all of its budget.
+        gs.wait_for("it is throttled again", lambda: self.processor_limit("slow.a") == 70000)
+        self.system.grove("restart", "slow.a")
+        self.assertEqual(self.processor_limit("slow.a"), 0)
+
+    def processor_limit(self, name):
+        """What the kernel's record of the container says, through the binding of libgrove."""
+        sys.path.insert(0, os.path.join(self.system.build, "..", "lib", "python"))
+        os.environ["GROVE_LIBRARY"] = os.path.join(self.system.build, "lib", "libgrove.so.1")
+        import ctypes
+        from grove import Session, native
+        session = Session(os.path.join(self.system.run, "kernel.sock"))
+        message = native.Message(operation=18)
+        raw = (0).to_bytes(8, "little") + name.encode().ljust(64, b"\0")
+        ctypes.memmove(message.body, raw, len(raw))
+        status = native.library.grove_kernel_request(session._handle, ctypes.byref(message), None, 0, None, None,
+                                                     ctypes.c_uint64(10 ** 10))
+        session.close()
+        self.assertEqual(status, 0)
+        budget = bytes(message.body)[240:]  # struct grove_container_record of abi/request.h
+        return int.from_bytes(budget[8:16], "little")
+
+    def test_policies_are_checked_where_they_are_written(self):
+        for text, words in (("memory: melt", "did you mean"), ("memory: {policy: suspend, for: 2h}", "1h"),
+                            ("processor: {policy: throttle, to: 0%}", "no processor time at all"),
+                            ("disk: tell", "no such field")):
+            path = os.path.join(self.system.folder, "wrong.yaml")
+            with open(path, "w", encoding="ascii") as file:
+                file.write(f"name: a\nexec: [/bin/true]\nlimits: {{{text}}}\n")
+            result = self.system.grove("check", path, check=False)
+            self.assertEqual(result.returncode, 1, text)
+            self.assertIn(words, result.stdout + result.stderr, text)
+
+
+class Hard(Resource):
+    """The limits that hold whoever watches: each is tried by a service that wants more."""
+
+    def test_private_space_and_files_end_at_their_limits(self):
+        program = "import sys; f = open(sys.argv[1], 'wb', 0)\ntry:\n  while True: f.write(bytes(65536))\nexcept OSError as " \
+                  "e: print(e.errno, f.tell(), flush=True)\n"
+        path = os.path.join(self.system.folder, "fill.py")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(program)
+        for name, limits, place, most in (("scratch", "scratch: 1M", "/tmp/full", MEBIBYTE),
+                                          ("file", "file-size: 512K, scratch: 16M", "/tmp/full", MEBIBYTE // 2)):
+            with self.subTest(name):
+                result = self.system.grove("run", "--manifest", self.manifest(name, limits, path, place), check=False)
+                self.assertEqual(len(result.stdout.split()), 2, result.stdout + result.stderr)
+                self.assertLessEqual(int(result.stdout.split()[1]), most)
+
+    def manifest(self, name, limits, path, place):
+        manifest = os.path.join(self.system.folder, name + ".yaml")
+        with open(manifest, "w", encoding="ascii") as file:
+            file.write(f"name: {name}\nexec: [/usr/bin/python3, {path}, {place}]\nresources: {{{limits}}}\n"
+                       f"capabilities: ['FS_READ:{path}']\n")
+        return manifest
+
+
+if __name__ == "__main__":
+    gs.main()
