@@ -102,19 +102,19 @@ int bus_call(struct bus_client *client, uint32_t method, const void *data, size_
 
 /* ---- sending ---- */
 
-static int try_reserve(struct grove_channel *channel, enum grove_lane lane, size_t payload_bytes,
-                       const struct grove_trace_context *span, struct grove_record **record) {
+static int reserve_once(struct grove_channel *channel, enum grove_lane lane, size_t payload_bytes,
+                        const struct grove_trace_context *span, struct grove_record **record) {
     return span == NULL ? channel_end_reserve(channel->base.end, lane, payload_bytes, record)
                         : channel_end_reserve_traced(channel->base.end, lane, payload_bytes, span, record);
 }
 
 static int reserve(struct grove_channel *channel, enum grove_lane lane, size_t payload_bytes, uint64_t deadline_ns,
                    const struct grove_trace_context *span, struct grove_record **record) {
-    int status = try_reserve(channel, lane, payload_bytes, span, record);
+    int status = reserve_once(channel, lane, payload_bytes, span, record);
     while (status == GROVE_AGAIN && deadline_ns != 0) {
         status = client_wait_for_room(channel, deadline_ns);
         if (status == 0)
-            status = try_reserve(channel, lane, payload_bytes, span, record);
+            status = reserve_once(channel, lane, payload_bytes, span, record);
     }
     if (status == GROVE_AGAIN || status == GROVE_TIMED_OUT)
         return error_set(GROVE_EXHAUSTED, "the bus does not keep up: its lane is full");
@@ -123,13 +123,27 @@ static int reserve(struct grove_channel *channel, enum grove_lane lane, size_t p
     return status < 0 ? error_set(status, "the channel to the bus cannot be used: %s", grove_status_text(status)) : 0;
 }
 
+static void fill(struct grove_record *record, const struct bus_part *parts, unsigned count,
+                 const struct grove_slice *slice) {
+    uint8_t *at = (uint8_t *)(record + 1);
+    if (slice != NULL) {
+        memcpy(at, slice, sizeof *slice);
+        at += sizeof *slice;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        copy_bytes(at, parts[i].data, parts[i].length_bytes);
+        at += parts[i].length_bytes;
+    }
+    record->flags = slice != NULL ? GROVE_RECORD_SLICES : 0;
+    record->slices = slice != NULL ? 1 : 0;
+}
+
 int bus_send(struct grove_channel *channel, enum grove_lane lane, uint32_t method, const struct bus_part *parts,
              unsigned count, uint64_t deadline_ns, struct grove_loan *loan) {
     struct grove_session *session = channel->base.session;
     struct grove_slice slice;
-    struct grove_trace_context span;
     struct grove_record *record = NULL;
-    bool is_traced = trace_is_on(session);
+    struct grove_trace_context span;
     size_t payload_bytes = loan != NULL ? sizeof slice : 0;
     int status = session_has_news(session) ? session_read(session) : 0;
     if (status == 0 && loan != NULL)
@@ -138,27 +152,20 @@ int bus_send(struct grove_channel *channel, enum grove_lane lane, uint32_t metho
         return status;
     for (unsigned i = 0; i < count; i++)
         payload_bytes += parts[i].length_bytes;
+    bool is_traced = trace_is_on(session);
     if (is_traced)
         span = trace_new_span(session);
     client_enter(channel);
     status = reserve(channel, lane, payload_bytes, deadline_ns, is_traced ? &span : NULL, &record);
     if (status == 0) {
-        uint8_t *at = (uint8_t *)(record + 1);
-        if (loan != NULL) {
-            memcpy(at, &slice, sizeof slice);
-            at += sizeof slice;
-        }
-        for (unsigned i = 0; i < count; i++) {
-            copy_bytes(at, parts[i].data, parts[i].length_bytes);
-            at += parts[i].length_bytes;
-        }
+        fill(record, parts, count, loan != NULL ? &slice : NULL);
+        if (is_traced)
+            record->flags |= GROVE_RECORD_TRACED;
         record->number = channel_end_next_number(channel->base.end);
         record->deadline_ns = 0;
         record->method = method;
         record->kind = GROVE_RECORD_MESSAGE;
-        record->flags = (uint8_t)((loan != NULL ? GROVE_RECORD_SLICES : 0) | (is_traced ? GROVE_RECORD_TRACED : 0));
-        record->slices = loan != NULL ? 1 : 0;
-        if (is_traced) /* before the bus can report that it took it */
+        if (is_traced) /* before the other end can report that it took it */
             trace_report(&channel->base, GROVE_TRACE_SENT, record, lane, &span, session->span.span);
         attachment_publish(&channel->base, lane);
         if (loan != NULL)
