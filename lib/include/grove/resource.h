@@ -56,6 +56,7 @@ struct grove_machine {
     uint32_t cases; /* limits that are being watched or acted upon */
     uint64_t refusals; /* starts that were refused since this service started */
 };
+/* What the machine has, and what of it is promised to services. NULL: the default session. GROVE_NOT_FOUND, GROVE_TIMED_OUT. */
 GROVE_PUBLIC int grove_resource_machine(struct grove_session *session, struct grove_machine *machine);
 /*
  * What may be promised of GROVE_RESOURCE_MEMORY or _PROCESSOR: 1000000 is what the machine has, the default; more is
