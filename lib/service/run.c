@@ -140,6 +140,16 @@ static int run_timers(struct grove_service *service) {
     return count;
 }
 
+/* All that waited is handled, or so much of it that others have waited long enough. */
+static int run_rest(struct grove_service *service, int messages) {
+    service->messages_since_rest += (unsigned)messages;
+    bool is_due = messages == 0 || service->messages_since_rest >= MESSAGES_A_TURN;
+    if (service->on_rest == NULL || !is_due || service->state == SERVICE_STOPPED)
+        return 0;
+    service->messages_since_rest = 0;
+    return service->on_rest(service, service->on_rest_context) ? 1 : 0;
+}
+
 static int run_messages(struct grove_service *service) {
     int limit = service->timers.count > 0 || service->session->watch_count > 0 ? 1 : MESSAGES_A_TURN, count = 0;
     while (count < limit && service->state != SERVICE_STOPPED && !session_has_news(service->session) &&
@@ -158,7 +168,8 @@ static int turn(struct grove_service *service) {
     session_expire(session);
     count += run_timers(service);
     count += watch_run(service);
-    return count + run_messages(service);
+    int messages = run_messages(service);
+    return count + messages + run_rest(service, messages);
 }
 
 static uint64_t earlier(uint64_t a_ns, uint64_t b_ns) {

@@ -105,6 +105,11 @@ int grove_service_on(struct grove_service *service, const char *endpoint, uint32
     return add_method(served, &(struct method){.number = method, .handler = handler, .context = context});
 }
 
+void grove_service_on_rest(struct grove_service *service, grove_rest_handler *handler, void *context) {
+    service->on_rest = handler;
+    service->on_rest_context = context;
+}
+
 int grove_service_on_client(struct grove_service *service, const char *endpoint, grove_client_handler *handler,
                             void *context) {
     struct grove_name name;

@@ -91,6 +91,9 @@ struct grove_service {
     struct timer_heap timers;
     struct watch *watches;
     unsigned watch_capacity;
+    grove_rest_handler *on_rest; /* NULL: nothing is put off */
+    void *on_rest_context;
+    unsigned messages_since_rest;
 };
 
 /* client_channel.c */

@@ -233,6 +233,13 @@ GROVE_PUBLIC void grove_service_cancel(struct grove_service *service, uint32_t t
 typedef void grove_descriptor_handler(struct grove_service *service, int descriptor, short events, void *context);
 GROVE_PUBLIC int grove_service_watch(struct grove_service *service, int descriptor, short events,
                                      grove_descriptor_handler *handler, void *context);
+/*
+ * Called when every message that waited has been handled, before the loop sleeps, and after 64 messages at the latest: the
+ * place to do at once what several messages have asked for. Returns whether it has done anything; the loop then looks for
+ * messages again before it sleeps. One handler; NULL ends it.
+ */
+typedef bool grove_rest_handler(struct grove_service *service, void *context);
+GROVE_PUBLIC void grove_service_on_rest(struct grove_service *service, grove_rest_handler *handler, void *context);
 GROVE_PUBLIC int grove_service_ready(struct grove_service *service);
 /* Run until stopped. Returns 0 after a stop, or a negative status. */
 GROVE_PUBLIC int grove_service_run(struct grove_service *service);
