@@ -97,6 +97,7 @@ struct queue {
     struct member *turn; /* whose turn it is in a group; NULL: the first */
     struct delivery_list waiting, out, delayed; /* by number; by due time; by due time */
     uint64_t bytes;
+    struct replay *replay; /* durable: where it reads the log; NULL: it does not */
 };
 
 struct member {
@@ -128,6 +129,9 @@ struct feed {
     uint64_t size_bytes, written, count; /* ours; the ring's are for readers */
 };
 
+struct durable;
+struct replay;
+
 struct poll {
     struct grove_request *request; /* NULL: none is under way */
     uint32_t answer_bytes; /* as much as it takes */
@@ -145,10 +149,12 @@ struct client {
     struct member *members; /* by next_in_client */
     struct poll polls[GROVE_LANES];
     unsigned held; /* publications that wait for room */
+    unsigned durables; /* publications that wait for the disk */
     uint64_t held_look; /* publish.c: the round in which one of them had to go on waiting */
     uint64_t kept_bytes; /* in the arena, on its account */
 };
 
+struct dlq;
 struct held; /* a publication that waits for room */
 struct inbox; /* a request that waits for its answer */
 
@@ -172,8 +178,11 @@ struct bus {
     struct held *held, **held_tail;
     unsigned held_count;
     struct inbox *inboxes[64];
+    struct durable *durable;
+    struct dlq *dlq;
     uint64_t looks; /* rounds through lists in which each thing is met once */
     uint64_t arena_bytes;
+    const char *folder; /* for what is on disk; NULL: none */
     uint32_t rights_epoch; /* when all subscriptions were looked at last */
     uint64_t rights_looked_ns;
     uint64_t timer_ns; /* when the timer is due; 0: none is set */
@@ -277,7 +286,8 @@ int queue_make(struct bus *bus, const struct grove_bus_subscription *wanted, str
 void queue_set(struct queue *queue, const struct grove_bus_subscription *wanted);
 struct queue *queue_of_group(const struct bus *bus, const char *pattern, const char *group);
 void queue_add_member(struct queue *queue, struct member *member);
-void queue_end(struct bus *bus, struct queue *queue); /* with what it keeps */
+/* With what it keeps. `subscriber` is its last member's name, NULL if it has had none. */
+void queue_end(struct bus *bus, struct queue *queue, const char *subscriber);
 void queue_remove_member(struct bus *bus, struct queue *queue, struct member *member);
 /* Is there no room for one more, and is its policy to let the publisher wait? */
 bool queue_blocks(const struct queue *queue);
@@ -287,7 +297,12 @@ void queue_make_room(struct bus *bus, struct queue *queue);
 bool queues_drop_largest(struct bus *bus);
 /* Keep an event for the queues among the subject's targets. GROVE_EXHAUSTED, GROVE_NO_MEMORY: nothing is changed. */
 int event_keep(struct bus *bus, struct subject *subject, const struct grove_bus_image *head,
-               const struct incoming *incoming, struct client *publisher);
+               const struct incoming *incoming, struct client *client, const char *publisher);
+/* The same for one queue alone, on nobody's account. */
+int event_keep_for(struct bus *bus, struct queue *queue, struct subject *subject, const struct grove_bus_image *head,
+                   const struct incoming *incoming, const char *publisher);
+/* Events it keeps, whatever their state. */
+unsigned queue_count(const struct queue *queue);
 void delivery_move(struct delivery *delivery, struct delivery_list *list);
 /* Its queue needs the event no more; its room may be free after this. */
 void delivery_done(struct bus *bus, struct delivery *delivery);
@@ -329,6 +344,14 @@ int on_may_publish(struct grove_request *request, void *bus);
  */
 int publish_event(struct bus *bus, struct client *client, struct subject *subject, const struct incoming *incoming,
                   uint32_t flags);
+/* The same in two steps: give it its number now, and give the whole event to all later; queues make room for it then. */
+void publish_number(struct bus *bus, const struct client *client, struct subject *subject,
+                    const struct incoming *incoming, uint32_t flags, struct grove_bus_image *head);
+/* `client` NULL: on nobody's account. */
+void publish_image(struct bus *bus, struct client *client, struct subject *subject, const struct grove_bus_image *image,
+                   uint64_t durable_sequence);
+/* The parts of an image that is whole. Headers and data stay where they are, as does the publisher's name. */
+void incoming_of_image(const struct grove_bus_image *image, struct incoming *incoming, const char **publisher);
 /* The bytes of a publication, checked, and its subject, which this client may publish. A status told with grove_fail. */
 int publish_begin(struct bus *bus, struct grove_request *request, struct incoming *incoming, struct client **client,
                   struct subject **subject);

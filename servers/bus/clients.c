@@ -5,7 +5,7 @@
  * instance says its generation with its first message and takes over the queues that it subscribes to again; those that it
  * does not are ended some time after that. When the container is gone, all of it goes.
  */
-#include "servers/bus/bus.h"
+#include "servers/bus/durable.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +49,8 @@ struct client *client_of(struct bus *bus, const struct grove_request *request) {
 }
 
 void client_let_go(struct bus *bus, struct client *client) {
-    if (client->channels > 0 || client->members != NULL || client->held > 0 || client->kept_bytes > 0)
+    if (client->channels > 0 || client->members != NULL || client->held > 0 || client->durables > 0 ||
+        client->kept_bytes > 0)
         return;
     struct client **place = &bus->clients[bucket_of(client->id)];
     while (*place != client)
@@ -133,7 +134,9 @@ void client_changed(struct grove_service *service, enum grove_client_change chan
         /* On the channel of its subscriptions only: there it comes before whatever the next instance says. */
         if (told->channel == client->main_channel)
             instance_ended(bus, client);
-    } else if (client->channels > 0 && --client->channels == 0) {
-        gone(bus, client);
+    } else {
+        durable_gone(bus, told->channel);
+        if (client->channels > 0 && --client->channels == 0)
+            gone(bus, client);
     }
 }

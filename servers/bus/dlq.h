@@ -1,5 +1,6 @@
 /*
- * The seam to the dead letters: events that a queue has given up.
+ * The seam to the dead letters: events that a queue has given up. They are files (letters.h), so the next instance has
+ * them; a letter that was just written is made to outlive the machine as soon as nothing else is to be done.
  */
 #ifndef SERVERS_BUS_DLQ_H
 #define SERVERS_BUS_DLQ_H
@@ -15,7 +16,18 @@ struct dead_letter {
     const char *error; /* for a person */
 };
 
-/* Called before the delivery is done with: when it returns, the letter is as safe as it will be. */
+/* The bus's folder, -1: none; then letters are said on standard error, and nothing else. */
+int dlq_open(struct bus *bus, int folder);
+void dlq_close(struct bus *bus);
+/* Called before the delivery is done with: when it returns, the letter outlives the bus. */
 void dlq_add(struct bus *bus, const struct dead_letter *letter);
+uint64_t dlq_count(const struct bus *bus);
+/* Letters that are not made sure of: begin to. True: something was begun. */
+bool dlq_rest(struct bus *bus);
+
+int on_dead_letter_next(struct grove_request *request, void *bus);
+int on_dead_letter_data(struct grove_request *request, void *bus);
+int on_dead_letter_replay(struct grove_request *request, void *bus);
+int on_dead_letter_purge(struct grove_request *request, void *bus);
 
 #endif

@@ -1,5 +1,6 @@
 /* What can be seen from outside: counts, and who is subscribed to what. */
-#include "servers/bus/bus.h"
+#include "servers/bus/dlq.h"
+#include "servers/bus/durable.h"
 
 #include <string.h>
 
@@ -7,6 +8,7 @@ int on_metrics(struct grove_request *request, void *context) {
     const struct bus *bus = context;
     const struct state_head *head = bus->state.head;
     const struct state_counters *counters = &head->counters;
+    const struct durable *durable = bus->durable;
     struct grove_bus_metrics metrics = {.published = counters->published,
                                         .delivered = counters->delivered,
                                         .unmatched = counters->unmatched,
@@ -17,10 +19,18 @@ int on_metrics(struct grove_request *request, void *context) {
                                         .dead = counters->dead,
                                         .bytes_published = counters->bytes_published,
                                         .sequence = head->sequence,
+                                        .durable = durable->published,
+                                        .damaged = durable->damaged,
+                                        .dead_letters = dlq_count(bus),
                                         .started_ns = bus->started_ns,
                                         .subjects = bus->subject_count,
                                         .rings = bus->feed_count,
                                         .queued_bytes = bus->state.used_granules * STATE_GRANULE};
+    if (durable->log != NULL) {
+        struct journal_facts facts = journal_facts(durable->log);
+        metrics.durable_sequence = facts.next_sequence - 1;
+        metrics.log_bytes = facts.bytes;
+    }
     for (uint32_t i = 0; i < head->members_used; i++)
         metrics.subscriptions += bus->members[i] != NULL;
     for (uint32_t i = 0; i < head->queues_used; i++) {

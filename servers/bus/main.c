@@ -8,6 +8,7 @@
 #include "servers/bus/dlq.h"
 #include "servers/bus/durable.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,12 @@ static const struct {
     {GROVE_BUS_METRICS, on_metrics},
     {GROVE_BUS_SUBSCRIPTION_METRICS, on_subscription_metrics},
     {GROVE_BUS_SUBSCRIPTION_NEXT, on_subscription_next},
+    {GROVE_BUS_DEAD_LETTER_NEXT, on_dead_letter_next},
+    {GROVE_BUS_DEAD_LETTER_DATA, on_dead_letter_data},
+    {GROVE_BUS_DEAD_LETTER_REPLAY, on_dead_letter_replay},
+    {GROVE_BUS_DEAD_LETTER_PURGE, on_dead_letter_purge},
+    {GROVE_BUS_STREAM_SET, on_stream_set},
+    {GROVE_BUS_STREAM_NEXT, on_stream_next},
 };
 
 /* Rings of an earlier instance come back as regions to read, which this one has no use for. */
@@ -65,6 +72,18 @@ static int open_state(struct bus *bus, uint64_t arena_bytes) {
     return 0;
 }
 
+static bool on_rest(struct grove_service *service, void *context) {
+    (void)service;
+    bool is_done = durable_rest(context);
+    return dlq_rest(context) || is_done;
+}
+
+static void on_stop(struct grove_service *service, void *context) {
+    (void)service;
+    dlq_close(context);
+    durable_close(context);
+}
+
 static int on_init(struct grove_service *service, enum grove_start_reason reason, void *context) {
     struct bus *bus = context;
     (void)reason;
@@ -87,6 +106,11 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
         status = members_open(bus);
     if (status == 0)
         status = events_open(bus);
+    if (status == 0)
+        status = durable_open(bus, bus->folder);
+    if (status == 0)
+        status = dlq_open(bus, bus->durable->folder);
+    grove_service_on_rest(service, on_rest, bus);
     if (status == 0 && bus->client_count > 0)
         clients_sweep_later(bus);
     return status;
@@ -101,13 +125,16 @@ static uint64_t arena_of(const char *text) {
 int main(int argument_count, char **arguments) {
     static struct bus bus;
     struct grove_service *service = NULL;
-    uint64_t arena_bytes = argument_count == 2 ? arena_of(arguments[1]) : 0;
+    uint64_t arena_bytes = argument_count == 2 || argument_count == 3 ? arena_of(arguments[1]) : 0;
     if (arena_bytes == 0) {
-        (void)fprintf(stderr, "usage: bus MEBIBYTES (for events in queues; started by init, see manifest.yaml)\n");
+        (void)fprintf(stderr, "usage: bus MEBIBYTES [STATE-FOLDER] (for events in queues, and on disk; started by "
+                              "init, see manifest.yaml)\n");
         return 2;
     }
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like any other */
     bus.arena_bytes = arena_bytes;
-    struct grove_service_options options = {.on_init = on_init, .context = &bus};
+    bus.folder = argument_count == 3 ? arguments[2] : NULL;
+    struct grove_service_options options = {.on_init = on_init, .on_stop = on_stop, .context = &bus};
     int status = grove_service_create(&options, &service);
     for (size_t i = 0; status == 0 && i < sizeof methods / sizeof methods[0]; i++)
         status = grove_service_on(service, GROVE_BUS_ENDPOINT, methods[i].method, methods[i].handler, &bus);

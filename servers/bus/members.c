@@ -87,9 +87,16 @@ static int attach(struct bus *bus, struct member *member, const struct grove_bus
         join_feed(feed, member);
         return feed_show(feed, member, request);
     }
-    int status = queue == NULL ? queue_make(bus, wanted, &queue) : 0;
+    bool is_new = queue == NULL;
+    int status = is_new ? queue_make(bus, wanted, &queue) : 0;
     if (status < 0)
         return status;
+    if (is_new)
+        status = replay_begin(bus, queue, wanted, member->client->name.text);
+    if (status < 0) {
+        queue_end(bus, queue, NULL);
+        return status;
+    }
     queue_add_member(queue, member);
     member->saved->queue = queue->index + 1;
     return 0;
@@ -303,6 +310,6 @@ int members_open(struct bus *bus) {
             status = restore(bus, i);
     for (uint32_t i = 0; i < bus->state.head->queues_used; i++)
         if (bus->queues[i] != NULL && bus->queues[i]->members == NULL)
-            queue_end(bus, bus->queues[i]); /* a crash between the two: nobody is behind it */
+            queue_end(bus, bus->queues[i], NULL); /* a crash between the two: nobody is behind it */
     return status;
 }

@@ -60,12 +60,12 @@ static void fill_head(const struct bus *bus, const struct client *client, const 
 }
 
 static void give_to_rings(struct bus *bus, const struct subject *subject, const struct grove_bus_image *head,
-                          const struct incoming *incoming, const struct client *client) {
+                          const struct incoming *incoming, const char *publisher) {
     unsigned left = subject->feed_count;
     for (unsigned i = 0; left > 0 && i < subject->target_count; i++) {
         if (*subject->targets[i] != TARGET_FEED)
             continue;
-        feed_write(bus, (struct feed *)(void *)subject->targets[i], head, incoming, client->name.text);
+        feed_write(bus, (struct feed *)(void *)subject->targets[i], head, incoming, publisher);
         left--;
     }
 }
@@ -84,32 +84,94 @@ static void make_room(struct bus *bus, const struct subject *subject) {
             queue_make_room(bus, (struct queue *)(void *)subject->targets[i]);
 }
 
-int publish_event(struct bus *bus, struct client *client, struct subject *subject, const struct incoming *incoming,
-                  uint32_t flags) {
+static int keep(struct bus *bus, struct client *client, const char *publisher, struct subject *subject,
+                const struct grove_bus_image *head, const struct incoming *incoming) {
+    if (subject->queue_count == 0)
+        return 0;
+    make_room(bus, subject);
+    return event_keep(bus, subject, head, incoming, client, publisher);
+}
+
+static void take_number(struct bus *bus, struct subject *subject, const struct grove_bus_image *head) {
     struct state_head *state = bus->state.head;
-    struct grove_bus_image head;
-    if (rights_have_changed(bus)) {
-        rights_look_again(bus);
-        (void)subject_refresh(bus, subject);
-    }
-    fill_head(bus, client, subject, incoming, flags, &head);
-    if (subject->queue_count > 0) {
-        make_room(bus, subject);
-        int status = event_keep(bus, subject, &head, incoming, client);
-        if (status < 0)
-            return status;
-    }
-    state->sequence = head.sequence;
-    subject->saved->sequence = head.subject_sequence;
+    state->sequence = head->sequence;
+    subject->saved->sequence = head->subject_sequence;
     state->counters.published++;
-    state->counters.bytes_published += incoming->data_bytes;
+    state->counters.bytes_published += head->data_bytes;
+}
+
+/* To all who are to get it; it has its number, and is kept for the queues. */
+static void give(struct bus *bus, const char *publisher, struct subject *subject, const struct grove_bus_image *head,
+                 const struct incoming *incoming) {
     if (subject->target_count == 0)
-        state->counters.unmatched++;
+        bus->state.head->counters.unmatched++;
     if (subject->feed_count > 0)
-        give_to_rings(bus, subject, &head, incoming, client);
+        give_to_rings(bus, subject, head, incoming, publisher);
     if (subject->queue_count > 0)
         give_to_queues(bus, subject);
+}
+
+static void look_at_rights(struct bus *bus, struct subject *subject) {
+    if (!rights_have_changed(bus))
+        return;
+    rights_look_again(bus);
+    (void)subject_refresh(bus, subject);
+}
+
+int publish_event(struct bus *bus, struct client *client, struct subject *subject, const struct incoming *incoming,
+                  uint32_t flags) {
+    struct grove_bus_image head;
+    look_at_rights(bus, subject);
+    fill_head(bus, client, subject, incoming, flags, &head);
+    int status = keep(bus, client, client->name.text, subject, &head, incoming);
+    if (status < 0)
+        return status;
+    take_number(bus, subject, &head);
+    give(bus, client->name.text, subject, &head, incoming);
     return 0;
+}
+
+void publish_number(struct bus *bus, const struct client *client, struct subject *subject,
+                    const struct incoming *incoming, uint32_t flags, struct grove_bus_image *head) {
+    fill_head(bus, client, subject, incoming, flags, head);
+    take_number(bus, subject, head);
+}
+
+void incoming_of_image(const struct grove_bus_image *image, struct incoming *incoming, const char **publisher) {
+    const uint8_t *at = (const uint8_t *)(image + 1);
+    *incoming = (struct incoming){.subject_bytes = image->subject_bytes,
+                                  .reply_bytes = image->reply_bytes,
+                                  .headers_bytes = image->headers_bytes,
+                                  .data_bytes = image->data_bytes};
+    memcpy(incoming->subject, at, image->subject_bytes);
+    at += image->subject_bytes + 1u;
+    *publisher = (const char *)at;
+    at += image->publisher_bytes + 1u;
+    memcpy(incoming->reply_to, at, image->reply_bytes);
+    at += image->reply_bytes + 1u;
+    incoming->headers = at;
+    at += image->headers_bytes;
+    incoming->data = at + (-(uintptr_t)(at - (const uint8_t *)image) & 7u);
+    incoming->hash = subject_hash(incoming->subject, incoming->subject_bytes);
+}
+
+void publish_image(struct bus *bus, struct client *client, struct subject *subject, const struct grove_bus_image *image,
+                   uint64_t durable_sequence) {
+    struct grove_bus_image head = *image;
+    struct incoming incoming;
+    const char *publisher;
+    int status;
+    head.durable_sequence = durable_sequence;
+    incoming_of_image(image, &incoming, &publisher);
+    look_at_rights(bus, subject);
+    (void)subject_refresh(bus, subject);
+    while ((status = keep(bus, client, publisher, subject, &head, &incoming)) == GROVE_EXHAUSTED &&
+           queues_drop_largest(bus))
+        continue;
+    if (status < 0)
+        bus->state.head->counters.dropped++;
+    else
+        give(bus, publisher, subject, &head, &incoming);
 }
 
 /* ---- once ---- */

@@ -13,6 +13,7 @@
  * An event's room is free when no queue needs it any more.
  */
 #include "servers/bus/dlq.h"
+#include "servers/bus/durable.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -185,16 +186,16 @@ static struct delivery *oldest(const struct queue *queue) {
                                           : queue->out.first;
 }
 
-static unsigned queued(const struct queue *queue) {
+unsigned queue_count(const struct queue *queue) {
     return queue->waiting.count + queue->delayed.count + queue->out.count;
 }
 
 bool queue_blocks(const struct queue *queue) {
-    return queue->saved->slow == GROVE_BUS_BLOCK && queued(queue) >= queue->saved->queue_events;
+    return queue->saved->slow == GROVE_BUS_BLOCK && queue_count(queue) >= queue->saved->queue_events;
 }
 
 void queue_make_room(struct bus *bus, struct queue *queue) {
-    while (queued(queue) >= queue->saved->queue_events && oldest(queue) != NULL)
+    while (queue_count(queue) >= queue->saved->queue_events && oldest(queue) != NULL)
         push_out(bus, oldest(queue));
 }
 
@@ -209,7 +210,8 @@ bool queues_drop_largest(struct bus *bus) {
     return true;
 }
 
-void queue_end(struct bus *bus, struct queue *queue) {
+void queue_end(struct bus *bus, struct queue *queue, const char *subscriber) {
+    replay_end(bus, queue, subscriber);
     while (oldest(queue) != NULL) {
         bus->state.head->counters.dropped++;
         delivery_done(bus, oldest(queue));
@@ -233,7 +235,7 @@ void queue_remove_member(struct bus *bus, struct queue *queue, struct member *me
     if (queue->members != NULL)
         queue_offer(bus, queue);
     else
-        queue_end(bus, queue);
+        queue_end(bus, queue, member->saved->client_name.text);
 }
 
 /* ---- keeping ---- */
@@ -310,29 +312,43 @@ int events_open(struct bus *bus) {
     return status;
 }
 
-int event_keep(struct bus *bus, struct subject *subject, const struct grove_bus_image *head,
-               const struct incoming *incoming, struct client *publisher) {
+/* The deliveries of an event that was just made: for `only`, or for each queue among the subject's targets. */
+static void enter_all(struct bus *bus, struct event *event, const struct subject *subject, struct queue *only) {
+    unsigned at = 0;
+    for (unsigned i = 0; i < (only != NULL ? 1 : subject->target_count); i++) {
+        if (only == NULL && *subject->targets[i] != TARGET_QUEUE)
+            continue;
+        struct queue *queue = only != NULL ? only : (struct queue *)(void *)subject->targets[i];
+        state_deliveries(&bus->state, event->index)[at] =
+            (struct saved_delivery){.queue = queue->index, .queue_serial = queue->saved->serial};
+        enter(bus, event, at++, queue);
+    }
+}
+
+static int keep(struct bus *bus, struct subject *subject, const struct grove_bus_image *head,
+                const struct incoming *incoming, struct client *client, const char *publisher, struct queue *only) {
     uint32_t index = 0;
-    int status = state_new_event(&bus->state, subject->queue_count, head->size_bytes, &index);
+    int status = state_new_event(&bus->state, only != NULL ? 1 : subject->queue_count, head->size_bytes, &index);
     if (status < 0)
         return status;
-    struct saved_event *saved = &bus->state.events[index];
-    saved->subject = subject->index;
-    struct event *event = make_event(bus, index, subject, publisher);
+    bus->state.events[index].subject = subject->index;
+    struct event *event = make_event(bus, index, subject, client);
     if (event == NULL) {
         state_free_event(&bus->state, index);
         return GROVE_NO_MEMORY;
     }
-    image_fill((uint8_t *)(void *)state_image(&bus->state, index), head, incoming, publisher->name.text);
-    unsigned at = 0;
-    for (unsigned i = 0; i < subject->target_count; i++) {
-        if (*subject->targets[i] != TARGET_QUEUE)
-            continue;
-        struct queue *queue = (struct queue *)(void *)subject->targets[i];
-        state_deliveries(&bus->state, index)[at] =
-            (struct saved_delivery){.queue = queue->index, .queue_serial = queue->saved->serial};
-        enter(bus, event, at++, queue);
-    }
+    image_fill((uint8_t *)(void *)state_image(&bus->state, index), head, incoming, publisher);
+    enter_all(bus, event, subject, only);
     state_commit_event(&bus->state, index);
     return 0;
+}
+
+int event_keep(struct bus *bus, struct subject *subject, const struct grove_bus_image *head,
+               const struct incoming *incoming, struct client *client, const char *publisher) {
+    return keep(bus, subject, head, incoming, client, publisher, NULL);
+}
+
+int event_keep_for(struct bus *bus, struct queue *queue, struct subject *subject, const struct grove_bus_image *head,
+                   const struct incoming *incoming, const char *publisher) {
+    return keep(bus, subject, head, incoming, NULL, publisher, queue);
 }

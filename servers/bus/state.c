@@ -19,7 +19,7 @@ static uint64_t align_up(uint64_t value, uint64_t to) {
 static uint64_t tables_bytes(void) {
     return align_up(sizeof(struct state_head), 64) + STATE_QUEUES * sizeof(struct saved_queue) +
            STATE_MEMBERS * sizeof(struct saved_member) + STATE_SUBJECTS * sizeof(struct saved_subject) +
-           STATE_EVENTS * sizeof(struct saved_event);
+           STATE_EVENTS * sizeof(struct saved_event) + STATE_PUBLICATIONS * sizeof(struct saved_publication);
 }
 
 uint64_t state_bytes(uint64_t arena_bytes) {
@@ -36,6 +36,8 @@ static void lay_out(struct state *state, uint8_t *memory, uint64_t size_bytes) {
     state->subjects = (struct saved_subject *)(void *)at;
     at += STATE_SUBJECTS * sizeof(struct saved_subject);
     state->events = (struct saved_event *)(void *)at;
+    at += STATE_EVENTS * sizeof(struct saved_event);
+    state->publications = (struct saved_publication *)(void *)at;
     state->arena = memory + align_up(tables_bytes(), 4096);
     state->granules = (size_bytes - align_up(tables_bytes(), 4096)) / STATE_GRANULE;
 }
@@ -146,7 +148,8 @@ static unsigned check_tables(struct state *state) {
 static bool head_is_known(const struct state_head *head, uint64_t size_bytes) {
     return head->magic == STATE_MAGIC && head->version == STATE_VERSION && head->size_bytes == size_bytes &&
            head->queues_used <= STATE_QUEUES && head->members_used <= STATE_MEMBERS &&
-           head->subjects_used <= STATE_SUBJECTS && head->events_used <= STATE_EVENTS;
+           head->subjects_used <= STATE_SUBJECTS && head->events_used <= STATE_EVENTS &&
+           head->publications_used <= STATE_PUBLICATIONS;
 }
 
 /* The head last: a crash in the middle leaves a region that is not known, and is emptied again. */
@@ -165,7 +168,7 @@ static void begin_anew(struct state *state, uint64_t size_bytes) {
 int state_open(struct state *state, void *memory, uint64_t size_bytes, bool is_fresh) {
     lay_out(state, memory, size_bytes);
     state->next = state->used_granules = 0;
-    state->free_event = 0;
+    state->free_event = state->free_publication = 0;
     state->used = calloc(state->granules / WORD_BITS + 1, sizeof *state->used);
     if (state->used == NULL)
         return GROVE_NO_MEMORY;

@@ -7,6 +7,7 @@
  *     | members[]          |  who is subscribed
  *     | subjects[]         |  subjects and their sequence numbers
  *     | events[]           |  accepted, and not done with by every queue they are for
+ *     | publications[]     |  durable ones under way
  *     +--------------------+ arena: in granules of 64 bytes; for each event its deliveries, then its image
  *
  * Every entry counts only while its `state` is STATE_USED, which is stored last when it is made and first when it is
@@ -26,6 +27,7 @@
 #define STATE_MEMBERS 4096u
 #define STATE_SUBJECTS 4096u
 #define STATE_EVENTS 8192u
+#define STATE_PUBLICATIONS 2048u
 #define STATE_GRANULE 64u
 #define STATE_DOUBTS 32u /* instances that end before what one of them left in doubt has come again */
 
@@ -44,6 +46,8 @@ struct saved_queue {
     uint32_t state, serial;
     uint32_t quality, slow, in_order, max_retries, backoff_factor, queue_events, in_flight, reserved;
     uint64_t timeout_ns, backoff_first_ns, backoff_cap_ns, block_ns, spill_bytes;
+    uint64_t fetched; /* durable: the number in the log that comes next into the queue */
+    uint64_t live_from; /* durable: numbers below were in the log before the subscription */
     char pattern[GROVE_SUBJECT_MAX + 1];
     char group[GROVE_BUS_GROUP_MAX + 1]; /* empty: one member */
     char name[GROVE_BUS_GROUP_MAX + 1];
@@ -79,11 +83,19 @@ struct saved_event {
     uint64_t offset_bytes, size_bytes; /* in the arena; of deliveries and image */
 };
 
+/* A durable publication under way: durable.h. */
+struct saved_publication {
+    uint32_t state, reserved;
+    uint64_t channel, number; /* of the request */
+    uint64_t sequence; /* that it has in the log, if it is there */
+};
+
 struct state_head {
     uint32_t magic, version;
     uint64_t size_bytes, arena_bytes;
     uint64_t sequence; /* of the newest event */
     uint32_t queues_used, members_used, subjects_used, events_used; /* no entry behind these was ever in use */
+    uint32_t publications_used, unused;
     uint32_t serial; /* of the entry made last */
     uint32_t instances;
     /*
@@ -105,10 +117,11 @@ struct state {
     struct saved_member *members;
     struct saved_subject *subjects;
     struct saved_event *events;
+    struct saved_publication *publications;
     uint8_t *arena;
     uint64_t *used; /* one bit for each granule */
     uint64_t granules, next, used_granules;
-    uint32_t free_event; /* none before it is free */
+    uint32_t free_event, free_publication; /* none before it is free */
 };
 
 /* Bytes of a region with such an arena. */

@@ -121,6 +121,9 @@ struct gathering {
 static void gather(void *value, void *context) {
     struct gathering *gathering = context;
     struct subject *subject = gathering->subject;
+    const struct queue *queue = *(enum target_kind *)value == TARGET_QUEUE ? value : NULL;
+    if (queue != NULL && queue->saved->quality == GROVE_BUS_DURABLE)
+        return; /* it is fed from the log */
     if (subject->target_count == subject->target_room) {
         unsigned room = subject->target_room == 0 ? 2 : subject->target_room * 2;
         enum target_kind **targets = realloc(subject->targets, room * sizeof *targets);

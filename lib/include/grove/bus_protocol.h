@@ -43,6 +43,12 @@ enum grove_bus_method {
     GROVE_BUS_METRICS = 11, /* bus_member (ignored) -> grove_bus_metrics */
     GROVE_BUS_SUBSCRIPTION_METRICS = 12, /* bus_member -> grove_subscription_metrics */
     GROVE_BUS_SUBSCRIPTION_NEXT = 13, /* bus_member, with the cursor as value -> cursor 8, grove_subscription_record */
+    GROVE_BUS_DEAD_LETTER_NEXT = 14, /* bus_dead_letters -> cursor 8, grove_dead_letter */
+    GROVE_BUS_DEAD_LETTER_DATA = 15, /* bus_dead_letters -> the event's data, or as the slice */
+    GROVE_BUS_DEAD_LETTER_REPLAY = 16, /* bus_dead_letters -> count 8 */
+    GROVE_BUS_DEAD_LETTER_PURGE = 17, /* bus_dead_letters -> count 8 */
+    GROVE_BUS_STREAM_SET = 18, /* bus_member (ignored), grove_bus_stream -> nothing */
+    GROVE_BUS_STREAM_NEXT = 19, /* bus_member, with the cursor as value -> cursor 8, grove_bus_stream */
 };
 
 /* Behind it: subject, reply_to, headers, data. Data that does not fit the lane is the message's slice instead. */
@@ -54,6 +60,15 @@ struct grove_bus_publication {
     uint32_t flags; /* 1: headers and data are in the slice */
 };
 #define GROVE_BUS_IN_SLICE 1u
+
+/* Which dead letters: all that is not 0 or empty must fit. */
+struct grove_bus_dead_letters {
+    uint32_t version, reserved;
+    uint64_t cursor; /* NEXT: behind this id */
+    uint64_t id, before_ns;
+    char subject[GROVE_SUBJECT_MAX + 1]; /* a pattern */
+    struct grove_name subscriber;
+};
 
 struct grove_bus_text {
     uint32_t version, length_bytes; /* the text follows */
