@@ -2,6 +2,7 @@
  * grove sub: print what is published under a pattern.
  */
 #include <string.h>
+#include <time.h>
 
 #include "userspace/grove/commands/event_print.h"
 
@@ -9,6 +10,9 @@ static const struct command_option options[] = {
     {"count", 'n', "COUNT", "end after so many events"},
     {"wait", 'w', "TIME", "end, with status 1, when no event has come for this long"},
     {"reliable", 'r', NULL, "at least once: what is published is kept for this command until it was printed"},
+    {"durable", 'D', NULL, "durable events only, from the log of the bus: from now on, or from where you say"},
+    {"from", 'f', "NUMBER", "durable: from the event with this number in the log on; 1 is the oldest that is kept"},
+    {"since", 's', "TIME", "durable: from so long ago on"},
     {"group", 'g', "NAME", "share the events with the others of this group: each one gets to one of them"},
     {"data", 'd', NULL, "print the data alone"},
     {"list", 'l', NULL, "list who is subscribed to what, and how it keeps up, instead"},
@@ -81,6 +85,31 @@ static int list(const struct invocation *invocation, struct grove_session *sessi
     return COMMAND_OK;
 }
 
+/* Durable events, and where among them to begin. */
+static int choose_start(const struct invocation *invocation, struct grove_subscribe *wanted) {
+    uint64_t since_ns = 0;
+    bool has_from = command_has(invocation, "from"), has_since = command_has(invocation, "since");
+    int status = command_number(invocation, "from", 1, UINT64_MAX, 0, &wanted->start_sequence);
+    if (status == 0)
+        status = command_duration(invocation, "since", 0, &since_ns);
+    if (status != 0)
+        return status;
+    if ((has_from && has_since) || (command_has(invocation, "durable") && command_has(invocation, "reliable")))
+        return command_misused(invocation, "--from and --since, and --durable and --reliable, exclude each other");
+    if (has_from || has_since || command_has(invocation, "durable"))
+        wanted->quality = GROVE_BUS_DURABLE;
+    if (has_from)
+        wanted->start = GROVE_BUS_START_SEQUENCE;
+    if (has_since) {
+        struct timespec now;
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+        uint64_t now_ns = (uint64_t)now.tv_sec * GROVE_SECOND + (uint64_t)now.tv_nsec;
+        wanted->start = GROVE_BUS_START_TIME;
+        wanted->start_time_ns = now_ns > since_ns ? now_ns - since_ns : 1;
+    }
+    return 0;
+}
+
 static int run(struct invocation *invocation) {
     struct following following = {.invocation = invocation,
                                   .form = command_has(invocation, "data") ? EVENT_DATA : EVENT_FULL};
@@ -103,6 +132,9 @@ static int run(struct invocation *invocation) {
                                      .quality = command_has(invocation, "reliable") ? GROVE_BUS_AT_LEAST_ONCE
                                                                                     : GROVE_BUS_AT_MOST_ONCE,
                                      .session = session};
+    status = choose_start(invocation, &wanted);
+    if (status != 0)
+        return status;
     if (grove_bus_subscribe(NULL, &wanted, on_event, &following, &subscription) < 0)
         return command_fail_library(invocation, "%s cannot be subscribed to", wanted.pattern);
     command_remark(invocation, "listening for %s", wanted.pattern);
@@ -123,6 +155,7 @@ const struct command command_sub = {
     .examples = "  grove sub 'grid.>'                  everything of the grid\n"
                 "  grove sub -n 1 -w 5s grid.alarm     the next alarm, or status 1\n"
                 "  grove sub --json 'kernel.>' | jq .  for a program\n"
+                "  grove sub --since 1h 'grid.>'       what was kept of the last hour, and what comes\n"
                 "  grove sub --list                    who listens",
     .minimum = 0,
     .maximum = 1,
