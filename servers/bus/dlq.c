@@ -225,7 +225,8 @@ static bool deliver_again(struct bus *bus, const struct letter *letter, const st
     for (uint32_t i = 0; i < bus->state.head->queues_used; i++) {
         struct queue *queue = bus->queues[i];
         const struct member *member = queue != NULL ? queue->members : NULL;
-        while (member != NULL && strcmp(member->saved->client_name.text, letter->subscriber.text) != 0)
+        while (member != NULL && (member->saved->is_left || /* it may not come back, and then the event would be lost */
+                                  strcmp(member->saved->client_name.text, letter->subscriber.text) != 0))
             member = member->next_in_owner;
         if (member == NULL || !grove_pattern_matches(queue->saved->pattern, incoming.subject) ||
             queue->saved->quality == GROVE_BUS_AT_MOST_ONCE ||

@@ -42,7 +42,7 @@ static void address(struct bus *bus, const struct delivery *delivery, struct mem
     image->member = member_id(member);
     image->token = delivery_token(bus, delivery);
     image->attempt = delivery->saved->attempts + 1;
-    image->missed = member->missed;
+    image->missed += member->missed; /* and what was missing in the log before it */
     if (delivery->is_redelivered)
         image->flags |= GROVE_EVENT_REDELIVERED;
     member->missed = 0;

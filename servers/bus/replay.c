@@ -19,6 +19,7 @@
 struct replay {
     struct journal_reader *reader;
     bool is_at_end; /* of the log, when it was looked at last */
+    uint64_t missing; /* numbers that were lost since the last event that was kept; told with the next one */
 };
 
 static uint64_t number_of(const struct bus *bus, const struct delivery *delivery) {
@@ -139,14 +140,13 @@ static int feed_one(struct bus *bus, struct queue *queue, const struct journal_i
         return status;
     head = *image;
     head.durable_sequence = item->sequence;
+    head.missed = queue->replay->missing;
     if (item->sequence < queue->saved->live_from)
         head.flags |= GROVE_EVENT_REPLAYED;
-    return event_keep_for(bus, queue, subject, &head, &incoming, publisher);
-}
-
-static void tell_of_gap(struct queue *queue, const struct journal_item *item) {
-    for (struct member *member = queue->members; member != NULL; member = member->next_in_owner)
-        member->missed += item->last_sequence - item->sequence + 1;
+    status = event_keep_for(bus, queue, subject, &head, &incoming, publisher);
+    if (status == 0)
+        queue->replay->missing = 0;
+    return status;
 }
 
 static bool has_room(const struct queue *queue) {
@@ -177,13 +177,15 @@ static bool feed(struct bus *bus, struct queue *queue) {
             replay->is_at_end = true; /* or the disk does not give it now: the next look is when something comes */
             break;
         }
-        status = item.gap != JOURNAL_NO_GAP ? 0 : feed_one(bus, queue, &item);
+        if (item.gap != JOURNAL_NO_GAP) {
+            replay->missing += item.last_sequence - item.sequence + 1;
+            continue; /* the place moves on with the event behind it: after a crash the gap is met again */
+        }
+        status = feed_one(bus, queue, &item);
         if (status < 0) {
-            (void)journal_reader_seek(replay->reader, item.sequence);
+            (void)journal_reader_seek(replay->reader, queue->saved->fetched);
             break;
         }
-        if (item.gap != JOURNAL_NO_GAP)
-            tell_of_gap(queue, &item);
         queue->saved->fetched = item.last_sequence + 1;
         is_fed = true;
     }

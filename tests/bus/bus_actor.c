@@ -6,7 +6,7 @@
  *   failer    fails each event as often as it is told to, and counts attempts
  *   answerer  answers requests on SUBJECT with what it was asked
  *
- * Options: reliable, group=NAME, order, period=MICROSECONDS, slow=MILLISECONDS, fail=TIMES, retries=COUNT, backoff=MILLISECONDS, queue=EVENTS,
+ * Options: reliable, durable, first (from the oldest durable event on), name=NAME, group=NAME, order, period=MICROSECONDS, slow=MILLISECONDS, fail=TIMES, retries=COUNT, backoff=MILLISECONDS, queue=EVENTS,
  * flight=EVENTS, block=MILLISECONDS, timeout=MILLISECONDS, patience=MILLISECONDS (of a
  * source, which then says nothing when it had to give up), drop, hang (never finish an event). What it knows lies in its state region.
  */
@@ -34,13 +34,19 @@ struct kept {
 static struct kept *kept;
 
 struct options {
-    const char *role, *subject, *group;
-    bool is_reliable, is_in_order, hangs, drops;
+    const char *role, *subject, *group, *name;
+    bool is_reliable, is_durable, is_first, is_in_order, hangs, drops;
     unsigned period_us, slow_ms, fail_times, retries, backoff_ms, queue, flight, block_ms, timeout_ms, patience_ms;
 };
 static struct options options;
 static struct grove_subscription *subscription;
 static bool is_stopped;
+
+static enum grove_bus_quality quality(void) {
+    return options.is_durable    ? GROVE_BUS_DURABLE
+           : options.is_reliable ? GROVE_BUS_AT_LEAST_ONCE
+                                 : GROVE_BUS_AT_MOST_ONCE;
+}
 
 /* ---- source ---- */
 
@@ -54,7 +60,7 @@ static void tell(struct grove_service *service, void *context) {
         .subject = options.subject,
         .data = &number,
         .length_bytes = sizeof number,
-        .quality = options.is_reliable ? GROVE_BUS_AT_LEAST_ONCE : GROVE_BUS_AT_MOST_ONCE,
+        .quality = quality(),
         .timeout_ns = (options.patience_ms > 0 ? options.patience_ms : 20000) * GROVE_MILLISECOND};
     int status = grove_bus_publish(&publish);
     if (status == 0)
@@ -164,7 +170,9 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
         return grove_service_every(service, options.period_us * GROVE_MICROSECOND, tell, NULL, &timer);
     struct grove_subscribe wanted = {.pattern = options.subject,
                                      .group = options.group,
-                                     .quality = options.is_reliable ? GROVE_BUS_AT_LEAST_ONCE : GROVE_BUS_AT_MOST_ONCE,
+                                     .name = options.name,
+                                     .quality = quality(),
+                                     .start = options.is_first ? GROVE_BUS_START_FIRST : GROVE_BUS_START_NEW,
                                      .in_order = options.is_in_order,
                                      .max_retries = options.retries,
                                      .backoff_first_ns = options.backoff_ms * GROVE_MILLISECOND,
@@ -198,6 +206,12 @@ static bool read_option(const char *text) {
             return true;
     if (strncmp(text, "group=", 6) == 0)
         options.group = text + 6;
+    else if (strncmp(text, "name=", 5) == 0)
+        options.name = text + 5;
+    else if (strcmp(text, "durable") == 0)
+        options.is_durable = true;
+    else if (strcmp(text, "first") == 0)
+        options.is_first = true;
     else if (strcmp(text, "reliable") == 0)
         options.is_reliable = true;
     else if (strcmp(text, "order") == 0)
