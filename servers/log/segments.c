@@ -3,6 +3,11 @@
  *
  * A record is written by one writev. Should only a part of it go in (the disk is full), the segment is cut back to where
  * it was, so a reader never meets half a record but after a crash of the machine.
+ *
+ * A record that fails its check is damage if an intact one follows, and the torn tail if none does. Damage is passed over and
+ * said to the reader, and never cut off. The search for what follows goes by the steps of 8 bytes at which records stand. It
+ * is bounded: what a service wrote may look like the beginnings of many records, so only SEARCH_BYTES_MAX are checked.
+ * Where it gave up nothing is cut either: the next record begins a new segment.
  */
 #include "servers/log/segments.h"
 
@@ -19,6 +24,8 @@
 #include <unistd.h>
 
 #include "grove/abi/status.h"
+
+#define SEARCH_BYTES_MAX (UINT64_C(4) << 20)
 
 static uint64_t fnv(uint64_t hash, const void *data, size_t bytes) {
     const unsigned char *next = data;
@@ -56,6 +63,7 @@ static void file_name(char *text, size_t text_bytes, uint32_t number) {
 struct view {
     const char *bytes;
     uint64_t size_bytes;
+    bool is_unsearched; /* a search gave up before the end */
 };
 
 static int view_open(const struct segments *segments, uint32_t number, struct view *view) {
@@ -73,7 +81,7 @@ static int view_open(const struct segments *segments, uint32_t number, struct vi
         if (bytes == MAP_FAILED)
             status = GROVE_NO_MEMORY;
         else
-            *view = (struct view){bytes, size_bytes};
+            *view = (struct view){.bytes = bytes, .size_bytes = size_bytes};
     }
     (void)close(descriptor);
     return status;
@@ -85,21 +93,58 @@ static void view_close(struct view *view) {
     *view = (struct view){0};
 }
 
-/* The intact record at an offset: its bytes, or NULL where the segment ends. */
-static const char *record_at(const struct view *view, uint64_t offset_bytes, struct segment_record *record) {
+static uint64_t step_bytes(const struct segment_record *record) {
+    return sizeof *record + padded(record->length_bytes);
+}
+
+/* What stands at an offset looks like a record, of which all is there. */
+static bool looks_like_record(const struct view *view, uint64_t offset_bytes, struct segment_record *record) {
     if (offset_bytes > view->size_bytes || view->size_bytes - offset_bytes < sizeof *record)
-        return NULL;
+        return false;
     memcpy(record, view->bytes + offset_bytes, sizeof *record);
-    uint64_t room_bytes = view->size_bytes - offset_bytes - sizeof *record;
-    if (record->magic != SEGMENT_MAGIC || record->length_bytes > SEGMENT_CHUNK_MAX ||
-        padded(record->length_bytes) > room_bytes)
-        return NULL;
+    return record->magic == SEGMENT_MAGIC && record->length_bytes <= SEGMENT_CHUNK_MAX &&
+           step_bytes(record) <= view->size_bytes - offset_bytes;
+}
+
+static const char *check_record(const struct view *view, uint64_t offset_bytes, const struct segment_record *record) {
     const char *bytes = view->bytes + offset_bytes + sizeof *record;
     return check_of(record, bytes) == record->check ? bytes : NULL;
 }
 
-static uint64_t step_bytes(const struct segment_record *record) {
-    return sizeof *record + padded(record->length_bytes);
+/* The intact record at an offset: its bytes, or NULL. */
+static const char *record_at(const struct view *view, uint64_t offset_bytes, struct segment_record *record) {
+    return looks_like_record(view, offset_bytes, record) ? check_record(view, offset_bytes, record) : NULL;
+}
+
+/* The next intact record behind one that is not; first where that one says that it ends. */
+static const char *find_behind(struct view *view, uint64_t *offset_bytes, struct segment_record *record) {
+    uint64_t checked_bytes = 0, after = *offset_bytes;
+    if (looks_like_record(view, after, record))
+        after += step_bytes(record);
+    const char *bytes = after != *offset_bytes ? record_at(view, after, record) : NULL;
+    if (bytes != NULL) {
+        *offset_bytes = after;
+        return bytes;
+    }
+    for (uint64_t at = *offset_bytes + 8; at < view->size_bytes; at += 8) {
+        if (!looks_like_record(view, at, record))
+            continue;
+        checked_bytes += step_bytes(record);
+        view->is_unsearched = checked_bytes > SEARCH_BYTES_MAX;
+        if (view->is_unsearched)
+            return NULL;
+        if ((bytes = check_record(view, at, record)) != NULL) {
+            *offset_bytes = at;
+            return bytes;
+        }
+    }
+    return NULL;
+}
+
+/* The first intact record at or behind an offset, which moves to it. NULL: none, and the offset stays. */
+static const char *next_record(struct view *view, uint64_t *offset_bytes, struct segment_record *record) {
+    const char *bytes = record_at(view, *offset_bytes, record);
+    return bytes != NULL ? bytes : find_behind(view, offset_bytes, record);
 }
 
 /* ---- open ---- */
@@ -131,28 +176,39 @@ static int find_range(struct segments *segments) {
     return 0;
 }
 
-/* What cannot be looked at (no descriptor, no memory) is not known to be torn, and must not be cut. */
-static int intact_bytes(const struct segments *segments, uint32_t number, uint64_t *intact) {
+/*
+ * Where the last intact record ends: behind it is a torn tail. What cannot be looked at (no descriptor, no memory), or was not
+ * searched to the end, is not known to be torn, and must not be cut.
+ */
+static int intact_bytes(const struct segments *segments, uint32_t number, uint64_t *intact, bool *is_known) {
     struct view view;
     struct segment_record record;
     uint64_t offset_bytes = 0;
     int status = view_open(segments, number, &view);
     if (status < 0)
         return status;
-    while (record_at(&view, offset_bytes, &record) != NULL)
+    while (next_record(&view, &offset_bytes, &record) != NULL)
         offset_bytes += step_bytes(&record);
+    *is_known = !view.is_unsearched;
     view_close(&view);
     *intact = offset_bytes;
     return 0;
 }
 
+static void next_segment(struct segments *segments);
+
 static int open_current(struct segments *segments) {
     char name[32];
+    bool is_known = true;
     file_name(name, sizeof name, segments->last);
     segments->current = openat(segments->folder, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (segments->current < 0)
         return status_of(errno);
-    int status = intact_bytes(segments, segments->last, &segments->size_bytes);
+    int status = intact_bytes(segments, segments->last, &segments->size_bytes, &is_known);
+    if (status == 0 && !is_known) {
+        next_segment(segments);
+        return open_current(segments); /* which is empty */
+    }
     if (status == 0 && ftruncate(segments->current, (off_t)segments->size_bytes) < 0)
         status = status_of(errno);
     if (status < 0) {
@@ -273,8 +329,50 @@ static bool put_chunk(const struct segment_record *record, const char *bytes, ch
     return true;
 }
 
+/* Stands for what is passed over: a record of the log service's own. */
+static bool put_damage(uint64_t damaged_bytes, uint64_t time_ns, char *buffer, size_t buffer_bytes,
+                       size_t *used_bytes) {
+    char text[96];
+    int length = snprintf(text, sizeof text, "%" PRIu64 " bytes of the log are damaged here\n", damaged_bytes);
+    struct segment_record record = {.length_bytes = (uint32_t)length, .time_ns = time_ns, .stream = LOG_STREAM_LOG};
+    return put_chunk(&record, text, buffer, buffer_bytes, used_bytes);
+}
+
+/* One page being filled. */
+struct page {
+    uint64_t since_ns;
+    char *buffer;
+    size_t buffer_bytes, *used_bytes;
+    uint32_t *count;
+};
+
+/* From an offset to the end of a segment. False: the page is full, and the offset says where to go on. */
+static bool read_view(struct view *view, uint64_t *offset_bytes, const struct page *page) {
+    struct segment_record record;
+    const char *bytes;
+    uint64_t at = *offset_bytes;
+    while ((bytes = next_record(view, &at, &record)) != NULL) {
+        bool is_wanted = record.time_ns >= page->since_ns;
+        if (is_wanted && at != *offset_bytes) {
+            if (!put_damage(at - *offset_bytes, record.time_ns, page->buffer, page->buffer_bytes, page->used_bytes))
+                return false;
+            ++*page->count;
+        }
+        *offset_bytes = at;
+        if (is_wanted) {
+            if (!put_chunk(&record, bytes, page->buffer, page->buffer_bytes, page->used_bytes))
+                return false;
+            ++*page->count;
+        }
+        at += step_bytes(&record);
+        *offset_bytes = at;
+    }
+    return true;
+}
+
 int segments_read(const struct segments *segments, struct segment_position *position, uint64_t since_ns, void *buffer,
                   size_t buffer_bytes, size_t *used_bytes, uint32_t *count, bool *is_end) {
+    const struct page page = {since_ns, buffer, buffer_bytes, used_bytes, count};
     *used_bytes = 0;
     *count = 0;
     *is_end = false;
@@ -282,22 +380,13 @@ int segments_read(const struct segments *segments, struct segment_position *posi
         *position = (struct segment_position){segments->first, 0};
     for (; position->segment <= segments->last; position->segment++, position->offset_bytes = 0) {
         struct view view;
-        struct segment_record record;
-        const char *bytes;
         int status = view_open(segments, position->segment, &view);
         if (status < 0 && status != GROVE_NOT_FOUND)
             return status;
-        while ((bytes = record_at(&view, position->offset_bytes, &record)) != NULL) {
-            if (record.time_ns >= since_ns) {
-                if (!put_chunk(&record, bytes, buffer, buffer_bytes, used_bytes)) {
-                    view_close(&view);
-                    return 0;
-                }
-                ++*count;
-            }
-            position->offset_bytes += step_bytes(&record);
-        }
+        bool is_done = read_view(&view, &position->offset_bytes, &page);
         view_close(&view);
+        if (!is_done)
+            return 0;
         if (position->segment == segments->last)
             break;
     }
@@ -312,21 +401,21 @@ static uint32_t newlines(const char *bytes, uint32_t length_bytes) {
     return count;
 }
 
-static uint32_t count_lines(const struct view *view) {
+static uint32_t count_lines(struct view *view) {
     struct segment_record record;
     const char *bytes;
     uint32_t lines = 0;
-    for (uint64_t offset = 0; (bytes = record_at(view, offset, &record)) != NULL; offset += step_bytes(&record))
+    for (uint64_t offset = 0; (bytes = next_record(view, &offset, &record)) != NULL; offset += step_bytes(&record))
         lines += newlines(bytes, record.length_bytes);
     return lines;
 }
 
 /* The record at or before the line that is `skip` lines after the segment's beginning. */
-static uint64_t offset_after(const struct view *view, uint32_t skip) {
+static uint64_t offset_after(struct view *view, uint32_t skip) {
     struct segment_record record;
     const char *bytes;
     uint64_t offset = 0;
-    for (uint32_t lines = 0; (bytes = record_at(view, offset, &record)) != NULL; offset += step_bytes(&record)) {
+    for (uint32_t lines = 0; (bytes = next_record(view, &offset, &record)) != NULL; offset += step_bytes(&record)) {
         lines += newlines(bytes, record.length_bytes);
         if (lines > skip)
             break;

@@ -3,8 +3,9 @@
  *
  *     FOLDER/NAME/00000001.log, 00000002.log, ...: struct segment_record (32 bytes) | bytes, padded to 8
  *
- * A record holds what was read from a stream at one time; lines may go over several. It is complete when its length and
- * check fit; a torn tail (a crash of the machine in the middle) ends the segment, and the next record begins a new one.
+ * A record holds what was read from a stream at one time; lines may go over several. It is intact when its length and
+ * check fit. What is behind the last intact record is a torn tail (a crash of the machine in the middle) and is cut off
+ * when the segment is opened for writing; damage before it stays where it is and is said to the reader in its place.
  * At most SEGMENT_BYTES a segment and SEGMENTS_KEPT segments a service: the oldest is removed.
  */
 #ifndef SERVERS_LOG_SEGMENTS_H

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "grove/abi/status.h"
@@ -123,23 +124,95 @@ static void the_oldest_segments_go_and_reading_goes_on_behind_them(void **state)
     assert_true(position.segment >= fixture->segments.last - 2);
 }
 
-static void a_torn_tail_is_cut_off_and_a_flipped_bit_ends_the_segment(void **state) {
+/* The offset at which record `index` of those with `length` bytes begins. */
+static off_t record_offset(unsigned index, size_t length) {
+    return (off_t)(index * (sizeof(struct segment_record) + (length + 7) / 8 * 8));
+}
+
+static void write_at(const struct fixture *fixture, off_t offset, const char *bytes, size_t count) {
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/p.service/00000001.log", fixture->path);
+    int descriptor = open(path, O_RDWR);
+    assert_int_equal(pwrite(descriptor, bytes, count, offset), count);
+    (void)close(descriptor);
+}
+
+static void open_again(struct fixture *fixture) {
+    segments_close(&fixture->segments);
+    assert_int_equal(segments_open(&fixture->segments, fixture->parent, "p.service"), 0);
+}
+
+static void a_torn_tail_is_cut_off(void **state) {
     struct fixture *fixture = *state;
     char path[128], text[256];
     say(fixture, 1, "whole\n");
     say(fixture, 2, "torn\n");
     segments_close(&fixture->segments);
     (void)snprintf(path, sizeof path, "%s/p.service/00000001.log", fixture->path);
-    assert_int_equal(truncate(path, 2 * (sizeof(struct segment_record) + 8) - 3), 0);
+    assert_int_equal(truncate(path, record_offset(2, 5) - 3), 0);
     assert_int_equal(segments_open(&fixture->segments, fixture->parent, "p.service"), 0);
     say(fixture, 3, "next\n");
     collect(fixture, (struct segment_position){0}, 0, text, sizeof text);
     assert_string_equal(text, "whole\nnext\n");
-    int descriptor = open(path, O_RDWR);
-    assert_int_equal(pwrite(descriptor, "W", 1, sizeof(struct segment_record)), 1);
-    (void)close(descriptor);
+}
+
+static void a_flipped_bit_costs_its_own_record(void **state) {
+    struct fixture *fixture = *state;
+    struct segment_position position;
+    char text[256];
+    say(fixture, 1, "one\n");
+    say(fixture, 2, "two\n");
+    say(fixture, 3, "three\n");
+    write_at(fixture, record_offset(1, 4) + (off_t)sizeof(struct segment_record), "T", 1);
+    open_again(fixture);
+    say(fixture, 4, "four\n");
     collect(fixture, (struct segment_position){0}, 0, text, sizeof text);
-    assert_string_equal(text, "");
+    assert_string_equal(text, "one\n40 bytes of the log are damaged here\nthree\nfour\n");
+    collect(fixture, (struct segment_position){0}, 4, text, sizeof text);
+    assert_string_equal(text, "four\n"); /* what was damaged was older */
+    assert_int_equal(segments_tail(&fixture->segments, 2, &position), 0);
+    collect(fixture, position, 0, text, sizeof text);
+    assert_non_null(strstr(text, "three\nfour\n"));
+}
+
+/* Nothing is known of the record's length: the next one is looked for. */
+static void a_damaged_header_costs_its_own_record(void **state) {
+    struct fixture *fixture = *state;
+    char text[256];
+    for (off_t field = 0; field < 8; field += 4) { /* the magic, and the length */
+        say(fixture, 1, "one\n");
+        say(fixture, 2, "two\n");
+        say(fixture, 3, "three\n");
+        write_at(fixture, record_offset(1, 4) + field, "\xff\xff", 2);
+        open_again(fixture);
+        say(fixture, 4, "four\n");
+        collect(fixture, (struct segment_position){0}, 0, text, sizeof text);
+        assert_string_equal(text, "one\n40 bytes of the log are damaged here\nthree\nfour\n");
+        assert_int_equal(unlinkat(fixture->segments.folder, "00000001.log", 0), 0);
+        open_again(fixture);
+    }
+}
+
+/* A service can write what looks like records. Behind damage they cost a bounded search, and are not taken for the tail. */
+static void what_looks_like_records_is_searched_for_a_bounded_time(void **state) {
+    struct fixture *fixture = *state;
+    static char bait[SEGMENT_CHUNK_MAX], text[SEGMENT_BYTES + 4096];
+    const struct segment_record looks = {.magic = SEGMENT_MAGIC, .length_bytes = SEGMENT_CHUNK_MAX};
+    for (size_t at = 0; at + 8 <= sizeof bait; at += 8)
+        memcpy(bait + at, &looks, 8);
+    for (unsigned index = 0; index < 40; index++)
+        assert_int_equal(segments_append(&fixture->segments, 1, LOG_STREAM_OUT, bait, sizeof bait), 0);
+    write_at(fixture, 0, "x", 1);
+    open_again(fixture);
+    say(fixture, 2, "last\n");
+    collect(fixture, (struct segment_position){0}, 2, text, sizeof text);
+    assert_non_null(strstr(text, "last\n"));
+    /* What the search did not come to is not cut. */
+    assert_int_equal(fixture->segments.last, 2);
+    (void)snprintf(text, sizeof text, "%s/p.service/00000001.log", fixture->path);
+    struct stat facts;
+    assert_int_equal(stat(text, &facts), 0);
+    assert_int_equal(facts.st_size, record_offset(40, sizeof bait));
 }
 
 static void what_could_not_be_written_is_counted_and_said_later(void **state) {
@@ -204,7 +277,10 @@ int main(void) {
         TEST(what_is_appended_is_read_also_after_opening_again),
         TEST(the_tail_has_the_lines_asked_for),
         TEST(the_oldest_segments_go_and_reading_goes_on_behind_them),
-        TEST(a_torn_tail_is_cut_off_and_a_flipped_bit_ends_the_segment),
+        TEST(a_torn_tail_is_cut_off),
+        TEST(a_flipped_bit_costs_its_own_record),
+        TEST(a_damaged_header_costs_its_own_record),
+        TEST(what_looks_like_records_is_searched_for_a_bounded_time),
         TEST(what_could_not_be_written_is_counted_and_said_later),
         TEST(what_cannot_be_looked_at_for_want_of_descriptors_is_not_cut),
         TEST(a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one),

@@ -1,6 +1,6 @@
 /*
- * Fuzz target: a segment of the log. Whatever stands in it is read to its first fault and no further, in bounded memory;
- * what is appended afterwards is read back as the last.
+ * Fuzz target: a segment of the log. Of whatever stands in it the intact records are read, in bounded memory; what is
+ * appended afterwards is read back as the last.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -85,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     expect(segments_open(&segments, parent, "a") == 0);
     uint32_t before = read_all(&segments, (struct segment_position){1, 0}, last, sizeof last);
     expect(segments_tail(&segments, 3, &position) == 0);
-    expect(read_all(&segments, position, last, sizeof last) <= before);
+    (void)read_all(&segments, position, last, sizeof last);
     expect(segments_append(&segments, 1, LOG_STREAM_LOG, last_words, sizeof last_words) == 0);
     expect(read_all(&segments, (struct segment_position){1, 0}, last, sizeof last) == before + 1);
     expect(memcmp(last, last_words, sizeof last_words) == 0);

@@ -57,6 +57,11 @@ static int header_read(const struct store *store, const char *name, struct segme
     if (descriptor < 0)
         return store_fail(problem, "open", name);
     ssize_t got = pread(descriptor, header, sizeof *header, 0);
+    if (got < 0) { /* nothing is known of what it holds: no damage that could be removed */
+        int failed = store_fail(problem, "read", name);
+        close(descriptor);
+        return failed;
+    }
     close(descriptor);
     int status = got == (ssize_t)sizeof *header ? segment_header_check(header) : GROVE_CORRUPT;
     if (status == GROVE_CORRUPT)

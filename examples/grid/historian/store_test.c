@@ -240,6 +240,30 @@ static void a_segment_that_was_being_made(void **state) {
     }
 }
 
+/* A folder stands for a file that the disk does not give out: what cannot be read is not known to be damaged. */
+static void a_header_that_cannot_be_read_is_not_damage(void **state) {
+    (void)state;
+    static const char *const names[] = {first_segment, "readings-00000002.segment"};
+    struct store_limits limits = {.segment_bytes = 1 << 20, .keep_bytes = 1 << 20};
+    for (unsigned last = 0; last < 2; last++) {
+        struct problem problem = {""};
+        struct store *store = NULL;
+        if (last > 0) {
+            assert_int_equal(rmdir(names[0]), 0);
+            store_close(open_store(1 << 20));
+            store = open_store(1 << 20);
+            assert_int_equal(add(store, 2, 1), 0);
+            commit(store);
+            store_close(store);
+            store = NULL;
+        }
+        assert_int_equal(mkdir(names[last], 0700), 0);
+        assert_int_equal(store_open(folder, &limits, &store, &problem), GROVE_IO);
+        assert_non_null(strstr(problem.sentence, "cannot read"));
+        assert_non_null(strstr(problem.sentence, names[last]));
+    }
+}
+
 static void segments_follow_each_other(void **state) {
     (void)state;
     struct store *store = open_store(16384);
@@ -382,6 +406,7 @@ int main(void) {
         STORE_TEST(damage_is_still_there_after_a_segment_that_could_not_be_begun),
         STORE_TEST(a_torn_batch_after_half_a_batch),
         STORE_TEST(a_segment_that_was_being_made),
+        STORE_TEST(a_header_that_cannot_be_read_is_not_damage),
         STORE_TEST(segments_follow_each_other),
         STORE_TEST(the_oldest_segments_go),
         STORE_TEST(no_room_and_room_again),
