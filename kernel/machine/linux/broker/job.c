@@ -12,6 +12,8 @@
  */
 #include "kernel/machine/linux/broker/job.h"
 
+#include "kernel/machine/linux/loop/reaper.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -181,16 +183,13 @@ static bool fork_job(struct job *job, const struct job_start *start) {
         return false;
     if (follow(job))
         return true;
-    (void)kill(job->process, SIGKILL);
-    (void)waitpid(job->process, NULL, 0);
-    if (job->process_descriptor >= 0)
-        close(job->process_descriptor);
+    reaper_kill(linux_machine->loop, job->process, job->process_descriptor, NULL, NULL);
     return false;
 }
 
 struct outcome job_start(const struct broker_request *request, const struct job_start *start) {
     struct broker *broker = request->broker;
-    if (job_count >= JOBS_MAX)
+    if (job_count >= JOBS_MAX || !reaper_has_room())
         return outcome_error(EAGAIN);
     if (start->descriptor_count > JOB_DESCRIPTORS_MAX)
         return outcome_error(ETOOMANYREFS);

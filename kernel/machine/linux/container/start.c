@@ -9,6 +9,7 @@
  */
 #include "kernel/machine/linux/container/launch.h"
 #include "kernel/machine/linux/container/schedule.h"
+#include "kernel/machine/linux/loop/reaper.h"
 #include "kernel/machine/linux/recovery/recovery.h"
 
 #include <errno.h>
@@ -445,6 +446,11 @@ static int start_failed(struct container *container, enum grove_layer layer, int
     return loop_at(linux_machine->loop, machine_clock_ns(), fail_later, container, &container->failure_timer);
 }
 
+static void give_back_later(void *launch) {
+    if (launch != NULL)
+        launch_give_back(launch);
+}
+
 static int start_follow(struct container *container, const struct machine_start *start) {
     int result = GROVE_OK;
     container->report = layout->report_ends[0];
@@ -456,8 +462,13 @@ static int start_follow(struct container *container, const struct machine_start 
     if (result == GROVE_OK)
         result = life_watch(container);
     if (result < 0) {
-        (void)syscall(SYS_pidfd_send_signal, container->process_descriptor, SIGKILL, NULL, 0);
-        (void)waitid(P_PIDFD, (id_t)container->process_descriptor, &(siginfo_t){0}, WEXITED | __WALL);
+        /* What it runs on is its own until it has ended. */
+        struct launch *launch = container->launch;
+        int descriptor = container->process_descriptor;
+        loop_forget(linux_machine->loop, descriptor);
+        container->launch = NULL;
+        container->process_descriptor = -1;
+        reaper_kill(linux_machine->loop, container->process, descriptor, give_back_later, launch);
         life_close(container);
     }
     return result;
@@ -469,6 +480,8 @@ int machine_container_start(const struct machine_start *start) {
     enum grove_layer layer = GROVE_LAYER_NONE;
     if (result == GROVE_OK && container->phase != CONTAINER_IDLE)
         result = GROVE_WRONG_STATE;
+    if (result == GROVE_OK && !reaper_has_room())
+        result = GROVE_EXHAUSTED;
     if (result == GROVE_OK)
         result = (layout = launch_take()) == NULL ? GROVE_NO_MEMORY : GROVE_OK;
     if (result < 0) {
