@@ -3,7 +3,7 @@ SYSTEM := $(BUILD)
 SERVICES := $(BUILD)/musl
 SANITIZED := $(BUILD)/sanitize
 
-.PHONY: help setup setup-test build run test bench lint cross-aarch64 fuzz format install uninstall deb clean
+.PHONY: help setup setup-test build run test chaos bench lint cross-aarch64 fuzz format install uninstall deb clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ run: build ## set up, build and operate the example power grid
 test: setup-test build $(SANITIZED)/build.ninja ## set up, build and pass every test
 	@ninja --quiet -C $(SANITIZED)
 	@BUILD=$(SYSTEM) tools/run-tests $(SYSTEM) $(SANITIZED)
+
+chaos: setup-test build ## make every fault against every system service, and write docs/survivability.md
+	@/usr/bin/python3 tests/chaos/chaos.py $(SYSTEM) --write docs/survivability.md
 
 bench: build ## measure against peers and the raw limits
 	@tools/install-packages bench

@@ -133,7 +133,10 @@ static void collect_objects(struct msghdr *header, struct packet *packet) {
     }
 }
 
-/* One packet. GROVE_AGAIN: none there. GROVE_CORRUPT: not a packet of this protocol; its descriptors are closed. */
+/*
+ * One packet. GROVE_AGAIN: none there. GROVE_CORRUPT: not a packet of this protocol; its descriptors are closed.
+ * GROVE_NO_DESCRIPTORS: some of those that came with it found no room, and with it something was lost that comes once.
+ */
 static int port_receive(struct grove_session *session, struct packet *packet) {
     _Alignas(struct cmsghdr) char control[CONTROL_BYTES];
     struct iovec part = {.iov_base = &packet->message, .iov_len = sizeof packet->message};
@@ -153,7 +156,13 @@ static int port_receive(struct grove_session *session, struct packet *packet) {
     if (size == (ssize_t)sizeof packet->message && (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 &&
         packet->message.version == GROVE_PORT_VERSION && packet->message.objects == packet->object_count)
         return 0;
+    /* Linux leaves out those that find no room in the process; more than the protocol has find none in the buffer. */
+    bool is_short = (header.msg_flags & MSG_CTRUNC) != 0 && packet->object_count < GROVE_PORT_OBJECTS;
     packet_close_objects(packet);
+    if (is_short)
+        return error_set(
+            GROVE_NO_DESCRIPTORS,
+            "the kernel sent descriptors, and this program may have no more of them: raise `descriptors:`");
     if (size >= (ssize_t)sizeof packet->message.version && packet->message.version != GROVE_PORT_VERSION)
         return error_set(GROVE_VERSION,
                          "the kernel speaks version %u of the port, this program version %u: build both "

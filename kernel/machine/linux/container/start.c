@@ -17,56 +17,15 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Blocks not in use. */
-static struct launch *idle;
 /* The one being laid out, and the prepared child that goes with it. */
 static struct launch *layout;
 static struct spare prepared;
-
-struct launch *launch_take(void) {
-    struct launch *launch = idle;
-    if (launch != NULL)
-        idle = launch->next;
-    else
-        launch = aligned_alloc(64, (sizeof *launch + 63) & ~(size_t)63);
-    if (launch != NULL)
-        launch->stack_of = NULL;
-    return launch;
-}
-
-void launch_give_back(struct launch *launch) {
-    if (launch->stack_of != NULL)
-        launch_give_back(launch->stack_of);
-    launch->next = idle;
-    idle = launch;
-}
-
-void launch_release(struct container *container) {
-    if (container->launch != NULL)
-        launch_give_back(container->launch);
-    container->launch = NULL;
-}
-
-void launch_done(struct container *container) {
-    if (container->launch != NULL)
-        spare_want(&container->launch->plan);
-    launch_release(container);
-}
-
-void launch_free_all(void) {
-    while (idle != NULL) {
-        struct launch *next = idle->next;
-        free(idle);
-        idle = next;
-    }
-}
 
 static bool is_left_out(enum grove_layer layer) {
     return (layout->plan.skip >> layer & 1) != 0;
