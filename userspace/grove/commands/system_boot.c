@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "servers/common/names.h"
+#include "userspace/grove/commands/gateways.h"
 #include "userspace/grove/commands/system_faults.h"
 
 #define INIT_FAULTS_MAX 3u /* a start that failed that often will fail again */
@@ -107,21 +108,24 @@ static int write_spec(const struct invocation *invocation, int folder, const cha
                                      strerror(error));
 }
 
-static int compile_one(const struct invocation *invocation, const struct places *places, const char *name, int folder) {
+/* `subfolder` of the manifests' is "" or ends in "/". `listen`: of a gateway; else NULL. */
+static int compile_one(const struct invocation *invocation, const struct places *places, const char *subfolder,
+                       const char *name, const char *listen, int folder) {
     /* Those of libgrove alone are linked with musl; those that need other libraries lie beside the manifests. */
     const struct manifest_variable variables[] = {{.name = "servers", .value = places->servers},
-                                                  {.name = "servers-shared", .value = places->shared}};
+                                                  {.name = "servers-shared", .value = places->shared},
+                                                  {.name = "listen", .value = listen}};
     const struct manifest_options options = {.project = "system",
                                              .state_folder = invocation->state_folder,
                                              .run_folder = invocation->run_folder,
                                              .variables = variables,
-                                             .variable_count = sizeof variables / sizeof variables[0]};
+                                             .variable_count = listen != NULL ? 3 : 2};
     struct manifest_errors errors = {0};
     struct manifest *manifest = NULL;
-    char path[PATH_MAX + NAME_MAX + 8];
+    char path[PATH_MAX + NAME_MAX + 32];
     void *spec = NULL;
     size_t bytes = 0;
-    (void)snprintf(path, sizeof path, "%s/%s.yaml", places->manifests, name);
+    (void)snprintf(path, sizeof path, "%s/%s%s.yaml", places->manifests, subfolder, name);
     int status = manifest_load(path, &options, &manifest, &errors);
     if (status == 0)
         status = manifest_compile(manifest, &spec, &bytes, &errors);
@@ -173,10 +177,22 @@ static int compile_each(const struct invocation *invocation, const struct places
     for (int index = 0; index < count; index++) {
         *strrchr(entries[index]->d_name, '.') = '\0';
         if (status == 0)
-            status = compile_one(invocation, places, entries[index]->d_name, folder);
+            status = compile_one(invocation, places, "", entries[index]->d_name, NULL, folder);
         free(entries[index]);
     }
     free(entries);
+    return status;
+}
+
+/* The gateways that were asked for. */
+static int compile_gateways(const struct invocation *invocation, const struct places *places, int folder) {
+    struct gateways gateways;
+    char manifests[PATH_MAX + 16];
+    (void)snprintf(manifests, sizeof manifests, "%s/gateways", places->manifests);
+    int status = gateways_settle(invocation, manifests, &gateways);
+    for (unsigned index = 0; status == 0 && index < gateways.count; index++)
+        status = compile_one(invocation, places, "gateways/", gateways.items[index].name, gateways.items[index].listen,
+                             folder);
     return status;
 }
 
@@ -195,6 +211,8 @@ static int compile_all(const struct invocation *invocation, const struct places 
     (void)fchmod(folder, 0755); /* RUN itself is closed to others */
     remove_old_specs(folder);
     int status = compile_each(invocation, places, folder);
+    if (status == 0)
+        status = compile_gateways(invocation, places, folder);
     (void)close(folder);
     return status;
 }

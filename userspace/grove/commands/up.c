@@ -23,6 +23,9 @@ static const struct command_option options[] = {
     {"no-wait", 'n', NULL, "do not wait until the services are ready"},
     {"optional", 'O', "LAYER,...",
      "sandbox layers that may be missing on this machine, if the kernel is started; else $GROVE_OPTIONAL_LAYERS"},
+    {"gateway", 'g', "NAME=ADDRESS",
+     "start the system with this gateway, now and from now on: nats=127.0.0.1:4222; =off ends that; may be given several "
+     "times"},
     {0},
 };
 
@@ -321,6 +324,9 @@ static int boot(struct up *up) {
     pid_t process = 0;
     int status = 0;
     up->kernel_started = !command_kernel_runs(up->invocation);
+    if (!up->kernel_started && command_has(up->invocation, "gateway"))
+        return command_fail(up->invocation, "gateways are chosen when the system starts, and it runs already: end it with "
+                                            "\"grove down --all\" first");
     if (up->kernel_started)
         status = boot_begin(up->invocation, command_optional_layers(up->invocation), &process);
     if (status != 0)
