@@ -158,6 +158,10 @@ static bool is_channel_of_queue(const struct grove_session *session, grove_handl
     return false;
 }
 
+int session_queue(struct grove_session *session, struct packet *packet) {
+    return queue_put(&session->queue, packet);
+}
+
 int session_notice(struct grove_session *session, struct packet *packet) {
     uint16_t operation = packet->message.operation;
     notice_now *now = immediate_handler(operation);
@@ -186,7 +190,9 @@ static void handle_one(struct grove_session *session, struct packet *packet) {
     uint16_t operation = packet->message.operation;
     notice_now *now = immediate_handler(operation);
     int status = 0;
-    if (now != NULL)
+    if (packet->message.sequence != 0)
+        session_later_done(session, packet);
+    else if (now != NULL)
         now(session, packet, &status);
     else if (session->host != NULL && session->host(session->host_context, packet))
         return;

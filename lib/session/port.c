@@ -114,6 +114,10 @@ int session_post_handle(struct grove_session *session, enum grove_operation oper
     return session_post(session, &message, false);
 }
 
+int session_send(struct grove_session *session, struct grove_message *message) {
+    return port_send(session, message, NULL, 0, deadline_after(SESSION_TIMEOUT_NS));
+}
+
 /* ---- in ---- */
 
 /* Linux delivers all descriptors of a packet in one control message. */
@@ -181,6 +185,8 @@ static int port_deliver(struct grove_session *session, struct packet *packet, bo
         *is_awaited = true;
         return 0;
     }
+    if ((packet->message.sequence & SESSION_LATER) != 0)
+        return session_queue(session, packet);
     packet_close_objects(packet);
     return 0;
 }
@@ -245,7 +251,7 @@ static const char *operation_text(uint16_t operation) {
     return text != NULL ? text : "make this request";
 }
 
-static int explain(struct packet *reply, uint16_t operation) {
+int session_explain(struct packet *reply, uint16_t operation) {
     int status = reply->message.status;
     if (status == 0)
         return 0;
@@ -298,7 +304,7 @@ int grove_kernel_request(struct grove_session *session, struct grove_message *me
     session->awaited = NULL;
     if (status < 0)
         return status;
-    status = explain(&reply, operation);
+    status = session_explain(&reply, operation);
     *message = reply.message;
     if (status < 0)
         packet_close_objects(&reply);

@@ -189,6 +189,7 @@ void grove_session_close(struct grove_session *session) {
     free(session->queue.packets);
     granted_close(session);
     free(session->granted.packets);
+    session_later_forget(session);
     if (session->page != NULL)
         munmap((void *)(uintptr_t)session->page, sizeof *session->page);
     close_if_open(session->epoll);

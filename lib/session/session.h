@@ -7,6 +7,7 @@
  *     wait.c        the one place that sleeps               spin.c       when looking again beats sleeping
  *     client.c      connect, call, send                     answer.c     replies matched to calls
  *     copy.h        copying a message                       loan.c      large messages
+ *     later.c       requests answered to a handler
  *     region.c, capability.c, container.c  kernel requests      trace.c  which request caused which
  *
  * One thread uses a session. Nothing here outlives the process: after a crash the kernel gives the next instance the
@@ -25,6 +26,10 @@ struct bus_client;
 
 /* Replies to requests with this bit are dropped: the sender does not wait for them. */
 #define SESSION_UNAWAITED (UINT64_C(1) << 63)
+/* Replies to requests with this bit go to the handler that was given with the request (later.c). */
+#define SESSION_LATER (UINT64_C(1) << 62)
+/* Requests of that kind that may be open at a time. */
+#define SESSION_LATER_MAX 256u
 /* Notices kept while the program waits for something else; a session that is told more fails (law 10). */
 #define SESSION_QUEUE_MAX 4096u
 #define SESSION_TIMEOUT_NS (5 * GROVE_SECOND)
@@ -66,6 +71,8 @@ struct grove_session {
     unsigned granter_count;
     struct grove_channel *store; /* lib/store: to the store, shared by all namespaces that are open */
     unsigned store_users;
+    struct later_request *later_requests; /* sent, and to be answered to a handler */
+    unsigned later_count;
     struct packet *awaited; /* where the reply being waited for goes; operation 0 until it came */
     uint64_t awaited_sequence;
     grove_notice_handler *on_notice;
@@ -112,8 +119,22 @@ void packet_close_objects(struct packet *packet);
 /* Take object `index` out of a packet: the caller owns it then. -1 if there is none. */
 int packet_take_object(struct packet *packet, unsigned index);
 
+/* Send a request as it is but for its version, with its sequence number set by the caller. */
+int session_send(struct grove_session *session, struct grove_message *message);
+/* The status of a reply, with a sentence in the last error if it is a failure. */
+int session_explain(struct packet *reply, uint16_t operation);
+
+/* ---- later.c ---- */
+
+/* A reply taken from the queue: run its handler. */
+void session_later_done(struct grove_session *session, struct packet *packet);
+/* Forget the requests that are open; their handlers do not run. */
+void session_later_forget(struct grove_session *session);
+
 /* ---- notices.c ---- */
 
+/* Keep a packet for session_handle_queue. Takes over its objects. GROVE_EXHAUSTED, GROVE_NO_MEMORY. */
+int session_queue(struct grove_session *session, struct packet *packet);
 /* A notice has arrived: handle it now, or keep it for session_handle_queue. Takes over the packet's objects. */
 int session_notice(struct grove_session *session, struct packet *packet);
 /* Handle what was kept. Runs the program's handlers. Returns how many, or a negative status. */

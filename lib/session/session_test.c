@@ -196,6 +196,58 @@ static void test_hang_up_ends_the_run_loop(void **state) {
     grove_session_close(session);
 }
 
+/* ---- requests that are answered later ---- */
+
+struct heard {
+    int count, status;
+    uint16_t operation;
+    char sentence[200];
+};
+
+static void on_reply(int status, const struct grove_message *reply, void *context) {
+    struct heard *heard = context;
+    heard->count++;
+    heard->status = status;
+    heard->operation = reply->operation;
+    snprintf(heard->sentence, sizeof heard->sentence, "%s", grove_last_error());
+}
+
+static void test_later_replies_find_their_handlers(void **state) {
+    (void)state;
+    struct fake_kernel *kernel = fake_kernel_start();
+    struct grove_session *session = open_session(fake_kernel_add(kernel, "client", NULL));
+    struct heard good = {0}, refused = {0}, never = {0};
+    struct grove_message read = {.operation = GROVE_REQUEST_KERNEL_READ};
+    struct grove_message derive = {.operation = GROVE_REQUEST_CAPABILITY_DERIVE};
+    struct grove_message unanswered = {.operation = GROVE_REQUEST_CAPABILITY_READ};
+    assert_int_equal(grove_kernel_request_start(session, &read, NULL, NULL), GROVE_INVALID);
+    assert_int_equal(grove_kernel_request_start(session, &unanswered, on_reply, &never), 0);
+    assert_int_equal(grove_kernel_request_start(session, &derive, on_reply, &refused), 0);
+    assert_int_equal(grove_kernel_request_start(session, &read, on_reply, &good), 0);
+    /* A request that is waited for takes its own reply only, and runs no handler meanwhile. */
+    struct grove_message waited = {.operation = GROVE_REQUEST_KERNEL_READ};
+    assert_int_equal(grove_kernel_request(session, &waited, NULL, 0, NULL, NULL, GROVE_SECOND), 0);
+    assert_int_equal(good.count + refused.count, 0);
+    while (good.count + refused.count < 2)
+        assert_int_equal(grove_session_dispatch(session, 10 * GROVE_SECOND), 0);
+    assert_int_equal(good.status, 0);
+    assert_int_equal(good.operation, GROVE_REQUEST_KERNEL_READ);
+    assert_int_equal(refused.status, GROVE_DENIED);
+    assert_non_null(strstr(refused.sentence, "FS_READ:/data"));
+    /* A reply to a request that nobody made costs nothing. */
+    struct grove_message forged = {
+        .version = GROVE_PORT_VERSION, .operation = GROVE_REQUEST_KERNEL_READ, .sequence = (UINT64_C(1) << 62) + 99};
+    fake_kernel_say(kernel, "client", &forged, sizeof forged, NULL, 0);
+    assert_int_equal(grove_session_dispatch(session, 10 * GROVE_SECOND), 0);
+    int status = 0;
+    for (unsigned count = 0; count < 300 && status == 0; count++)
+        status = grove_kernel_request_start(session, &unanswered, on_reply, &never);
+    assert_int_equal(status, GROVE_EXHAUSTED);
+    grove_session_close(session);
+    assert_int_equal(never.count, 0);
+    fake_kernel_stop(kernel);
+}
+
 /* ---- an instance that dies ---- */
 
 static int on_dying(struct grove_request *request, void *context) {
@@ -343,11 +395,17 @@ static void test_every_status_has_a_name(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_broken_greetings_are_explained), cmocka_unit_test(test_missing_kernel_is_explained),
-        cmocka_unit_test(test_unknown_packets_cost_nothing),   cmocka_unit_test(test_broken_channels_are_turned_away),
-        cmocka_unit_test(test_flood_of_notices_is_bounded),    cmocka_unit_test(test_hang_up_ends_the_run_loop),
-        cmocka_unit_test(test_calls_outlive_the_server),       cmocka_unit_test(test_timers_come_in_order),
-        cmocka_unit_test(test_periodic_timer_keeps_its_grid),  cmocka_unit_test(test_every_status_has_a_name),
+        cmocka_unit_test(test_broken_greetings_are_explained),
+        cmocka_unit_test(test_missing_kernel_is_explained),
+        cmocka_unit_test(test_unknown_packets_cost_nothing),
+        cmocka_unit_test(test_broken_channels_are_turned_away),
+        cmocka_unit_test(test_later_replies_find_their_handlers),
+        cmocka_unit_test(test_flood_of_notices_is_bounded),
+        cmocka_unit_test(test_hang_up_ends_the_run_loop),
+        cmocka_unit_test(test_calls_outlive_the_server),
+        cmocka_unit_test(test_timers_come_in_order),
+        cmocka_unit_test(test_periodic_timer_keeps_its_grid),
+        cmocka_unit_test(test_every_status_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

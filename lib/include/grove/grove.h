@@ -106,6 +106,15 @@ GROVE_PUBLIC int grove_kernel_request(struct grove_session *session, struct grov
                                       unsigned object_count, int *received, unsigned *received_count,
                                       uint64_t timeout_ns);
 /*
+ * The same without waiting, for what the kernel may answer late (GROVE_ACTION_PING). `done` runs once, from the run loop or
+ * grove_session_dispatch, with the reply or, on a failure, its status and grove_last_error; descriptors of the reply are
+ * closed. The kernel answers every request, those with a deadline by then. GROVE_EXHAUSTED with 256 open. Closing the
+ * session forgets what is open without running a handler.
+ */
+typedef void grove_reply_handler(int status, const struct grove_message *reply, void *context);
+GROVE_PUBLIC int grove_kernel_request_start(struct grove_session *session, struct grove_message *message,
+                                            grove_reply_handler *done, void *context);
+/*
  * Notices that the library does not handle itself (CONTAINER_STATE, ENDPOINT_WANTED, CAPABILITY_GRANTED,
  * REGION_GRANTED, BUDGET_WARNING, CONTAINER_BUDGET, LEARNED) go to this handler, called from the run loop or
  * grove_session_dispatch. Descriptors belong to the handler. Never called inside another call's wait.
