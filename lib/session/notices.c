@@ -158,10 +158,6 @@ static bool is_channel_of_queue(const struct grove_session *session, grove_handl
     return false;
 }
 
-int session_queue(struct grove_session *session, struct packet *packet) {
-    return queue_put(&session->queue, packet);
-}
-
 int session_notice(struct grove_session *session, struct packet *packet) {
     uint16_t operation = packet->message.operation;
     notice_now *now = immediate_handler(operation);

@@ -186,7 +186,7 @@ static int port_deliver(struct grove_session *session, struct packet *packet, bo
         return 0;
     }
     if ((packet->message.sequence & SESSION_LATER) != 0)
-        return session_queue(session, packet);
+        return packet_queue_put(&session->queue, packet);
     packet_close_objects(packet);
     return 0;
 }

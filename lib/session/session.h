@@ -133,8 +133,6 @@ void session_later_forget(struct grove_session *session);
 
 /* ---- notices.c ---- */
 
-/* Keep a packet for session_handle_queue. Takes over its objects. GROVE_EXHAUSTED, GROVE_NO_MEMORY. */
-int session_queue(struct grove_session *session, struct packet *packet);
 /* A notice has arrived: handle it now, or keep it for session_handle_queue. Takes over the packet's objects. */
 int session_notice(struct grove_session *session, struct packet *packet);
 /* Handle what was kept. Runs the program's handlers. Returns how many, or a negative status. */

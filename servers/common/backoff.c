@@ -58,10 +58,14 @@ bool backoff_next(struct backoff *backoff, const struct grove_restart *policy, u
     if (rules.give_up_count > 0 && restarts_within(backoff, now_ns, rules.give_up_window_ns) >= rules.give_up_count)
         return false;
     *delay_ns = delay_at(backoff->level, &rules);
-    backoff->restarts_ns[backoff->total % BACKOFF_REMEMBERED] = now_ns;
-    backoff->total++;
+    backoff_count(backoff, now_ns);
     backoff->level++;
     return true;
+}
+
+void backoff_count(struct backoff *backoff, uint64_t now_ns) {
+    backoff->restarts_ns[backoff->total % BACKOFF_REMEMBERED] = now_ns;
+    backoff->total++;
 }
 
 void backoff_forgive(struct backoff *backoff) {

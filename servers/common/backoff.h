@@ -29,6 +29,8 @@ struct backoff {
  * ones that cannot loop hot.
  */
 bool backoff_next(struct backoff *backoff, const struct grove_restart *policy, uint64_t now_ns, uint64_t *delay_ns);
+/* A restart that somebody else decided on: counted, and nothing else. */
+void backoff_count(struct backoff *backoff, uint64_t now_ns);
 /* Start over, as after a person said "start". The number of restarts is kept for the record. */
 void backoff_forgive(struct backoff *backoff);
 

@@ -51,18 +51,18 @@ static void strip(struct grove_spec *probe) {
     probe->restart = (struct grove_restart){.policy = GROVE_RESTART_NEVER};
 }
 
-int spec_probe(const struct grove_spec *spec, const char *command, struct grove_spec **probe) {
-    struct words words;
-    int status = split(command, &words);
-    if (status < 0)
-        return status;
+static int make(const struct grove_spec *spec, const char *suffix, const struct words *words,
+                struct grove_spec **beside) {
+    size_t words_bytes = 0;
+    for (uint32_t index = 0; index < words->count; index++)
+        words_bytes += words->length_bytes[index] + 1;
     char name[2 * GROVE_NAME_MAX];
-    int name_bytes = snprintf(name, sizeof name, "%s%s", grove_spec_text(spec, spec->name), SPEC_PROBE_SUFFIX);
+    int name_bytes = snprintf(name, sizeof name, "%s%s", grove_spec_text(spec, spec->name), suffix);
     if (name_bytes < 0 || name_bytes > (int)GROVE_NAME_MAX)
         return GROVE_INVALID;
     uint32_t arguments_offset_bytes = (spec->text_offset_bytes + 7u) & ~7u;
-    uint32_t text_offset_bytes = arguments_offset_bytes + words.count * (uint32_t)sizeof(struct grove_span);
-    size_t most_bytes = (size_t)text_offset_bytes + spec->text_bytes + strlen(command) + WORDS_MAX + sizeof name;
+    uint32_t text_offset_bytes = arguments_offset_bytes + words->count * (uint32_t)sizeof(struct grove_span);
+    size_t most_bytes = (size_t)text_offset_bytes + spec->text_bytes + words_bytes + sizeof name;
     if (most_bytes > GROVE_SPEC_BYTES_MAX)
         return GROVE_TOO_LARGE;
     char *blob = calloc(1, most_bytes);
@@ -74,20 +74,39 @@ int spec_probe(const struct grove_spec *spec, const char *command, struct grove_
     memcpy(blob, spec, spec->text_offset_bytes);
     memcpy(text, (const char *)spec + spec->text_offset_bytes, spec->text_bytes);
     struct grove_span *arguments = (struct grove_span *)(void *)(blob + arguments_offset_bytes);
-    for (uint32_t index = 0; index < words.count; index++)
-        arguments[index] = add_word(text, &used_bytes, words.start[index], words.length_bytes[index]);
+    for (uint32_t index = 0; index < words->count; index++)
+        arguments[index] = add_word(text, &used_bytes, words->start[index], words->length_bytes[index]);
     made->executable = arguments[0];
     made->name = add_word(text, &used_bytes, name, (uint32_t)name_bytes);
-    made->arguments = (struct grove_table){arguments_offset_bytes, words.count};
+    made->arguments = (struct grove_table){arguments_offset_bytes, words->count};
     made->text_offset_bytes = text_offset_bytes;
     made->text_bytes = used_bytes;
     made->total_bytes = text_offset_bytes + used_bytes;
     strip(made);
-    status = grove_spec_check(made, made->total_bytes, NULL);
+    int status = grove_spec_check(made, made->total_bytes, NULL);
     if (status < 0) {
         free(blob);
         return status;
     }
-    *probe = made;
+    *beside = made;
     return 0;
+}
+
+int spec_probe(const struct grove_spec *spec, const char *command, struct grove_spec **probe) {
+    struct words words;
+    int status = split(command, &words);
+    return status < 0 ? status : make(spec, SPEC_PROBE_SUFFIX, &words, probe);
+}
+
+int spec_beside(const struct grove_spec *spec, const char *suffix, const char *list, unsigned count,
+                struct grove_spec **beside) {
+    struct words words = {.count = count};
+    if (count == 0 || count > WORDS_MAX)
+        return count == 0 ? GROVE_INVALID : GROVE_TOO_LARGE;
+    for (unsigned index = 0; index < count; index++) {
+        words.start[index] = list;
+        words.length_bytes[index] = (uint32_t)strlen(list);
+        list += words.length_bytes[index] + 1;
+    }
+    return words.start[0][0] == '/' ? make(spec, suffix, &words, beside) : GROVE_INVALID;
 }

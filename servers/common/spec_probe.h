@@ -16,5 +16,8 @@
  * or not a path, or the name would be too long), GROVE_TOO_LARGE, GROVE_NO_MEMORY.
  */
 int spec_probe(const struct grove_spec *spec, const char *command, struct grove_spec **probe);
+/* The same under the name NAME and `suffix`, with the words already apart: `count` of them, one behind the other's zero byte. */
+int spec_beside(const struct grove_spec *spec, const char *suffix, const char *words, unsigned count,
+                struct grove_spec **beside);
 
 #endif

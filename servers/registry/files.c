@@ -125,10 +125,15 @@ void file_discard(int folder, const char *name) {
 
 /* ---- read ---- */
 
-static void put_aside(int folder, const char *file, const char *fault) {
+static const char *who_says(const struct file_kind *kind) {
+    return kind->who == NULL ? "registry" : kind->who;
+}
+
+static void put_aside(int folder, const char *file, const struct file_kind *kind, const char *fault) {
     char aside[NAME_MAX + sizeof DAMAGED_SUFFIX];
     (void)snprintf(aside, sizeof aside, "%s%s", file, DAMAGED_SUFFIX);
-    (void)fprintf(stderr, "registry: %s is damaged (%s); put aside as %s, register it again\n", file, fault, aside);
+    (void)fprintf(stderr, "%s: %s is damaged (%s); put aside as %s, %s\n", who_says(kind), file, fault, aside,
+                  kind->advice == NULL ? "register it again" : kind->advice);
     (void)renameat(folder, file, folder, aside);
 }
 
@@ -143,14 +148,14 @@ static int read_file(int folder, const char *file, const struct file_kind *kind,
     if (descriptor >= 0)
         (void)close(descriptor);
     if (size < 0) {
-        (void)fprintf(stderr, "registry: cannot read %s: %s\n", file, strerror(error));
+        (void)fprintf(stderr, "%s: cannot read %s: %s\n", who_says(kind), file, strerror(error));
         return file_is_scarcity(file_status(error)) ? file_status(error) : 0;
     }
     if (file_is_whole(bytes, (size_t)size, kind->magic, kind->body_min, &fault))
         fault = kind->fault_of(header, bytes + sizeof *header);
     if (fault == NULL)
         return kind->take(context, header, bytes + sizeof *header);
-    put_aside(folder, file, fault);
+    put_aside(folder, file, kind, fault);
     return 0;
 }
 

@@ -54,6 +54,7 @@ struct file_kind {
     const char *(*fault_of)(const struct file_header *header, const void *body);
     /* Negative: nothing more is read. */
     int (*take)(void *context, const struct file_header *header, const void *body);
+    const char *who, *advice; /* for what is said of a damaged one; NULL: "registry", "register it again" */
 };
 /* A file that cannot be read is said and passed over, but for want of memory or descriptors: then it may well be whole,
  * and the status is returned. So is what `take` returns. */

@@ -1,17 +1,17 @@
 /*
  * The life of a service: one table of states by events.
  *
- *                 WANT      UNWANT    PROVIDED  LACKING  READY    ENDED    LATE     IMPAIRED  MENDED  QUIESCED  RESUMED
- *     registered  await     -         -         -        -        -        -        -         -       -         -
- *     waiting     -         settle    launch    lack     -        -        -        -         -       -         -
- *     starting    -         halt      -         -        arrive   fail     expire   -         -       -         -
- *     ready       -         halt      -         -        -        fall     -        worsen    -       hush      -
- *     degraded    -         halt      -         -        -        fall     -        -         mend    hush      -
- *     quiescing   -         halt      -         -        -        fall     -        -         -       -         resume
- *     stopping    again     -         -         -        -        rest     force    -         -       -         -
- *     stopped     await     settle    -         -        -        -        -        -         -       -         -
- *     failed      await     settle    launch    lack     -        -        await    -         -       -         -
- *     given up    forgive   settle    -         -        -        -        -        -         -       -         -
+ *                 WANT      UNWANT    PROVIDED  LACKING  READY    ENDED    LATE     IMPAIRED  MENDED  QUIESCED  RESUMED  DECIDED
+ *     registered  await     -         -         -        -        -        -        -         -       -         -     -
+ *     waiting     -         settle    launch    lack     -        -        -        -         -       -         -     -
+ *     starting    -         halt      -         -        arrive   fail     expire   -         -       -         -     -
+ *     ready       -         halt      -         -        -        fall     -        worsen    -       hush      -     -
+ *     degraded    -         halt      -         -        -        fall     -        -         mend    hush      -     -
+ *     quiescing   -         halt      -         -        -        fall     -        -         -       -         resume  -
+ *     stopping    again     -         -         -        -        rest     force    -         -       -         -     -
+ *     stopped     await     settle    -         -        -        -        -        -         -       -         -     -
+ *     failed      await     settle    launch    lack     -        -        overdue  -         -       -         -     decided
+ *     given up    forgive   settle    -         -        -        -        -        -         -       -         -     -
  *
  * An event that means nothing in a state does nothing: notices from the kernel may come late or twice. What the kernel
  * has to say is an event; what a person wants is an event; the passing of time is an event. Nothing else changes a state.
@@ -21,6 +21,7 @@
 #include "servers/registry/registry.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "servers/common/exit_text.h"
 
@@ -54,7 +55,12 @@ static void enter(struct record *record, enum registry_state state) {
         readiness_end(record);
     if (state != REGISTRY_STATE_WAITING && state != REGISTRY_STATE_FAILED)
         order_wait_no_more(record);
+    if (state == REGISTRY_STATE_STOPPING || state == REGISTRY_STATE_STOPPED) {
+        free(record->decision); /* a person's word counts more */
+        record->decision = NULL;
+    }
     record->state = state;
+    record->is_undecided = false;
     record->since_ns = grove_now_ns();
     record->restart_due_ns = 0;
     history_note(record);
@@ -247,13 +253,22 @@ static void expire(struct record *record) {
     set_timer(record, FORCE_MARGIN_NS);
 }
 
+static void wait_out(struct record *record, uint64_t delay_ns) {
+    enter(record, REGISTRY_STATE_FAILED);
+    record->restart_due_ns = grove_now_ns() + delay_ns;
+    history_note(record);
+    set_timer(record, delay_ns);
+    order_settled(record);
+}
+
+/* By the service's restart policy. */
 static void retry_or_give_up(struct record *record) {
     char why[REGISTRY_REASON_BYTES];
     struct backoff *backoff = history_backoff(record);
     const struct grove_restart *policy = &record->node.spec->restart;
-    uint64_t delay_ns, now_ns = grove_now_ns();
+    uint64_t delay_ns;
     (void)snprintf(why, sizeof why, "%s", record->reason == NULL ? "failed" : record->reason);
-    if (!backoff_next(backoff, policy, now_ns, &delay_ns)) {
+    if (!backoff_next(backoff, policy, grove_now_ns(), &delay_ns)) {
         record_say(record, "gave up after %u restarts within %.3g s; the last time it %s", policy->give_up_count,
                    (double)policy->give_up_window_ns / 1e9, why);
         enter(record, REGISTRY_STATE_GIVEN_UP);
@@ -262,12 +277,63 @@ static void retry_or_give_up(struct record *record) {
     } else if (delay_ns == 0) {
         await(record);
     } else {
-        enter(record, REGISTRY_STATE_FAILED);
-        record->restart_due_ns = now_ns + delay_ns;
-        history_note(record);
-        set_timer(record, delay_ns);
-        order_settled(record);
+        wait_out(record, delay_ns);
     }
+}
+
+/* Somebody else may decide, and is given some time for that. Nothing of it is kept: after a death it is asked again. */
+static void judge_failure(struct record *record) {
+    if (!recovery_ask(record)) {
+        retry_or_give_up(record);
+        return;
+    }
+    enter(record, REGISTRY_STATE_FAILED);
+    record->is_undecided = true;
+    record->restart_due_ns = grove_now_ns() + REGISTRY_DECISION_NS;
+    set_timer(record, REGISTRY_DECISION_NS);
+    order_settled(record);
+}
+
+/* The delay is over, or nobody has decided. */
+static void overdue(struct record *record) {
+    if (record->is_undecided)
+        retry_or_give_up(record);
+    else
+        await(record);
+}
+
+static void give_up(struct record *record, const char *reason) {
+    record_say(record, "gave up: %s", reason);
+    enter(record, REGISTRY_STATE_GIVEN_UP);
+    order_settled(record);
+}
+
+static void decided(struct record *record) {
+    if (record->decision == NULL)
+        return;
+    struct registry_recover decision = *record->decision;
+    free(record->decision);
+    record->decision = NULL;
+    record->is_undecided = false;
+    record_say(record, "%s", decision.reason);
+    if (decision.gives_up != 0) {
+        give_up(record, decision.reason);
+        return;
+    }
+    backoff_count(history_backoff(record), grove_now_ns());
+    if (decision.scope != REGISTRY_SCOPE_ITSELF)
+        recovery_restart_around(record, decision.scope == REGISTRY_SCOPE_TREE);
+    if (decision.delay_ns == 0)
+        await(record);
+    else
+        wait_out(record, decision.delay_ns);
+}
+
+/* Somebody ended it, and has left what follows to the restart policy: it is why it ended that is kept. */
+static void take_reason(struct record *record) {
+    record_say(record, "%s", record->decision->reason);
+    free(record->decision);
+    record->decision = NULL;
 }
 
 static void ended_for_good(struct record *record, enum registry_state state) {
@@ -288,10 +354,15 @@ static void fall(struct record *record) {
     bool is_clean = exit_is_clean(record->exit_cause, record->exit_detail);
     uint32_t policy = record->node.spec->restart.policy;
     explain_end(record);
-    if (record->exit_cause == GROVE_EXIT_STOPPED || record->registry->is_shutting_down)
+    bool is_decided = record->decision != NULL && !record->registry->is_shutting_down;
+    if (is_decided && record->decision->scope == REGISTRY_SCOPE_POLICY)
+        take_reason(record);
+    if (is_decided && record->decision != NULL)
+        decided(record);
+    else if (record->exit_cause == GROVE_EXIT_STOPPED || record->registry->is_shutting_down)
         ended_for_good(record, REGISTRY_STATE_STOPPED);
     else if (policy == GROVE_RESTART_ALWAYS || (policy == GROVE_RESTART_ON_FAILURE && !is_clean))
-        retry_or_give_up(record);
+        judge_failure(record);
     else
         ended_for_good(record, is_clean ? REGISTRY_STATE_STOPPED : REGISTRY_STATE_FAILED);
 }
@@ -324,7 +395,8 @@ static life_action *const table[REGISTRY_STATE_COUNT][LIFE_EVENTS] = {
                                [LIFE_UNWANT] = settle,
                                [LIFE_PROVIDED] = launch,
                                [LIFE_LACKING] = lack,
-                               [LIFE_LATE] = await},
+                               [LIFE_LATE] = overdue,
+                               [LIFE_DECIDED] = decided},
     [REGISTRY_STATE_GIVEN_UP] = {[LIFE_WANT] = forgive, [LIFE_UNWANT] = settle},
 };
 

@@ -19,7 +19,7 @@
 static char said[256];
 static int start_status;
 static uint32_t timers;
-static bool is_active;
+static bool is_active, is_asked;
 static struct backoff backoff;
 
 static void say(const char *what) {
@@ -123,6 +123,16 @@ void order_settled(struct record *record) {
     say("settled");
 }
 
+void recovery_restart_around(struct record *record, bool with_required) {
+    (void)record;
+    say(with_required ? "tree" : "dependents");
+}
+
+bool recovery_ask(struct record *record) {
+    (void)record;
+    return is_asked;
+}
+
 void readiness_begin(struct record *record) {
     (void)record;
     say("probe");
@@ -190,6 +200,7 @@ static struct record make(enum registry_state state) {
     registry = (struct registry){0};
     backoff = (struct backoff){0};
     is_active = true;
+    is_asked = false;
     start_status = 0;
     said[0] = '\0';
     return (struct record){.registry = &registry,
@@ -355,6 +366,66 @@ static void wanted_while_it_stops_it_starts_when_it_has_ended(void **state) {
     assert_int_equal(record.state, REGISTRY_STATE_STOPPED);
 }
 
+static struct registry_recover *decide(uint32_t scope, uint64_t delay_ns, uint32_t gives_up) {
+    struct registry_recover *decision = calloc(1, sizeof *decision);
+    assert_non_null(decision);
+    *decision = (struct registry_recover){.scope = scope, .delay_ns = delay_ns, .gives_up = gives_up};
+    return decision;
+}
+
+/* A failure that somebody else decides about waits for that, and not for ever. */
+static void failures_are_decided_elsewhere_or_in_time(void **state) {
+    (void)state;
+    struct record record = make(REGISTRY_STATE_READY);
+    is_asked = true;
+    life_event(&record, LIFE_ENDED);
+    assert_int_equal(record.state, REGISTRY_STATE_FAILED);
+    assert_true(record.is_undecided);
+    assert_int_not_equal(record.timer, 0);
+    assert_int_equal(backoff.total, 0);
+    struct record late = record;
+    life_event(&late, LIFE_LATE); /* nobody did: by the restart policy, whose first delay is 50 */
+    assert_int_equal(late.state, REGISTRY_STATE_FAILED);
+    assert_false(late.is_undecided);
+    assert_int_equal(late.restart_due_ns, 1050);
+    backoff = (struct backoff){0};
+    record.decision = decide(REGISTRY_SCOPE_ITSELF, 0, 0);
+    life_event(&record, LIFE_DECIDED);
+    assert_int_equal(record.state, REGISTRY_STATE_WAITING);
+    assert_null(record.decision);
+    assert_int_equal(backoff.total, 1);
+}
+
+static void decisions_are_carried_out(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t scope;
+        uint64_t delay_ns;
+        uint32_t gives_up;
+        enum registry_state next;
+        const char *said;
+    } cases[] = {{REGISTRY_SCOPE_ITSELF, 70, 0, REGISTRY_STATE_FAILED, "settled"},
+                 {REGISTRY_SCOPE_DEPENDENTS, 0, 0, REGISTRY_STATE_WAITING, "dependents check"},
+                 {REGISTRY_SCOPE_TREE, 70, 0, REGISTRY_STATE_FAILED, "tree settled"},
+                 {REGISTRY_SCOPE_ITSELF, 0, 1, REGISTRY_STATE_GIVEN_UP, "settled"}};
+    for (unsigned i = 0; i < ITEMS(cases); i++) {
+        /* About an instance that runs: it was killed, and this is its end. */
+        struct record record = make(REGISTRY_STATE_READY);
+        record.decision = decide(cases[i].scope, cases[i].delay_ns, cases[i].gives_up);
+        life_event(&record, LIFE_ENDED);
+        assert_int_equal(record.state, cases[i].next);
+        assert_string_equal(said, cases[i].said);
+        assert_null(record.decision);
+        assert_int_equal(record.restart_due_ns, cases[i].delay_ns == 0 ? 0 : 1000 + cases[i].delay_ns);
+    }
+    struct record record = make(REGISTRY_STATE_READY);
+    record.decision = decide(REGISTRY_SCOPE_ITSELF, 0, 0);
+    life_event(&record, LIFE_UNWANT); /* a person stops it meanwhile */
+    life_event(&record, LIFE_ENDED);
+    assert_int_equal(record.state, REGISTRY_STATE_STOPPED);
+    assert_null(record.decision);
+}
+
 static void what_runs_in_the_kernel_is_taken_over_as_it_is(void **state) {
     (void)state;
     static const struct {
@@ -392,6 +463,8 @@ int main(void) {
         cmocka_unit_test(a_start_that_fails_is_judged_like_an_end),
         cmocka_unit_test(a_new_instance_has_no_mark),
         cmocka_unit_test(wanted_while_it_stops_it_starts_when_it_has_ended),
+        cmocka_unit_test(failures_are_decided_elsewhere_or_in_time),
+        cmocka_unit_test(decisions_are_carried_out),
         cmocka_unit_test(what_runs_in_the_kernel_is_taken_over_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

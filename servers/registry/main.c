@@ -57,7 +57,8 @@ static void container_is(struct record *record, uint32_t state) {
 static void container_changed(struct registry *registry, const struct grove_notice_container *notice) {
     struct record *record = record_find(registry, notice->name.text);
     if (record == NULL || record->container != notice->container) {
-        readiness_notice(registry, notice);
+        if (!beside_notice(registry, notice))
+            readiness_notice(registry, notice);
         return;
     }
     if (notice->generation < record->generation)
@@ -118,6 +119,9 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
     registry->service = service;
     registry->session = grove_service_session(service);
     grove_session_on_notice(registry->session, on_notice, registry);
+    /* Numbers of this instance are above those of all before it, so who watches from an old one is told everything. */
+    registry->sequence = registry->next_failure = (uint64_t)grove_session_identity(registry->session)->generation << 32;
+    registry->begun_ns = grove_now_ns();
     history_open(registry);
     return recover(registry);
 }

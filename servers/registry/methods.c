@@ -261,5 +261,8 @@ const struct method registry_methods[] = {
     {REGISTRY_MARK, judge_mark},
     {REGISTRY_THROTTLE, admission_throttle},
     {REGISTRY_SYSTEM, system_changed},
+    {REGISTRY_BESIDE, beside_run},
+    {REGISTRY_FAILURES, recovery_failures},
+    {REGISTRY_RECOVER, recovery_recover},
 };
 const unsigned registry_method_count = sizeof registry_methods / sizeof registry_methods[0];

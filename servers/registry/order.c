@@ -91,7 +91,8 @@ enum order_need order_need(struct record *record, uint32_t index, struct record 
     if (node == NULL || !graph_version_fits(version, requirement))
         return is_optional ? ORDER_MET : ORDER_LACKING;
     *provider = record_of(node);
-    if (*provider == record || record_serves(*provider))
+    bool is_to_be_restarted = (*provider)->is_stop_due && (*provider)->is_start_due;
+    if (*provider == record || (record_serves(*provider) && !is_to_be_restarted))
         return ORDER_MET;
     /* An optional one is waited for only while it starts: two that wish for each other must not wait for ever. */
     if (is_optional)

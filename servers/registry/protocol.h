@@ -17,6 +17,7 @@
 
 #define REGISTRY_ENDPOINT GROVE_REGISTRY_ENDPOINT
 #define REGISTRY_PROTOCOL_VERSION 1u
+#define REGISTRY_REASON_BYTES 192u
 
 /* X(name, number, request structure, what follows in the reply) */
 enum registry_method {
@@ -56,6 +57,8 @@ enum registry_record_flags {
     REGISTRY_DONE = 1u << 2, /* a task that has ended well */
     REGISTRY_DEGRADED = 1u << 3, /* READY is DEGRADED */
     REGISTRY_QUIESCING = 1u << 4, /* READY is QUIESCING */
+    REGISTRY_CHECKED = 1u << 8, /* its spec names health checks */
+    REGISTRY_RECOVERED = 1u << 9, /* its spec says how it is recovered */
 };
 
 /* The spec follows the structure, or is the message's slice (spec_bytes tells its size in both cases). */
@@ -114,7 +117,6 @@ struct registry_page {
     uint64_t sequence; /* WATCH: where to go on */
 };
 
-#define REGISTRY_REASON_BYTES 192u
 struct registry_record {
     struct grove_name name, project;
     struct grove_version service_version;
@@ -168,5 +170,7 @@ struct registry_system_interface {
 
 /* A page fits into half of the default medium lane. */
 #define REGISTRY_PAGE_RECORDS 48u
+
+#include "servers/registry/recovery_protocol.h"
 
 #endif

@@ -23,6 +23,7 @@ void query_fill(const struct record *record, struct registry_record *out) {
     out->flags = (record->state == REGISTRY_STATE_DEGRADED ? REGISTRY_DEGRADED : 0u) |
                  (record->state == REGISTRY_STATE_QUIESCING ? REGISTRY_QUIESCING : 0u) |
                  (record->is_wanted ? REGISTRY_WANTED : 0u) | (record->is_done ? REGISTRY_DONE : 0u) |
+                 (record->is_checked ? REGISTRY_CHECKED : 0u) | (record->is_recovered ? REGISTRY_RECOVERED : 0u) |
                  ((record->node.spec->flags & GROVE_SPEC_ON_DEMAND) != 0 ? REGISTRY_ON_DEMAND : 0u);
     out->generation = record->generation;
     out->restarts = history_restarts(record);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "servers/common/health_plan.h"
 #include "servers/common/names.h"
 
 #define ENDPOINT_PATIENCE_NS GROVE_SECOND
@@ -243,6 +244,14 @@ static int enrol(struct record *record) {
     return 0;
 }
 
+static void read_plans(struct record *record) {
+    struct grove_health_plan plans[GROVE_HEALTH_CHECKS_MAX];
+    struct grove_recovery_section recovery;
+    bool is_broken;
+    record->is_checked = health_plans(record->node.spec, plans, &is_broken) > 0;
+    record->is_recovered = health_recovery(record->node.spec, &recovery);
+}
+
 int record_create(struct registry *registry, struct grove_spec *spec, const struct grove_name *owner,
                   const struct grove_container_entry *found, struct record **record, char *problem,
                   size_t problem_bytes) {
@@ -259,6 +268,7 @@ int record_create(struct registry *registry, struct grove_spec *spec, const stru
     made->name = grove_spec_text(spec, spec->name);
     made->project = grove_spec_text(spec, spec->project);
     made->since_ns = grove_now_ns();
+    read_plans(made);
     made->probe.descriptor = -1;
     int status = add_names(made, problem, problem_bytes);
     if (status < 0) {
@@ -303,8 +313,10 @@ void record_destroy(struct record *record) {
     remove_names(record, record->node.spec->provides.count);
     index_remove(&registry->index, record);
     link_out(record);
+    beside_end(registry, record->name);
     free((void *)(uintptr_t)record->node.spec);
     free(record->reason);
+    free(record->decision);
     free(record);
     registry->sequence++;
     query_changed(registry);

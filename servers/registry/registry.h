@@ -7,6 +7,7 @@
  *   queries.c   what only asks                    readiness.c  when is it ready
  *   store.c     one durable file per service      history.c    failures, in the state region
  *   files.c     files that show their damage      projects.c   budgets of projects
+ *   recovery.c  who else decides about failures   beside.c     programs beside a service
  *   recover.c   after a death of this process, or of the kernel
  *   index.c     sets of records, for find.c       select.c     whom an action is about; stop.c
  *   judge.c     ready or degraded                 announce.c   events on the bus
@@ -30,6 +31,7 @@
 #define REGISTRY_SERVICES_MAX 16384u
 #define REGISTRY_KERNEL_TIMEOUT_NS (5 * GROVE_SECOND)
 
+struct beside;
 struct history_slot;
 struct project;
 struct registry;
@@ -61,6 +63,11 @@ struct record {
     bool is_start_due; /* to be started again when it has ended */
     bool is_probed; /* its probe succeeded, or it needs none */
     bool is_waiting; /* on the waiting list */
+    bool is_checked, is_recovered; /* its spec has health checks; says how it is recovered */
+    bool is_undecided; /* failed, and somebody is asked what to do */
+    bool is_chosen; /* order.c: restarted together with another */
+    uint64_t failure; /* number, while undecided */
+    struct registry_recover *decision; /* to be carried out when the instance has ended; malloc'ed, NULL none */
     uint32_t stop_blockers;
     grove_handle container;
     grove_object_id container_id;
@@ -104,7 +111,9 @@ struct registry {
     struct record *changed_first, *changed_last;
     struct record *waiting_first;
     struct record *dirty_first;
-    struct later *watches, *stops, *commits;
+    struct later *watches, *stops, *commits, *deciders;
+    struct beside *besides;
+    uint64_t next_failure, begun_ns;
     struct project *projects;
     uint32_t count;
     uint64_t next_number, sequence;
@@ -155,6 +164,7 @@ enum life_event {
     LIFE_MENDED, /* it does again */
     LIFE_QUIESCED, /* it takes no new work */
     LIFE_RESUMED, /* it does again */
+    LIFE_DECIDED, /* the record's decision says what is done about its failure */
     LIFE_EVENTS,
 };
 void life_event(struct record *record, enum life_event event);
@@ -175,6 +185,11 @@ struct selection {
  */
 int select_records(struct registry *registry, const struct grove_name *service, const struct grove_name *project,
                    bool is_tree, struct selection *selection);
+/*
+ * All that runs and requires this record, directly or not; `with_required`: also what it requires, and what requires that.
+ * Without the record itself. GROVE_NO_MEMORY.
+ */
+int select_around(struct record *record, bool with_required, struct selection *selection);
 void selection_deinit(struct selection *selection);
 
 /* ---- order.c ---- */
@@ -242,6 +257,23 @@ void readiness_begin(struct record *record);
 void readiness_end(struct record *record);
 /* A notice about a container that is no service: a probe, perhaps. */
 void readiness_notice(struct registry *registry, const struct grove_notice_container *notice);
+
+/* ---- recovery.c ---- */
+
+/* Is there somebody who decides about this failure? Then it is asked; the answer comes as LIFE_DECIDED, or not in time. */
+bool recovery_ask(struct record *record);
+/* Restart what select_around says, in order; the record itself is not running, and the caller's business. */
+void recovery_restart_around(struct record *record, bool with_required);
+int recovery_failures(struct grove_request *request, void *registry);
+int recovery_recover(struct grove_request *request, void *registry);
+
+/* ---- beside.c ---- */
+
+int beside_run(struct grove_request *request, void *registry);
+/* False: the notice is about no container of beside.c. */
+bool beside_notice(struct registry *registry, const struct grove_notice_container *notice);
+/* The service is gone: end what runs beside it. */
+void beside_end(struct registry *registry, const char *service);
 
 /* ---- store.c ---- */
 

@@ -65,6 +65,33 @@ int select_records(struct registry *registry, const struct grove_name *service, 
     return 0;
 }
 
+static void add_required(struct selection *selection, struct record *record, uint32_t number) {
+    struct record *provider;
+    for (uint32_t index = 0; index < record->node.spec->requires.count; index++) {
+        (void)order_need(record, index, &provider);
+        if (provider != NULL)
+            add(selection, provider, number);
+    }
+}
+
+int select_around(struct record *record, bool with_required, struct selection *selection) {
+    struct registry *registry = record->registry;
+    uint32_t number = ++registry->selections, kept = 0;
+    *selection = (struct selection){.records = calloc(registry->count + 1, sizeof(struct record *))};
+    if (selection->records == NULL)
+        return GROVE_NO_MEMORY;
+    add(selection, record, number);
+    for (uint32_t index = 0; with_required && index < selection->count; index++)
+        add_required(selection, selection->records[index], number);
+    for (uint32_t index = 0; index < selection->count; index++)
+        add_requirers(selection, selection->records[index], number);
+    for (uint32_t index = 0; index < selection->count; index++)
+        if (selection->records[index] != record && record_is_running(selection->records[index]))
+            selection->records[kept++] = selection->records[index];
+    selection->count = kept;
+    return 0;
+}
+
 void selection_deinit(struct selection *selection) {
     free(selection->records);
     *selection = (struct selection){0};

@@ -109,10 +109,10 @@ static void check_schedule(struct checker *checker) {
              "fair");
 }
 
-/* Kinds of readiness and health that say nothing without an argument. */
-static void check_probes(struct checker *checker) {
+/* Kinds of readiness that say nothing without an argument. */
+static void check_readiness(struct checker *checker) {
     const struct manifest_values *values = &checker->manifest->values;
-    const struct probe *readiness = &values->readiness, *health = &values->health;
+    const struct probe *readiness = &values->readiness;
     struct grove_address address;
     char sentence[256];
     bool is_port = readiness->node && readiness->kind == GROVE_READY_PORT;
@@ -124,16 +124,10 @@ static void check_probes(struct checker *checker) {
         FAIL(checker, readiness->node, "readiness.argument",
              "kind command needs the command, for example argument: "
              "/usr/bin/pg_isready");
-    if (health->kind >= GROVE_HEALTH_HTTP && !*health->argument)
-        FAIL(checker, health->node ? health->node : checker->manifest->root, "health.argument",
-             "this kind needs an argument: the address, or the command");
     if (readiness->node && readiness->kind == GROVE_READY_GROVE && !values->native &&
         node_find(readiness->node, "kind"))
         FAIL(checker, place_of(checker->manifest, readiness->node, "kind"), "readiness.kind",
              "only a native service can say so itself; add native: true, or write kind: started, notify or port");
-    if (health->kind == GROVE_HEALTH_PING && !values->native)
-        FAIL(checker, place_of(checker->manifest, health->node, "kind"), "health.kind",
-             "only a native service answers pings; add native: true, or write kind: tcp, http or command");
 }
 
 static void check_environment(struct checker *checker) {
@@ -194,10 +188,11 @@ int checks_run(const struct manifest *manifest, struct manifest_errors *errors) 
     check_names(&checker);
     check_interfaces(&checker);
     check_schedule(&checker);
-    check_probes(&checker);
+    check_readiness(&checker);
     check_environment(&checker);
     check_native(&checker);
     check_tags(&checker);
     check_limits(&checker);
+    checker.has_failed |= plans_check(manifest, errors) < 0;
     return checker.has_failed ? GROVE_INVALID : 0;
 }

@@ -97,7 +97,7 @@ static void write_header(const struct manifest *manifest, struct builder *builde
     write_schedule(&values->schedule, &header->schedule);
     write_restart(&values->restart, &header->restart);
     write_probe(builder, &values->readiness, &header->readiness);
-    write_probe(builder, &values->health, &header->health);
+    plans_write(manifest, builder);
 }
 
 /* Programs look for others on the PATH; the one a shell of the system has is theirs unless the manifest says another. */

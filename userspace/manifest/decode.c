@@ -278,6 +278,19 @@ static void decode_groups(struct decoder *decoder, const struct field *field, co
     }
 }
 
+/* One entry, or a list of them. */
+static void decode_one_or_more(struct decoder *decoder, const struct field *field, const struct node *node,
+                               void *place) {
+    struct group_list *list = place;
+    if (node->kind == NODE_LIST) {
+        decode_groups(decoder, field, node, place);
+        return;
+    }
+    list->items = arena_take(decoder->arena, field->group->bytes);
+    list->count = 1;
+    decode_one(decoder, field, node, list->items);
+}
+
 static const struct type {
     void (*decode)(struct decoder *decoder, const struct field *field, const struct node *node, void *place);
     unsigned kinds; /* bits of enum node_kind that may stand there */
@@ -298,6 +311,7 @@ static const struct type {
     [FIELD_VARIABLES] = {decode_variables, 1u << NODE_MAP, "map of texts"},
     [FIELD_GROUP] = {decode_one, 1u << NODE_TEXT | 1u << NODE_MAP, "group"},
     [FIELD_GROUPS] = {decode_groups, 1u << NODE_LIST, "list of groups"},
+    [FIELD_ONE_OR_MORE] = {decode_one_or_more, 1u << NODE_TEXT | 1u << NODE_MAP | 1u << NODE_LIST, "group, or list"},
 };
 
 const char *decode_type_name(enum field_type type) {

@@ -126,6 +126,13 @@ static void put_type(const struct field *field) {
         put_group(field->group);
         printf("}");
         break;
+    case FIELD_ONE_OR_MORE:
+        printf("{\"anyOf\": [");
+        put_group(field->group);
+        printf(", {\"type\": \"array\", \"items\": ");
+        put_group(field->group);
+        printf("}]}");
+        break;
     default:
         put_scalar(field);
     }
@@ -191,6 +198,8 @@ static void put_kind(const struct field *field) {
         printf("fields below");
     } else if (field->type == FIELD_GROUPS) {
         printf("list");
+    } else if (field->type == FIELD_ONE_OR_MORE) {
+        printf("fields below, or a list of them");
     } else {
         printf("%s", decode_type_name(field->type));
     }

@@ -100,6 +100,8 @@ static void show_group(struct builder_context *context, const struct group *grou
 
 static struct node *show_field(struct builder_context *context, const struct group *group, const struct field *field,
                                const struct node *written) {
+    if (!written && field->is_all_or_nothing)
+        return NULL;
     if (field->type == FIELD_GROUP && (context->defaults || (written && written->kind == NODE_MAP))) {
         struct node *map = make_parent(context, NODE_MAP, field->name);
         const struct node *map_written = written && written->kind == NODE_MAP ? written : NULL;

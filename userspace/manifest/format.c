@@ -4,6 +4,7 @@
 #include "userspace/manifest/format.h"
 
 #include "grove/resource.h"
+#include "grove/health.h"
 
 #define PLACE(structure, member) .offset = offsetof(struct structure, member)
 #define RANGE(least, most) .minimum = (least), .maximum = (most)
@@ -151,24 +152,75 @@ static const struct group readiness_group = {
     .name = "readiness", .fields = readiness_fields, .bytes = sizeof(struct probe), .short_field = "kind"};
 
 static const struct choice health_kinds[] = {
-    {"none", GROVE_HEALTH_NONE}, {"ping", GROVE_HEALTH_PING},       {"http", GROVE_HEALTH_HTTP},
-    {"tcp", GROVE_HEALTH_TCP},   {"command", GROVE_HEALTH_COMMAND}, {0},
+    {"none", GROVE_CHECK_NONE},           {"ping", GROVE_CHECK_HEARTBEAT},
+    {"heartbeat", GROVE_CHECK_HEARTBEAT}, {"call", GROVE_CHECK_CALL},
+    {"http", GROVE_CHECK_HTTP},           {"tcp", GROVE_CHECK_TCP},
+    {"command", GROVE_CHECK_COMMAND},     {0},
 };
+static const struct choice severities[] = {
+    {"warning", GROVE_SEVERITY_WARNING}, {"critical", GROVE_SEVERITY_CRITICAL}, {0}};
 static const struct field health_fields[] = {
-    {"kind", FIELD_CHOICE, PLACE(probe, kind), .choices = health_kinds, .standing = "none", .example = "http",
-     .help = "ping: libgrove answers; http: a GET is answered with 2xx; tcp: a port accepts; command: a command inside "
-             "the container exits with 0."},
-    {"argument", FIELD_TEXT, PLACE(probe, argument), .standing = "", .example = "http://127.0.0.1:8080/health",
-     .help = "The address or the command."},
-    {"timeout", FIELD_DURATION, PLACE(probe, timeout), .standing = "2s", .example = "500ms", .help = "For one try."},
-    {"interval", FIELD_DURATION, PLACE(probe, interval), .standing = "10s", .example = "5s",
-     .help = "Time between two tries."},
-    {"failures", FIELD_NUMBER, PLACE(probe, failures), RANGE(1, 1000), .standing = "3", .example = "3",
+    {"kind", FIELD_CHOICE, PLACE(health_item, kind), .choices = health_kinds, .standing = "none", .example = "http",
+     .help =
+         "heartbeat (or ping): libgrove's run loop answers; call: a method answers without an error; http: a GET is "
+         "answered with 2xx; tcp: a port accepts; command: a command beside the service, with its rights, exits "
+         "with 0."},
+    {"name", FIELD_NAME, PLACE(health_item, name), .example = "page",
+     .help = "What people call it, up to 31 bytes. Absent: its kind. Names differ within a service."},
+    {"argument", FIELD_TEXT, PLACE(health_item, argument), .standing = "", .example = "http://127.0.0.1:8080/health",
+     .help = "http: the address; tcp: host:port; command: the command; call: METHOD, or ENDPOINT METHOD, the method by "
+             "its number or, of an own endpoint, by its name."},
+    {"timeout", FIELD_DURATION, PLACE(health_item, timeout), .standing = "2s", .example = "500ms",
+     .help = "For one try."},
+    {"interval", FIELD_DURATION, PLACE(health_item, interval), .standing = "10s", .example = "5s",
+     .help = "Time between two tries, at least 10ms."},
+    {"failures", FIELD_NUMBER, PLACE(health_item, failures), RANGE(1, 1000), .standing = "3", .example = "3",
      .help = "This many in a row mean that it has failed."},
+    {"severity", FIELD_CHOICE, PLACE(health_item, severity), .choices = severities, .standing = "critical",
+     .example = "warning",
+     .help = "A critical check that has failed makes the service failing, and recovery acts; another makes it "
+             "degraded."},
     {0},
 };
 static const struct group health_group = {
-    .name = "health", .fields = health_fields, .bytes = sizeof(struct probe), .short_field = "kind"};
+    .name = "health", .fields = health_fields, .bytes = sizeof(struct health_item), .short_field = "kind"};
+
+static const struct field recovery_policy_fields[] = {
+    {"restarts", FIELD_NUMBER, PLACE(recovery_policy, restarts), RANGE(0, 1000), .standing = "3", .example = "5",
+     .help = "So many times the service alone is started again, before the first step of `then`."},
+    {"first-delay", FIELD_DURATION, PLACE(recovery_policy, first_delay), .standing = "0s", .example = "0s",
+     .help = "Before the first restart; 0 is at once."},
+    {"delay", FIELD_DURATION, PLACE(recovery_policy, delay), .standing = "100ms", .example = "10ms",
+     .help = "Before the second; from then on it grows."},
+    {"factor", FIELD_FACTOR, PLACE(recovery_policy, factor), .standing = "2", .example = "1.5",
+     .help = "Each delay is this many times the one before."},
+    {"delay-cap", FIELD_DURATION, PLACE(recovery_policy, delay_cap), .standing = "30s", .example = "5s",
+     .help = "No delay is longer."},
+    {"heal", FIELD_DURATION, PLACE(recovery_policy, heal), .standing = "60s", .example = "5m",
+     .help = "Each span of this without a failure of this cause takes one step back; 0s is never."},
+    {"then", FIELD_TEXTS, PLACE(recovery_policy, then), .example = "[dependents, tree, give-up]",
+     .help = "One step after the other when restarts did not help: dependents restarts all that requires the service "
+             "with it, tree also all that it requires, itself only it, give-up ends it until somebody starts it. The "
+             "last step is repeated. Absent: dependents, tree, give-up."},
+    {0},
+};
+static const struct group recovery_policy_group = {.name = "a recovery",
+                                                   .fields = recovery_policy_fields,
+                                                   .bytes = sizeof(struct recovery_policy),
+                                                   .short_field = "restarts"};
+static const struct field recovery_fields[] = {
+    {"crash", FIELD_GROUP, PLACE(recovery, crash), .group = &recovery_policy_group,
+     .help = "When it has ended, or could not be started."},
+    {"hang", FIELD_GROUP, PLACE(recovery, hang), .group = &recovery_policy_group,
+     .help = "When it gives no heartbeat though it could."},
+    {"check", FIELD_GROUP, PLACE(recovery, check), .group = &recovery_policy_group,
+     .help = "When another critical check has failed."},
+    {"budget", FIELD_GROUP, PLACE(recovery, budget), .group = &recovery_policy_group,
+     .help = "When it was ended for what it used."},
+    {0},
+};
+static const struct group recovery_group = {
+    .name = "recovery", .fields = recovery_fields, .bytes = sizeof(struct recovery)};
 
 static const struct choice restart_policies[] = {
     {"never", GROVE_RESTART_NEVER}, {"on-failure", GROVE_RESTART_ON_FAILURE}, {"always", GROVE_RESTART_ALWAYS}, {0}};
@@ -264,10 +316,13 @@ static const struct field manifest_fields[] = {
      .help = "Its environment variables; nothing is inherited."},
     {"readiness", FIELD_GROUP, PLACE(manifest_values, readiness), .group = &readiness_group,
      .help = "How it is known that it can be used."},
-    {"health", FIELD_GROUP, PLACE(manifest_values, health), .group = &health_group,
-     .help = "How it is known that it still works."},
+    {"health", FIELD_ONE_OR_MORE, PLACE(manifest_values, health), .group = &health_group,
+     .help = "How it is known that it still works: one check, or a list of up to 16."},
     {"restart", FIELD_GROUP, PLACE(manifest_values, restart), .group = &restart_group,
      .help = "What happens when it has ended."},
+    {"recovery", FIELD_GROUP, PLACE(manifest_values, recovery), .group = &recovery_group, .is_all_or_nothing = true,
+     .help = "What is done when it fails, by cause. Absent: it is ended when it hangs or a critical check has failed, and "
+             "restart says what follows."},
     {"schedule", FIELD_GROUP, PLACE(manifest_values, schedule), .group = &schedule_group,
      .help = "How it gets the processor."},
     {"streams", FIELD_GROUP, PLACE(manifest_values, streams), .group = &stream_group, .help = "Its standard streams."},

@@ -27,6 +27,7 @@ enum field_type {
     FIELD_VARIABLES, /* struct variable_list: a map from names to texts */
     FIELD_GROUP, /* the structure of `group`, in place */
     FIELD_GROUPS, /* struct group_list: a list of `group` */
+    FIELD_ONE_OR_MORE, /* the same; a single entry may stand there without a list */
 };
 
 struct choice {
@@ -43,6 +44,7 @@ struct field {
     int64_t minimum, maximum; /* FIELD_NUMBER */
     const struct choice *choices; /* FIELD_CHOICE */
     const struct group *group; /* FIELD_GROUP, FIELD_GROUPS */
+    bool is_all_or_nothing; /* FIELD_GROUP: absent it is absent, and its fields have no defaults */
     const char *standing; /* what counts when it is absent, in the written form; NULL: zero, empty, no */
     const char *example; /* a value, for the reference */
     const char *help; /* one sentence or two */
@@ -112,6 +114,23 @@ struct probe {
     uint64_t timeout, interval;
     int64_t failures;
 };
+struct health_item {
+    const struct node *node;
+    const char *name, *argument;
+    uint32_t kind, severity;
+    uint64_t timeout, interval;
+    int64_t failures;
+};
+struct recovery_policy {
+    const struct node *node;
+    int64_t restarts;
+    uint64_t first_delay, delay, factor, delay_cap, heal;
+    struct text_list then;
+};
+struct recovery {
+    const struct node *node; /* NULL: not written down */
+    struct recovery_policy crash, hang, check, budget;
+};
 struct restart {
     const struct node *node;
     uint32_t policy;
@@ -147,8 +166,10 @@ struct manifest_values {
     struct resources resources;
     struct limits limits;
     struct variable_list environment;
-    struct probe readiness, health;
+    struct probe readiness;
+    struct group_list health; /* struct health_item */
     struct restart restart;
+    struct recovery recovery;
     struct schedule schedule;
     struct streams streams;
     int64_t ring, phase;

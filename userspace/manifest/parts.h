@@ -49,4 +49,13 @@ struct grove_budget resources_budget(const struct resources *resources);
 /* What the format table cannot say: fields that belong together, unique names, signatures. 0 or GROVE_INVALID. */
 int checks_run(const struct manifest *manifest, struct manifest_errors *errors);
 
+/* ---- plans.c ---- */
+
+struct builder;
+
+/* Health checks and recovery: what belongs together. 0 or GROVE_INVALID. */
+int plans_check(const struct manifest *manifest, struct manifest_errors *errors);
+/* The spec's one probe, and the sections HEALTH and RECOVERY. */
+void plans_write(const struct manifest *manifest, struct builder *builder);
+
 #endif
