@@ -207,14 +207,22 @@ static void put_kind(const struct field *field) {
 
 static void put_markdown_group(const struct group *group, const char *heading);
 
+/* Does a field before this one have the same fields below it? They are described once. */
+static bool is_described(const struct group *group, const struct field *field) {
+    for (const struct field *earlier = group->fields; earlier != field; earlier++)
+        if (earlier->group == field->group)
+            return true;
+    return false;
+}
+
 static void put_markdown_below(const struct group *group, const char *prefix) {
     for (const struct field *field = group->fields; field->name; field++) {
         char heading[128];
         if (!field->group)
             continue;
         snprintf(heading, sizeof(heading), "%s%s%s", prefix, *prefix ? "." : "", field->name);
-        if (field->group == &format_manifest || !strcmp(field->name, "grants"))
-            continue; /* described with capabilities */
+        if (field->group == &format_manifest || is_described(group, field))
+            continue;
         put_markdown_group(field->group, heading);
     }
 }
@@ -267,7 +275,7 @@ static void put_man_group(const struct group *group, const char *prefix) {
             printf(".");
         }
         printf("\n");
-        if (field->group && strcmp(field->name, "grants") != 0)
+        if (field->group && !is_described(group, field))
             put_man_group(field->group, name);
     }
 }

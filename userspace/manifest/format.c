@@ -212,11 +212,11 @@ static const struct field recovery_fields[] = {
     {"crash", FIELD_GROUP, PLACE(recovery, crash), .group = &recovery_policy_group,
      .help = "When it has ended, or could not be started."},
     {"hang", FIELD_GROUP, PLACE(recovery, hang), .group = &recovery_policy_group,
-     .help = "When it gives no heartbeat though it could."},
+     .help = "When it gives no heartbeat though it could. Fields as for crash."},
     {"check", FIELD_GROUP, PLACE(recovery, check), .group = &recovery_policy_group,
-     .help = "When another critical check has failed."},
+     .help = "When another critical check has failed. Fields as for crash."},
     {"budget", FIELD_GROUP, PLACE(recovery, budget), .group = &recovery_policy_group,
-     .help = "When it was ended for what it used."},
+     .help = "When it was ended for what it used. Fields as for crash."},
     {0},
 };
 static const struct group recovery_group = {
@@ -321,8 +321,9 @@ static const struct field manifest_fields[] = {
     {"restart", FIELD_GROUP, PLACE(manifest_values, restart), .group = &restart_group,
      .help = "What happens when it has ended."},
     {"recovery", FIELD_GROUP, PLACE(manifest_values, recovery), .group = &recovery_group, .is_all_or_nothing = true,
-     .help = "What is done when it fails, by cause. Absent: it is ended when it hangs or a critical check has failed, and "
-             "restart says what follows."},
+     .help =
+         "What is done when it fails, by cause. Absent: it is ended when it hangs or a critical check has failed, and "
+         "restart says what follows."},
     {"schedule", FIELD_GROUP, PLACE(manifest_values, schedule), .group = &schedule_group,
      .help = "How it gets the processor."},
     {"streams", FIELD_GROUP, PLACE(manifest_values, streams), .group = &stream_group, .help = "Its standard streams."},

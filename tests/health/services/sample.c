@@ -30,7 +30,7 @@ enum method { LOOP = 1, BLOCK = 2, CRASH = 4, LEAK = 5, WELL = 6, SLOW = 7, COUN
 static struct kept {
     uint64_t count, doubled;
     unsigned char seen[NUMBERS_MAX / 8];
-} *kept;
+} * kept;
 static struct grove_service *service;
 static bool is_well = true;
 static uint64_t leak_bytes, slow_ms;
@@ -174,8 +174,8 @@ int main(int argument_count, char **arguments) {
     static const struct {
         enum method number;
         grove_handler *handler;
-    } methods[] = {{LOOP, loop}, {BLOCK, block}, {CRASH, crash}, {LEAK, leak},
-                   {WELL, well}, {SLOW, slow},   {COUNT, count}, {ADD, add},     {SAY, say}};
+    } methods[] = {{LOOP, loop}, {BLOCK, block}, {CRASH, crash}, {LEAK, leak}, {WELL, well},
+                   {SLOW, slow}, {COUNT, count}, {ADD, add},     {SAY, say}};
     struct grove_service_options options = {.on_init = on_init, .context = arguments};
     struct grove_service *made;
     if (argument_count < 2)
