@@ -11,6 +11,7 @@
 
 #include "servers/common/names.h"
 #include "servers/health/events.h"
+#include "servers/registry/protocol.h"
 
 static uint64_t newest; /* sequence */
 
@@ -105,6 +106,31 @@ int change_watch(struct grove_request *request, void *context) {
     return grove_service_after(monitor->service, wait_ms * GROVE_MILLISECOND, ran_out, later, &later->timer);
 }
 
+/* ---- the registry's record ---- */
+
+static void marked(int status, const struct grove_answer *answer, void *context) {
+    (void)status; /* it may have stopped meanwhile: then there is nothing to mark */
+    (void)answer;
+    (void)context;
+}
+
+/* What the registry sees itself (down, frozen) is not told to it. */
+void change_mark(struct watched *watched) {
+    struct monitor *monitor = watched->monitor;
+    bool is_ill = watched->status >= GROVE_HEALTH_DEGRADED && watched->cause != GROVE_CAUSE_DOWN &&
+                  watched->cause != GROVE_CAUSE_FROZEN;
+    enum watched_mark wanted = is_ill ? WATCHED_MARKED : WATCHED_UNMARKED;
+    struct registry_mark mark = {.version = REGISTRY_PROTOCOL_VERSION, .is_degraded = is_ill, .service = watched->name};
+    if (watched->is_system || watched->mark == wanted || watched->status == GROVE_HEALTH_UNKNOWN ||
+        monitor->registry == NULL)
+        return;
+    (void)snprintf(mark.reason, sizeof mark.reason, "is not well: %.80s", watched->reason);
+    struct grove_call call = {
+        .method = REGISTRY_MARK, .data = &mark, .length_bytes = sizeof mark, .timeout_ns = 5 * GROVE_SECOND};
+    if (grove_call_start(monitor->registry, &call, marked, NULL) == 0)
+        watched->mark = wanted;
+}
+
 void change_tell(struct watched *watched) {
     struct monitor *monitor = watched->monitor;
     uint32_t timer;
@@ -112,6 +138,7 @@ void change_tell(struct watched *watched) {
     (void)fprintf(stderr, "health: %s is %s%s%s\n", watched->name.text, grove_health_status_text(watched->status),
                   watched->reason[0] == '\0' ? "" : ": ", watched->reason);
     events_changed(watched);
+    change_mark(watched);
     if (monitor->watches != NULL && !monitor->is_tell_due)
         monitor->is_tell_due = grove_service_after(monitor->service, 0, tell, monitor, &timer) == 0;
 }

@@ -74,6 +74,7 @@ struct watched {
     grove_object_id container; /* 0: not known */
     uint32_t generation;
     uint64_t memory_bytes, memory_limit_bytes, processor_ns, processor_limit_ppm;
+    enum watched_mark { WATCHED_MARK_UNKNOWN, WATCHED_UNMARKED, WATCHED_MARKED } mark; /* in the registry */
     uint32_t down; /* enum grove_health_status that the registry's state alone makes it */
     struct check *checks;
     uint32_t status, cause; /* as it was last told */
@@ -215,6 +216,8 @@ int sinks_list(struct grove_request *request, void *monitor);
 void change_tell(struct watched *watched);
 /* Emit health.alert, and say it in the log. */
 void change_alert(struct monitor *monitor, const struct kept_alert *alert, bool is_over);
+/* Have the registry know of a service that runs whether it is as it should be (its state degraded). */
+void change_mark(struct watched *watched);
 int change_watch(struct grove_request *request, void *monitor);
 
 /* ---- extensions.c ---- */

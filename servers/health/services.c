@@ -74,6 +74,7 @@ static void new_instance(struct watched *watched, uint32_t generation) {
         return;
     bool was_known = watched->generation != 0;
     watched->generation = generation;
+    watched->mark = was_known ? WATCHED_UNMARKED : WATCHED_MARK_UNKNOWN; /* the registry forgets it with the instance */
     if (!was_known && watched->checks == NULL)
         return;
     checks_new_instance(watched);

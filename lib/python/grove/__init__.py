@@ -20,6 +20,7 @@ grove.TimedOut, ...), whose text says what failed and how to mend it. One thread
 """
 
 from . import errors, registry, resource
+from . import errors, health, registry
 from .capabilities import Capability
 from .channels import Answer, Channel, connect
 from .errors import *  # noqa: F401,F403  (a class for each status)
@@ -31,4 +32,4 @@ from .sessions import Session, region, state
 HIGH, MEDIUM, LOW = 1, 2, 3  # enum grove_priority; 0 inherits
 
 __all__ = ["Answer", "Capability", "Channel", "HIGH", "LANES", "LOW", "Loan", "MEDIUM", "METHOD_ANY", "Region", "Request",
-           "Service", "Session", "connect", "log", "lost_lines", "region", "registry", "resource", "state", *errors.__all__]
+           "Service", "Session", "connect", "health", "log", "lost_lines", "region", "registry", "resource", "state", *errors.__all__]
