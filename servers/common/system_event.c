@@ -3,18 +3,11 @@
 
 #include <stdio.h>
 
-#include "grove/abi/status.h"
+#include "grove/bus.h"
 #include "servers/common/json_text.h"
 
 #define JSON_BYTES 2048u
 #define SUBJECT_BYTES 256u
-
-static int emit_event(const char *subject, const char *json, size_t length) {
-    (void)subject;
-    (void)json;
-    (void)length;
-    return GROVE_NOT_FOUND;
-}
 
 int system_event(const char *subject, const char *service, const struct system_event_field *fields) {
     static char text[JSON_BYTES];
@@ -32,5 +25,5 @@ int system_event(const char *subject, const char *service, const struct system_e
     }
     int status = json_text_end(&json, &length);
     (void)snprintf(full, sizeof full, "%s%s%s", subject, service[0] == '\0' ? "" : ".", service);
-    return status < 0 ? status : emit_event(full, text, length);
+    return status < 0 ? status : grove_bus_emit(full, text, length);
 }

@@ -1,6 +1,8 @@
 """What is done about failures: ladders by cause, escalation in order, giving up, and the built-in policy when nobody decides."""
+import json
 import os
 import signal
+import subprocess
 import time
 
 import health_system as hs
@@ -118,6 +120,40 @@ class Recovery(hs.HealthTest):
                     self.wait_for_next("h.a", before)
         count = hs.wait_for("it counts", lambda: self.system.call("h.a", "count"))
         self.assertEqual((count["count"], count["doubled"]), (30, 0))
+
+    def test_the_bus_is_told_what_was_seen_and_done(self):
+        self.up(a="health: {kind: heartbeat, interval: 50ms, timeout: 200ms, failures: 2}\n"
+                  "recovery: {hang: 20, crash: {restarts: 0, then: [dependents]}}\n")
+        self.wait_for_health("h.a", "ok")
+        listeners = {pattern: self.listen(pattern) for pattern in
+                     ("health.changed.h.a", "health.alert.h.a", "reincarnation.restart.h.a", "reincarnation.escalated.h.a")}
+        hs.wait_for("all listen", lambda: all(pattern in self.system.grove("sub", "--list").stdout for pattern in listeners))
+        before = self.process("h.a")
+        os.kill(before, signal.SIGSTOP)
+        self.wait_for_next("h.a", before)
+        self.crash("h.a")
+        told = {pattern: self.first(listener) for pattern, listener in listeners.items()}
+        self.assertEqual(told["health.changed.h.a"]["health"], "failing")
+        self.assertEqual((told["health.alert.h.a"]["severity"], told["health.alert.h.a"]["state"]), ("critical", "raised"))
+        self.assertEqual((told["reincarnation.restart.h.a"]["cause"], told["reincarnation.restart.h.a"]["step"]),
+                         ("hang", "itself"))
+        self.assertEqual((told["reincarnation.escalated.h.a"]["cause"], told["reincarnation.escalated.h.a"]["step"]),
+                         ("crash", "dependents"))
+
+    def listen(self, pattern):
+        listener = subprocess.Popen([self.system.program, "sub", "--run", self.system.run, "--state", self.system.state,
+                                     "--json", "-n", "1", pattern], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                    text=True)
+        self.addCleanup(listener.stdout.close)
+        self.addCleanup(listener.wait)
+        self.addCleanup(listener.kill)
+        return listener
+
+    @staticmethod
+    def first(listener):
+        """The payload of the event that it heard; the same names stand in it for all events of one kind."""
+        output, _ = listener.communicate(timeout=60)
+        return json.loads(json.loads(output)["data"])
 
     def test_a_crash_at_once_is_restarted_at_once(self):
         """With a policy the first restart waits for nothing: not for the half second in which the registry would."""
