@@ -17,9 +17,9 @@
 static int join_channel(struct grove_session *session, struct grove_channel **channel) {
     int status = 0;
     if (session->store_users == 0)
-        status = grove_connect_with(GROVE_STORE_ENDPOINT,
-                                    &(struct grove_connect_options){.session = session, .tag = STORE_TAG},
-                                    &session->store);
+        status =
+            grove_connect_with(GROVE_STORE_ENDPOINT,
+                               &(struct grove_connect_options){.session = session, .tag = STORE_TAG}, &session->store);
     if (status < 0)
         return status;
     session->store_users++;
