@@ -13,7 +13,7 @@
  *
  * When a batch fails, each of it is tried alone, so that one that does not fit the disk costs itself only.
  */
-#include "servers/store/store.h"
+#include "servers/store/declared.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -244,18 +244,23 @@ static void make_room(struct store *store) {
         run(store);
 }
 
-int pending_add(struct store *store, struct grove_request *request, const struct pending *made) {
+static struct pending *copy_of(const struct pending *made) {
     struct pending *pending = malloc(sizeof *pending);
-    if (pending == NULL || (request != NULL && grove_request_defer(request) < 0)) {
-        free(pending);
-        transaction_destroy(made->transaction);
-        free(made->detail);
-        return request == NULL ? GROVE_NO_MEMORY
-                               : grove_fail(request, GROVE_NO_MEMORY, "the store has no memory for another request");
-    }
+    if (pending != NULL)
+        *pending = *made;
+    return pending;
+}
+
+static int no_memory(struct grove_request *request, const struct pending *made) {
+    transaction_destroy(made->transaction);
+    free(made->detail);
+    return request == NULL ? GROVE_NO_MEMORY
+                           : grove_fail(request, GROVE_NO_MEMORY, "the store has no memory for another request");
+}
+
+static void append(struct store *store, struct grove_request *request, struct pending *pending) {
     if (store->queue_count >= QUEUE_MAX || store->queue_bytes >= QUEUE_BYTES_MAX)
         make_room(store);
-    *pending = *made;
     pending->store = store;
     pending->request = request;
     pending->next = NULL;
@@ -265,6 +270,26 @@ int pending_add(struct store *store, struct grove_request *request, const struct
     store->queue_bytes += sizeof *pending + (pending->transaction != NULL ? pending->transaction->bytes : 0);
     commits_poll(store);
     run_soon(store);
+}
+
+int pending_add(struct store *store, struct grove_request *request, const struct pending *made) {
+    struct pending *pending = copy_of(made);
+    if (pending == NULL || (request != NULL && grove_request_defer(request) < 0)) {
+        free(pending);
+        return no_memory(request, made);
+    }
+    append(store, request, pending);
+    return 0;
+}
+
+int pending_add_deferred(struct store *store, struct grove_request *request, const struct pending *made) {
+    struct pending *pending = copy_of(made);
+    if (pending == NULL) {
+        int status = no_memory(request, made);
+        grove_request_finish(request);
+        return status;
+    }
+    append(store, request, pending);
     return 0;
 }
 
@@ -293,9 +318,10 @@ static int check_rights(struct store *store, struct grove_request *request, cons
 
 /* An earlier instance has applied it, and its answer was lost. */
 static bool was_applied(struct store *store, struct grove_request *request) {
-    struct note *note = grove_request_is_redelivered(request)
-                            ? notes_find(&store->notes, grove_request_channel_id(request), grove_request_number(request))
-                            : NULL;
+    struct note *note =
+        grove_request_is_redelivered(request)
+            ? notes_find(&store->notes, grove_request_channel_id(request), grove_request_number(request))
+            : NULL;
     if (note == NULL)
         return false;
     struct grove_store_outcome outcome = {.version = GROVE_STORE_PROTOCOL_VERSION, .revision = note->revision};
@@ -324,5 +350,5 @@ int on_commit(struct grove_request *request, void *context) {
         transaction_destroy(pending.transaction);
         return status;
     }
-    return pending_add(store, request, &pending);
+    return declared_holds(store, request, &pending) ? 0 : pending_add(store, request, &pending);
 }

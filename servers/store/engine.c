@@ -40,6 +40,10 @@ static void end_batch(struct engine *engine, bool is_kept) {
             space->used_keys = space->before_keys;
             space->revision = space->before_revision;
             space->flags = space->before_flags;
+            space->quota_bytes = space->before_quota_bytes;
+            space->quota_keys = space->before_quota_keys;
+            memcpy(space->provider_name, space->before_provider, sizeof space->provider_name);
+            space->provider = namespace_provider(engine, space->provider_name);
             space->is_loaded = space->is_dropped = false; /* keys that were made are gone again */
             cache_drop_namespace(&engine->cache, space->id);
         }

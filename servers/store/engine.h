@@ -39,7 +39,9 @@ struct namespace {
     struct namespace *batch_next;
     bool is_in_batch, is_new;
     uint64_t before_bytes, before_keys, before_revision;
+    uint64_t before_quota_bytes, before_quota_keys;
     uint32_t before_flags;
+    char before_provider[GROVE_STORE_PROVIDER_BYTES];
     int64_t delta_bytes, delta_keys; /* of the transaction being checked */
     void *map; /* its read-only map, if it has one (maps.c) */
 };

@@ -150,6 +150,9 @@ void namespace_touch(struct engine *engine, struct namespace *space) {
     space->before_keys = space->used_keys;
     space->before_revision = space->revision;
     space->before_flags = space->flags;
+    memcpy(space->before_provider, space->provider_name, sizeof space->before_provider);
+    space->before_quota_bytes = space->quota_bytes;
+    space->before_quota_keys = space->quota_keys;
     space->batch_next = engine->batch_first;
     engine->batch_first = space;
 }

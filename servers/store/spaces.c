@@ -113,11 +113,11 @@ static int configure(struct pending *pending) {
         status = namespace_create(engine, wanted->name.text, &space);
     if (status < 0 || space->is_dropped)
         return refuse(pending, status < 0 ? status : GROVE_WRONG_STATE, "cannot be made now", wanted->name.text);
+    namespace_touch(engine, space);
     if ((wanted->fields & GROVE_STORE_CONFIGURE_PROVIDER) != 0)
         status = change_provider(pending, space, wanted->provider);
     if (status < 0)
         return status;
-    namespace_touch(engine, space);
     if ((wanted->fields & GROVE_STORE_CONFIGURE_BYTES) != 0)
         space->quota_bytes = wanted->quota_bytes;
     if ((wanted->fields & GROVE_STORE_CONFIGURE_KEYS) != 0)
@@ -151,6 +151,14 @@ int spaces_act(struct store *store, struct grove_request *request, const void *d
         return grove_fail(request, GROVE_NO_MEMORY, "the store has no memory for another request");
     memcpy(pending.detail, detail, bytes);
     return pending_add(store, request, &pending);
+}
+
+int spaces_configure(struct store *store, const struct grove_store_namespace_request *wanted) {
+    struct pending pending = {.act = configure, .done = answer_empty, .detail = malloc(sizeof *wanted)};
+    if (pending.detail == NULL)
+        return GROVE_NO_MEMORY;
+    memcpy(pending.detail, wanted, sizeof *wanted);
+    return pending_add(store, NULL, &pending);
 }
 
 int on_configure(struct grove_request *request, void *context) {

@@ -140,6 +140,8 @@ struct store {
     uint32_t expiry_timer;
     uint64_t expiry_ms; /* when it is due; UINT64_MAX: it is not set */
     struct copies *copies;
+    struct name_table writers; /* declared.c */
+    struct grove_channel *registry;
 };
 
 /* ---- methods.c ---- */
@@ -180,6 +182,8 @@ int commits_open(struct store *store);
 int on_commit(struct grove_request *request, void *context);
 /* Take a new pending into the queue; its request (if any) is deferred. It answers itself on failure. */
 int pending_add(struct store *store, struct grove_request *request, const struct pending *made);
+/* The same for a request that was deferred before; finishes it on failure. */
+int pending_add_deferred(struct store *store, struct grove_request *request, const struct pending *made);
 /* If the synchronisation under way is over, say so to who waits. */
 void commits_poll(struct store *store);
 
@@ -215,6 +219,8 @@ int on_rotate(struct grove_request *request, void *context);
 /* Queue an action with a copy of its detail. */
 int spaces_act(struct store *store, struct grove_request *request, const void *detail, size_t bytes,
                int (*act)(struct pending *), void (*done)(struct pending *));
+/* Set quotas and flags, as part of the next batch. */
+int spaces_configure(struct store *store, const struct grove_store_namespace_request *wanted);
 /* sharing.c */
 int on_share(struct grove_request *request, void *context);
 int on_shares(struct grove_request *request, void *context);

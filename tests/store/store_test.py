@@ -286,6 +286,29 @@ def run(request):
         self.assertRegex(refused, "^Denied: .*STORE_WRITE:demo.two")
         self.assertIn("STORE_WRITE:demo.two", self.system.grove("why", "demo.one").stdout)
 
+    def test_the_manifest_says_what_a_namespace_may_hold(self):
+        text = self.service("one", self.SERVICE)
+        self.up("demo", {"one": text + "store: {keys: 2, bytes: 1M, map: true}\n"})
+
+        def one(text):
+            return self.ask("demo.one", 1, text.encode()).decode()
+
+        self.assertEqual(one("own.set('a', b'1') > 0"), "True")
+        record = self.system.json("store", "quota", "demo.one")
+        self.assertEqual((record["quota_keys"], record["quota_bytes"], record["map"]), (2, 1 << 20, True))
+        self.assertEqual(one("own.map().get('a').data"), "b'1'")
+        one("own.set('b', b'')")
+        self.assertRegex(one("own.set('c', b'')"), "^Exhausted: .*2 of its 2 keys")
+        self.kill_store()
+        self.assertRegex(one("own.set('c', b'')"), "^Exhausted")
+        self.system.grove("down", "--project", "demo")
+        self.up("demo", {"one": text + "store: {keys: 3}\n"})
+        self.assertEqual(one("own.set('c', b'') > 0"), "True")
+        self.assertFalse(self.system.json("store", "quota", "demo.one")["map"])
+        refused = one("__import__('grove').connect('system.store').call(8, (b'\\1\\0\\0\\0\\2' + bytes(3) + bytes(64) + "
+                      "bytes(8) + b'\\xff' * 7 + bytes(1) + bytes(72)))")
+        self.assertRegex(refused, "^Denied: .*does not set quotas")
+
     def test_an_owner_shares_what_lies_below_a_prefix(self):
         self.up("demo", {name: self.service(name, self.SERVICE) for name in ("one", "two")})
 

@@ -146,6 +146,7 @@ int manifest_compile(const struct manifest *manifest, void **spec, size_t *spec_
             builder_capability(builder, &manifest->capabilities[i].capability, manifest->capabilities[i].flags);
         section_tags(manifest, builder);
         section_limits(manifest, builder);
+        section_store(manifest, builder);
         status = builder_finish(builder, spec, spec_bytes, &problem);
     }
     if (status < 0)

@@ -280,6 +280,17 @@ static const struct field stream_fields[] = {
 };
 static const struct group stream_group = {.name = "streams", .fields = stream_fields, .bytes = sizeof(struct streams)};
 
+static const struct field stored_fields[] = {
+    {"bytes", FIELD_SIZE, PLACE(stored, bytes), .standing = "64M", .example = "1M",
+     .help = "Most bytes that its namespace may take; each value takes its key and 48 bytes more."},
+    {"keys", FIELD_NUMBER, PLACE(stored, keys), RANGE(0, COUNT_MAX), .standing = "65536", .example = "1000",
+     .help = "Most keys that it may have."},
+    {"map", FIELD_FLAG, PLACE(stored, map), .example = "true",
+     .help = "What it holds is published in a map that who may read it reads without a system call."},
+    {0},
+};
+static const struct group stored_group = {.name = "store", .fields = stored_fields, .bytes = sizeof(struct stored)};
+
 static const struct choice identities[] = {{"own", FORMAT_IDENTITY_OWN}, {"caller", FORMAT_IDENTITY_CALLER}, {0}};
 
 static const struct field manifest_fields[] = {
@@ -327,6 +338,8 @@ static const struct field manifest_fields[] = {
     {"schedule", FIELD_GROUP, PLACE(manifest_values, schedule), .group = &schedule_group,
      .help = "How it gets the processor."},
     {"streams", FIELD_GROUP, PLACE(manifest_values, streams), .group = &stream_group, .help = "Its standard streams."},
+    {"store", FIELD_GROUP, PLACE(manifest_values, store), .group = &stored_group,
+     .help = "Its own namespace in the store."},
     {"ring", FIELD_NUMBER, PLACE(manifest_values, ring), RANGE(1, 3), .standing = "2", .example = "2",
      .help = "1 system service, 2 service, 3 external."},
     {"phase", FIELD_NUMBER, PLACE(manifest_values, phase), RANGE(0, 7), .standing = "7", .example = "7",

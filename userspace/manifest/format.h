@@ -156,6 +156,12 @@ struct limits {
     const struct node *node;
     struct limit memory, processor, processes, shared, channels;
 };
+struct stored {
+    const struct node *node;
+    uint64_t bytes;
+    int64_t keys;
+    bool map;
+};
 struct manifest_values {
     const struct node *node;
     const char *name, *description, *directory;
@@ -172,6 +178,7 @@ struct manifest_values {
     struct recovery recovery;
     struct schedule schedule;
     struct streams streams;
+    struct stored store;
     int64_t ring, phase;
     uint64_t stop_timeout;
     bool essential, on_demand, native, system_files, listen_fds, explain;

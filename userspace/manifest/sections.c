@@ -5,6 +5,7 @@
 
 #include "grove/registry.h"
 #include "grove/resource.h"
+#include "grove/store_wire.h"
 
 void section_tags(const struct manifest *manifest, struct builder *builder) {
     const struct text_list *tags = &manifest->values.tags;
@@ -45,4 +46,15 @@ void section_limits(const struct manifest *manifest, struct builder *builder) {
     if (section->count > 0)
         builder_section(builder, GROVE_SECTION_LIMITS, bytes,
                         (uint32_t)(sizeof *section + section->count * sizeof section->limits[0]));
+}
+
+void section_store(const struct manifest *manifest, struct builder *builder) {
+    const struct stored *stored = &manifest->values.store;
+    if (stored->node == NULL)
+        return;
+    struct grove_store_section section = {.version = GROVE_STORE_SECTION_VERSION,
+                                          .flags = stored->map ? GROVE_STORE_NAMESPACE_MAP : 0u,
+                                          .quota_bytes = stored->bytes,
+                                          .quota_keys = (uint64_t)stored->keys};
+    builder_section(builder, GROVE_SECTION_STORE, &section, sizeof section);
 }

@@ -12,4 +12,7 @@ void section_tags(const struct manifest *manifest, struct builder *builder);
 /* GROVE_SECTION_LIMITS, for the resource service. */
 void section_limits(const struct manifest *manifest, struct builder *builder);
 
+/* GROVE_SECTION_STORE, for the store. */
+void section_store(const struct manifest *manifest, struct builder *builder);
+
 #endif

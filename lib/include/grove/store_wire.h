@@ -145,6 +145,13 @@ struct grove_store_namespace_record {
     uint32_t flags, key_generation;
 };
 
+/* GROVE_SECTION_STORE of a spec: what `store:` of the manifest says of the service's own namespace. */
+#define GROVE_STORE_SECTION_VERSION 1u
+struct grove_store_section {
+    uint32_t version, flags; /* enum grove_store_namespace_flags: MAP */
+    uint64_t quota_bytes, quota_keys;
+};
+
 /* ---- sharing ---- */
 
 struct grove_store_share_request {
