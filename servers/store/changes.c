@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "servers/store/maps.h"
+#include "servers/store/remote.h"
 
 /* The largest transaction changes 256 keys of 255 bytes. */
 #define CHANGES_PAGE_BYTES 98304u
@@ -238,6 +239,9 @@ int on_watch(struct grove_request *request, void *context) {
         return status;
     memcpy(watcher.name, name.text, sizeof watcher.name);
     const struct namespace *space = namespace_find(&store->engine, name.text);
+    if (is_remote(space))
+        return grove_fail(request, GROVE_UNSUPPORTED, "the namespace %s is kept by a service, and cannot be watched",
+                          name.text);
     watcher.namespace = space != NULL ? space->id : 0;
     if (tell(store, &watcher, wanted.wait_ms == 0))
         return 0;

@@ -14,6 +14,7 @@
  * When a batch fails, each of it is tried alone, so that one that does not fit the disk costs itself only.
  */
 #include "servers/store/declared.h"
+#include "servers/store/remote.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -350,5 +351,7 @@ int on_commit(struct grove_request *request, void *context) {
         transaction_destroy(pending.transaction);
         return status;
     }
+    if (remote_commits(store, request, &pending))
+        return 0;
     return declared_holds(store, request, &pending) ? 0 : pending_add(store, request, &pending);
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "servers/store/store.h"
+#include "servers/store/remote.h"
 
 /* ---- waiting for the disk ---- */
 
@@ -108,6 +108,10 @@ int on_get(struct grove_request *request, void *context) {
     store->read_ns = grove_now_ns();
     if (space == NULL || space->is_dropped)
         return reply_absent(request);
+    if (is_remote(space)) {
+        wanted.namespace_bytes = (uint8_t)strlen(space->name);
+        return remote_reads(store, request, space, &wanted, sizeof wanted, key, wanted.key_bytes);
+    }
     if (wanted.snapshot != 0 && snapshot_view(store, request, wanted.snapshot, space, &view, &revision) < 0)
         return GROVE_STALE_HANDLE;
     status = engine_get(&store->engine, view, space, key, wanted.key_bytes, &value);
@@ -229,6 +233,16 @@ static int scan_page(struct store *store, struct grove_request *request, const s
     return status;
 }
 
+static int pass_scan_on(struct store *store, struct grove_request *request, struct scan *scan,
+                        const struct namespace *space) {
+    uint8_t ends[2 * GROVE_STORE_KEY_MAX];
+    memcpy(ends, scan->from, scan->wanted.from_bytes);
+    memcpy(ends + scan->wanted.from_bytes, scan->to, scan->wanted.to_bytes);
+    scan->wanted.namespace_bytes = (uint8_t)strlen(space->name);
+    return remote_reads(store, request, space, &scan->wanted, sizeof scan->wanted, ends,
+                        (size_t)scan->wanted.from_bytes + scan->wanted.to_bytes);
+}
+
 int on_scan(struct grove_request *request, void *context) {
     struct store *store = context;
     struct scan scan;
@@ -246,6 +260,8 @@ int on_scan(struct grove_request *request, void *context) {
         struct grove_store_page none = {.version = GROVE_STORE_PROTOCOL_VERSION, .revision = store->durable};
         return grove_reply(request, &none, sizeof none);
     }
+    if (is_remote(space))
+        return pass_scan_on(store, request, &scan, space);
     if (scan.wanted.snapshot != 0 && snapshot_view(store, request, scan.wanted.snapshot, space, &view, &revision) < 0)
         return GROVE_STALE_HANDLE;
     if (view == NULL && read_waits(store, request, space->revision, on_scan))

@@ -142,6 +142,7 @@ struct store {
     struct copies *copies;
     struct name_table writers; /* declared.c */
     struct grove_channel *registry;
+    struct remote *remotes; /* remote.c */
 };
 
 /* ---- methods.c ---- */

@@ -315,10 +315,19 @@ def run(request):
         def run(service, text):
             return self.ask("demo." + service, 1, text.encode()).decode()
 
+        listening = gs.subprocess.Popen([self.system.program, "sub", "--run", self.system.run, "--json", "-n", "1", "-w", "30",
+                                         "storage.data.shared.>"], stdout=gs.subprocess.PIPE, text=True)
+        self.addCleanup(listening.stdout.close)
+        self.addCleanup(listening.wait)
+        gs.wait_for("it listens", lambda: "storage.data.shared" in self.system.grove("sub", "--list").stdout)
         run("one", "own.set('open/a', b'1')")
         run("one", "own.set('other', b'1')")
         self.assertRegex(run("two", "store.Store('demo.one').get('open/a')"), "^Denied")
         self.assertEqual(run("one", "own.share('demo.*', store.READ, prefix='open/')"), "None")
+        event = gs.json.loads(listening.stdout.readline())
+        self.assertEqual((event["subject"], gs.json.loads(event["data"]) if isinstance(event["data"], str) else event["data"]),
+                         ("storage.data.shared.demo.one", {"service": "demo.one", "with": "demo.*", "rights": "read",
+                                                           "prefix": "open/", "by": "demo.one"}))
         self.assertEqual(run("two", "store.Store('demo.one').get('open/a').data"), "b'1'")
         self.assertEqual(run("two", "len(store.Store('demo.one').scan(prefix='open/'))"), "1")
         for text in ("get('other')", "set('open/a', b'2')", "scan()", "scan(prefix='open')", "delete('open/a')"):

@@ -1,0 +1,192 @@
+/*
+ * Namespaces that a service keeps: the store checks who may, and passes on what is asked, in its own protocol.
+ *
+ *     client -> COMMIT, GET, SCAN -> store (rights, names) -> the same, to the provider's endpoint -> its answer, passed back
+ *
+ * The provider does the rest: expectations, durability, quotas. Names of namespaces are always spelled out for it, and a commit
+ * carries who asked and under which number, so that it can tell a commit that comes again: after a crash of the store the
+ * client's request is passed on anew. Encryption, snapshots, watches and maps are the store's own and not to be had here.
+ */
+#include "servers/store/remote.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A message that is longer is lent. */
+#define SENT_MAX 4096u
+
+/* A provider's endpoint, for as long as the store runs. */
+struct remote {
+    struct remote *next;
+    struct grove_channel *channel;
+    char endpoint[GROVE_STORE_PROVIDER_BYTES];
+};
+
+struct passed {
+    struct grove_request *request;
+    struct remote *remote;
+};
+
+static int remote_of(struct store *store, const char *endpoint, struct remote **remote) {
+    struct remote *found = store->remotes;
+    while (found != NULL && strcmp(found->endpoint, endpoint) != 0)
+        found = found->next;
+    if (found == NULL) {
+        found = calloc(1, sizeof *found);
+        if (found == NULL)
+            return GROVE_NO_MEMORY;
+        (void)snprintf(found->endpoint, sizeof found->endpoint, "%s", endpoint);
+        found->next = store->remotes;
+        store->remotes = found;
+    }
+    *remote = found;
+    return found->channel != NULL ? 0 : grove_connect(endpoint, &found->channel);
+}
+
+/* ---- passing on ---- */
+
+static void on_answer(int status, const struct grove_answer *answer, void *context) {
+    struct passed *passed = context;
+    struct grove_request *request = passed->request;
+    if (status < 0)
+        (void)grove_fail(request, status, "the provider %s: %s", passed->remote->endpoint, grove_last_error());
+    else if (answer->slice != NULL)
+        (void)reply_bytes(request, answer->slice, answer->slice_bytes);
+    else
+        (void)reply_bytes(request, answer->data, answer->length_bytes);
+    grove_request_finish(request);
+    free(passed);
+}
+
+static int start(struct remote *remote, struct grove_call *call, const void *message, size_t bytes,
+                 struct passed *passed) {
+    struct grove_loan loan;
+    bool is_lent = bytes > SENT_MAX;
+    int status = is_lent ? grove_loan(remote->channel, bytes, 1, &loan) : 0;
+    if (status < 0)
+        return status;
+    if (is_lent) {
+        memcpy(loan.data, message, bytes);
+        call->loan = &loan;
+    } else {
+        call->data = message;
+        call->length_bytes = bytes;
+    }
+    status = grove_call_start(remote->channel, call, on_answer, passed);
+    if (status < 0 && is_lent)
+        grove_loan_return(&loan);
+    return status;
+}
+
+/* Calls the provider for a request, which is deferred. Answers on failure. */
+static int pass_on(struct store *store, struct grove_request *request, const char *endpoint, const void *message,
+                   size_t bytes) {
+    struct remote *remote = NULL;
+    struct passed *passed = malloc(sizeof *passed);
+    uint64_t now_ns = grove_now_ns(), deadline_ns = grove_request_deadline_ns(request);
+    struct grove_call call = {.method = grove_request_method(request),
+                              .timeout_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 1};
+    int status = passed == NULL ? GROVE_NO_MEMORY : remote_of(store, endpoint, &remote);
+    if (status == 0) {
+        *passed = (struct passed){.request = request, .remote = remote};
+        status = start(remote, &call, message, bytes, passed);
+    }
+    if (status == 0)
+        return grove_request_defer(request); /* answers come from the run loop only, so not before this */
+    if (status == GROVE_CLOSED && remote != NULL) {
+        grove_channel_close(remote->channel);
+        remote->channel = NULL;
+    }
+    free(passed);
+    return grove_fail(request, status, "the provider %s cannot be asked: %s", endpoint, grove_last_error());
+}
+
+/* ---- commits ---- */
+
+static const char *name_of(const struct operation *operation, const char *own) {
+    return operation->name.text[0] != '\0' ? operation->name.text : own;
+}
+
+static size_t put(uint8_t *message, size_t at, const void *bytes, size_t length) {
+    if (length > 0)
+        memcpy(message + at, bytes, length);
+    return at + length;
+}
+
+static size_t encode(const struct pending *pending, struct grove_request *request, uint8_t *message) {
+    const struct transaction *transaction = pending->transaction;
+    struct grove_store_transaction_head head = {.version = GROVE_STORE_PROTOCOL_VERSION,
+                                                .count = transaction->count,
+                                                .origin = grove_request_channel_id(request),
+                                                .number = grove_request_number(request)};
+    size_t at = sizeof head;
+    for (uint32_t index = 0; index < transaction->count; index++) {
+        const struct operation *operation = &transaction->operations[index];
+        const char *name = name_of(operation, pending->own);
+        struct grove_store_operation wire = {.kind = operation->kind,
+                                             .namespace_bytes = (uint8_t)strlen(name),
+                                             .key_bytes = operation->key_bytes,
+                                             .value_bytes = operation->value_bytes,
+                                             .version = operation->version,
+                                             .lifetime_ms = operation->lifetime_ms};
+        at = put(message, at, &wire, sizeof wire);
+        at = put(message, at, name, wire.namespace_bytes);
+        at = put(message, at, operation->key, operation->key_bytes);
+        at = put(message, at, operation->value, operation->value_bytes);
+        for (; at % 8 != 0; at++)
+            message[at] = 0;
+    }
+    head.total_bytes = (uint32_t)at;
+    memcpy(message, &head, sizeof head);
+    return at;
+}
+
+/* The provider of all its namespaces; NULL: none of them is a service's. *is_mixed: they are of several. */
+static const char *provider_of(const struct store *store, const struct pending *pending, bool *is_mixed) {
+    const char *provider = NULL;
+    unsigned remotes = 0;
+    *is_mixed = false;
+    for (uint32_t index = 0; index < pending->transaction->count; index++) {
+        const struct namespace *space =
+            namespace_find(&store->engine, name_of(&pending->transaction->operations[index], pending->own));
+        if (!is_remote(space))
+            continue;
+        remotes++;
+        *is_mixed = *is_mixed || (provider != NULL && strcmp(provider, space->provider_name) != 0);
+        provider = space->provider_name;
+    }
+    *is_mixed = *is_mixed || (remotes > 0 && remotes < pending->transaction->count);
+    return provider;
+}
+
+bool remote_commits(struct store *store, struct grove_request *request, struct pending *pending) {
+    bool is_mixed;
+    const char *provider = provider_of(store, pending, &is_mixed);
+    if (provider == NULL)
+        return false;
+    /* Every operation may grow by its namespace's name and padding. */
+    size_t most_bytes = pending->transaction->bytes + pending->transaction->count * (GROVE_NAME_MAX + 8u);
+    uint8_t *message = is_mixed ? NULL : malloc(most_bytes);
+    if (message != NULL)
+        (void)pass_on(store, request, provider, message, encode(pending, request, message));
+    else
+        (void)grove_fail(
+            request, is_mixed ? GROVE_WRONG_STATE : GROVE_NO_MEMORY, "%s",
+            is_mixed ? "a transaction is of one provider: a namespace that a service keeps changes by itself only"
+                     : "the store has no memory for another request");
+    free(message);
+    transaction_destroy(pending->transaction);
+    return true;
+}
+
+/* ---- reads ---- */
+
+int remote_reads(struct store *store, struct grove_request *request, const struct namespace *space, const void *head,
+                 size_t head_bytes, const void *rest, size_t rest_bytes) {
+    uint8_t message[sizeof(struct grove_store_scan_request) + GROVE_NAME_MAX + 2 * GROVE_STORE_KEY_MAX];
+    size_t at = put(message, 0, head, head_bytes);
+    at = put(message, at, space->name, strlen(space->name));
+    at = put(message, at, rest, rest_bytes);
+    return pass_on(store, request, space->provider_name, message, at);
+}
