@@ -1,21 +1,31 @@
 /*
- * Events of the store: one flat JSON object each (servers/common/system_event.h).
+ * Events of the store: one flat JSON object each (servers/common/json_text.h).
  */
 #include "servers/store/events.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#include "servers/common/system_event.h"
+#include "grove/bus.h"
+#include "servers/common/json_text.h"
+
+#define JSON_BYTES 2048u
+#define SUBJECT_BYTES 128u
 
 void event_shared(const struct catalog_share *share, const char *by) {
     static const char *const rights[] = {"none", "read", "write", "both"};
-    char prefix[256] = "";
+    char text[JSON_BYTES], subject[SUBJECT_BYTES], prefix[256] = "";
+    struct json_text json;
+    size_t length;
     if (share->prefix_bytes > 0)
         memcpy(prefix, share->prefix, share->prefix_bytes);
-    (void)system_event("storage.data.shared", share->name,
-                       (const struct system_event_field[]){{.name = "with", .text = share->with},
-                                                           {.name = "rights", .text = rights[share->rights & 3]},
-                                                           {.name = "prefix", .text = prefix},
-                                                           {.name = "by", .text = by},
-                                                           {0}}); /* no bus: nobody listens */
+    json_text_begin(&json, text, sizeof text);
+    json_text_string(&json, "service", share->name);
+    json_text_string(&json, "with", share->with);
+    json_text_string(&json, "rights", rights[share->rights & 3]);
+    json_text_string(&json, "prefix", prefix);
+    json_text_string(&json, "by", by);
+    (void)snprintf(subject, sizeof subject, "storage.data.shared.%s", share->name);
+    if (json_text_end(&json, &length) == 0)
+        (void)grove_bus_emit(subject, text, length); /* no bus: nobody listens */
 }
