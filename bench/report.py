@@ -34,6 +34,13 @@ GOALS = [
     ("start to first answer, to bubblewrap", "start", "grove", "bubblewrap", "median_ns", False, 4),
     ("start to first answer, to crun", "start", "grove", "crun", "median_ns", False, 8),
     ("kill -9 to first answer, to runit", "restart", "grove, by the registry", "runit", "median_ns", False, 1),
+    ("durable transaction, 1 writer, to SQLite alone", "store", "grove", "sqlite", "one_writer", True, 0.8),
+    ("durable transaction, 1 writer, to LMDB", "store", "grove", "lmdb", "one_writer", True, 1),
+    ("durable transactions, 64 writers, to SQLite alone", "store", "grove", "sqlite", "many_writers", True, 10),
+    ("durable transactions, 64 writers, to etcd", "store", "grove", "etcd", "many_writers", True, 1),
+    ("durable transactions, 64 writers, to Redis always", "store", "grove", "redis", "many_writers", True, 1),
+    ("read of a key, to a call", "store", "grove", "call", "read_ns", False, 0.5),
+    ("read from the map, to 100 ns", "store", "grove", "limit", "map_read_ns", False, 1),
 ]
 
 

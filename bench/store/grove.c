@@ -1,9 +1,9 @@
 /*
  * The store of Grove, from outside: durable transactions by one writer and by 64, reads, and reads from the map.
  *
- *     bench-store-grove NAMESPACE        ($GROVE_SOCKET names the kernel; the namespace has a map)
+ *     bench-store-grove NAMESPACE ECHO   ($GROVE_SOCKET names the kernel; the namespace has a map; ECHO is bench-echo)
  *
- * A transaction sets one of 1,000 keys to 64 bytes. The 64 writers are 64 commits outstanding at a time. Prints one line
+ * A read is measured beside a call of the same size to a service that does nothing. A transaction sets one of 1,000 keys to 64 bytes. The 64 writers are 64 commits outstanding at a time. Prints one line
  * of JSON.
  */
 #include <stdio.h>
@@ -11,12 +11,13 @@
 #include <string.h>
 
 #include "bench/common/peer.h"
+#include "bench/grove/methods.h"
 #include "grove/store.h"
 
 #define KEYS 1000u
 #define VALUE_BYTES 64u
 #define WRITERS 64u
-#define ROUNDS 15u
+#define ROUNDS 5u
 #define ROUND_NS (200 * GROVE_MILLISECOND)
 #define READS_A_ROUND 4000u
 
@@ -105,6 +106,25 @@ static double reads(struct grove_store *store) {
     return bench_median(times, ROUNDS);
 }
 
+static double calls(const char *endpoint) {
+    double times[ROUNDS];
+    struct grove_channel *channel;
+    must(grove_connect(endpoint, &channel), "connect");
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        uint64_t begin_ns = bench_now_ns();
+        for (unsigned number = 0; number < READS_A_ROUND; number++) {
+            struct grove_answer answer;
+            struct grove_call call = {
+                .method = BENCH_ECHO, .data = value, .length_bytes = sizeof value, .timeout_ns = GROVE_SECOND};
+            must(grove_call(channel, &call, &answer), "call");
+            grove_answer_release(&answer);
+        }
+        times[round] = (double)(bench_now_ns() - begin_ns) / READS_A_ROUND;
+    }
+    grove_channel_close(channel);
+    return bench_median(times, ROUNDS);
+}
+
 static double map_reads(struct grove_store *store) {
     double times[ROUNDS];
     char key[16], found[VALUE_BYTES];
@@ -127,15 +147,16 @@ static double map_reads(struct grove_store *store) {
 int main(int argc, char **argv) {
     struct grove_session *session;
     struct grove_store *store;
-    if (argc != 2)
+    if (argc != 3)
         return 2;
     memset(value, 'v', sizeof value);
     must(grove_session_default(&session), "session");
     must(grove_store_open(argv[1], &store), "open");
     double one = one_writer(store), many = many_writers(session, store);
-    double read_ns = reads(store), map_ns = map_reads(store);
-    printf("{\"one_writer\": %.0f, \"many_writers\": %.0f, \"read_ns\": %.0f, \"map_read_ns\": %.1f}\n", one, many,
-           read_ns, map_ns);
+    double call_ns = calls(argv[2]), read_ns = reads(store), map_ns = map_reads(store);
+    printf(
+        "{\"one_writer\": %.0f, \"many_writers\": %.0f, \"call_ns\": %.0f, \"read_ns\": %.0f, \"map_read_ns\": %.1f}\n",
+        one, many, call_ns, read_ns, map_ns);
     grove_store_close(store);
     return 0;
 }

@@ -17,7 +17,7 @@
 
 #define KEYS 1000u
 #define VALUE_BYTES 64u
-#define ROUNDS 15u
+#define ROUNDS 5u
 #define ROUND_NS UINT64_C(200000000)
 #define RAW_FILE_BYTES (64u << 20)
 
