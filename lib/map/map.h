@@ -89,6 +89,13 @@ int map_read(const struct map_view *view, const struct map_place *place, void *v
 /* Both of these, again when the value moved in between. */
 int map_get(const struct map_view *view, const void *key, size_t key_bytes, void *value, size_t room_bytes,
             size_t *length_bytes, uint32_t *kind);
+/*
+ * Every key, one after the other: *cursor begins at 0. GROVE_NOT_FOUND at the end, GROVE_CORRUPT. A key that moves meanwhile may
+ * be met in its old place, where reading says so.
+ */
+int map_next(const struct map_view *view, uint32_t *cursor, struct map_place *place);
+/* The key of a place, place->key_bytes long, in the map's memory. */
+const void *map_key(const struct map_view *view, const struct map_place *place);
 /* Number of the newest change. The same before and after several reads: they belong together. */
 static inline uint64_t map_version(const struct map_view *view) {
     /* Pairs with the store in map_publish. */

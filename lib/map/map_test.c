@@ -116,6 +116,15 @@ static void test_many_keys_until_it_is_full(void **state) {
     assert_int_equal(status, GROVE_EXHAUSTED);
     assert_true(count >= 64);
     map_publish(&fixture->writer);
+    struct map_place place;
+    uint32_t cursor = 0;
+    unsigned met = 0;
+    while ((status = map_next(&fixture->view, &cursor, &place)) == 0) {
+        assert_memory_equal(map_key(&fixture->view, &place), "key.number.", 11);
+        met++;
+    }
+    assert_int_equal(status, GROVE_NOT_FOUND);
+    assert_int_equal(met, count);
     for (unsigned index = 0; index < count; index++) {
         (void)snprintf(key, sizeof key, "key.number.%u", index);
         assert_value(fixture, key, key);

@@ -133,3 +133,24 @@ int map_get(const struct map_view *view, const void *key, size_t key_bytes, void
     }
     return status;
 }
+
+int map_next(const struct map_view *view, uint32_t *cursor, struct map_place *place) {
+    const uint32_t *buckets = map_buckets(view->base);
+    struct map_slot_header slot;
+    for (; *cursor < view->bucket_count; ++*cursor) {
+        /* Pairs with the store in map_put. */
+        uint64_t offset = (uint64_t)__atomic_load_n(&buckets[*cursor], __ATOMIC_ACQUIRE) * 8;
+        if (offset == 0)
+            continue;
+        if (!check_slot(view, offset, &slot))
+            return GROVE_CORRUPT;
+        ++*cursor;
+        *place = (struct map_place){offset, slot.key_bytes, slot.room_bytes};
+        return 0;
+    }
+    return GROVE_NOT_FOUND;
+}
+
+const void *map_key(const struct map_view *view, const struct map_place *place) {
+    return view->base + place->offset_bytes + slot_key_offset(place->room_bytes);
+}

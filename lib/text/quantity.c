@@ -99,3 +99,69 @@ size_t text_share_format(uint64_t ppm, char *text, size_t size_bytes) {
     }
     return (size_t)snprintf(text, size_bytes, "%llu.%0*u%%", whole, digits, fraction);
 }
+
+/* ---- durations ---- */
+
+static const struct {
+    const char *name;
+    uint64_t unit_ns;
+} duration_units[] = {
+    {"", 1000000000},    {"s", 1000000000},     {"ms", 1000000},       {"us", 1000},           {"ns", 1},
+    {"m", 60000000000u}, {"min", 60000000000u}, {"h", 3600000000000u}, {"d", 86400000000000u},
+};
+#define DURATION_UNITS (sizeof duration_units / sizeof duration_units[0])
+
+/* "1.5s" is exact: a fraction has at most nine digits, each worth a tenth of the one before. */
+static bool scale_duration(const char *digits, size_t whole_digits, size_t digit_count, uint64_t unit_ns,
+                           uint64_t *duration_ns) {
+    uint64_t total = 0;
+    for (size_t i = 0; i < whole_digits; i++) {
+        uint64_t digit = (uint64_t)(digits[i] - '0');
+        if (total > (INT64_MAX - digit) / 10)
+            return false;
+        total = total * 10 + digit;
+    }
+    if (total > INT64_MAX / unit_ns)
+        return false;
+    total *= unit_ns;
+    for (size_t i = whole_digits + 1; i < digit_count; i++) {
+        unit_ns /= 10;
+        total += (uint64_t)(digits[i] - '0') * unit_ns;
+    }
+    *duration_ns = total;
+    return total <= INT64_MAX;
+}
+
+int text_duration_parse(const char *text, uint64_t *duration_ns) {
+    static const char digits[] = "0123456789";
+    size_t whole = strspn(text, digits), count = whole;
+    uint64_t parsed_ns;
+    if (!whole)
+        return GROVE_INVALID;
+    if (text[whole] == '.') {
+        size_t fraction = strspn(text + whole + 1, digits);
+        if (!fraction || fraction > 9)
+            return GROVE_INVALID;
+        count = whole + 1 + fraction;
+    }
+    for (size_t i = 0; i < DURATION_UNITS; i++) {
+        if (strcmp(duration_units[i].name, text + count) != 0)
+            continue;
+        if (!scale_duration(text, whole, count, duration_units[i].unit_ns, &parsed_ns))
+            return GROVE_INVALID;
+        *duration_ns = parsed_ns;
+        return 0;
+    }
+    return GROVE_INVALID;
+}
+
+size_t text_duration_format(uint64_t duration_ns, char *text, size_t size_bytes) {
+    static const char *const order[] = {"d", "h", "m", "s", "ms", "us", "ns"};
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
+        for (size_t unit = 0; unit < DURATION_UNITS; unit++)
+            if (!strcmp(duration_units[unit].name, order[i]) && duration_ns % duration_units[unit].unit_ns == 0 &&
+                (duration_ns != 0 || !strcmp(order[i], "s")))
+                return (size_t)snprintf(text, size_bytes, "%llu%s",
+                                        (unsigned long long)(duration_ns / duration_units[unit].unit_ns), order[i]);
+    return (size_t)snprintf(text, size_bytes, "%lluns", (unsigned long long)duration_ns);
+}

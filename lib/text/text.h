@@ -47,6 +47,14 @@ size_t text_share_format(uint64_t ppm, char *text, size_t size_bytes);
 /* A whole decimal number up to UINT64_MAX, nothing around it. GROVE_INVALID. */
 int text_number_parse(const char *text, uint64_t *number);
 
+/*
+ * "250ms", "5s", "1.5h": ns, us, ms, s, m or min, h, d; a bare number is seconds. Up to INT64_MAX nanoseconds.
+ * GROVE_INVALID.
+ */
+int text_duration_parse(const char *text, uint64_t *duration_ns);
+/* In the largest unit in which it is a whole number. */
+size_t text_duration_format(uint64_t duration_ns, char *text, size_t size_bytes);
+
 /* The nearest of `names` (ends with NULL) to a misspelt one, case aside; NULL if none is near. */
 const char *text_nearest(const char *text, const char *const *names);
 
