@@ -189,6 +189,8 @@ static void imply_all(struct resolver *resolver) {
         if (required[i].name)
             imply(resolver, "IPC_SEND", name_qualify(manifest->arena, manifest->project, required[i].name),
                   required[i].node, "requires");
+    if (values->config.count)
+        imply(resolver, "IPC_SEND", "system.config", node_find(manifest->root, "config"), "config");
     if (manifest->executable && !(values->system_files && path_is_system(manifest->executable)))
         imply(resolver, "FS_EXEC", manifest->executable, values->exec.nodes[0], "exec");
 }

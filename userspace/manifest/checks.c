@@ -194,5 +194,8 @@ int checks_run(const struct manifest *manifest, struct manifest_errors *errors) 
     check_tags(&checker);
     check_limits(&checker);
     checker.has_failed |= plans_check(manifest, errors) < 0;
+    const void *schema;
+    uint32_t schema_bytes;
+    checker.has_failed |= schema_build(manifest, &schema, &schema_bytes, errors) < 0;
     return checker.has_failed ? GROVE_INVALID : 0;
 }

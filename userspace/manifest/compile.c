@@ -134,6 +134,13 @@ static void write_interfaces(const struct manifest *manifest, struct builder *bu
                          required[i].optional ? GROVE_INTERFACE_OPTIONAL : 0);
 }
 
+static void write_schema(const struct manifest *manifest, struct builder *builder, struct manifest_errors *errors) {
+    const void *section;
+    uint32_t section_bytes;
+    if (schema_build(manifest, &section, &section_bytes, errors) == 0 && section)
+        builder_section(builder, GROVE_SECTION_CONFIG, section, section_bytes);
+}
+
 int manifest_compile(const struct manifest *manifest, void **spec, size_t *spec_bytes, struct manifest_errors *errors) {
     const char *problem = "memory is exhausted";
     int status = GROVE_NO_MEMORY;
@@ -142,6 +149,7 @@ int manifest_compile(const struct manifest *manifest, void **spec, size_t *spec_
         write_header(manifest, builder);
         write_program(manifest, builder);
         write_interfaces(manifest, builder);
+        write_schema(manifest, builder, errors);
         for (unsigned i = 0; i < manifest->capability_count; i++)
             builder_capability(builder, &manifest->capabilities[i].capability, manifest->capabilities[i].flags);
         section_tags(manifest, builder);

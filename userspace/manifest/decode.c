@@ -291,6 +291,18 @@ static void decode_one_or_more(struct decoder *decoder, const struct field *fiel
     decode_one(decoder, field, node, list->items);
 }
 
+static void decode_named(struct decoder *decoder, const struct field *field, const struct node *node, void *place) {
+    struct group_list *list = place;
+    list->items = arena_take(decoder->arena, (node->count + 1) * field->group->bytes);
+    for (const struct node *child = node->first; child; child = child->next, list->count++) {
+        size_t before = enter(decoder, child->key, 0);
+        char *item = (char *)list->items + list->count * field->group->bytes;
+        decode_into(decoder, field->group, expand_short(decoder, field->group, child), item);
+        *(const struct node **)(void *)item = child;
+        leave(decoder, before);
+    }
+}
+
 static const struct type {
     void (*decode)(struct decoder *decoder, const struct field *field, const struct node *node, void *place);
     unsigned kinds; /* bits of enum node_kind that may stand there */
@@ -312,6 +324,7 @@ static const struct type {
     [FIELD_GROUP] = {decode_one, 1u << NODE_TEXT | 1u << NODE_MAP, "group"},
     [FIELD_GROUPS] = {decode_groups, 1u << NODE_LIST, "list of groups"},
     [FIELD_ONE_OR_MORE] = {decode_one_or_more, 1u << NODE_TEXT | 1u << NODE_MAP | 1u << NODE_LIST, "group, or list"},
+    [FIELD_NAMED] = {decode_named, 1u << NODE_MAP, "map of groups"},
 };
 
 const char *decode_type_name(enum field_type type) {

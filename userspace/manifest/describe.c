@@ -121,6 +121,11 @@ static void put_type(const struct field *field) {
     case FIELD_GROUP:
         put_group(field->group);
         break;
+    case FIELD_NAMED:
+        printf("{\"type\": \"object\", \"additionalProperties\": ");
+        put_group(field->group);
+        printf("}");
+        break;
     case FIELD_GROUPS:
         printf("{\"type\": \"array\", \"items\": ");
         put_group(field->group);
@@ -196,6 +201,8 @@ static void put_kind(const struct field *field) {
         printf("number from %lld to %lld", (long long)field->minimum, (long long)field->maximum);
     } else if (field->type == FIELD_GROUP) {
         printf("fields below");
+    } else if (field->type == FIELD_NAMED) {
+        printf("fields below, by name");
     } else if (field->type == FIELD_GROUPS) {
         printf("list");
     } else if (field->type == FIELD_ONE_OR_MORE) {

@@ -5,6 +5,7 @@
 
 #include "grove/resource.h"
 #include "grove/health.h"
+#include "grove/config.h"
 
 #define PLACE(structure, member) .offset = offsetof(struct structure, member)
 #define RANGE(least, most) .minimum = (least), .maximum = (most)
@@ -291,6 +292,40 @@ static const struct field stored_fields[] = {
 };
 static const struct group stored_group = {.name = "store", .fields = stored_fields, .bytes = sizeof(struct stored)};
 
+static const struct choice config_types[] = {
+    {"string", GROVE_CONFIG_STRING},     {"int", GROVE_CONFIG_INT},
+    {"float", GROVE_CONFIG_FLOAT},       {"bool", GROVE_CONFIG_BOOL},
+    {"duration", GROVE_CONFIG_DURATION}, {"size", GROVE_CONFIG_SIZE},
+    {"address", GROVE_CONFIG_ADDRESS},   {0},
+};
+static const struct field config_fields[] = {
+    {"type", FIELD_CHOICE, PLACE(config_item, type), .required = true, .choices = config_types, .example = "float",
+     .help = "What its values are. duration: 250ms, 5s; size: 64K, 2G; address: HOST:PORT."},
+    {"list", FIELD_FLAG, PLACE(config_item, list), .example = "true",
+     .help = "Any number of such values; minimum, maximum, choices and pattern hold for each."},
+    {"default", FIELD_TEXTS, PLACE(config_item, standing), .example = "49.0",
+     .help = "What counts when nobody sets it. Without it the key has no value then."},
+    {"required", FIELD_FLAG, PLACE(config_item, required), .example = "true",
+     .help = "It has no default, and the service does not get its configuration before somebody has set it."},
+    {"minimum", FIELD_TEXT, PLACE(config_item, minimum), .standing = "", .example = "45",
+     .help = "Smallest value; of a string or an address: its fewest bytes."},
+    {"maximum", FIELD_TEXT, PLACE(config_item, maximum), .standing = "", .example = "55",
+     .help = "Largest value; of a string or an address: its most bytes."},
+    {"choices", FIELD_TEXTS, PLACE(config_item, choices), .example = "[fast, slow]",
+     .help = "The values that there are."},
+    {"pattern", FIELD_TEXT, PLACE(config_item, pattern), .standing = "", .example = "\"[a-z]+-[0-9]+\"",
+     .help = "A regular expression that the whole value matches: ( ) | * + ? {2,4} . [a-z] \\d \\w \\s."},
+    {"secret", FIELD_FLAG, PLACE(config_item, secret), .example = "true",
+     .help = "Only the service itself reads it; it is masked for all others and never logged."},
+    {"restart-only", FIELD_FLAG, PLACE(config_item, restart_only), .example = "true",
+     .help = "It cannot change while the service runs: grove config set --restart restarts it."},
+    {"description", FIELD_TEXT, PLACE(config_item, description), .standing = "", .example = "trip below this",
+     .help = "One line for people."},
+    {0},
+};
+static const struct group config_group = {
+    .name = "a key of config", .fields = config_fields, .bytes = sizeof(struct config_item), .short_field = "type"};
+
 static const struct choice identities[] = {{"own", FORMAT_IDENTITY_OWN}, {"caller", FORMAT_IDENTITY_CALLER}, {0}};
 
 static const struct field manifest_fields[] = {
@@ -340,6 +375,9 @@ static const struct field manifest_fields[] = {
     {"streams", FIELD_GROUP, PLACE(manifest_values, streams), .group = &stream_group, .help = "Its standard streams."},
     {"store", FIELD_GROUP, PLACE(manifest_values, store), .group = &stored_group,
      .help = "Its own namespace in the store."},
+    {"config", FIELD_NAMED, PLACE(manifest_values, config), .group = &config_group,
+     .example = "{frequency-limit: {type: float, default: 49.0, minimum: 45, maximum: 55}}",
+     .help = "The keys of its configuration, by name; a name may have dots. Implies IPC_SEND:system.config."},
     {"ring", FIELD_NUMBER, PLACE(manifest_values, ring), RANGE(1, 3), .standing = "2", .example = "2",
      .help = "1 system service, 2 service, 3 external."},
     {"phase", FIELD_NUMBER, PLACE(manifest_values, phase), RANGE(0, 7), .standing = "7", .example = "7",

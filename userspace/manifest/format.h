@@ -28,6 +28,7 @@ enum field_type {
     FIELD_GROUP, /* the structure of `group`, in place */
     FIELD_GROUPS, /* struct group_list: a list of `group` */
     FIELD_ONE_OR_MORE, /* the same; a single entry may stand there without a list */
+    FIELD_NAMED, /* struct group_list: a map from names to `group`; the name is the key of the item's node */
 };
 
 struct choice {
@@ -43,7 +44,7 @@ struct field {
     bool required;
     int64_t minimum, maximum; /* FIELD_NUMBER */
     const struct choice *choices; /* FIELD_CHOICE */
-    const struct group *group; /* FIELD_GROUP, FIELD_GROUPS */
+    const struct group *group; /* FIELD_GROUP, FIELD_GROUPS, FIELD_NAMED, FIELD_ONE_OR_MORE */
     bool is_all_or_nothing; /* FIELD_GROUP: absent it is absent, and its fields have no defaults */
     const char *standing; /* what counts when it is absent, in the written form; NULL: zero, empty, no */
     const char *example; /* a value, for the reference */
@@ -143,6 +144,15 @@ struct schedule {
     int64_t priority;
     uint64_t runtime, deadline, period;
 };
+struct config_item {
+    const struct node *node; /* node->key is the key's name */
+    uint32_t type; /* enum grove_config_type */
+    bool list, required, secret, restart_only;
+    struct text_list standing; /* nodes NULL: none */
+    const char *minimum, *maximum; /* "": none */
+    struct text_list choices;
+    const char *pattern, *description;
+};
 struct streams {
     const struct node *node;
     uint32_t in, out, error;
@@ -179,6 +189,7 @@ struct manifest_values {
     struct schedule schedule;
     struct streams streams;
     struct stored store;
+    struct group_list config; /* struct config_item */
     int64_t ring, phase;
     uint64_t stop_timeout;
     bool essential, on_demand, native, system_files, listen_fds, explain;

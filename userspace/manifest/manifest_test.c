@@ -2,6 +2,7 @@
  * The compiler from end to end, from a text to the spec: what each field becomes, what is implied, and how names, paths
  * and variables are completed.
  */
+#include "lib/config/schema.h"
 #include "userspace/manifest/test_support.h"
 
 #include "lib/text/text.h"
@@ -207,15 +208,41 @@ static void programs_are_found_by_name(void **state) {
     free(spec);
 }
 
+static void test_the_schema_of_the_configuration(void **state) {
+    (void)state;
+    struct grove_spec *spec = test_compile("name: a\nexec: [/bin/true]\nconfig:\n"
+                                           "  period: duration\n"
+                                           "  limit: {type: float, default: 49, minimum: 45, maximum: 55}\n"
+                                           "  steps: {type: int, list: true, default: [1, 2, 3]}\n"
+                                           "  token: {type: string, secret: true, restart-only: true}\n");
+    uint32_t bytes = 0;
+    const char *problem = "";
+    const struct config_schema *schema = grove_spec_section(spec, GROVE_SECTION_CONFIG, &bytes);
+    assert_non_null(schema);
+    if (config_schema_check(schema, bytes, &problem) < 0)
+        fail_msg("%s", problem);
+    assert_int_equal(schema->key_count, 4);
+    const struct config_schema_key *key = config_schema_find(schema, "steps");
+    assert_int_equal(key->flags, CONFIG_KEY_LIST | CONFIG_KEY_STANDING);
+    assert_int_equal(key->standing_count, 3);
+    assert_memory_equal(config_schema_text(schema, key->standing), "1\0002\0003", 6);
+    key = config_schema_find(schema, "token");
+    assert_int_equal(key->flags, CONFIG_KEY_SECRET | CONFIG_KEY_RESTART);
+    key = config_schema_find(schema, "period");
+    assert_int_equal(key->type, GROVE_CONFIG_DURATION);
+    assert_null(config_schema_find(schema, "other"));
+    free(spec);
+    spec = test_compile("name: a\nexec: [/bin/true]\n");
+    assert_null(grove_spec_section(spec, GROVE_SECTION_CONFIG, &bytes));
+    free(spec);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_least_manifest_has_defaults),
-        cmocka_unit_test(every_field_reaches_the_spec),
-        cmocka_unit_test(capabilities_are_completed),
-        cmocka_unit_test(other_fields_imply_capabilities),
-        cmocka_unit_test(what_is_covered_is_not_implied_again),
-        cmocka_unit_test(methods_belong_to_their_interface),
-        cmocka_unit_test(variables_are_replaced),
+        cmocka_unit_test(test_the_schema_of_the_configuration), cmocka_unit_test(the_least_manifest_has_defaults),
+        cmocka_unit_test(every_field_reaches_the_spec),         cmocka_unit_test(capabilities_are_completed),
+        cmocka_unit_test(other_fields_imply_capabilities),      cmocka_unit_test(what_is_covered_is_not_implied_again),
+        cmocka_unit_test(methods_belong_to_their_interface),    cmocka_unit_test(variables_are_replaced),
         cmocka_unit_test(programs_are_found_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

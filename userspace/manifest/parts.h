@@ -40,6 +40,15 @@ const char *name_qualify(struct arena *arena, const char *project, const char *n
 /* Fill in capabilities and capability_count: what is written down and what is implied. 0 or GROVE_INVALID. */
 int capabilities_resolve(struct manifest *manifest, struct manifest_errors *errors);
 
+/* ---- schema.c ---- */
+
+/*
+ * The schema of the configuration, as the section GROVE_SECTION_CONFIG has it, in the arena; NULL if there are no keys.
+ * GROVE_INVALID after adding an error for each fault.
+ */
+int schema_build(const struct manifest *manifest, const void **section, uint32_t *section_bytes,
+                 struct manifest_errors *errors);
+
 /* ---- compile.c ---- */
 
 struct grove_budget resources_budget(const struct resources *resources);
