@@ -46,7 +46,7 @@ int grove_config_item_float(const struct grove_config_value *value, uint32_t ind
 }
 
 int grove_config_item_bool(const struct grove_config_value *value, uint32_t index, bool *item) {
-    int64_t number;
+    int64_t number = 0;
     int status = number_at(value, GROVE_CONFIG_BOOL, index, &number);
     if (status == 0)
         *item = number != 0;

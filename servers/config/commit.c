@@ -133,14 +133,26 @@ static void answer(struct change *change, uint64_t number) {
     change->request = NULL;
 }
 
+/* Sources that say what they said, perhaps in other lines. */
+static bool says_nothing_new(const struct change *change) {
+    bool is_same = true;
+    for (uint32_t index = 0; is_same && index < change->instead_count; index++) {
+        const struct source *new = change->instead[index];
+        const struct source *old = state_source(&change->config->state, new->kind, new->name);
+        is_same = old == NULL ? new->settings.count == 0 : settings_are_same(&old->settings, &new->settings);
+    }
+    return is_same;
+}
+
 void change_commit(struct change *change) {
     static struct state next;
+    bool is_written = change->count > 0 || !says_nothing_new(change);
     struct record *record = change->count > 0 ? make_record(change) : NULL;
     if (change->count > 0 && record == NULL) {
         explain_failure(change, GROVE_NO_MEMORY);
         return;
     }
-    int status = change->count > 0 || change->instead_count > 0 ? write_state(change, record, &next) : 0;
+    int status = is_written ? write_state(change, record, &next) : 0;
     if (status < 0) {
         if (record != NULL) {
             free(record->entries); /* the texts are the change's still */
@@ -152,7 +164,7 @@ void change_commit(struct change *change) {
     if (status == STATE_NOT_SYNCHRONISED)
         (void)snprintf(change->note, sizeof change->note,
                        "the folder cannot be synchronised: a failure of power may take this change back");
-    if (change->count > 0 || change->instead_count > 0)
+    if (is_written)
         take_over(change, &next);
     if (change->source == GROVE_CONFIG_SOURCE_FILE)
         change->config->problem[0] = '\0';

@@ -231,6 +231,7 @@ struct watcher {
     uint32_t timer;
     uint64_t tag, change; /* what it knows of its map */
     bool validates;
+    bool is_shell; /* it reads no map; `change` is the newest of the history that it knows */
     bool is_renewing; /* its next map is being made */
     char keys[GROVE_CONFIG_PATTERN_MAX + 1];
 };
@@ -243,7 +244,7 @@ void watcher_remove(struct watcher *watcher);
 int watcher_tell(struct watcher *watcher, const void *news, size_t bytes);
 /* Tell what it does not know yet, if there is something. */
 void watcher_update(struct watcher *watcher);
-/* The map of a service has changed. */
+/* The map of a service has changed; NULL: the history has, for shells. */
 void watchers_update(struct config *config, const char *service);
 
 /* Ask those who validate what changes. False: nobody does, or the change is refused already. */

@@ -41,7 +41,8 @@ static int read_text(struct change *change, int folder, const char *file, char *
     int descriptor = openat(folder, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (descriptor < 0)
         return explain(change, file, strerror(errno));
-    int status = fstat(descriptor, &facts) < 0 || !S_ISREG(facts.st_mode) ? explain(change, file, "it is not a file") : 0;
+    int status =
+        fstat(descriptor, &facts) < 0 || !S_ISREG(facts.st_mode) ? explain(change, file, "it is not a file") : 0;
     *length = 0;
     while (status == 0 && *length <= YAML_SOURCE_BYTES_MAX) {
         ssize_t count = read(descriptor, text + *length, YAML_SOURCE_BYTES_MAX + 1 - *length);
@@ -64,8 +65,8 @@ static int read_source(struct change *change, int folder, const char *file) {
                                                 : read_text(change, folder, file, text, &length);
     if (status == 0) {
         files_path(change->config, source, path, sizeof path);
-        status = yaml_source_parse(text, length, path, NULL, &source->settings, change->problem,
-                                   sizeof change->problem);
+        status =
+            yaml_source_parse(text, length, path, NULL, &source->settings, change->problem, sizeof change->problem);
     }
     if (text != NULL)
         explicit_bzero(text, length);

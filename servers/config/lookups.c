@@ -63,7 +63,8 @@ static int copy_schema(const struct grove_answer *answer, const char *service, s
     const void *section = status < 0 ? NULL : grove_spec_section(spec, GROVE_SECTION_CONFIG, &section_bytes);
     if (status == 0 && section == NULL) {
         (void)snprintf(problem, problem_bytes,
-                       "%s has no configuration: its manifest declares none; add its keys below 'config:' there", service);
+                       "%s has no configuration: its manifest declares none; add its keys below 'config:' there",
+                       service);
         status = GROVE_NOT_FOUND;
     } else if (status == 0) {
         status = config_schema_check(section, section_bytes, &fault);

@@ -224,8 +224,9 @@ int on_attach(struct grove_request *request, void *context) {
     if (status < 0)
         return status;
     if (grove_request_client_ring(request) == 3)
-        return grove_fail(request, GROVE_DENIED, "a shell has no configuration of its own; `grove config get` reads that "
-                                                 "of a service");
+        return grove_fail(request, GROVE_DENIED,
+                          "a shell has no configuration of its own; `grove config get` reads that "
+                          "of a service");
     struct attach *attach = malloc(sizeof *attach);
     if (attach == NULL)
         return grove_fail(request, GROVE_NO_MEMORY, "memory is exhausted");
@@ -274,4 +275,5 @@ static void apply_to(struct config *config, const struct change *change, const s
 void maps_apply(struct change *change) {
     for (uint32_t index = 0; index < change->involved_count; index++)
         apply_to(change->config, change, &change->involved[index]);
+    watchers_update(change->config, NULL);
 }

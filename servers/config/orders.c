@@ -200,7 +200,8 @@ static int check_project(struct grove_request *request, const char *project, con
     for (uint32_t index = 0; index < settings->count; index++) {
         const char *service = settings->list[index].service;
         if (strncmp(service, project, length) != 0 || service[length] != '.')
-            return grove_fail(request, GROVE_INVALID, "line %u of the configuration of project %s is about %s, which is not in it",
+            return grove_fail(request, GROVE_INVALID,
+                              "line %u of the configuration of project %s is about %s, which is not in it",
                               settings->list[index].line, project, service);
         int status = right_to_change(request, service);
         if (status < 0)

@@ -51,19 +51,22 @@ static bool put_key(const struct get *get, const struct config_schema *schema, c
     if (source != NULL)
         files_path(get->config, source, place, sizeof place);
     (void)snprintf(note, sizeof note, "%s\n%.600s", place, config_schema_text(schema, key->help));
-    struct wire_entry entry = {
-        .service = get->query.service.text,
-        .key = name,
-        .note = note,
-        .before = has_standing ? (key->standing.length_bytes > 0 ? standing.items : "") : NULL,
-        .before_bytes = standing.bytes,
-        .after = text == NULL || is_masked ? NULL : text->bytes > 0 ? text->items : "",
-        .after_bytes = text == NULL || is_masked ? 0 : text->bytes,
-        .flags = flags_of(key, is_masked),
-        .kind = key->type | ((key->flags & CONFIG_KEY_LIST) != 0 ? GROVE_CONFIG_LIST : 0u) |
-                ((key->flags & CONFIG_KEY_SECRET) != 0 ? GROVE_CONFIG_SECRET : 0u),
-        .source = setting != NULL ? source->kind : has_standing ? GROVE_CONFIG_SOURCE_STANDING : GROVE_CONFIG_SOURCE_NONE,
-        .line = setting != NULL ? setting->line : 0};
+    struct wire_entry entry = {.service = get->query.service.text,
+                               .key = name,
+                               .note = note,
+                               .before = has_standing ? (key->standing.length_bytes > 0 ? standing.items : "") : NULL,
+                               .before_bytes = standing.bytes,
+                               .after = text == NULL || is_masked ? NULL
+                                        : text->bytes > 0         ? text->items
+                                                                  : "",
+                               .after_bytes = text == NULL || is_masked ? 0 : text->bytes,
+                               .flags = flags_of(key, is_masked),
+                               .kind = key->type | ((key->flags & CONFIG_KEY_LIST) != 0 ? GROVE_CONFIG_LIST : 0u) |
+                                       ((key->flags & CONFIG_KEY_SECRET) != 0 ? GROVE_CONFIG_SECRET : 0u),
+                               .source = setting != NULL ? source->kind
+                                         : has_standing  ? GROVE_CONFIG_SOURCE_STANDING
+                                                         : GROVE_CONFIG_SOURCE_NONE,
+                               .line = setting != NULL ? setting->line : 0};
     return wire_put(page, sizeof page, used, &entry);
 }
 

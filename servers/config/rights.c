@@ -27,6 +27,8 @@ int right_to_read(struct grove_request *request, const char *service, const char
     if (is_own)
         return 0;
     (void)snprintf(argument, sizeof argument, "%s%s%s", service, key != NULL ? "." : "",
-                   key == NULL ? "" : key[0] != '\0' ? key : ">");
+                   key == NULL      ? ""
+                   : key[0] != '\0' ? key
+                                    : ">");
     return must_hold(request, GROVE_CAP_CONFIG_READ, argument);
 }

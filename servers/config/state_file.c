@@ -148,7 +148,8 @@ int state_load(struct state *state, int folder) {
         return status;
     if (status != GROVE_NOT_FOUND) {
         (void)renameat(folder, FILE_NOW, folder, FILE_BAD);
-        (void)fprintf(stderr, "config: the state file is damaged (%s); it is kept as %s, and the one before it is read\n",
+        (void)fprintf(stderr,
+                      "config: the state file is damaged (%s); it is kept as %s, and the one before it is read\n",
                       grove_status_text(status), FILE_BAD);
     }
     int old = load_one(state, folder, FILE_OLD);

@@ -18,8 +18,8 @@ static bool covers(const struct watcher *watcher, const struct config_entry *ent
         return strcmp(watcher->name.text, entry->service.text) == 0;
     wide.length_bytes = (uint16_t)strlen(watcher->keys);
     memcpy(wide.value.text, watcher->keys, wide.length_bytes);
-    narrow.length_bytes = (uint16_t)snprintf(narrow.value.text, sizeof narrow.value.text, "%s.%s", entry->service.text,
-                                             entry->key);
+    narrow.length_bytes =
+        (uint16_t)snprintf(narrow.value.text, sizeof narrow.value.text, "%s.%s", entry->service.text, entry->key);
     return grove_argument_covers(&wide, &narrow);
 }
 
@@ -167,8 +167,9 @@ static void cut_off(struct change *change, const struct voter *voter) {
     size_t used = strlen(change->note);
     (void)snprintf(change->note + used, sizeof change->note - used, "%s%s", used == 0 ? "without an answer of " : ", ",
                    voter->name.text);
-    (void)fprintf(stderr, "config: %s did not answer a question about a change in time; it is not asked again before it "
-                          "watches again\n",
+    (void)fprintf(stderr,
+                  "config: %s did not answer a question about a change in time; it is not asked again before it "
+                  "watches again\n",
                   voter->name.text);
     change->silent++;
     if (watcher != NULL)

@@ -90,6 +90,12 @@ void watcher_update(struct watcher *watcher) {
     struct grove_config_news news = {.version = GROVE_CONFIG_PROTOCOL, .kind = GROVE_CONFIG_NEWS_CHANGED};
     if (watcher->request == NULL)
         return;
+    if (watcher->is_shell) {
+        news.change = watcher->config->state.number;
+        if (news.change > watcher->change && watcher_tell(watcher, &news, sizeof news) < 0)
+            watcher_remove(watcher);
+        return;
+    }
     if (map == NULL || !map->is_good || map->writer.view.tag != watcher->tag) {
         renew(watcher);
         return;
@@ -103,7 +109,7 @@ void watcher_update(struct watcher *watcher) {
 void watchers_update(struct config *config, const char *service) {
     for (struct watcher *watcher = config->watchers, *next; watcher != NULL; watcher = next) {
         next = watcher->next;
-        if (strcmp(watcher->name.text, service) == 0)
+        if (service != NULL ? strcmp(watcher->name.text, service) == 0 : watcher->is_shell)
             watcher_update(watcher);
     }
 }
@@ -136,6 +142,7 @@ static struct watcher *watcher_create(struct config *config, struct grove_reques
         return NULL;
     watcher->config = config;
     watcher->client = grove_request_client_id(request);
+    watcher->is_shell = grove_request_client_ring(request) == 3;
     name_set(&watcher->name, grove_request_client(request));
     watcher->next = config->watchers;
     config->watchers = watcher;

@@ -37,8 +37,7 @@ bool wire_put(uint8_t *room, size_t room_bytes, size_t *used, const struct wire_
     struct grove_config_entry head = {
         .flags = entry->flags, .kind = entry->kind, .source = entry->source, .line = entry->line};
     size_t length = sizeof head + text_bytes(entry->service) + text_bytes(entry->key) + text_bytes(entry->note) +
-                    (entry->before != NULL ? entry->before_bytes : 0) +
-                    (entry->after != NULL ? entry->after_bytes : 0);
+                    (entry->before != NULL ? entry->before_bytes : 0) + (entry->after != NULL ? entry->after_bytes : 0);
     size_t padded = (length + 7) & ~(size_t)7;
     if (padded > room_bytes - *used)
         return false;

@@ -39,7 +39,7 @@ struct grove_config_attached {
 struct grove_config_watch_request {
     uint32_t version, wait_ms;
     uint64_t tag; /* of the map that the caller reads */
-    uint64_t change; /* the newest change that it has seen there */
+    uint64_t change; /* the newest change that it has seen there; of a shell, which has no map: in the history */
     uint32_t validates; /* 1: ask it about changes of `keys` */
     uint32_t reserved;
     char keys[GROVE_CONFIG_PATTERN_MAX + 1]; /* pattern over SERVICE.KEY; empty: all its own */
@@ -81,7 +81,6 @@ enum grove_config_entry_flags {
     GROVE_CONFIG_ENTRY_REQUIRED = 1u << 1,
     GROVE_CONFIG_ENTRY_RESTART = 1u << 2,
     GROVE_CONFIG_ENTRY_UNSET = 1u << 3, /* CHANGE: take away what was set by hand */
-    GROVE_CONFIG_ENTRY_UNKNOWN = 1u << 4, /* GET: set, but the schema has no such key */
 };
 /* X(name, number, text), weakest first. */
 #define GROVE_CONFIG_SOURCE_TABLE(X) \

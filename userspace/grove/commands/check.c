@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "userspace/grove/command.h"
+#include "userspace/grove/commands/config_command.h"
 
 static const struct command_option options[] = {COMMAND_MANIFEST_OPTIONS, {0}};
 
@@ -45,7 +45,7 @@ static bool check_path(const struct invocation *invocation, const struct manifes
     struct manifest_errors errors = {0};
     struct project *project = NULL;
     int status = project_load(path, manifest_options, &project, &errors);
-    if (status == 0 && compile_all(project, &errors) < 0) {
+    if (status == 0 && (compile_all(project, &errors) < 0 || config_check_project(project, &errors) < 0)) {
         project_destroy(project);
         project = NULL;
     }
@@ -88,7 +88,8 @@ const struct command command_check = {
     .description =
         "Reads manifests, or whole projects (a folder with grove.yaml), with their drop-ins, and reports each "
         "fault with file, line, field, what is wrong and what would be right. Nothing is started and no kernel "
-        "is needed. Without operands the project of the current folder is checked.\n\n"
+        "is needed. Without operands the project of the current folder is checked. A config.yaml beside grove.yaml is "
+        "checked against what the manifests declare below config.\n\n"
         "The exit status is 0 if all are good and 1 otherwise.",
     .examples = "  grove check services/historian.yaml      check one manifest\n"
                 "  grove check --set bin=build examples/grid    check a project",

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "servers/common/names.h"
+#include "userspace/grove/commands/config_command.h"
 #include "userspace/grove/commands/system_boot.h"
 #include "userspace/grove/commands/system_faults.h"
 
@@ -265,6 +266,12 @@ static int register_all(const struct up *up, struct grove_channel *channel, cons
         if (status == 0)
             status = register_one(up, channel, project->manifests[sent - 1], &registrations[sent]);
     }
+    /* Schemas are known when all are registered, and values before anything starts. */
+    if (status == 0 && config_has_project_file(project)) {
+        status = collect(up, registrations, sent);
+        if (status == 0)
+            status = config_send_project(up->invocation, project);
+    }
     /* Behind the registrations in the same lane, so it is handled after them. */
     int start_status = status == 0 ? start_project(up, project) : 0;
     if (status == 0)
@@ -285,6 +292,8 @@ static int bring_up(struct up *up, const struct project *project) {
         status = remove_leftovers(up, project);
     if (status == 0)
         status = settle_budget(up, channel, project, &registrations[0]);
+    if (status == 0 && !config_has_project_file(project))
+        status = config_send_project(up->invocation, project);
     free(registrations);
     if (status == 0 && !command_has(up->invocation, "no-wait"))
         status = wait_for_project(up, project);
