@@ -9,6 +9,9 @@
 
 #include "lib/session/session.h"
 
+/* A channel of its own beside that of the own configuration. */
+#define FETCH_TAG UINT64_C(0x68637465662e6763)
+
 /* A reply that is at least this structure, of the version spoken here. */
 static int read_answer(const struct grove_answer *answer, void *reply, size_t bytes) {
     uint32_t version = 0;
@@ -125,7 +128,7 @@ static int take_value(const struct grove_answer *answer, const char *key, char *
 int grove_config_fetch(struct grove_session *session, const char *service, const char *key, char *text,
                        size_t text_bytes) {
     struct grove_config_query query = {.version = GROVE_CONFIG_PROTOCOL};
-    struct grove_connect_options connect = {.session = session};
+    struct grove_connect_options connect = {.session = session, .tag = FETCH_TAG};
     struct grove_channel *channel;
     struct grove_answer answer;
     if (strlen(service) > GROVE_NAME_MAX || strlen(key) > GROVE_CONFIG_KEY_MAX || text_bytes == 0)

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "servers/common/journal/crc32c.h"
 #include "servers/common/names.h"
 #include "servers/config/state_file.h"
 
@@ -193,7 +194,7 @@ int state_encode(const struct state *state, void **bytes, size_t *length) {
         return writer.status;
     }
     header.body_bytes = writer.used - sizeof header;
-    header.checksum = state_checksum(writer.bytes + sizeof header, header.body_bytes);
+    header.checksum = crc32c(0, writer.bytes + sizeof header, header.body_bytes);
     memcpy(writer.bytes, &header, sizeof header);
     *bytes = writer.bytes;
     *length = writer.used;
@@ -331,7 +332,8 @@ int state_decode(struct state *state, const void *bytes, size_t length) {
         return GROVE_CORRUPT;
     if (header.version != STATE_VERSION)
         return GROVE_VERSION;
-    if (header.body_bytes != reader.left || header.checksum != state_checksum(reader.at, reader.left))
+    if (header.reserved != 0 || header.body_bytes != reader.left ||
+        header.checksum != crc32c(0, reader.at, reader.left))
         return GROVE_CORRUPT;
     int status = take_body(&reader, state);
     if (status < 0)

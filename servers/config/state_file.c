@@ -23,21 +23,6 @@
 #define FILE_OLD "state.old"
 #define FILE_BAD "state.bad"
 
-uint32_t state_checksum(const void *bytes, size_t length) {
-    static uint32_t table[256];
-    const uint8_t *at = bytes;
-    uint32_t sum = UINT32_MAX;
-    for (uint32_t byte = 0; table[255] == 0 && byte < 256; byte++) {
-        uint32_t value = byte;
-        for (unsigned bit = 0; bit < 8; bit++)
-            value = (value & 1) != 0 ? value >> 1 ^ UINT32_C(0x82f63b78) : value >> 1;
-        table[byte] = value;
-    }
-    for (size_t index = 0; index < length; index++)
-        sum = table[(sum ^ at[index]) & 0xff] ^ sum >> 8;
-    return ~sum;
-}
-
 static int status_of(int error) {
     return error == ENOSPC || error == EDQUOT ? GROVE_FULL : error == ENOENT ? GROVE_NOT_FOUND : GROVE_IO;
 }

@@ -39,6 +39,4 @@ struct state_entry {
     uint32_t flags, before_bytes, after_bytes, reserved;
 };
 
-uint32_t state_checksum(const void *bytes, size_t length);
-
 #endif

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "servers/config/state_file.h"
+#include "servers/common/journal/crc32c.h"
 
 int wire_read(struct grove_request *request, void *copy, size_t bytes) {
     uint32_t version;
@@ -89,7 +89,7 @@ bool wire_take(const void *data, size_t bytes, size_t *offset, struct wire_entry
 }
 
 void wire_mark(const struct config *config, const struct grove_request *request, uint64_t *client, uint64_t *number) {
-    uint64_t sum = state_checksum(grove_request_data(request), grove_request_bytes(request));
+    uint64_t sum = crc32c(0, grove_request_data(request), grove_request_bytes(request));
     *client = grove_request_client_id(request) ^ config->boot_id;
     *number = grove_request_number(request) ^ sum << 32;
 }

@@ -109,10 +109,10 @@ static const char *type_text(uint32_t kind) {
 }
 
 static json_t *value_of(const struct config_item *item) {
-    if ((item->head.flags & GROVE_CONFIG_ENTRY_MASKED) != 0)
-        return json_string("(secret)");
     if (item->head.source == GROVE_CONFIG_SOURCE_NONE)
         return json_null();
+    if ((item->head.flags & GROVE_CONFIG_ENTRY_MASKED) != 0)
+        return json_string("(secret)");
     return config_value_json(item->after, item->head.after_bytes, (item->head.kind & GROVE_CONFIG_LIST) != 0);
 }
 
@@ -172,21 +172,23 @@ int config_get(struct invocation *invocation, const char **operands, unsigned co
     return status;
 }
 
-/* A list in a column. */
-static void flatten(json_t *rows) {
+/* A value on one line: "a, b" for a list. */
+static const char *on_one_line(const json_t *value, char text[256]) {
+    size_t index;
+    json_t *item;
+    (void)snprintf(text, 256, "%s", json_is_string(value) ? json_string_value(value) : "");
+    json_array_foreach(value, index, item)(void)
+        snprintf(text + strlen(text), 256 - strlen(text), "%s%s", index > 0 ? ", " : "", json_string_value(item));
+    return json_is_null(value) ? "-" : json_is_array(value) && index == 0 ? "(empty list)" : text;
+}
+
+/* Lists as one text, for columns. */
+static void flatten(json_t *rows, const char *member) {
     size_t index;
     json_t *row;
-    json_array_foreach(rows, index, row) {
-        json_t *value = json_object_get(row, "value");
-        size_t at;
-        json_t *item;
-        char text[256] = "";
-        if (!json_is_array(value))
-            continue;
-        json_array_foreach(value, at, item)(void) snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s",
-                                                           at > 0 ? ", " : "", json_string_value(item));
-        json_object_set_new(row, "value", json_string(text));
-    }
+    char text[256];
+    json_array_foreach(rows, index, row) if (json_is_array(json_object_get(row, member)))
+        json_object_set_new(row, member, json_string(on_one_line(json_object_get(row, member), text)));
 }
 
 static const struct output_column key_columns[] = {
@@ -215,7 +217,7 @@ static int show_keys(struct invocation *invocation, const struct grove_name *nam
     if (problem[0] != '\0')
         command_remark(invocation, "the files do not count as they stand: %s", problem);
     if (!invocation->json)
-        flatten(rows);
+        flatten(rows, "value");
     output_table(invocation, rows, key_columns, none);
     return COMMAND_OK;
 }
@@ -288,12 +290,8 @@ static json_t *record_object(const struct grove_config_record *record, const cha
                      record->why, "silent", (int)record->silent, "changes", changes);
 }
 
-static const char *shown(const json_t *value) {
-    return json_is_string(value) ? json_string_value(value) : json_is_null(value) ? "-" : "[...]";
-}
-
 static void print_record(const struct invocation *invocation, json_t *record) {
-    char when[64] = "";
+    char when[64] = "", before[256], after[256];
     size_t index;
     json_t *change;
     struct tm parts;
@@ -306,10 +304,10 @@ static void print_record(const struct invocation *invocation, json_t *record) {
            (int64_t)json_integer_value(json_object_get(record, "number")), output_off(invocation), when,
            json_string_value(json_object_get(record, "source")), json_string_value(json_object_get(record, "by")),
            why[0] != '\0' ? ": " : "", why);
-    json_array_foreach(json_object_get(record, "changes"), index, change)
-        printf("    %s.%s  %s -> %s\n", json_string_value(json_object_get(change, "service")),
-               json_string_value(json_object_get(change, "key")), shown(json_object_get(change, "before")),
-               shown(json_object_get(change, "after")));
+    json_array_foreach(json_object_get(record, "changes"), index, change) printf(
+        "    %s.%s  %s -> %s\n", json_string_value(json_object_get(change, "service")),
+        json_string_value(json_object_get(change, "key")), on_one_line(json_object_get(change, "before"), before),
+        on_one_line(json_object_get(change, "after"), after));
     if (silent > 0)
         printf("    %" PRId64 " asked and did not answer\n", (int64_t)silent);
 }
@@ -379,15 +377,20 @@ static int diff_since(struct invocation *invocation, const struct grove_name *na
         {"KEY", "key", OUTPUT_TEXT}, {"BEFORE", "before", OUTPUT_TEXT}, {"NOW", "after", OUTPUT_TEXT}, {0}};
     json_t *keys = json_object(), *rows = json_array(), *change;
     const char *key;
+    char text[256];
     int status = each_record(invocation, name, since, 0, merge_record, keys, NULL);
     json_object_foreach(keys, key,
                         change) if (!json_equal(json_object_get(change, "before"), json_object_get(change, "after")) ||
-                                    strcmp(shown(json_object_get(change, "after")), "(secret)") == 0)
+                                    strcmp(on_one_line(json_object_get(change, "after"), text), "(secret)") == 0)
         json_array_append(rows, change);
     json_decref(keys);
     if (status != 0) {
         json_decref(rows);
         return status;
+    }
+    if (!invocation->json) {
+        flatten(rows, "before");
+        flatten(rows, "after");
     }
     output_table(invocation, rows, columns, "nothing has changed since");
     return COMMAND_OK;
