@@ -187,5 +187,33 @@ class Rights(cs.ConfigTest):
         self.assertEqual(self.read("left"), "1")
 
 
+class Python(cs.ConfigTest):
+    def test_the_binding_reads_watches_and_validates(self):
+        package = os.path.join(gs.SOURCE, "..", "..", "lib", "python")
+        library = os.path.join(self.system.build, "lib", "libgrove.so.1")
+        program = os.path.join(gs.SOURCE, "..", "config", "reader.py")
+        paths = [os.path.realpath(path) for path in (package, library, program)]
+        text = (f'exec: [/usr/bin/python3, "-B", "{paths[2]}"]\nsystem-files: true\n'
+                f'environment: {{PYTHONPATH: "{paths[0]}", GROVE_LIBRARY: "{library}"}}\n'
+                f'capabilities: ["FS_READ:{paths[0]}", "FS_EXEC:{os.path.dirname(library)}", "FS_READ:{paths[2]}", '
+                '"CONFIG_READ:demo.reader.limit"]\n'
+                'provides:\n  - name: python\n    methods:\n      - {number: 1, name: read, request: "key:text", reply: '
+                '"value:text"}\n      - {number: 3, name: told, reply: "value:text"}\n      - {number: 6, name: fetch, '
+                'request: "words:text", reply: "value:text"}\n' + cs.SCHEMA)
+        self.up({"reader": cs.manifest(self.system, "reader"), "python": text})
+
+        def ask(method, *words):
+            return self.system.call("demo.python", method, *words)["value"]
+
+        self.assertEqual([ask("read", key) for key in ("limit", "period", "size", "on", "steps", "mode", "name")],
+                         ["49.0", "0.25", "65536", "true", "[1, 2, 3]", '"slow"', "null"])
+        self.config("set", "demo.python", "left=7", "name=meter-7", "steps=9")
+        gs.wait_for("it is told", lambda: len(gs.json.loads(ask("told"))) == 3)
+        self.assertEqual(sorted(gs.json.loads(ask("told"))),
+                         [["left", 0, 7], ["name", None, "meter-7"], ["steps", [1, 2, 3], [9]]])
+        self.refused("set", "demo.python", "left=13", part="demo.python.left was 7 and must not be 13")
+        self.assertEqual(ask("fetch", "demo.reader limit"), "49.0")
+
+
 if __name__ == "__main__":
     gs.main()

@@ -314,7 +314,7 @@ static const struct field config_fields[] = {
     {"choices", FIELD_TEXTS, PLACE(config_item, choices), .example = "[fast, slow]",
      .help = "The values that there are."},
     {"pattern", FIELD_TEXT, PLACE(config_item, pattern), .standing = "", .example = "\"[a-z]+-[0-9]+\"",
-     .help = "A regular expression that the whole value matches: ( ) | * + ? {2,4} . [a-z] \\d \\w \\s."},
+     .help = "A regular expression that the whole value matches, described in docs/config.md."},
     {"secret", FIELD_FLAG, PLACE(config_item, secret), .example = "true",
      .help = "Only the service itself reads it; it is masked for all others and never logged."},
     {"restart-only", FIELD_FLAG, PLACE(config_item, restart_only), .example = "true",

@@ -23,6 +23,7 @@ from . import errors, registry, resource
 from . import errors, health, registry
 from .capabilities import Capability
 from .channels import Answer, Channel, connect
+from .config import Config, config_of
 from .errors import *  # noqa: F401,F403  (a class for each status)
 from .logs import log, lost_lines
 from .memory import Loan, Region
@@ -31,5 +32,5 @@ from .sessions import Session, region, state
 
 HIGH, MEDIUM, LOW = 1, 2, 3  # enum grove_priority; 0 inherits
 
-__all__ = ["Answer", "Capability", "Channel", "HIGH", "LANES", "LOW", "Loan", "MEDIUM", "METHOD_ANY", "Region", "Request",
-           "Service", "Session", "connect", "health", "log", "lost_lines", "region", "registry", "resource", "state", *errors.__all__]
+__all__ = ["Answer", "Capability", "Channel", "Config", "HIGH", "LANES", "LOW", "Loan", "MEDIUM", "METHOD_ANY", "Region", "Request",
+           "Service", "Session", "config_of", "connect", "health", "log", "lost_lines", "region", "registry", "resource", "state", *errors.__all__]

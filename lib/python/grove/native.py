@@ -2,7 +2,7 @@
 import ctypes
 import os
 from ctypes import (CFUNCTYPE, POINTER, Structure, c_bool, c_char, c_char_p, c_int, c_int32, c_short, c_size_t,
-                    c_uint, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p)
+                    c_uint, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p, memmove)
 
 SECOND = 1_000_000_000
 
@@ -106,6 +106,31 @@ class ServiceOptions(Structure):
                 ("on_stop", OnStop), ("context", c_void_p), ("not_ready_yet", c_bool)]
 
 
+class ConfigOptions(Structure):
+    _fields_ = [("session", c_void_p), ("timeout_ns", c_uint64)]
+
+
+class ConfigValue(Structure):
+    _fields_ = [("kind", c_uint32), ("count", c_uint32), ("data", c_void_p), ("bytes", c_size_t)]
+
+
+class ConfigChange(Structure):
+    _fields_ = [("key", c_char_p), ("before", POINTER(ConfigValue)), ("after", POINTER(ConfigValue))]
+
+
+class ConfigProposed(Structure):
+    _fields_ = [("service", c_char_p), ("key", c_char_p), ("before", POINTER(ConfigValue)),
+                ("after", POINTER(ConfigValue))]
+
+
+class ConfigProposal(Structure):
+    _fields_ = [("count", c_uint32), ("changes", POINTER(ConfigProposed)), ("deadline_ns", c_uint64)]
+
+
+ConfigWatcher = CFUNCTYPE(None, c_void_p, POINTER(ConfigChange), c_void_p)
+ConfigValidator = CFUNCTYPE(c_int, c_void_p, POINTER(ConfigProposal), c_void_p, c_size_t, c_void_p)
+
+
 def declare():
     p, u32, u64, size = c_void_p, c_uint32, c_uint64, c_size_t
     table = {
@@ -141,6 +166,11 @@ def declare():
         "region_grant_client": (c_int, p, p, POINTER(u64)),
         "region_data": (p, p, POINTER(u64)), "region_is_writable": (c_bool, p), "region_close": (None, p),
         "log": (c_int, c_int, c_char_p, p, size), "log_lost": (u64,),
+        "config_open": (c_int, POINTER(ConfigOptions), POINTER(p)), "config_close": (None, p),
+        "config_get": (c_int, p, c_char_p, p, size, POINTER(ConfigValue)), "config_change_number": (u64, p),
+        "config_watch": (c_int, p, c_char_p, ConfigWatcher, p),
+        "config_validate": (c_int, p, c_char_p, ConfigValidator, p),
+        "config_fetch": (c_int, p, c_char_p, c_char_p, p, size),
         "capability_parse": (c_int, c_char_p, POINTER(Capability)),
         "capability_format": (size, POINTER(Capability), c_char_p, size),
         "capability_list": (c_int, p, POINTER(u32), POINTER(Entry)),
