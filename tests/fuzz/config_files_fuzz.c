@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     struct settings settings = {NULL, 0, 0};
     char problem[512] = "";
     const char *project = size_bytes > 0 && (data[0] & 1) != 0 ? "grid" : NULL;
-    if (yaml_source_parse((const char *)data, size_bytes, "fuzz.yaml", project, &settings, problem, sizeof problem) < 0) {
+    if (yaml_source_parse((const char *)data, size_bytes, "fuzz.yaml", project, &settings, problem, sizeof problem) <
+        0) {
         if (problem[0] == '\0')
             abort();
         return 0;
