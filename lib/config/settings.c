@@ -32,7 +32,7 @@ const struct setting *settings_find(const struct settings *settings, const char 
     return is_there ? &settings->list[place] : NULL;
 }
 
-static void forget(struct config_text *text) {
+void config_text_free(struct config_text *text) {
     if (text->items != NULL)
         explicit_bzero((void *)(uintptr_t)text->items, text->bytes);
     free((void *)(uintptr_t)text->items);
@@ -41,7 +41,7 @@ static void forget(struct config_text *text) {
 
 void settings_deinit(struct settings *settings) {
     for (uint32_t index = 0; index < settings->count; index++)
-        forget(&settings->list[index].text);
+        config_text_free(&settings->list[index].text);
     free(settings->list);
     *settings = (struct settings){NULL, 0, 0};
 }
@@ -60,13 +60,14 @@ static int grow(struct settings *settings) {
     return 0;
 }
 
-static int copy_text(const struct config_text *from, struct config_text *to) {
+int config_text_copy(const struct config_text *from, struct config_text *to) {
     char *items = malloc(from->bytes + 1);
     if (items == NULL)
         return GROVE_NO_MEMORY;
     if (from->bytes > 0)
         memcpy(items, from->items, from->bytes);
-    *to = (struct config_text){items, from->bytes};
+    to->items = items;
+    to->bytes = from->bytes;
     return 0;
 }
 
@@ -79,12 +80,12 @@ int settings_put(struct settings *settings, const char *service, const char *key
     bool is_there = place < settings->count && compare(&settings->list[place], service, key) == 0;
     int status = is_there ? 0 : grow(settings);
     if (status == 0)
-        status = copy_text(text, &copy);
+        status = config_text_copy(text, &copy);
     if (status < 0)
         return status;
     struct setting *setting = &settings->list[place];
     if (is_there) {
-        forget(&setting->text);
+        config_text_free(&setting->text);
     } else {
         memmove(setting + 1, setting, (settings->count - place) * sizeof *setting);
         settings->count++;
@@ -101,7 +102,7 @@ void settings_remove(struct settings *settings, const char *service, const char 
     uint32_t place = place_of(settings, service, key);
     if (place == settings->count || compare(&settings->list[place], service, key) != 0)
         return;
-    forget(&settings->list[place].text);
+    config_text_free(&settings->list[place].text);
     settings->count--;
     memmove(&settings->list[place], &settings->list[place + 1], (settings->count - place) * sizeof settings->list[0]);
 }

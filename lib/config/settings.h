@@ -30,6 +30,9 @@ int settings_put(struct settings *settings, const char *service, const char *key
                  uint32_t line);
 void settings_remove(struct settings *settings, const char *service, const char *key);
 int settings_copy(const struct settings *from, struct settings *to);
+/* A malloc'ed copy, and its end, in which it is overwritten. GROVE_NO_MEMORY. */
+int config_text_copy(const struct config_text *from, struct config_text *to);
+void config_text_free(struct config_text *text);
 bool config_text_is_same(const struct config_text *a, const struct config_text *b);
 /* The same values, wherever they stand in their file. */
 bool settings_are_same(const struct settings *a, const struct settings *b);

@@ -116,19 +116,20 @@ static bool is_same(const struct config_told *a, const struct config_told *b) {
     return a->kind == b->kind && a->bytes == b->bytes && memcmp(a->data, b->data, a->bytes) == 0;
 }
 
-static void tell_one(struct grove_config *config, const struct config_told *before, const struct config_told *after) {
+static const struct grove_config_value *told_value(const struct config_told *told, struct grove_config_value *value) {
+    if (told == NULL)
+        return NULL;
+    *value = config_value_of(told->kind, told->data, told->bytes);
+    return value;
+}
+
+static void tell_one(struct grove_config *config, const char *key, const struct config_told *before,
+                     const struct config_told *after) {
     struct grove_config_value values[2];
-    struct grove_config_change change = {.key = before != NULL ? before->key : after->key};
-    if (before != NULL) {
-        values[0] = config_value_of(before->kind, before->data, before->bytes);
-        change.before = &values[0];
-    }
-    if (after != NULL) {
-        values[1] = config_value_of(after->kind, after->data, after->bytes);
-        change.after = &values[1];
-    }
+    const struct grove_config_change change = {
+        .key = key, .before = told_value(before, &values[0]), .after = told_value(after, &values[1])};
     for (unsigned index = 0; index < config->watch_count; index++)
-        if (is_watched(&config->watches[index], change.key, strlen(change.key)))
+        if (is_watched(&config->watches[index], key, strlen(key)))
             config->watches[index].watcher(config, &change, config->watches[index].context);
 }
 
@@ -140,8 +141,8 @@ static void tell_differences(struct grove_config *config, const struct config_sn
         int order = a == old->count ? 1 : b == new->count ? -1 : strcmp(old->list[a].key, new->list[b].key);
         const struct config_told *before = order <= 0 ? &old->list[a++] : NULL;
         const struct config_told *after = order >= 0 ? &new->list[b++] : NULL;
-        if (before == NULL || after == NULL || !is_same(before, after))
-            tell_one(config, before, after);
+        if (order != 0 || !is_same(before, after))
+            tell_one(config, order <= 0 ? before->key : after->key, before, after);
     }
 }
 

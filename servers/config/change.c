@@ -155,15 +155,6 @@ static int involve_all(struct change *change) {
 
 /* ---- what would be different ---- */
 
-static int copy_text(const struct config_text *from, struct config_text *to) {
-    char *items = malloc(from->bytes + 1);
-    if (items == NULL)
-        return GROVE_NO_MEMORY;
-    memcpy(items, from->items, from->bytes);
-    *to = (struct config_text){items, from->bytes};
-    return 0;
-}
-
 /* The text that counts for a key with these sources; false: there is none. */
 static bool effective(const struct change *change, uint32_t instead_count, const struct involved *involved,
                       const struct config_schema_key *key, struct config_text *text) {
@@ -189,8 +180,8 @@ static int add_entry(struct change *change, const struct involved *involved, con
                                    .has_before = before != NULL,
                                    .has_after = after != NULL};
     (void)snprintf(entry->key, sizeof entry->key, "%s", config_schema_text(involved->schema, key->name));
-    if ((before != NULL && copy_text(before, &entry->before) < 0) ||
-        (after != NULL && copy_text(after, &entry->after) < 0)) {
+    if ((before != NULL && config_text_copy(before, &entry->before) < 0) ||
+        (after != NULL && config_text_copy(after, &entry->after) < 0)) {
         entry_deinit(entry);
         return refuse(change, GROVE_NO_MEMORY, "memory is exhausted");
     }

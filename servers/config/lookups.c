@@ -123,16 +123,19 @@ static bool runs(const struct grove_answer *answer) {
            record.state == REGISTRY_STATE_STOPPING;
 }
 
-static void state_came(int status, const struct grove_answer *answer, void *context) {
-    struct lookup *lookup = context;
-    /* What is not known counts as running: the careful answer for a key that must not change then. */
-    lookup->running(status == 0 ? runs(answer) : status != GROVE_NOT_FOUND, lookup->context);
+static void tell_running(struct lookup *lookup, bool is_running) {
+    lookup->running(is_running, lookup->context);
     free(lookup);
+}
+
+/* What is not known counts as running: the careful answer for a key that must not change then. */
+static void state_came(int status, const struct grove_answer *answer, void *context) {
+    tell_running(context, status == 0 ? runs(answer) : status != GROVE_NOT_FOUND);
 }
 
 static void state_failed(struct grove_service *service, void *context) {
     (void)service;
-    state_came(GROVE_TIMED_OUT, NULL, context);
+    tell_running(context, true);
 }
 
 void lookup_running(struct config *config, const char *service, running_handler *handler, void *context) {
@@ -145,7 +148,7 @@ void lookup_running(struct config *config, const char *service, running_handler 
     lookup->running = handler;
     if (ask(config, REGISTRY_STATUS, service, state_came, lookup) < 0 &&
         grove_service_after(config->service, 0, state_failed, lookup, &timer) < 0)
-        state_came(GROVE_TIMED_OUT, NULL, lookup);
+        tell_running(lookup, true);
 }
 
 /* ---- restarts ---- */

@@ -20,16 +20,9 @@
 
 /* ---- life ---- */
 
-static void text_free(struct config_text *text) {
-    if (text->items != NULL)
-        explicit_bzero((void *)(uintptr_t)text->items, text->bytes);
-    free((void *)(uintptr_t)text->items);
-    *text = (struct config_text){NULL, 0};
-}
-
 void entry_deinit(struct config_entry *entry) {
-    text_free(&entry->before);
-    text_free(&entry->after);
+    config_text_free(&entry->before);
+    config_text_free(&entry->after);
 }
 
 void record_destroy(struct record *record) {
@@ -254,15 +247,6 @@ static int take_source(struct reader *reader, struct state *state) {
     return 0;
 }
 
-static int keep_text(const struct config_text *from, struct config_text *to) {
-    char *items = malloc(from->bytes + 1);
-    if (items == NULL)
-        return GROVE_NO_MEMORY;
-    memcpy(items, from->items, from->bytes);
-    *to = (struct config_text){items, from->bytes};
-    return 0;
-}
-
 static int take_entry(struct reader *reader, struct config_entry *entry) {
     struct state_entry row;
     struct config_text before, after;
@@ -275,8 +259,8 @@ static int take_entry(struct reader *reader, struct config_entry *entry) {
     entry->is_secret = (row.flags & STATE_ENTRY_SECRET) != 0;
     entry->has_before = (row.flags & STATE_ENTRY_BEFORE) != 0;
     entry->has_after = (row.flags & STATE_ENTRY_AFTER) != 0;
-    int status = keep_text(&before, &entry->before);
-    return status < 0 ? status : keep_text(&after, &entry->after);
+    int status = config_text_copy(&before, &entry->before);
+    return status < 0 ? status : config_text_copy(&after, &entry->after);
 }
 
 static int take_record(struct reader *reader, struct state *state) {
