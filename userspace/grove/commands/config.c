@@ -58,7 +58,7 @@ static int run(struct invocation *invocation) {
 const struct command command_config = {
     .name = "config",
     .summary = "read and change the configuration of services",
-    .usage = "get|list|set|unset|diff|history|rollback|watch|check|reload [NAME] [KEY[=VALUE]...]",
+    .usage = "VERB [NAME] [KEY[=VALUE]...]",
     .description =
         "get NAME KEY prints one value, list NAME all keys with what they are for and where their values come from. "
         "set "
