@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "lib/config/schema_test.h"
+#include "lib/config/testing/schema_example.h"
 #include "lib/config/yaml_source.h"
 
 static int check(const struct config_schema *schema, const char *name, const char *value, char problem[320]) {

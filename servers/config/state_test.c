@@ -80,6 +80,7 @@ static void make_state(struct state *state, uint64_t number, const char *value) 
     struct config_text text = {value, strlen(value) + 1};
     struct source *file = source_create(GROVE_CONFIG_SOURCE_FILE, "10.yaml"),
                   *set = source_create(GROVE_CONFIG_SOURCE_SET, "");
+    assert_true(file != NULL && set != NULL);
     assert_int_equal(settings_put(&file->settings, "grid.protect", "limit", &text, 3), 0);
     assert_int_equal(settings_put(&set->settings, "grid.protect", "mode", &text, 0), 0);
     state->sources[0] = file;
@@ -287,11 +288,13 @@ static void test_the_strongest_source_counts(void **unused) {
     const struct source *from;
     make_state(&state, 4, "49.0");
     struct source *later = source_create(GROVE_CONFIG_SOURCE_FILE, "20.yaml");
+    assert_non_null(later);
     struct config_text text = {"47", 3};
     assert_int_equal(settings_put(&later->settings, "grid.protect", "limit", &text, 9), 0);
     const struct setting *setting = state_effective(&state, &later, 1, "grid.protect", "limit", &from);
     assert_string_equal(setting->text.items, "47");
     struct source *none = source_create(GROVE_CONFIG_SOURCE_FILE, "10.yaml");
+    assert_non_null(none);
     assert_null(state_effective(&state, &none, 1, "grid.protect", "limit", &from));
     source_destroy(later);
     source_destroy(none);

@@ -1,6 +1,6 @@
 /* A schema built by hand, for the unit tests of those who read one. */
-#ifndef GROVE_CONFIG_SCHEMA_TEST_H
-#define GROVE_CONFIG_SCHEMA_TEST_H
+#ifndef GROVE_CONFIG_SCHEMA_EXAMPLE_H
+#define GROVE_CONFIG_SCHEMA_EXAMPLE_H
 
 #include <stdlib.h>
 #include <string.h>
