@@ -137,7 +137,8 @@ int recover(struct registry *registry) {
         destroy_unclaimed(registry);
         adopt_all(registry);
         registry->is_recovering = false;
-        announce_gap();
+        if (grove_session_identity(registry->session)->generation > 1)
+            announce_gap();
         judge_all(registry);
         want_again(registry);
         system_look_for_rest(registry);

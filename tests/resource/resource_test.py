@@ -18,6 +18,15 @@ class Resource(gs.SystemTest):
     def greedy(self, name, memory, policy, more=""):
         return self.actor(name, f"resources: {{memory: {memory}}}\nlimits: {{memory: {policy}}}\n{more}", role="greedy")
 
+    def binding(self):
+        sys.path.insert(0, os.path.join(self.system.build, "..", "lib", "python"))
+        os.environ["GROVE_LIBRARY"] = os.path.join(self.system.build, "lib", "libgrove.so.1")
+        import grove
+        return grove
+
+    def session(self):
+        return self.binding().Session(os.path.join(self.system.run, "kernel.sock"))
+
     def up_alone(self):
         self.system.grove("up")
         gs.wait_for("the resource service is up", lambda: self.state("system.resource")[0] == "ready")
@@ -77,6 +86,29 @@ class Admission(Resource):
         self.system.grove("stop", "big.a")
         self.system.wait_for_state("more.b", "ready")
         self.assertEqual(self.machine()["memory_promised_bytes"], second * MEBIBYTE)
+
+    def test_the_binding_tells_the_same(self):
+        self.up_alone()
+        self.system.up(self.system.write_project("bound", {"a": self.actor("a", "resources: {memory: 8M}")}))
+        resource = self.binding().resource
+        with self.session() as session:
+            machine = resource.machine(session)
+            self.assertEqual((machine.memory_promised, machine.services), (8 * MEBIBYTE, 1))
+            resource.overcommit(resource.MEMORY, 1.5, session)
+            self.assertEqual(resource.machine(session).memory_factor, 1.5)
+            with self.assertRaises(self.binding().Invalid):
+                resource.overcommit(resource.MEMORY, 0.01, session)
+            with self.assertRaises(self.binding().NotFound):
+                resource.history("bound.nobody", session)
+            self.assertEqual(resource.cases(session), [])
+            samples = gs.wait_for("two seconds are sampled", lambda: len(resource.history("bound.a", session)) > 1 and
+                                  resource.history("bound.a", session))
+            self.assertGreater(samples[0].memory_bytes, 0)
+            self.assertLess(samples[0].time, samples[1].time)
+        rows = {row["name"]: row for row in self.system.json("top", "--history")}
+        self.assertGreater(len(rows["bound.a"]["memory_history_bytes"]), 1)
+        projects = {row["project"]: row for row in self.system.json("top", "--tree")}
+        self.assertEqual([row["name"] for row in projects["bound"]["services"]], ["bound.a"])
 
     def test_over_commitment_is_explicit_and_kept(self):
         self.up_alone()
@@ -139,7 +171,15 @@ class Limits(Resource):
 
     def test_told_only(self):
         self.system.up(self.system.write_project("told", {"a": self.greedy("a", "64M", "tell")}))
+        subject = "resource.limit.exceeded.told.a"
+        listener = gs.subprocess.Popen([self.system.program, "sub", "--run", self.system.run, "--state", self.system.state,
+                                        "--json", "-n", "1", "-w", "50s", subject], stdout=gs.subprocess.PIPE, text=True)
+        gs.wait_for("somebody listens", lambda: subject in self.system.grove("sub", "--list", check=False).stdout)
         self.hold("told.a", 60 * MEBIBYTE)
+        event = gs.json.loads(listener.communicate(timeout=gs.DEADLINE_SECONDS)[0])
+        data = event["data"] if isinstance(event["data"], dict) else gs.json.loads(event["data"])
+        self.assertEqual((event["publisher"], data["resource"], data["action"]), ("system.resource", "memory", "told"))
+        self.assertEqual(data["limit"], 64 * MEBIBYTE)
         gs.wait_for("it is told", lambda: "told.a reached its limit of memory: told" in
                     self.system.grove("logs", "-n", "50", "system.resource").stdout)
         self.assertEqual(self.cases(), {})
@@ -183,11 +223,8 @@ class Limits(Resource):
 
     def processor_limit(self, name):
         """What the kernel's record of the container says, through the binding of libgrove."""
-        sys.path.insert(0, os.path.join(self.system.build, "..", "lib", "python"))
-        os.environ["GROVE_LIBRARY"] = os.path.join(self.system.build, "lib", "libgrove.so.1")
         import ctypes
-        from grove import Session, native
-        session = Session(os.path.join(self.system.run, "kernel.sock"))
+        session, native = self.session(), self.binding().native
         message = native.Message(operation=18)
         raw = (0).to_bytes(8, "little") + name.encode().ljust(64, b"\0")
         ctypes.memmove(message.body, raw, len(raw))

@@ -30,12 +30,16 @@ class Find(gs.SystemTest):
             "top": self.actor("top", "requires: [middle]"), "alone": self.actor("alone"),
             "wish": self.actor("wish", "requires: [{name: base, optional: true}]")}))
 
-    def control(self, name, action):
-        """What a client with control over it does to a service, through the binding of libgrove."""
+    def binding(self):
         sys.path.insert(0, os.path.join(self.system.build, "..", "lib", "python"))
         os.environ["GROVE_LIBRARY"] = os.path.join(self.system.build, "lib", "libgrove.so.1")
         import grove
-        from grove import native
+        return grove
+
+    def control(self, name, action):
+        """What a client with control over it does to a service, through the binding of libgrove."""
+        grove = self.binding()
+        native = grove.native
         session = grove.Session(os.path.join(self.system.run, "kernel.sock"))
         message = native.Message(operation=CONTAINER_CONTROL)
         body = (ctypes.c_uint64(0), native.Name(name.encode()), ctypes.c_uint32(action), ctypes.c_uint32(0),
@@ -89,6 +93,14 @@ class Find(gs.SystemTest):
             self.assertEqual(len(found), 80, options)
             self.assertEqual(set(found), names)
         self.assertEqual(len(self.names("--tag", "t1")), 27)
+        registry = self.binding().registry
+        with self.binding().Session(os.path.join(self.system.run, "kernel.sock")) as session:
+            found = registry.find(tags=["all", "t1"], states=["registered"], session=session)
+            self.assertEqual([one.name for one in found], self.names("--tag", "t1"))
+            self.assertEqual((found[0].owner, found[0].version, found[0].tags), ("shell", "1.0.0", ["all", "t1"]))
+            self.assertEqual(registry.find(may="BUS_PUB:many", session=session), [])
+            with self.assertRaises(self.binding().Invalid):
+                registry.find(states=["asleep"], session=session)
         self.system.grove("down", "-p", "many")
         self.assertEqual(self.names("--tag", "all"), [])
 
