@@ -26,6 +26,7 @@ class FalseSystem:
         self.keeps, self.names, self.lines = keeps, [], []
         self.told = self.counted = 5
         self.generation, self.restarts = 1, True
+        self.values = {}
 
     def write_project(self, name, services):
         return name
@@ -45,6 +46,11 @@ class FalseSystem:
     def do_ps(self, *arguments):
         services = [{"name": f"{name}.one"} for name in self.names]
         return chaos_load.gs.json.dumps(services + [{"name": "system.log", "generation": self.generation}])
+
+    def do_store(self, verb, space, key, value=None):
+        if verb == "set" and self.keeps(value):
+            self.values[key] = value
+        return self.values[key] if verb == "get" else ""
 
     def do_restart(self, *arguments):
         self.generation += self.restarts
@@ -69,7 +75,7 @@ def problems_after(service, system, steps=12):
 
 class Loads(unittest.TestCase):
     def test_a_true_system_passes(self):
-        for service in ("registry", "log", "init", "any"):
+        for service in ("registry", "log", "init", "store", "any"):
             self.assertEqual(problems_after(service, FalseSystem()), [], service)
 
     def test_a_registration_that_is_lost_is_found(self):
@@ -100,6 +106,17 @@ class Loads(unittest.TestCase):
         too_little = "3 bytes were dropped here: the log could not be written"
         self.assertNotEqual(
             problems_after("log", FalseSystem(lambda line: [too_little] if line == lose else [line])), [])
+
+    def test_a_value_that_is_lost_is_found(self):
+        found = problems_after("store", FalseSystem(lambda value: [] if value == "12" else [value]))
+        self.assertEqual(found, ["key4 is 4, and 12 was written"])
+
+    def test_numbers_of_the_bus_that_are_lost_or_handled_twice_are_found(self):
+        load = chaos.load_class("bus")(None)
+        load.told = lambda: 5
+        for count, doubled, missed, problems in ((5, 0, 0, 0), (4, 0, 0, 1), (5, 1, 0, 1), (6, 1, 2, 2)):
+            load.count = lambda: {"count": count, "doubled": doubled, "missed": missed}  # noqa: B023
+            self.assertEqual(len(load.problems()), problems, (count, doubled, missed))
 
     def test_a_restart_that_was_not_made_is_found(self):
         system = FalseSystem()
