@@ -57,6 +57,13 @@ def goals(results):
             report.append({"what": what, "ratio": value, "goal": goal, "met": met})
             print(f"  {what:48} {value:8.2f}  [{goal:.2f}] {'' if met else 'MISSED'}")
     try:
+        value = results["discover"]["grove"]["tag_to_call"]
+        report.append({"what": "find one among 10,000, to a call", "ratio": value, "goal": 2, "met": value <= 2})
+        print(f"  {'finding one among 10,000 takes times a call':48} {value:8.2f}  [at most 2.00] "
+              f"{'' if value <= 2 else 'MISSED'}")
+    except KeyError:
+        pass
+    try:
         figures = results["messages"]["grove"]
         value = figures["round_trip_1m_ns"] / figures["round_trip_across_ns"]
         report.append({"what": "1 MiB by loan, to 64 B", "ratio": value, "goal": 1.5, "met": value <= 1.5})

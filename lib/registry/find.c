@@ -10,6 +10,7 @@
 
 #include "lib/session/error.h"
 
+#define FIND_TAG UINT64_C(0x646e6966) /* "find": the program's own channel to the registry has tag 0 */
 #define PAGE_PATIENCE_NS (5 * GROVE_SECOND)
 
 const char *grove_service_state_text(uint32_t state) {
@@ -77,11 +78,9 @@ int grove_registry_find(struct grove_session *session, const struct grove_find *
     static _Thread_local struct grove_channel *kept; /* of the default session, which belongs to one thread */
     struct grove_channel *registry = kept;
     int status = 0;
-    if (session != NULL)
-        status =
-            grove_connect_with(GROVE_REGISTRY_ENDPOINT, &(struct grove_connect_options){.session = session}, &registry);
-    else if (kept == NULL)
-        status = grove_connect(GROVE_REGISTRY_ENDPOINT, &registry);
+    const struct grove_connect_options options = {.session = session, .tag = FIND_TAG};
+    if (session != NULL || kept == NULL)
+        status = grove_connect_with(GROVE_REGISTRY_ENDPOINT, &options, &registry);
     if (status < 0)
         return status;
     status = search(registry, find, handler, context);

@@ -8,18 +8,19 @@
 
 #include "lib/session/error.h"
 
+#define LIBRARY_TAG UINT64_C(0x7262696c) /* "libr": a channel that the program opens itself has tag 0 */
 #define PATIENCE_NS (5 * GROVE_SECOND)
 #define CASES_MAX 128u
 
 static _Thread_local struct grove_channel *kept; /* of the default session, which belongs to one thread */
 
 static int open_channel(struct grove_session *session, struct grove_channel **channel) {
+    const struct grove_connect_options options = {.session = session, .tag = LIBRARY_TAG};
     int status = 0;
     if (session != NULL)
-        return grove_connect_with(GROVE_RESOURCE_ENDPOINT, &(struct grove_connect_options){.session = session},
-                                  channel);
+        return grove_connect_with(GROVE_RESOURCE_ENDPOINT, &options, channel);
     if (kept == NULL)
-        status = grove_connect(GROVE_RESOURCE_ENDPOINT, &kept);
+        status = grove_connect_with(GROVE_RESOURCE_ENDPOINT, &options, &kept);
     *channel = kept;
     return status;
 }
