@@ -12,6 +12,7 @@
  */
 #include "servers/registry/registry.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,7 +99,7 @@ enum admission admission_of(struct record *record) {
         return record->admission;
     question->registry = record->registry;
     question->number = record->number;
-    (void)strcpy(question->name, record->name);
+    (void)snprintf(question->name, sizeof question->name, "%s", record->name);
     int status = ask(record, question);
     if (status < 0) {
         free(question);

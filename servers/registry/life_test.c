@@ -346,7 +346,7 @@ static void a_start_that_fails_is_judged_like_an_end(void **state) {
 static void a_new_instance_has_no_mark(void **state) {
     (void)state;
     struct record record = make(REGISTRY_STATE_WAITING);
-    (void)strcpy(mark, "answers every third call");
+    (void)snprintf(mark, sizeof mark, "answers every third call");
     record.is_frozen = true;
     life_event(&record, LIFE_PROVIDED);
     assert_string_equal(mark, "");
