@@ -80,6 +80,7 @@ struct bus_client {
     uint64_t permitted[BUS_PERMITTED]; /* hashes of subjects that were allowed; the bus decides each time again */
     struct grove_subscription *subscriptions, *turn;
     struct bus_lane lanes[GROVE_LANES];
+    unsigned run, yields; /* events since the last sleep; times that others were let run since the last event */
     bool is_busy; /* there may be something to read */
     uint8_t *image;
     size_t image_room;

@@ -7,12 +7,15 @@
  */
 #include "lib/bus/bus.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/service/service.h"
 
 #define EVENTS_A_TURN 32u
+#define RUN_IS_STREAM 16u
+#define YIELDS_MAX 4u
 #define POLL_TIMEOUT_NS (600 * GROVE_SECOND)
 /* A subscription and its place, for one poll. */
 #define PLACES_MAX 512u
@@ -285,6 +288,20 @@ static int read_rings(struct bus_client *client) {
     return 0;
 }
 
+/*
+ * In a stream of events it is cheaper to let the others run once or twice, and then to find many, than to sleep and be woken
+ * for each few. Whoever got only a few since the last sleep goes to sleep at once.
+ */
+static bool lingers(struct bus_client *client) {
+    if (client->run < RUN_IS_STREAM || client->yields >= YIELDS_MAX) {
+        client->run = client->yields = 0;
+        return false;
+    }
+    client->yields++;
+    sched_yield();
+    return true;
+}
+
 int bus_work(struct grove_session *session) {
     struct bus_client *client = session->bus;
     if (client->subscriptions == NULL || !may_run(client))
@@ -293,8 +310,13 @@ int bus_work(struct grove_session *session) {
         return 0;
     int count = read_rings(client);
     bus_sweep(client);
-    if (count > 0 || client->subscriptions == NULL)
+    if (count > 0 || client->subscriptions == NULL) {
+        client->run += (unsigned)count;
+        client->yields = 0;
         return count;
+    }
+    if (lingers(client))
+        return 1;
     client->is_busy = false;
     for (uint32_t lane = 0; lane < GROVE_LANES; lane++)
         if (!client->lanes[lane].is_polling && is_wanted(client, lane) && poll_lane(client, lane) < 0)

@@ -122,6 +122,7 @@ struct feed {
     struct feed *next;
     struct member *members; /* by next_in_owner */
     unsigned armed;
+    unsigned unseen; /* events written while somebody is armed, who has not been woken yet */
     struct grove_region *region;
     uint64_t renewals;
     struct grove_bus_ring *ring;
@@ -187,7 +188,7 @@ struct bus {
     uint64_t rights_looked_ns;
     uint64_t timer_ns; /* when the timer is due; 0: none is set */
     uint32_t timer;
-    bool is_sweep_due;
+    bool is_sweep_due, is_wake_due;
     struct grove_version kernel_version;
     uint64_t started_ns;
 };
@@ -267,6 +268,8 @@ int member_of_request(struct bus *bus, struct grove_request *request, struct mem
 int feed_find(struct bus *bus, const char *pattern, uint32_t lane, struct feed **feed);
 void feed_write(struct bus *bus, struct feed *feed, const struct grove_bus_image *head, const struct incoming *incoming,
                 const char *publisher);
+/* Wake the readers that sleep and for whom there is something. Returns whether there were any. */
+bool feeds_rest(struct bus *bus);
 /* Show the ring to whoever sent this request, as that member. */
 int feed_show(struct feed *feed, struct member *member, struct grove_request *request);
 /* Is the ring that the member was shown not the feed's any more? */

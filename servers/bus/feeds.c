@@ -147,9 +147,24 @@ static void set_marks(struct grove_bus_ring *ring, uint64_t size_bytes, uint64_t
 }
 
 static void wake_readers(struct bus *bus, struct feed *feed) {
+    feed->unseen = 0;
     for (struct member *member = feed->members; member != NULL && feed->armed > 0; member = member->next_in_owner)
         if (member->is_armed)
             poll_answer(bus, member->client, feed->lane, true);
+}
+
+/*
+ * Readers that sleep are woken when the bus has taken all that waits in the lanes, or has done so for a while: a burst costs
+ * them one wake-up.
+ */
+bool feeds_rest(struct bus *bus) {
+    if (!bus->is_wake_due)
+        return false;
+    bus->is_wake_due = false;
+    for (struct feed *feed = bus->feeds; feed != NULL; feed = feed->next)
+        if (feed->unseen > 0)
+            wake_readers(bus, feed);
+    return true;
 }
 
 void feed_write(struct bus *bus, struct feed *feed, const struct grove_bus_image *head, const struct incoming *incoming,
@@ -175,6 +190,6 @@ void feed_write(struct bus *bus, struct feed *feed, const struct grove_bus_image
     ring->count = ++feed->count;
     /* Pairs with the reader's load: what lies below is whole. */
     __atomic_store_n(&ring->written, end, __ATOMIC_RELEASE);
-    if (feed->armed > 0)
-        wake_readers(bus, feed);
+    feed->unseen += feed->armed > 0;
+    bus->is_wake_due |= feed->armed > 0;
 }

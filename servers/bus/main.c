@@ -74,8 +74,8 @@ static int open_state(struct bus *bus, uint64_t arena_bytes) {
 
 static bool on_rest(struct grove_service *service, void *context) {
     (void)service;
-    bool is_done = durable_rest(context);
-    return dlq_rest(context) || is_done;
+    bool is_stored = durable_rest(context), is_kept = dlq_rest(context);
+    return feeds_rest(context) || is_stored || is_kept;
 }
 
 static void on_stop(struct grove_service *service, void *context) {
@@ -88,6 +88,7 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
     struct bus *bus = context;
     (void)reason;
     bus->service = service;
+    grove_service_on_rest(service, on_rest, bus);
     bus->session = grove_service_session(service);
     bus->pattern_epoch = 1;
     bus->held_tail = &bus->held;
