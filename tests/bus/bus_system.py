@@ -14,15 +14,15 @@ METHODS = """
       - {number: 4, name: pause, request: "is_paused:u64"}"""
 
 
-def actor(name, role, subject, *options, rights=None):
-    """The manifest of one actor; `rights` None: what it needs."""
+def actor(name, role, subject, *options, rights=None, after=()):
+    """The manifest of one actor; `rights` None: what it needs. A source must not begin before those that are to hear of it."""
     if rights is None:
         rights = [f"BUS_PUB:{subject}" if role == "source" else f"BUS_SUB:{subject}"]
     words = ", ".join(f'"{word}"' for word in (name, role, subject, *options))
     lines = "".join(f"\n  - {right}" for right in rights)
     return (f'exec: ["${{bin}}/bus-actor", {words}]\n'
             f"provides:\n  - name: {name}\n    version: 1.0.0{METHODS}\n"
-            "requires: [system.bus]\n" + (f"capabilities:{lines}\n" if lines else "") +
+            f"requires: [{', '.join(('system.bus', *after))}]\n" + (f"capabilities:{lines}\n" if lines else "") +
             "restart: {policy: always, delay: 5ms, delay-cap: 50ms, give-up: 0}\n")
 
 

@@ -101,7 +101,7 @@ class Events(bs.BusTest):
     def test_in_order_a_failure_holds_back_what_follows(self):
         self.start({
             "sink": bs.actor("sink", "sink", "step.*", "reliable", "order", "fail=1", "backoff=20", "flight=64"),
-            "source": bs.actor("source", "source", "step.one", "reliable", "period=500"),
+            "source": bs.actor("source", "source", "step.one", "reliable", "period=500", after=["sink"]),
         })
         gs.wait_for("some have come", lambda: self.count("sink")["count"] >= 20)
         told = self.system.call("bus.source", "stop", timeout=gs.DEADLINE_SECONDS)["told"]
@@ -129,7 +129,7 @@ class Events(bs.BusTest):
     def test_a_queue_that_blocks_makes_its_publisher_wait(self):
         self.start({
             "sink": bs.actor("sink", "sink", "tide.*", "reliable", "queue=8", "block=60000"),
-            "source": bs.actor("source", "source", "tide.one", "reliable", "period=200", "patience=20"),
+            "source": bs.actor("source", "source", "tide.one", "reliable", "period=200", "patience=20", after=["sink"]),
         })
         self.system.call("bus.sink", "pause", "1")
         told = self.steady(lambda: self.system.call("bus.source", "told")["told"])

@@ -6,11 +6,14 @@ import bus_system as bs
 import grove_system as gs
 
 
+HEARERS = ("sink", "steps", "left", "right", "ring")
+
+
 class Kills(bs.BusTest):
     def start_flow(self):
         self.start({
-            "one": bs.actor("one", "source", "flow.one", "reliable", "period=300"),
-            "two": bs.actor("two", "source", "flow.two", "reliable", "period=500"),
+            "one": bs.actor("one", "source", "flow.one", "reliable", "period=300", after=HEARERS),
+            "two": bs.actor("two", "source", "flow.two", "reliable", "period=500", after=HEARERS),
             "sink": bs.actor("sink", "sink", "flow.*", "reliable", "block=60000"),
             "steps": bs.actor("steps", "sink", "flow.*", "reliable", "block=60000", "order", "flight=8"),
             "left": bs.actor("left", "sink", "flow.*", "reliable", "block=60000", "group=pair"),
