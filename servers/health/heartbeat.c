@@ -14,9 +14,12 @@
 /* Less than this share of the time is no more than noise. */
 #define USES_PROCESSOR_PART 20u
 #define LIMIT_REACHED_PERCENT 90u
+/* The processor is given out for periods of this length: a span may have missed what one of them gives. */
+#define QUOTA_PERIOD_NS (100 * GROVE_MILLISECOND)
 
 static bool is_at_limit(const struct watched *watched, uint64_t used_ns, uint64_t elapsed_ns) {
     uint64_t limit_ns = elapsed_ns / 1000000 * watched->processor_limit_ppm;
+    used_ns += QUOTA_PERIOD_NS / 1000000 * watched->processor_limit_ppm;
     return watched->processor_limit_ppm != 0 && used_ns >= limit_ns / 100 * LIMIT_REACHED_PERCENT;
 }
 
