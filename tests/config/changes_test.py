@@ -146,7 +146,7 @@ class Validators(cs.ConfigTest):
         self.assertIn("without an answer of demo.judge", result.stderr)
         self.assertEqual(self.read("left"), "4")
         self.assertEqual(self.json("history")[0]["silent"], 1)
-        self.assertIn("demo.judge did not answer", self.system.grove("logs", "system.config").stdout)
+        self.assertIn("demo.judge did not answer", self.logs("system.config"))
         result = self.config("set", "demo.reader", "left=5")
         self.assertNotIn("without an answer", result.stderr)
         before = self.system.services()["demo.judge"]["process"]

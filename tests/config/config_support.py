@@ -69,6 +69,10 @@ class ConfigTest(gs.SystemTest):
     def wait_until_told(self, part, service="demo.reader"):
         return gs.wait_for(f"{service} is told of {part}", lambda: part in self.told(service)["last"])
 
+    def logs(self, service):
+        """What it has written; nothing while nothing is kept of it yet."""
+        return self.system.grove("logs", service, check=False).stdout
+
     @property
     def files(self):
         return os.path.join(self.system.state, "services", "system.config", "config.d")

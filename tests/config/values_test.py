@@ -100,7 +100,7 @@ class Values(cs.ConfigTest):
         self.project = self.system.write_project("demo", {"reader": cs.manifest(self.system, "reader", schema=schema)})
         self.system.grove("up", "--no-wait", self.project)
         gs.wait_for("it says what is missing", lambda: "demo.reader.key is required and nobody gives it a value" in
-                    self.system.grove("logs", "demo.reader").stdout)
+                    self.logs("demo.reader"))
         self.config("set", "demo.reader", "other=2", "key=found")
         self.system.grove("start", "demo.reader")
         self.assertEqual((self.read("key"), self.read("other")), ("found", "2"))
@@ -109,7 +109,7 @@ class Values(cs.ConfigTest):
     def test_a_service_without_a_schema_has_none(self):
         self.project = self.system.write_project("demo", {"reader": cs.manifest(self.system, "reader", schema="")})
         self.system.grove("up", "--no-wait", self.project)
-        gs.wait_for("it is said", lambda: "IPC_SEND:system.config" in self.system.grove("logs", "demo.reader").stdout)
+        gs.wait_for("it is said", lambda: "IPC_SEND:system.config" in self.logs("demo.reader"))
         self.refused("list", "demo.reader", part="add its keys below 'config:'")
 
 
@@ -139,7 +139,7 @@ class Secrets(cs.ConfigTest):
         fetched = self.system.grove("call", "demo.other", "fetch", "demo.reader token", check=False)
         self.assertIn("secret", fetched.stderr)
         for service in ("system.config", "system.registry", "demo.reader", "demo.other"):
-            self.assertNotIn(self.SECRET, self.system.grove("logs", service).stdout, service)
+            self.assertNotIn(self.SECRET, self.logs(service), service)
         self.assert_in_no_file_but_the_state()
         self.refused("set", "demo.reader", "token=" + self.SECRET, part="a command line can be read by others")
         error = self.refused("set", "demo.reader", "token", "--file", self.short_secret(), part="at least 8 bytes")
@@ -182,7 +182,7 @@ class Rights(cs.ConfigTest):
     def test_validating_others_needs_the_right_to_read_them(self):
         self.up({"reader": cs.manifest(self.system, "reader"), "nosy": cs.manifest(self.system, "nosy", "demo.reader.>")})
         gs.wait_for("it is refused", lambda: "lacks the capability CONFIG_READ:demo.reader.>" in
-                    self.system.grove("logs", "demo.nosy").stdout)
+                    self.logs("demo.nosy"))
         self.config("set", "demo.reader", "left=1")
         self.assertEqual(self.read("left"), "1")
 

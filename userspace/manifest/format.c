@@ -3,9 +3,9 @@
  */
 #include "userspace/manifest/format.h"
 
-#include "grove/resource.h"
-#include "grove/health.h"
 #include "grove/config.h"
+#include "grove/health.h"
+#include "grove/resource.h"
 
 #define PLACE(structure, member) .offset = offsetof(struct structure, member)
 #define RANGE(least, most) .minimum = (least), .maximum = (most)
