@@ -251,6 +251,7 @@ static void play(const char *provider) {
     (void)run("erase a.b x");
     space = namespace_find(&engine, "a.b");
     space->provider = namespace_provider(&engine, provider);
+    (void)snprintf(space->provider_name, sizeof space->provider_name, "%s", provider);
     (void)run("set a.b m 1;set a.b a 2;set a.b z 3;set a.b ab 4");
     (void)run("set a.b m 5;erase a.b z");
     assert_string_equal(all_of("a.b", NULL, false), "a=2 ab=4 m=5 ");
