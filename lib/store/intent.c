@@ -169,17 +169,19 @@ int grove_intent_next(struct grove_store *store, const struct grove_intent_kind 
     struct grove_store_scan scan = {.prefix = prefix, .prefix_bytes = (size_t)length, .limit = 1};
     status = grove_store_scan(store, &scan, take, &finding, NULL);
     if (status == GROVE_CORRUPT)
-        return error_set(status, "what is kept as an intent %s in %s is none of this version", kind->name,
-                         store->name.text);
+        (void)error_set(status, "what is kept as an intent %s in %s is none of this version", kind->name,
+                        store->name.text);
     if (status < 0)
         return status;
-    if (finding.found == NULL)
-        return error_set(GROVE_NOT_FOUND, "no intent %s is open", kind->name);
+    if (finding.found == NULL) {
+        (void)error_set(GROVE_NOT_FOUND, "no intent %s is open", kind->name);
+        return GROVE_NOT_FOUND;
+    }
     if (finding.found->record.steps != steps_of(kind)) {
-        status = error_set(GROVE_VERSION, "the open intent %s has %u steps, this program's has %u", kind->name,
-                           finding.found->record.steps, steps_of(kind));
+        (void)error_set(GROVE_VERSION, "the open intent %s has %u steps, this program's has %u", kind->name,
+                        finding.found->record.steps, steps_of(kind));
         free(finding.found);
-        return status;
+        return GROVE_VERSION;
     }
     *done = finding.found->record.done;
     *intent = finding.found;
@@ -221,10 +223,10 @@ static int undo(struct grove_intent *intent, const struct grove_intent_kind *kin
 static int leave_open(struct grove_intent *intent, const struct grove_intent_kind *kind, int status) {
     char because[256];
     (void)snprintf(because, sizeof because, "%s", grove_last_error());
-    status = error_set(GROVE_WRONG_STATE, "the intent %s stays open with %u of %u steps done (%s: %s)", kind->name,
-                       intent->record.done, intent->record.steps, grove_status_text(status), because);
+    (void)error_set(GROVE_WRONG_STATE, "the intent %s stays open with %u of %u steps done (%s: %s)", kind->name,
+                    intent->record.done, intent->record.steps, grove_status_text(status), because);
     grove_intent_forget(intent);
-    return status;
+    return GROVE_WRONG_STATE;
 }
 
 /* All or nothing of it. Consumes the intent; GROVE_WRONG_STATE: it stays open in the store. */

@@ -112,7 +112,7 @@ static int add(struct grove_store_transaction *transaction, struct grove_store_o
     place += operation->namespace_bytes;
     if (operation->key_bytes > 0)
         memcpy(place, key, operation->key_bytes);
-    if (operation->value_bytes > 0)
+    if (operation->value_bytes > 0 && value != NULL)
         memcpy(place + operation->key_bytes, value, operation->value_bytes);
     transaction->used += bytes;
     transaction->count++;
@@ -126,6 +126,8 @@ int grove_store_transaction_set(struct grove_store_transaction *transaction, con
     if (status == 0 && value_bytes > GROVE_STORE_VALUE_MAX)
         status = error_set(GROVE_TOO_LARGE, "a value must have at most %u bytes, not %zu", GROVE_STORE_VALUE_MAX,
                            value_bytes);
+    if (status == 0 && value == NULL && value_bytes > 0)
+        status = error_set(GROVE_INVALID, "a value of %zu bytes was not given", value_bytes);
     if (status < 0)
         return status;
     struct grove_store_operation operation = {.kind = GROVE_STORE_SET,
