@@ -56,12 +56,12 @@ static void tell(struct grove_service *service, void *context) {
     uint64_t number = kept->told + 1;
     if (is_stopped || number >= NUMBERS_MAX)
         return;
-    const struct grove_publish publish = {
-        .subject = options.subject,
-        .data = &number,
-        .length_bytes = sizeof number,
-        .quality = quality(),
-        .timeout_ns = (options.patience_ms > 0 ? options.patience_ms : 20000) * GROVE_MILLISECOND};
+    const struct grove_publish publish = {.subject = options.subject,
+                                          .data = &number,
+                                          .length_bytes = sizeof number,
+                                          .quality = quality(),
+                                          .timeout_ns = (options.patience_ms > 0 ? options.patience_ms : 20000) *
+                                                        GROVE_MILLISECOND};
     int status = grove_bus_publish(&publish);
     if (status == 0)
         __atomic_store_n(&kept->told, number, __ATOMIC_RELEASE);

@@ -373,7 +373,7 @@ static const struct field manifest_fields[] = {
     {"schedule", FIELD_GROUP, PLACE(manifest_values, schedule), .group = &schedule_group,
      .help = "How it gets the processor."},
     {"streams", FIELD_GROUP, PLACE(manifest_values, streams), .group = &stream_group, .help = "Its standard streams."},
-    {"store", FIELD_GROUP, PLACE(manifest_values, store), .group = &stored_group,
+    {"store", FIELD_GROUP, PLACE(manifest_values, store), .group = &stored_group, .is_all_or_nothing = true,
      .help = "Its own namespace in the store."},
     {"config", FIELD_NAMED, PLACE(manifest_values, config), .group = &config_group,
      .example = "{frequency-limit: {type: float, default: 49.0, minimum: 45, maximum: 55}}",

@@ -25,7 +25,8 @@ static const struct command_option options[] = {
     {"optional", 'O', "LAYER,...",
      "sandbox layers that may be missing on this machine, if the kernel is started; else $GROVE_OPTIONAL_LAYERS"},
     {"gateway", 'g', "NAME=ADDRESS",
-     "start the system with this gateway, now and from now on: nats=127.0.0.1:4222; =off ends that; may be given several "
+     "start the system with this gateway, now and from now on: nats=127.0.0.1:4222; =off ends that; may be given "
+     "several "
      "times"},
     {0},
 };
@@ -334,8 +335,9 @@ static int boot(struct up *up) {
     int status = 0;
     up->kernel_started = !command_kernel_runs(up->invocation);
     if (!up->kernel_started && command_has(up->invocation, "gateway"))
-        return command_fail(up->invocation, "gateways are chosen when the system starts, and it runs already: end it with "
-                                            "\"grove down --all\" first");
+        return command_fail(up->invocation,
+                            "gateways are chosen when the system starts, and it runs already: end it with "
+                            "\"grove down --all\" first");
     if (up->kernel_started)
         status = boot_begin(up->invocation, command_optional_layers(up->invocation), &process);
     if (status != 0)
