@@ -180,6 +180,8 @@ bool request_handle(struct client_channel *channel, struct grove_request *reques
 /* ---- deferring ---- */
 
 int grove_request_defer(struct grove_request *request) {
+    if (request->is_deferred)
+        return 0; /* still */
     if (!request->is_in_handler)
         return error_set(GROVE_WRONG_STATE, "a request can be deferred in its handler only");
     request->is_deferred = true;

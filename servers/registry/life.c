@@ -1,17 +1,17 @@
 /*
  * The life of a service: one table of states by events.
  *
- *                 WANT      UNWANT    PROVIDED  LACKING  READY    ENDED    LATE     IMPAIRED  MENDED  QUIESCED  RESUMED  DECIDED
- *     registered  await     -         -         -        -        -        -        -         -       -         -     -
- *     waiting     -         settle    launch    lack     -        -        -        -         -       -         -     -
- *     starting    -         halt      -         -        arrive   fail     expire   -         -       -         -     -
- *     ready       -         halt      -         -        -        fall     -        worsen    -       hush      -     -
- *     degraded    -         halt      -         -        -        fall     -        -         mend    hush      -     -
- *     quiescing   -         halt      -         -        -        fall     -        -         -       -         resume  -
- *     stopping    again     -         -         -        -        rest     force    -         -       -         -     -
- *     stopped     await     settle    -         -        -        -        -        -         -       -         -     -
- *     failed      await     settle    launch    lack     -        -        overdue  -         -       -         -     decided
- *     given up    forgive   settle    -         -        -        -        -        -         -       -         -     -
+ *                 WANT      UNWANT    PROVIDED  LACKING  READY    ENDED    LATE     IMPAIRED  MENDED  QUIESCED  RESUMED  DECIDED  REFUSED
+ *     registered  await     -         -         -        -        -        -        -         -       -         -     -        -
+ *     waiting     -         settle    launch    lack     -        -        -        -         -       -         -     -        refuse
+ *     starting    -         halt      -         -        arrive   fail     expire   -         -       -         -     -        -
+ *     ready       -         halt      -         -        -        fall     -        worsen    -       hush      -     -        -
+ *     degraded    -         halt      -         -        -        fall     -        -         mend    hush      -     -        -
+ *     quiescing   -         halt      -         -        -        fall     -        -         -       -         resume  -        -
+ *     stopping    again     -         -         -        -        rest     force    -         -       -         -     -        -
+ *     stopped     await     settle    -         -        -        -        -        -         -       -         -     -        -
+ *     failed      await     settle    launch    lack     -        -        overdue  -         -       -         -     decided  refuse
+ *     given up    forgive   settle    -         -        -        -        -        -         -       -         -     -        -
  *
  * An event that means nothing in a state does nothing: notices from the kernel may come late or twice. What the kernel
  * has to say is an event; what a person wants is an event; the passing of time is an event. Nothing else changes a state.
@@ -119,6 +119,8 @@ static int start_instance(struct record *record, struct grove_container_reply *r
 static void launch(struct record *record) {
     struct grove_container_reply reply = {0};
     struct grove_container_record found;
+    if (points_hold_start(record))
+        return;
     order_wait_no_more(record);
     record->is_done = false;
     record_say(record, "%s", "");
@@ -171,6 +173,7 @@ static void arrive(struct record *record) {
     record_say(record, "%s", "");
     enter(record, REGISTRY_STATE_READY);
     order_settled(record);
+    points_started(record);
 }
 
 /* ---- while it runs ---- */
@@ -343,6 +346,12 @@ static void ended_for_good(struct record *record, enum registry_state state) {
     order_settled(record);
 }
 
+/* It is tried again when somebody wants it again, and not whenever what it requires comes. */
+static void refuse(struct record *record) {
+    order_wait_no_more(record);
+    ended_for_good(record, REGISTRY_STATE_FAILED);
+}
+
 static void explain_end(struct record *record) {
     char text[REGISTRY_REASON_BYTES];
     if (record->reason == NULL || record_serves(record))
@@ -381,7 +390,8 @@ static void fail(struct record *record) {
 
 static life_action *const table[REGISTRY_STATE_COUNT][LIFE_EVENTS] = {
     [REGISTRY_STATE_REGISTERED] = {[LIFE_WANT] = await},
-    [REGISTRY_STATE_WAITING] = {[LIFE_UNWANT] = settle, [LIFE_PROVIDED] = launch, [LIFE_LACKING] = lack},
+    [REGISTRY_STATE_WAITING] =
+        {[LIFE_UNWANT] = settle, [LIFE_PROVIDED] = launch, [LIFE_LACKING] = lack, [LIFE_REFUSED] = refuse},
     [REGISTRY_STATE_STARTING] =
         {[LIFE_UNWANT] = halt, [LIFE_READY] = arrive, [LIFE_ENDED] = fail, [LIFE_LATE] = expire},
     [REGISTRY_STATE_READY] =
@@ -396,7 +406,8 @@ static life_action *const table[REGISTRY_STATE_COUNT][LIFE_EVENTS] = {
                                [LIFE_PROVIDED] = launch,
                                [LIFE_LACKING] = lack,
                                [LIFE_LATE] = overdue,
-                               [LIFE_DECIDED] = decided},
+                               [LIFE_DECIDED] = decided,
+                               [LIFE_REFUSED] = refuse},
     [REGISTRY_STATE_GIVEN_UP] = {[LIFE_WANT] = forgive, [LIFE_UNWANT] = settle},
 };
 

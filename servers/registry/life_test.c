@@ -133,6 +133,14 @@ bool recovery_ask(struct record *record) {
     return is_asked;
 }
 
+bool points_hold_start(struct record *record) {
+    return record->hook_state == HOOKS_ASKED;
+}
+
+void points_started(const struct record *record) {
+    (void)record;
+}
+
 void readiness_begin(struct record *record) {
     (void)record;
     say("probe");
@@ -225,7 +233,8 @@ static const struct expected table[REGISTRY_STATE_COUNT][LIFE_EVENTS] = {
     [REGISTRY_STATE_REGISTERED] = {[LIFE_WANT] = TO(WAITING, "check")},
     [REGISTRY_STATE_WAITING] = {[LIFE_UNWANT] = TO(STOPPED, "settled"),
                                 [LIFE_PROVIDED] = TO(STARTING, "start probe"),
-                                [LIFE_LACKING] = TO(FAILED, "settled")},
+                                [LIFE_LACKING] = TO(FAILED, "settled"),
+                                [LIFE_REFUSED] = TO(FAILED, "settled")},
     [REGISTRY_STATE_STARTING] = {[LIFE_UNWANT] = TO(STOPPING, "stop"),
                                  [LIFE_READY] = TO(READY, "settled"),
                                  [LIFE_ENDED] = TO(FAILED, "settled"),
@@ -248,7 +257,8 @@ static const struct expected table[REGISTRY_STATE_COUNT][LIFE_EVENTS] = {
                                [LIFE_UNWANT] = TO(STOPPED, "settled"),
                                [LIFE_PROVIDED] = TO(STARTING, "start probe"),
                                [LIFE_LACKING] = TO(FAILED, ""),
-                               [LIFE_LATE] = TO(WAITING, "check")},
+                               [LIFE_LATE] = TO(WAITING, "check"),
+                               [LIFE_REFUSED] = TO(FAILED, "settled")},
     [REGISTRY_STATE_GIVEN_UP] = {[LIFE_WANT] = TO(WAITING, "check"), [LIFE_UNWANT] = TO(STOPPED, "settled")},
 };
 
@@ -264,6 +274,21 @@ static void each_state_answers_each_event(void **state) {
                 fail_msg("state %u, event %u: came to %u saying \"%s\"", from, event, record.state, said);
         }
     }
+}
+
+/* What a hook is asked about is held; what it refused is not tried again by itself. */
+static void a_start_waits_for_hooks(void **state) {
+    (void)state;
+    struct record record = make(REGISTRY_STATE_WAITING);
+    record.hook_state = HOOKS_ASKED;
+    life_event(&record, LIFE_PROVIDED);
+    assert_int_equal(record.state, REGISTRY_STATE_WAITING);
+    assert_true(record.is_waiting);
+    life_event(&record, LIFE_REFUSED);
+    assert_int_equal(record.state, REGISTRY_STATE_FAILED);
+    assert_int_equal(record.restart_due_ns, 0);
+    assert_false(record.is_waiting);
+    assert_false(is_active);
 }
 
 /* In each of these states somebody waits for something: if it does not come, a timer must. */
@@ -456,6 +481,7 @@ static void what_runs_in_the_kernel_is_taken_over_as_it_is(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_state_answers_each_event),
+        cmocka_unit_test(a_start_waits_for_hooks),
         cmocka_unit_test(nothing_waits_for_ever),
         cmocka_unit_test(a_task_that_ends_well_is_ready),
         cmocka_unit_test(a_policy_decides_what_an_end_means),

@@ -123,6 +123,7 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
     registry->sequence = registry->next_failure = (uint64_t)grove_session_identity(registry->session)->generation << 32;
     registry->begun_ns = grove_now_ns();
     history_open(registry);
+    points_open(registry);
     return recover(registry);
 }
 

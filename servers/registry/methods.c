@@ -154,6 +154,8 @@ static int start(struct grove_request *request, void *context) {
     struct registry_target target;
     char problem[2 * REGISTRY_REASON_BYTES];
     uint32_t count = 0;
+    if (points_hold_change(request, start))
+        return 0;
     int status = target_to_change(request, registry, &target);
     if (status < 0)
         return status;

@@ -168,11 +168,31 @@ static const struct record *put(struct registry *registry, struct record *old, s
     return *status < 0 ? NULL : record_find(registry, name);
 }
 
+int register_checked(struct registry *registry, struct grove_request *request, struct grove_spec *spec,
+                     const struct grove_name *owner) {
+    char problem[2 * REGISTRY_REASON_BYTES] = "memory is exhausted", name[GROVE_NAME_MAX + 1];
+    (void)snprintf(name, sizeof name, "%s", grove_spec_text(spec, spec->name));
+    struct record *old = record_find(registry, name);
+    int status = store_prepare(registry, spec, owner, old != NULL && old->is_wanted);
+    if (status < 0) {
+        status = grove_fail(request, status, "the state folder cannot take %s: %s; nothing has changed", name,
+                            grove_status_text(status));
+        free(spec);
+        return status;
+    }
+    const struct record *record = put(registry, old, spec, owner, problem, sizeof problem, &status);
+    if (status < 0)
+        return grove_fail(request, status, "%s", problem);
+    if (record != NULL)
+        announce_registered(record, old == NULL);
+    points_loaded(name);
+    return commit_then_answer(registry, request, 1);
+}
+
 int register_service(struct grove_request *request, void *context) {
     struct registry *registry = context;
     struct grove_spec *spec = NULL;
     struct grove_name owner;
-    char problem[2 * REGISTRY_REASON_BYTES] = "memory is exhausted";
     owner_of(request, &owner);
     int status = copy_spec(request, &spec);
     if (status < 0)
@@ -188,19 +208,7 @@ int register_service(struct grove_request *request, void *context) {
             adopt(old, &owner);
         return status < 0 ? status : commit_then_answer(registry, request, 1);
     }
-    status = store_prepare(registry, spec, &owner, old != NULL && old->is_wanted);
-    if (status < 0) {
-        status = grove_fail(request, status, "the state folder cannot take %s: %s; nothing has changed",
-                            grove_spec_text(spec, spec->name), grove_status_text(status));
-        free(spec);
-        return status;
-    }
-    const struct record *record = put(registry, old, spec, &owner, problem, sizeof problem, &status);
-    if (status < 0)
-        return grove_fail(request, status, "%s", problem);
-    if (record != NULL)
-        announce_registered(record, old == NULL);
-    return commit_then_answer(registry, request, 1);
+    return points_hold_load(registry, request, spec, &owner) ? 0 : register_checked(registry, request, spec, &owner);
 }
 
 /* ---- projects ---- */

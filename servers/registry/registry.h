@@ -68,6 +68,7 @@ struct record {
     bool is_chosen; /* order.c: restarted together with another */
     uint64_t failure; /* number, while undecided */
     struct registry_recover *decision; /* to be carried out when the instance has ended; malloc'ed, NULL none */
+    enum { HOOKS_NOT_ASKED, HOOKS_ASKED, HOOKS_AGREE } hook_state; /* about its start */
     uint32_t stop_blockers;
     grove_handle container;
     grove_object_id container_id;
@@ -165,11 +166,28 @@ enum life_event {
     LIFE_QUIESCED, /* it takes no new work */
     LIFE_RESUMED, /* it does again */
     LIFE_DECIDED, /* the record's decision says what is done about its failure */
+    LIFE_REFUSED, /* a hook does not want it to start; the record's reason says which, and why */
     LIFE_EVENTS,
 };
 void life_event(struct record *record, enum life_event event);
 /* A state found in the kernel by recover.c. */
 void life_adopt(struct record *record, const struct grove_container_record *found);
+
+/* ---- points.c ---- */
+
+void points_open(struct registry *registry); /* there may be a service of hooks now */
+/* True: hooks are asked whether it may start; it is tried again, or refused, when they have answered. */
+bool points_hold_start(struct record *record);
+void points_started(const struct record *record);
+/* True: hooks are asked, the request is deferred, and the spec is taken over. */
+bool points_hold_load(struct registry *registry, struct grove_request *request, struct grove_spec *spec,
+                      const struct grove_name *owner);
+void points_loaded(const char *name);
+/* True: registrations are held, and this request is deferred until they are not. `handler` answers with commit_then_answer. */
+bool points_hold_change(struct grove_request *request, grove_handler *handler);
+/* register.c: what nobody has anything against. Takes the spec over. Negative: failed, and said so. */
+int register_checked(struct registry *registry, struct grove_request *request, struct grove_spec *spec,
+                     const struct grove_name *owner);
 
 /* ---- select.c ---- */
 

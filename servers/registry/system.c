@@ -87,6 +87,8 @@ int system_changed(struct grove_request *request, void *context) {
     if (told.timer != 0)
         grove_service_cancel(registry->service, told.timer);
     told.timer = 0;
+    if (system_find("system.hooks") != NULL)
+        points_open(registry);
     if (head.phase >= REGISTRY_USERS_PHASE)
         open_gate(registry);
     order_recheck_all(registry);

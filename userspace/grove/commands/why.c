@@ -12,7 +12,7 @@
 
 #include "servers/common/budget_text.h"
 #include "servers/common/exit_text.h"
-#include "userspace/grove/commands/system_client.h"
+#include "userspace/grove/commands/system_hooks.h"
 #include "userspace/grove/run/record.h"
 
 static const struct command_option options[] = {
@@ -202,9 +202,52 @@ static void print_state(const struct invocation *invocation, json_t *state) {
     printf(", %" JSON_INTEGER_FORMAT " restarts so far\n", json_integer_value(json_object_get(state, "restarts")));
 }
 
+/* What it did as a hook: those of its hooks that failed, or said no. NULL: nothing. */
+static json_t *hooks_of(const struct invocation *invocation, const char *name) {
+    json_t *all, *own = NULL, *hook;
+    size_t index;
+    if (system_hooks(invocation, true, &all) != 0)
+        return NULL;
+    json_array_foreach(all, index, hook) {
+        bool is_own = strcmp(json_string_value(json_object_get(hook, "owner")), name) == 0 ||
+                      strcmp(json_string_value(json_object_get(hook, "endpoint")), name) == 0;
+        if (!is_own || (json_object_get(hook, "last_failure") == NULL && json_object_get(hook, "last_veto") == NULL))
+            continue;
+        if (own == NULL)
+            own = json_array();
+        json_array_append(own, hook);
+    }
+    json_decref(all);
+    return own;
+}
+
+static void print_hooks(const struct invocation *invocation, json_t *hooks) {
+    json_t *hook;
+    size_t index;
+    json_array_foreach(hooks, index, hook) {
+        const char *failure = json_string_value(json_object_get(hook, "last_failure"));
+        const char *veto = json_string_value(json_object_get(hook, "last_veto"));
+        printf("as a hook %s of %s it", json_string_value(json_object_get(hook, "point")),
+               json_string_value(json_object_get(hook, "pattern")));
+        if (failure != NULL)
+            printf(" %swas cut off %" JSON_INTEGER_FORMAT " times%s, the last time at %s",
+                   output_on(invocation, OUTPUT_BAD), json_integer_value(json_object_get(hook, "failures")),
+                   output_off(invocation), failure);
+        if (veto != NULL)
+            printf("%s said no %" JSON_INTEGER_FORMAT " times, the last time at %s", failure != NULL ? ", and" : "",
+                   json_integer_value(json_object_get(hook, "vetoes")), veto);
+        if (json_object_get(hook, "paused_ns") != NULL)
+            printf("; it is left out for a while");
+        printf("\n");
+    }
+}
+
 static int print(const struct invocation *invocation, json_t *state, bool is_program) {
+    json_t *hooks = is_program ? NULL : hooks_of(invocation, json_string_value(json_object_get(state, "name")));
     json_t *document = json_pack("{s:o, s:o, s:o}", "state", state, "refusals", events_json(&refusals, true), "ends",
                                  events_json(&ends, false));
+    if (hooks != NULL)
+        json_object_set_new(document, "hooks", hooks);
     if (invocation->json) {
         output_json(document);
         return COMMAND_OK;
@@ -217,7 +260,8 @@ static int print(const struct invocation *invocation, json_t *state, bool is_pro
         print_state(invocation, state);
     print_events(invocation, "refused", json_object_get(document, "refusals"), is_program);
     print_events(invocation, "ended", json_object_get(document, "ends"), is_program);
-    if (refusals.count + ends.count == 0)
+    print_hooks(invocation, hooks);
+    if (refusals.count + ends.count == 0 && hooks == NULL)
         printf("nothing was refused to it, and it has not failed since the kernel started\n");
     json_decref(document);
     return COMMAND_OK;
