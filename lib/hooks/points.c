@@ -15,7 +15,7 @@
 #include "lib/session/session.h"
 
 /* The request that waits is renewed so often, if nothing changes: no wake-up to speak of. */
-#define TABLE_TIMEOUT_NS (24 * 3600 * GROVE_SECOND)
+#define TABLE_TIMEOUT_NS (UINT64_C(86400) * GROVE_SECOND)
 /* All hooks of a point together may not take longer; the service of hooks keeps this bound, and a second is its own. */
 #define RUN_TIMEOUT_NS (2 * GROVE_HOOK_TIMEOUT_MAX_NS + GROVE_SECOND)
 

@@ -142,7 +142,7 @@ int grove_extension_unregister(struct grove_session *session, uint32_t kind, con
 int grove_extension_next(struct grove_session *session, uint32_t kind, struct grove_version below, uint32_t *cursor,
                          struct grove_extension *extension) {
     struct grove_hooks_list list = {.version = GROVE_HOOKS_VERSION, .cursor = *cursor, .kind = kind, .least = below};
-    struct grove_hooks_extension found;
+    struct grove_hooks_extension found = {0};
     int status = call_hooks(session, GROVE_HOOKS_EXTENSIONS, &list, sizeof list, &found, sizeof found);
     if (status < 0)
         return status;
