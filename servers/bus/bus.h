@@ -352,7 +352,7 @@ void publish_number(struct bus *bus, const struct client *client, struct subject
                     const struct incoming *incoming, uint32_t flags, struct grove_bus_image *head);
 /* `client` NULL: on nobody's account. */
 void publish_image(struct bus *bus, struct client *client, struct subject *subject, const struct grove_bus_image *image,
-                   uint64_t durable_sequence);
+                   uint64_t durable_sequence, uint32_t flags);
 /* The parts of an image that is whole. Headers and data stay where they are, as does the publisher's name. */
 void incoming_of_image(const struct grove_bus_image *image, struct incoming *incoming, const char **publisher);
 /* The bytes of a publication, checked, and its subject, which this client may publish. A status told with grove_fail. */

@@ -25,16 +25,18 @@ struct dlq {
     uint64_t lost; /* could not be written */
 };
 
-int dlq_open(struct bus *bus, int folder) {
+int dlq_open(struct bus *bus, const char *path) {
     struct dlq *dlq = calloc(1, sizeof *dlq);
     if (dlq == NULL)
         return GROVE_NO_MEMORY;
     bus->dlq = dlq;
+    int folder = path != NULL ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (folder < 0)
         return 0;
     if (mkdirat(folder, "dead", 0700) < 0 && errno != EEXIST)
         (void)fprintf(stderr, "bus: no folder can be made for dead letters: %s\n", strerror(errno));
     int dead = openat(folder, "dead", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    (void)close(folder);
     if (dead < 0)
         return 0;
     int status = letters_open(&dlq->letters, dead);

@@ -16,8 +16,8 @@ struct dead_letter {
     const char *error; /* for a person */
 };
 
-/* The bus's folder, -1: none; then letters are said on standard error, and nothing else. */
-int dlq_open(struct bus *bus, int folder);
+/* The bus's folder, NULL: none; then letters are said on standard error, and nothing else. */
+int dlq_open(struct bus *bus, const char *path);
 void dlq_close(struct bus *bus);
 /* Called before the delivery is done with: when it returns, the letter outlives the bus. */
 void dlq_add(struct bus *bus, const struct dead_letter *letter);

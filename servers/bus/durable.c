@@ -252,7 +252,7 @@ static void fail_pending(struct bus *bus, struct pending *pending, int status, c
 
 static void finish_pending(struct bus *bus, struct pending *pending, uint64_t sequence) {
     pending->image.durable_sequence = sequence;
-    publish_image(bus, pending->client, pending->subject, &pending->image, sequence);
+    publish_image(bus, pending->client, pending->subject, &pending->image, sequence, 0);
     doubt_delivered(&bus->state, pending->doubt, pending->request);
     (void)answer(pending->request, &pending->image);
     doubt_end(&bus->state, pending->doubt, pending->request);
@@ -300,9 +300,9 @@ static void begin_group(struct bus *bus) {
     }
     if (!journal_commit_begin(durable->log))
         return; /* no memory for its table: the group stays, and is tried again */
-    bool is_handed_over =
+    durable->is_handed_over =
         others_publish(bus) && durable->worker != NULL && worker_begin(durable->worker, write_group, durable->log);
-    if (is_handed_over) {
+    if (durable->is_handed_over) {
         (void)grove_service_watch(bus->service, worker_descriptor(durable->worker), POLLIN, on_written, bus);
         return;
     }
@@ -341,7 +341,9 @@ static bool write_what_waits(struct bus *bus) {
     bool is_done = false;
     if (durable->worker != NULL && worker_is_done(durable->worker)) {
         (void)grove_service_watch(bus->service, worker_descriptor(durable->worker), 0, NULL, NULL);
-        take_result(bus);
+        if (durable->is_handed_over)
+            take_result(bus);
+        durable->is_handed_over = false;
         is_done = true;
     }
     bool is_busy = durable->worker != NULL && worker_is_busy(durable->worker);

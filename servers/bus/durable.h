@@ -39,6 +39,7 @@ struct durable {
     uint64_t retry_ns; /* when opening it is tried again */
     uint64_t retain_bytes, retain_ns;
     struct worker *worker;
+    bool is_handed_over; /* the thread writes the group; if not, it does something else, or nothing */
     struct pending *waiting, **waiting_tail, *writing, **writing_tail;
     uint64_t waiting_bytes;
     unsigned writing_count;

@@ -108,9 +108,9 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
     if (status == 0)
         status = events_open(bus);
     if (status == 0)
-        status = durable_open(bus, bus->folder);
+        status = dlq_open(bus, bus->folder); /* first: opening the log may deliver, and what is delivered may die */
     if (status == 0)
-        status = dlq_open(bus, bus->durable->folder);
+        status = durable_open(bus, bus->folder);
     grove_service_on_rest(service, on_rest, bus);
     if (status == 0 && bus->client_count > 0)
         clients_sweep_later(bus);

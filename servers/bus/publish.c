@@ -156,12 +156,13 @@ void incoming_of_image(const struct grove_bus_image *image, struct incoming *inc
 }
 
 void publish_image(struct bus *bus, struct client *client, struct subject *subject, const struct grove_bus_image *image,
-                   uint64_t durable_sequence) {
+                   uint64_t durable_sequence, uint32_t flags) {
     struct grove_bus_image head = *image;
     struct incoming incoming;
     const char *publisher;
     int status;
     head.durable_sequence = durable_sequence;
+    head.flags |= (uint16_t)flags;
     incoming_of_image(image, &incoming, &publisher);
     look_at_rights(bus, subject);
     (void)subject_refresh(bus, subject);

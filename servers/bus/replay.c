@@ -229,7 +229,7 @@ void replay_publish(uint64_t sequence, void *context) {
         if (image != NULL)
             incoming_of_image(image, &incoming, &publisher);
         if (image != NULL && subject_find(bus, incoming.subject, incoming.subject_bytes, incoming.hash, &subject) == 0)
-            publish_image(bus, NULL, subject, image, sequence);
+            publish_image(bus, NULL, subject, image, sequence, GROVE_EVENT_REDELIVERED);
     }
     journal_reader_destroy(reader);
 }

@@ -10,13 +10,16 @@ SOURCES = 8
 
 class DurableKills(bs.BusTest):
     def start_sources(self, kills):
+        sinks = {"sink": bs.actor("sink", "sink", "flow.*", "durable", "name=place", "first"),
+                 "live": bs.actor("live", "sink", "flow.*", "reliable")}
+        self.start(sinks)  # who takes what happens now must be there before anything does
+        for name in sinks:
+            self.system.wait_for_state(f"bus.{name}", "ready")
         services = {f"source{number}": bs.actor(f"source{number}", "source", f"flow.{number}", "durable",
                                                 f"period={400 + 100 * number}") for number in range(SOURCES)}
-        services["sink"] = bs.actor("sink", "sink", "flow.*", "durable", "name=place", "first")
-        services["live"] = bs.actor("live", "sink", "flow.*", "reliable")
         if kills:
             services["noise"] = bs.actor("noise", "source", "noise.a", "period=500")
-        self.start(services)
+        self.start({**sinks, **services})
 
     def told(self, name):
         return self.system.call(f"bus.{name}", "told", timeout=gs.DEADLINE_SECONDS)["told"]
