@@ -10,10 +10,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HORIZON_S (6.0 * 3600) /* what happens later is not announced */
 #define URGENT_S 120.0
-#define NOISE_KIB 256.0 /* growth over all samples that is nothing */
+/* Linux charges memory in batches of 64 pages for each processor: an account moves by these though nothing grows. */
+#define CHARGE_BATCH_KIB 256.0
 #define NOISE_PART 0.01
 #define UNLIMITED_PART 0.2
 #define ERROR_WINDOW 8u
@@ -73,6 +75,12 @@ static void announce_memory(const struct watched *watched, const struct trend *t
                 "memory grows %s/min, limit in %s", rate, span);
 }
 
+/* Growth over all samples that is nothing. */
+static double noise_kib(void) {
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    return CHARGE_BATCH_KIB * (double)((processors > 0 ? processors : 1) + 1);
+}
+
 static void look_at_memory(const struct check *check, const struct kept_sample *const samples[], unsigned count) {
     struct trend_point points[KEPT_SAMPLES];
     struct trend trend;
@@ -86,7 +94,7 @@ static void look_at_memory(const struct check *check, const struct kept_sample *
     if (!trend_fit(points, used, &trend))
         return;
     double growth_kib = trend.level - trend.first;
-    bool is_growth = trend.is_rising && growth_kib > NOISE_KIB && growth_kib > NOISE_PART * trend.level;
+    bool is_growth = trend.is_rising && growth_kib > noise_kib() && growth_kib > NOISE_PART * trend.level;
     if (is_growth && limit_kib > 0 && (limit_kib - trend.level) / trend.slope < HORIZON_S) {
         announce_memory(watched, &trend, limit_kib);
     } else if (is_growth && limit_kib <= 0 && growth_kib > UNLIMITED_PART * trend.level) {

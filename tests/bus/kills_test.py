@@ -40,7 +40,7 @@ class Kills(bs.BusTest):
     def test_nothing_is_lost_when_the_bus_is_killed(self):
         self.start_flow()
         chance = random.Random(11)
-        accounts = gs.descriptors(self.system.kernel)
+        accounts = self.settled_descriptors()
         for _ in range(12):
             before = self.system.call("bus.one", "told")["told"]
             goal = before + chance.randrange(1, 120)
@@ -53,7 +53,7 @@ class Kills(bs.BusTest):
                 self.assertEqual(self.count(name)["doubled"], 0, "nobody of these was killed, so nothing comes twice")
         self.assertEqual(self.count("steps")["disordered"], 0)
         self.assertEqual(sum(self.count(name)["missed"] for name in ("sink", "steps", "left", "right")), 0)
-        gs.wait_for("the kernel has its descriptors back", lambda: gs.descriptors(self.system.kernel) <= accounts + 8)
+        gs.wait_for("the kernel has its descriptors back", lambda: self.own_descriptors() <= accounts)
 
     def test_nothing_is_lost_when_anybody_is_killed(self):
         self.start_flow()

@@ -23,7 +23,7 @@ class Crashes(cs.ConfigTest):
 
     def test_at_random_moments_under_load(self):
         self.up()
-        descriptors = gs.descriptors(self.system.kernel)
+        descriptors = self.settled_descriptors()
         answered, failed, stop = [], [], threading.Event()
 
         def load():
@@ -60,7 +60,7 @@ class Crashes(cs.ConfigTest):
         gs.wait_for("the reader has the newest", lambda: self.system.call("demo.reader", "pair") ==
                     {"left": last, "right": last})
         self.wait_until_told(f"-> {last}")
-        gs.wait_for("the kernel has its descriptors back", lambda: gs.descriptors(self.system.kernel) <= descriptors + 8)
+        gs.wait_for("the kernel has its descriptors back", lambda: self.own_descriptors() <= descriptors)
 
     def test_the_next_instance_of_either_goes_on(self):
         self.up()

@@ -79,11 +79,11 @@ class Kills(StoreTest):
     def test_accounts_are_as_before(self):
         one = self.store(timeout=60.0)
         one.set("a", b"")
-        before = gs.descriptors(self.system.kernel)
+        before = self.settled_descriptors()
         for _ in range(5):
             self.kill_store()
             one.set("a", b"")
-        gs.wait_for("the kernel has its descriptors back", lambda: gs.descriptors(self.system.kernel) <= before)
+        gs.wait_for("the kernel has its descriptors back", lambda: self.own_descriptors() <= before)
         self.close_sessions()
         self.sessions.clear()
         accounts = self.accounts()

@@ -187,6 +187,10 @@ class System:
         except (OSError, IndexError):
             return set()
 
+    def wait_until_booted(self):
+        """`grove up` waits for what it brings up; system services of later phases may still be starting."""
+        wait_for("all system services are ready", lambda: self.json("boot").get("kernel_ready_ns"))
+
     def kill_kernel(self):
         process = self.kernel
         family = descendants(process)
@@ -226,6 +230,19 @@ class SystemTest(unittest.TestCase):
         self.mounts = mounts()
         self.system = System()
         self.addCleanup(self.system.close)
+
+    def settled_descriptors(self):
+        """What an instance leaves is held a moment longer than its end is told: two counts in a row agree when it is gone."""
+        self.system.wait_until_booted()
+        counts = [self.own_descriptors()]
+        wait_for("the descriptors come to rest",
+                    lambda: counts.append(self.own_descriptors()) or counts[-1] == counts[-2])
+        return counts[-1]
+
+    def own_descriptors(self):
+        """Without those of children prepared for coming starts: a process, its set-up socket, its group of version 2."""
+        kernel = self.system.json("doctor", check=False)
+        return descriptors(self.system.kernel) - kernel["prepared"] * (3 if kernel["cgroup_version"] == 2 else 2)
 
     def accounts(self):
         """What must be gone after the end: to be taken while the system runs."""

@@ -57,18 +57,6 @@ class UpAndDown(gs.SystemTest):
             self.system.grove("down", "--project", "basic")
         gs.wait_for("the kernel has its descriptors back", lambda: self.own_descriptors() == before)
 
-    def settled_descriptors(self):
-        """What an instance leaves is held a moment longer than its end is told: two counts in a row agree when it is gone."""
-        counts = [self.own_descriptors()]
-        gs.wait_for("the descriptors come to rest",
-                    lambda: counts.append(self.own_descriptors()) or counts[-1] == counts[-2])
-        return counts[-1]
-
-    def own_descriptors(self):
-        """Without those of children prepared for coming starts: a process, its set-up socket, its group of version 2."""
-        kernel = self.system.json("doctor", check=False)
-        return gs.descriptors(self.system.kernel) - kernel["prepared"] * (3 if kernel["cgroup_version"] == 2 else 2)
-
     def test_a_fault_in_a_manifest_is_named_with_file_and_line(self):
         folder = self.system.write_project("faulty", {"one": "exec: [/bin/true]\nreadyness: grove"})
         result = self.system.up(folder, check=False)
