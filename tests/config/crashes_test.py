@@ -23,11 +23,15 @@ class Crashes(cs.ConfigTest):
 
     def test_at_random_moments_under_load(self):
         self.up()
+        # The first change and the first death open channels that stay: to the bus, and between the instances' peers.
+        self.config("set", "demo.reader", "left=1", "right=1", "--why", "1")
+        self.kill()
+        self.config("get", "demo.reader", "left")
         descriptors = self.settled_descriptors()
         answered, failed, stop = [], [], threading.Event()
 
         def load():
-            number = 0
+            number = 1
             while not stop.is_set():
                 number += 1
                 result = self.config("set", "demo.reader", f"left={number}", f"right={number}", "--why", str(number),
