@@ -45,6 +45,7 @@ class KernelKills(fs.Scarcity):
             kernel = self.system.kernel
             os.kill(kernel, signal.SIGKILL)
             gs.wait_for("the kernel is gone", lambda: gs.has_ended(kernel))
+            self.system.assert_no_copy_of_the_kernel()
         except (OSError, IndexError):
             pass  # it has not begun, or has ended by itself
         if process:

@@ -85,6 +85,20 @@ def descendants(process):
     return result
 
 
+def copies_of_kernel(run):
+    """Processes that are groved by their command line, for this run folder."""
+    found = []
+    for process in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{process}/cmdline", "rb") as file:
+                words = file.read().split(b"\0")
+        except OSError:
+            continue
+        if os.path.basename(words[0]) == b"groved" and run.encode() in words and not has_ended(process):
+            found.append(process)
+    return found
+
+
 def descriptors(process):
     return len(os.listdir(f"/proc/{process}/fd"))
 
@@ -196,7 +210,12 @@ class System:
         family = descendants(process)
         os.kill(process, signal.SIGKILL)
         wait_for("the kernel is gone", lambda: has_ended(process))
+        self.assert_no_copy_of_the_kernel()
         return family
+
+    def assert_no_copy_of_the_kernel(self):
+        """A child of the kernel that outlives it holds its sockets open, and nobody who is connected sees its end."""
+        wait_for("no child of the dead kernel holds what was the kernel's", lambda: not copies_of_kernel(self.run))
 
     def evidence(self):
         text = []

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -94,19 +95,29 @@ static int mapping_write(pid_t child, const char *file, unsigned inside, unsigne
     return written == length ? 0 : -EINVAL;
 }
 
+/*
+ * The child: makes the namespace, and waits to be ended. It holds copies of all the kernel's sockets, so it must not outlive
+ * the kernel: whoever is connected would never see its end. What unshare does to credentials may clear the death signal,
+ * which is why that comes after it.
+ */
+static _Noreturn void mapping_child(pid_t parent, int answers) {
+    char byte = unshare(CLONE_NEWUSER) == 0 ? 'y' : 'n';
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
+        _exit(1);
+    (void)!write(answers, &byte, 1);
+    for (;;)
+        (void)pause();
+}
+
 /* A user namespace exists through a process; this one lives just long enough to be taken hold of. */
 static int mapping_make(uid_t owner_user, gid_t owner_group, uid_t user, gid_t group, int *user_namespace) {
     char path[64];
     int error, opened = -1, ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
-    pid_t child = fork();
-    if (child == 0) {
-        char byte = unshare(CLONE_NEWUSER) == 0 ? 'y' : 'n';
-        (void)!write(ends[1], &byte, 1);
-        for (;;)
-            (void)pause();
-    }
+    pid_t parent = getpid(), child = fork();
+    if (child == 0)
+        mapping_child(parent, ends[1]);
     char answer = 'n';
     (void)close(ends[1]);
     if (child < 0 || read(ends[0], &answer, 1) != 1 || answer != 'y') {
