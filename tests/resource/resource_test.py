@@ -45,7 +45,7 @@ class Resource(gs.SystemTest):
         self.system.grove("call", name, "6", "--hex", bytes_wanted.to_bytes(8, "little").hex())
 
     def pid(self, name):
-        return self.system.services()[name]["process"]
+        return self.system.services()[name].get("process")
 
     def kill_resource(self):
         before = self.pid("system.resource")
