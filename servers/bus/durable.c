@@ -26,14 +26,14 @@ struct pending {
 
 /* ---- the log ---- */
 
-static void on_damage(const struct journal_damage *damage, void *context) {
+static void on_damage(const struct grove_journal_damage *damage, void *context) {
     struct durable *durable = ((struct bus *)context)->durable;
     (void)fprintf(stderr, "bus: %s at %llu: %llu bytes %s%s%s\n", damage->file,
                   (unsigned long long)damage->offset_bytes, (unsigned long long)damage->length_bytes,
-                  damage->kind == JOURNAL_TORN ? "were cut off by a crash before they were acknowledged"
-                                               : "of the durable events are damaged",
+                  damage->kind == GROVE_JOURNAL_TORN ? "were cut off by a crash before they were acknowledged"
+                                                     : "of the durable events are damaged",
                   damage->is_saved ? "; a copy is in " : "", damage->quarantine);
-    durable->damaged += damage->kind != JOURNAL_TORN;
+    durable->damaged += damage->kind != GROVE_JOURNAL_TORN;
     if (!damage->is_known && durable->damage_count < DURABLE_DAMAGES_MAX)
         durable->damages[durable->damage_count++] = *damage;
 }
@@ -55,21 +55,21 @@ static int open_log(struct bus *bus) {
                        "the folder of the durable events cannot be used: %s", strerror(errno));
         return durable->status;
     }
-    struct journal_options options = {
+    struct grove_journal_options options = {
         .folder = durable->log_folder,
         .limits = {.keep_bytes = durable->retain_bytes, .keep_ns = durable->retain_ns},
         .content = "GRVEVENT",
         .on_damage = on_damage,
         .context = bus,
     };
-    durable->status = journal_open(&options, &durable->log, &durable->problem);
+    durable->status = grove_journal_open(&options, &durable->log, &durable->problem);
     if (durable->status < 0)
         (void)fprintf(stderr, "bus: no durable events for now: %s\n", durable->problem.sentence);
     return durable->status;
 }
 
 static void log_is_open(struct bus *bus) {
-    doubts_settle(&bus->state, journal_facts(bus->durable->log).next_sequence, replay_publish, bus);
+    doubts_settle(&bus->state, grove_journal_facts(bus->durable->log).next_sequence, replay_publish, bus);
     bus->durable->has_news = true;
 }
 
@@ -131,19 +131,19 @@ static int answer(struct grove_request *request, const struct grove_bus_image *i
 
 /* It comes again after a crash, and is in the log. */
 static int answer_again(struct bus *bus, struct grove_request *request, uint64_t sequence, uint32_t doubt) {
-    struct journal_reader *reader = NULL;
-    struct journal_item item;
+    struct grove_journal_reader *reader = NULL;
+    struct grove_journal_item item;
     struct grove_bus_image image = {.durable_sequence = sequence};
-    int status = journal_reader_create(bus->durable->log, &reader);
+    int status = grove_journal_reader_create(bus->durable->log, &reader);
     if (status < 0)
         return grove_fail(request, status, "the bus has no memory to look an event up");
-    (void)journal_reader_seek(reader, sequence);
-    if (journal_reader_next(reader, &item) == 0 && item.gap == JOURNAL_NO_GAP && item.sequence == sequence &&
-        item.length_bytes >= sizeof image) {
+    (void)grove_journal_reader_seek(reader, sequence);
+    if (grove_journal_reader_next(reader, &item) == 0 && item.gap == GROVE_JOURNAL_NO_GAP &&
+        item.sequence == sequence && item.length_bytes >= sizeof image) {
         memcpy(&image, item.data, sizeof image);
         image.durable_sequence = sequence;
     }
-    journal_reader_destroy(reader);
+    grove_journal_reader_destroy(reader);
     status = answer(request, &image);
     doubt_end(&bus->state, doubt, request);
     return status;
@@ -199,9 +199,9 @@ static bool add_to_group(struct bus *bus, struct pending *pending, uint64_t sequ
     if (doubt_note(&bus->state, pending->request, sequence, &pending->doubt) < 0)
         return false;
     struct iovec part = {.iov_base = &pending->image, .iov_len = pending->image.size_bytes};
-    struct journal_entry entry = {
+    struct grove_journal_entry entry = {
         .kind = DURABLE_RECORD_EVENT, .time_ns = pending->image.time_ns, .parts = &part, .part_count = 1};
-    if (journal_append(durable->log, &entry) == 0)
+    if (grove_journal_append(durable->log, &entry) == 0)
         return true;
     doubt_end(&bus->state, pending->doubt, pending->request);
     return false;
@@ -209,7 +209,7 @@ static bool add_to_group(struct bus *bus, struct pending *pending, uint64_t sequ
 
 static void gather_group(struct bus *bus) {
     struct durable *durable = bus->durable;
-    uint64_t next = journal_facts(durable->log).next_sequence;
+    uint64_t next = grove_journal_facts(durable->log).next_sequence;
     struct pending *pending;
     while ((pending = durable->waiting) != NULL && add_to_group(bus, pending, next + durable->writing_count)) {
         durable->waiting = pending->next;
@@ -223,7 +223,7 @@ static void gather_group(struct bus *bus) {
 }
 
 static void write_group(void *context) {
-    journal_commit_run(context);
+    grove_journal_commit_run(context);
 }
 
 static void on_written(struct grove_service *service, int descriptor, short events, void *context) {
@@ -261,15 +261,15 @@ static void finish_pending(struct bus *bus, struct pending *pending, uint64_t se
 
 static void take_result(struct bus *bus) {
     struct durable *durable = bus->durable;
-    struct journal_commit done = {0};
-    struct journal_problem problem = {""};
+    struct grove_journal_commit done = {0};
+    struct grove_journal_problem problem = {""};
     struct pending *pending = durable->writing;
-    int status = journal_commit_end(durable->log, &done, &problem);
+    int status = grove_journal_commit_end(durable->log, &done, &problem);
     durable->writing = NULL;
     durable->writing_tail = &durable->writing;
     durable->writing_count = 0;
     if (status < 0) {
-        (void)journal_discard(durable->log);
+        (void)grove_journal_discard(durable->log);
         if (!durable->has_failed)
             (void)fprintf(stderr, "bus: %s\n", problem.sentence);
     }
@@ -298,7 +298,7 @@ static void begin_group(struct bus *bus) {
         fail_pending(bus, pending, GROVE_EXHAUSTED, "the bus has no room to write the event");
         return;
     }
-    if (!journal_commit_begin(durable->log))
+    if (!grove_journal_commit_begin(durable->log))
         return; /* no memory for its table: the group stays, and is tried again */
     durable->is_handed_over =
         others_publish(bus) && durable->worker != NULL && worker_begin(durable->worker, write_group, durable->log);
@@ -306,7 +306,7 @@ static void begin_group(struct bus *bus) {
         (void)grove_service_watch(bus->service, worker_descriptor(durable->worker), POLLIN, on_written, bus);
         return;
     }
-    journal_commit_run(durable->log);
+    grove_journal_commit_run(durable->log);
     take_result(bus);
 }
 
@@ -325,8 +325,8 @@ static void on_quiet(struct grove_service *service, void *context) {
     durable->is_rest_due = false;
     if (durable->log == NULL || durable->writing != NULL || durable->waiting != NULL)
         return;
-    journal_rest(durable->log);
-    journal_retain(durable->log, wall_ns());
+    grove_journal_rest(durable->log);
+    grove_journal_retain(durable->log, wall_ns());
     save_places(bus);
 }
 
@@ -378,6 +378,6 @@ void durable_close(struct bus *bus) {
     if (durable->folder >= 0)
         save_places(bus);
     if (durable->log != NULL && durable->writing == NULL)
-        journal_close(durable->log);
+        grove_journal_close(durable->log);
     durable->log = NULL;
 }

@@ -21,9 +21,9 @@
 #ifndef SERVERS_BUS_DURABLE_H
 #define SERVERS_BUS_DURABLE_H
 
+#include "grove/journal.h"
 #include "servers/bus/bus.h"
 #include "servers/bus/worker.h"
-#include "servers/common/journal/journal.h"
 
 #define DURABLE_RECORD_EVENT 1u /* kind of the log's records: a whole event image */
 #define DURABLE_DAMAGES_MAX 16u
@@ -33,8 +33,8 @@ struct pending; /* a publication that waits for the disk */
 struct durable {
     int folder; /* state folder of the bus; -1: it has none */
     int log_folder;
-    struct journal *log; /* NULL: it could not be opened: */
-    struct journal_problem problem;
+    struct grove_journal *log; /* NULL: it could not be opened: */
+    struct grove_journal_problem problem;
     int status;
     uint64_t retry_ns; /* when opening it is tried again */
     uint64_t retain_bytes, retain_ns;
@@ -49,7 +49,7 @@ struct durable {
     bool is_rest_due; /* a timer is set for when nothing has come for a while */
     bool has_news; /* the log has grown since the queues were fed */
     bool has_failed; /* the last group, which was said */
-    struct journal_damage damages[DURABLE_DAMAGES_MAX]; /* found, and to be said */
+    struct grove_journal_damage damages[DURABLE_DAMAGES_MAX]; /* found, and to be said */
     unsigned damage_count;
     uint64_t damaged; /* extents, by this instance */
     struct place *places;
@@ -117,7 +117,7 @@ int places_save(struct durable *durable);
 /* ---- say.c ---- */
 
 /* As the event bus.damaged. */
-void say_damage(struct bus *bus, const struct journal_damage *damage);
+void say_damage(struct bus *bus, const struct grove_journal_damage *damage);
 
 /* ---- streams.c ---- */
 

@@ -12,7 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "servers/common/journal/crc32c.h"
+#include "lib/journal/crc32c.h"
 
 #define NAME_BYTES 48
 

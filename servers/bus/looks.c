@@ -27,7 +27,7 @@ int on_metrics(struct grove_request *request, void *context) {
                                         .rings = bus->feed_count,
                                         .queued_bytes = bus->state.used_granules * STATE_GRANULE};
     if (durable->log != NULL) {
-        struct journal_facts facts = journal_facts(durable->log);
+        struct grove_journal_facts facts = grove_journal_facts(durable->log);
         metrics.durable_sequence = facts.next_sequence - 1;
         metrics.log_bytes = facts.bytes;
     }

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "servers/common/journal/crc32c.h"
+#include "lib/journal/crc32c.h"
 
 #define PLACES_MAGIC 0x434c5047u /* "GPLC" */
 #define PLACES_VERSION 1u

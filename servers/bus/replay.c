@@ -17,7 +17,7 @@
 #define LOOK_MAX 256u
 
 struct replay {
-    struct journal_reader *reader;
+    struct grove_journal_reader *reader;
     bool is_at_end; /* of the log, when it was looked at last */
     uint64_t missing; /* numbers that were lost since the last event that was kept; told with the next one */
 };
@@ -56,7 +56,7 @@ int durable_subscribe(struct bus *bus, struct grove_request *request, const stru
 
 /* The number to begin with; 0: the reader was sent there by time. */
 static uint64_t begin_at(struct durable *durable, const struct grove_bus_subscription *wanted, const char *subscriber) {
-    struct journal_facts facts = journal_facts(durable->log);
+    struct grove_journal_facts facts = grove_journal_facts(durable->log);
     const struct place *place = wanted->name[0] != '\0' ? place_find(durable, subscriber, wanted->name) : NULL;
     if (place != NULL)
         return place->sequence;
@@ -69,7 +69,7 @@ static uint64_t begin_at(struct durable *durable, const struct grove_bus_subscri
 
 static int make(struct bus *bus, struct queue *queue) {
     struct replay *replay = calloc(1, sizeof *replay);
-    int status = replay == NULL ? GROVE_NO_MEMORY : journal_reader_create(bus->durable->log, &replay->reader);
+    int status = replay == NULL ? GROVE_NO_MEMORY : grove_journal_reader_create(bus->durable->log, &replay->reader);
     if (status < 0) {
         free(replay);
         return status;
@@ -87,12 +87,12 @@ int replay_begin(struct bus *bus, struct queue *queue, const struct grove_bus_su
     if (status < 0)
         return status;
     uint64_t first = begin_at(durable, wanted, subscriber);
-    status = first > 0 ? journal_reader_seek(queue->replay->reader, first)
-                       : journal_reader_seek_time(queue->replay->reader, wanted->start_time_ns);
+    status = first > 0 ? grove_journal_reader_seek(queue->replay->reader, first)
+                       : grove_journal_reader_seek_time(queue->replay->reader, wanted->start_time_ns);
     if (status < 0)
         return status;
-    queue->saved->fetched = journal_reader_sequence(queue->replay->reader);
-    queue->saved->live_from = journal_facts(durable->log).next_sequence;
+    queue->saved->fetched = grove_journal_reader_sequence(queue->replay->reader);
+    queue->saved->live_from = grove_journal_facts(durable->log).next_sequence;
     durable->has_news = true;
     if (wanted->name[0] != '\0')
         status = place_set(durable, subscriber, wanted->name, queue->saved->fetched);
@@ -109,7 +109,7 @@ void replay_end(struct bus *bus, struct queue *queue, const char *subscriber) {
     }
     if (replay == NULL)
         return;
-    journal_reader_destroy(replay->reader);
+    grove_journal_reader_destroy(replay->reader);
     free(replay);
     queue->replay = NULL;
 }
@@ -117,14 +117,14 @@ void replay_end(struct bus *bus, struct queue *queue, const char *subscriber) {
 /* ---- fed ---- */
 
 /* An image in a record is what was written, if its check is right; still nothing is believed that was not looked at. */
-static const struct grove_bus_image *image_of(const struct journal_item *item) {
+static const struct grove_bus_image *image_of(const struct grove_journal_item *item) {
     const struct grove_bus_image *image = item->data;
     bool is_one = item->kind == DURABLE_RECORD_EVENT && letter_image_is_sound(image, item->length_bytes);
     return is_one ? image : NULL;
 }
 
 /* 0, or GROVE_EXHAUSTED, GROVE_NO_MEMORY: it does not fit now. */
-static int feed_one(struct bus *bus, struct queue *queue, const struct journal_item *item) {
+static int feed_one(struct bus *bus, struct queue *queue, const struct grove_journal_item *item) {
     struct grove_bus_image head;
     struct incoming incoming;
     struct subject *subject = NULL;
@@ -163,27 +163,27 @@ static int resume(struct bus *bus, struct queue *queue) {
     range_of(bus, queue, queue->saved->fetched, &lowest, &highest);
     if (highest >= queue->saved->fetched)
         queue->saved->fetched = highest + 1;
-    return journal_reader_seek(queue->replay->reader, queue->saved->fetched);
+    return grove_journal_reader_seek(queue->replay->reader, queue->saved->fetched);
 }
 
 static bool feed(struct bus *bus, struct queue *queue) {
     struct replay *replay = queue->replay;
-    struct journal_item item;
+    struct grove_journal_item item;
     bool is_fed = false;
     replay->is_at_end = false;
     for (unsigned looked = 0; looked < LOOK_MAX && has_room(queue); looked++) {
-        int status = journal_reader_next(replay->reader, &item);
+        int status = grove_journal_reader_next(replay->reader, &item);
         if (status < 0) {
             replay->is_at_end = true; /* or the disk does not give it now: the next look is when something comes */
             break;
         }
-        if (item.gap != JOURNAL_NO_GAP) {
+        if (item.gap != GROVE_JOURNAL_NO_GAP) {
             replay->missing += item.last_sequence - item.sequence + 1;
             continue; /* the place moves on with the event behind it: after a crash the gap is met again */
         }
         status = feed_one(bus, queue, &item);
         if (status < 0) {
-            (void)journal_reader_seek(replay->reader, queue->saved->fetched);
+            (void)grove_journal_reader_seek(replay->reader, queue->saved->fetched);
             break;
         }
         queue->saved->fetched = item.last_sequence + 1;
@@ -216,12 +216,13 @@ bool replay_feed(struct bus *bus) {
 
 void replay_publish(uint64_t sequence, void *context) {
     struct bus *bus = context;
-    struct journal_reader *reader = NULL;
-    struct journal_item item;
-    if (journal_reader_create(bus->durable->log, &reader) < 0)
+    struct grove_journal_reader *reader = NULL;
+    struct grove_journal_item item;
+    if (grove_journal_reader_create(bus->durable->log, &reader) < 0)
         return;
-    (void)journal_reader_seek(reader, sequence);
-    if (journal_reader_next(reader, &item) == 0 && item.gap == JOURNAL_NO_GAP && item.sequence == sequence) {
+    (void)grove_journal_reader_seek(reader, sequence);
+    if (grove_journal_reader_next(reader, &item) == 0 && item.gap == GROVE_JOURNAL_NO_GAP &&
+        item.sequence == sequence) {
         const struct grove_bus_image *image = image_of(&item);
         struct incoming incoming;
         struct subject *subject = NULL;
@@ -231,7 +232,7 @@ void replay_publish(uint64_t sequence, void *context) {
         if (image != NULL && subject_find(bus, incoming.subject, incoming.subject_bytes, incoming.hash, &subject) == 0)
             publish_image(bus, NULL, subject, image, sequence, GROVE_EVENT_REDELIVERED);
     }
-    journal_reader_destroy(reader);
+    grove_journal_reader_destroy(reader);
 }
 
 void replay_places(struct bus *bus) {

@@ -27,7 +27,7 @@ static void say(struct bus *bus, const char *text, const char *json) {
         bus->state.head->counters.dropped++;
 }
 
-void say_damage(struct bus *bus, const struct journal_damage *damage) {
+void say_damage(struct bus *bus, const struct grove_journal_damage *damage) {
     static const char *const kinds[] = {"damaged", "unreadable", "torn", "lost-segment"};
     char json[512];
     /* The names are made of digits and letters by the journal itself. */

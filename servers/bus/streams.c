@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "servers/common/journal/crc32c.h"
+#include "lib/journal/crc32c.h"
 
 #define LIMITS_MAGIC 0x4d494c47u /* "GLIM" */
 #define LIMITS_VERSION 1u
@@ -93,9 +93,9 @@ int on_stream_set(struct grove_request *request, void *context) {
         return grove_fail(request, GROVE_INVALID, "at least 256 KiB are kept");
     durable->retain_bytes = stream.retain_bytes;
     durable->retain_ns = stream.retain_ns;
-    journal_limit(durable->log,
-                  &(struct journal_limits){.keep_bytes = stream.retain_bytes, .keep_ns = stream.retain_ns});
-    journal_retain(durable->log, wall_ns());
+    grove_journal_limit(durable->log,
+                        &(struct grove_journal_limits){.keep_bytes = stream.retain_bytes, .keep_ns = stream.retain_ns});
+    grove_journal_retain(durable->log, wall_ns());
     return save(durable) < 0 ? grove_fail(request, GROVE_IO, "the limits hold, but cannot be kept on disk") : 0;
 }
 
@@ -116,7 +116,7 @@ int on_stream_next(struct grove_request *request, void *context) {
         return grove_fail(request, GROVE_VERSION, "the message is of another version of the protocol");
     if (told.value != 0)
         return grove_fail(request, GROVE_NOT_FOUND, "there are no more streams");
-    struct journal_facts facts = journal_facts(bus->durable->log);
+    struct grove_journal_facts facts = grove_journal_facts(bus->durable->log);
     answer.stream.retain_bytes = bus->durable->retain_bytes;
     answer.stream.retain_ns = bus->durable->retain_ns;
     answer.stream.first_sequence = facts.first_sequence;

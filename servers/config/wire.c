@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "servers/common/journal/crc32c.h"
+#include "lib/journal/crc32c.h"
 
 int wire_read(struct grove_request *request, void *copy, size_t bytes) {
     uint32_t version;

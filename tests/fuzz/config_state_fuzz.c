@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "servers/common/journal/crc32c.h"
+#include "lib/journal/crc32c.h"
 #include "servers/config/config.h"
 #include "servers/config/state_file.h"
 

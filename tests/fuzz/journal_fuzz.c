@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "grove/abi/status.h"
-#include "servers/common/journal/format.h"
-#include "servers/common/journal/journal.h"
+#include "grove/journal.h"
+#include "lib/journal/format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 
@@ -84,33 +84,33 @@ static void write_segment(const uint8_t *data, size_t size_bytes, bool is_mended
 }
 
 /* Returns the number that comes next; the last record's bytes are in `last`. */
-static uint64_t read_all(struct journal *journal, char *last, size_t bytes) {
-    struct journal_reader *reader;
-    struct journal_item item;
-    struct journal_facts facts = journal_facts(journal);
+static uint64_t read_all(struct grove_journal *journal, char *last, size_t bytes) {
+    struct grove_journal_reader *reader;
+    struct grove_journal_item item;
+    struct grove_journal_facts facts = grove_journal_facts(journal);
     uint64_t next = facts.first_sequence;
     int status;
-    expect(journal_reader_create(journal, &reader) == 0);
-    while ((status = journal_reader_next(reader, &item)) == 0) {
+    expect(grove_journal_reader_create(journal, &reader) == 0);
+    while ((status = grove_journal_reader_next(reader, &item)) == 0) {
         expect(item.sequence == next && item.last_sequence >= item.sequence);
         next = item.last_sequence + 1;
         memset(last, 0, bytes);
-        if (item.gap == JOURNAL_NO_GAP && item.length_bytes > 0)
+        if (item.gap == GROVE_JOURNAL_NO_GAP && item.length_bytes > 0)
             memcpy(last, item.data, item.length_bytes < bytes ? item.length_bytes : bytes);
     }
     expect(status == GROVE_AGAIN && next == facts.next_sequence);
-    expect(journal_reader_seek_time(reader, 1000) == 0);
-    while (journal_reader_next(reader, &item) == 0)
+    expect(grove_journal_reader_seek_time(reader, 1000) == 0);
+    while (grove_journal_reader_next(reader, &item) == 0)
         expect(item.sequence < next);
-    journal_reader_destroy(reader);
+    grove_journal_reader_destroy(reader);
     return next;
 }
 
-static struct journal *open_journal(void) {
-    struct journal_options options = {.folder = folder, .limits = {.segment_bytes = 65536}, .content = "FUZZ"};
-    struct journal *journal = NULL;
-    struct journal_problem problem = {""};
-    int status = journal_open(&options, &journal, &problem);
+static struct grove_journal *open_journal(void) {
+    struct grove_journal_options options = {.folder = folder, .limits = {.segment_bytes = 65536}, .content = "FUZZ"};
+    struct grove_journal *journal = NULL;
+    struct grove_journal_problem problem = {""};
+    int status = grove_journal_open(&options, &journal, &problem);
     expect(status == 0 || (problem.sentence[0] != 0 && (status == GROVE_INVALID || status == GROVE_VERSION)));
     return journal;
 }
@@ -118,23 +118,24 @@ static struct journal *open_journal(void) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     static const char words[] = "appended";
     struct iovec part = {(void *)(uintptr_t)words, sizeof words};
-    struct journal_commit done;
-    struct journal_problem problem;
+    struct grove_journal_commit done;
+    struct grove_journal_problem problem;
     char last[sizeof words] = "";
     open_folder();
     if (size_bytes == 0 || size_bytes > 65536)
         return 0;
     write_segment(data + 1, size_bytes - 1, (data[0] & 1) != 0);
     for (unsigned turn = 0; turn < 2; turn++) {
-        struct journal *journal = open_journal();
+        struct grove_journal *journal = open_journal();
         if (journal == NULL)
             break;
         uint64_t next = read_all(journal, last, sizeof last);
-        expect(journal_append(journal, &(struct journal_entry){.time_ns = 1, .parts = &part, .part_count = 1}) == 0);
-        expect(journal_commit(journal, &done, &problem) == 0 && done.first_sequence == next && done.count == 1);
+        expect(grove_journal_append(journal,
+                                    &(struct grove_journal_entry){.time_ns = 1, .parts = &part, .part_count = 1}) == 0);
+        expect(grove_journal_commit(journal, &done, &problem) == 0 && done.first_sequence == next && done.count == 1);
         expect(read_all(journal, last, sizeof last) == next + 1);
         expect(memcmp(last, words, sizeof words) == 0);
-        journal_close(journal);
+        grove_journal_close(journal);
     }
     empty_folder();
     return 0;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "grove/abi/status.h"
-#include "servers/common/journal/internal.h"
+#include "lib/journal/internal.h"
 
 #define INDEX_STEP_BYTES (UINT64_C(64) << 10)
 #define JOURNAL_INDEXES 8u
@@ -15,7 +15,7 @@ void journal_index_free(struct journal_index *index) {
     *index = (struct journal_index){0};
 }
 
-static void forget_oldest(struct journal *journal) {
+static void forget_oldest(struct grove_journal *journal) {
     struct journal_index *oldest = NULL;
     unsigned count = 0;
     for (unsigned index = 0; index < journal->segment_count; index++) {
@@ -82,8 +82,8 @@ static void extend(struct journal_segment *segment, int descriptor) {
     journal_window_free(&walk.window);
 }
 
-struct journal_index_entry journal_index_find(struct journal *journal, struct journal_segment *segment, int descriptor,
-                                              uint64_t sequence, uint64_t time_ns) {
+struct journal_index_entry journal_index_find(struct grove_journal *journal, struct journal_segment *segment,
+                                              int descriptor, uint64_t sequence, uint64_t time_ns) {
     struct journal_index *index = &segment->index;
     struct journal_index_entry found = beginning(segment);
     if (index->count == 0)

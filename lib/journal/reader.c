@@ -8,62 +8,62 @@
 #include <unistd.h>
 
 #include "grove/abi/status.h"
-#include "servers/common/journal/internal.h"
+#include "lib/journal/internal.h"
 
-struct journal_reader {
-    struct journal *journal;
+struct grove_journal_reader {
+    struct grove_journal *journal;
     uint64_t sequence; /* of the next item; what has a smaller number is passed over */
     uint64_t segment; /* number of the one it is in; 0: none yet */
     struct journal_walk walk; /* its descriptor is the reader's; -1 none */
-    struct journal_damage extent; /* passed, and not yet known what it took; length 0: none */
+    struct grove_journal_damage extent; /* passed, and not yet known what it took; length 0: none */
 };
 
-int journal_reader_create(struct journal *journal, struct journal_reader **reader) {
-    struct journal_reader *made = calloc(1, sizeof *made);
+int grove_journal_reader_create(struct grove_journal *journal, struct grove_journal_reader **reader) {
+    struct grove_journal_reader *made = calloc(1, sizeof *made);
     if (made == NULL)
         return GROVE_NO_MEMORY;
     made->journal = journal;
     made->walk.descriptor = -1;
-    made->sequence = journal_facts(journal).first_sequence;
+    made->sequence = grove_journal_facts(journal).first_sequence;
     *reader = made;
     return 0;
 }
 
-static void leave(struct journal_reader *reader) {
+static void leave(struct grove_journal_reader *reader) {
     if (reader->walk.descriptor >= 0)
         (void)close(reader->walk.descriptor);
     journal_window_free(&reader->walk.window);
     reader->walk = (struct journal_walk){.descriptor = -1};
-    reader->extent = (struct journal_damage){0};
+    reader->extent = (struct grove_journal_damage){0};
     reader->segment = 0;
 }
 
-void journal_reader_destroy(struct journal_reader *reader) {
+void grove_journal_reader_destroy(struct grove_journal_reader *reader) {
     if (reader == NULL)
         return;
     leave(reader);
     free(reader);
 }
 
-int journal_reader_seek(struct journal_reader *reader, uint64_t sequence) {
+int grove_journal_reader_seek(struct grove_journal_reader *reader, uint64_t sequence) {
     leave(reader);
     reader->sequence = sequence > 0 ? sequence : 1;
     return 0;
 }
 
-uint64_t journal_reader_sequence(const struct journal_reader *reader) {
+uint64_t grove_journal_reader_sequence(const struct grove_journal_reader *reader) {
     return reader->sequence;
 }
 
 /* ---- entering a segment ---- */
 
-static int open_segment(const struct journal *journal, const struct journal_segment *segment) {
-    char name[JOURNAL_NAME_BYTES];
+static int open_segment(const struct grove_journal *journal, const struct journal_segment *segment) {
+    char name[GROVE_JOURNAL_NAME_BYTES];
     journal_segment_name(segment->number, name);
     return openat(journal->folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
-static void begin_walk(struct journal_reader *reader, const struct journal_segment *segment, int descriptor,
+static void begin_walk(struct grove_journal_reader *reader, const struct journal_segment *segment, int descriptor,
                        const struct journal_index_entry *place) {
     leave(reader);
     reader->segment = segment->number;
@@ -81,7 +81,7 @@ static int status_of_open(void) {
     return errno == ENOMEM ? GROVE_NO_MEMORY : GROVE_IO;
 }
 
-static int enter(struct journal_reader *reader, struct journal_segment *segment) {
+static int enter(struct grove_journal_reader *reader, struct journal_segment *segment) {
     struct journal_index_entry place = {
         .offset_bytes = JOURNAL_DATA_OFFSET, .sequence = segment->first_sequence, .batch = segment->first_batch};
     int descriptor = open_segment(reader->journal, segment);
@@ -94,7 +94,7 @@ static int enter(struct journal_reader *reader, struct journal_segment *segment)
 }
 
 /* The segment to begin with: the last whose first number is not above the wanted one. NULL: there is none. */
-static struct journal_segment *segment_of(const struct journal *journal, uint64_t sequence) {
+static struct journal_segment *segment_of(const struct grove_journal *journal, uint64_t sequence) {
     struct journal_segment *found = journal->segment_count > 0 ? &journal->segment[0] : NULL;
     for (unsigned index = 1; index < journal->segment_count; index++)
         if (journal->segment[index].first_sequence <= sequence)
@@ -102,14 +102,14 @@ static struct journal_segment *segment_of(const struct journal *journal, uint64_
     return found;
 }
 
-static struct journal_segment *segment_after(const struct journal *journal, uint64_t number) {
+static struct journal_segment *segment_after(const struct grove_journal *journal, uint64_t number) {
     for (unsigned index = 0; index < journal->segment_count; index++)
         if (journal->segment[index].number > number)
             return &journal->segment[index];
     return NULL;
 }
 
-static struct journal_segment *segment_numbered(const struct journal *journal, uint64_t number) {
+static struct journal_segment *segment_numbered(const struct grove_journal *journal, uint64_t number) {
     for (unsigned index = 0; index < journal->segment_count; index++)
         if (journal->segment[index].number == number)
             return &journal->segment[index];
@@ -118,7 +118,7 @@ static struct journal_segment *segment_numbered(const struct journal *journal, u
 
 /* ---- by time ---- */
 
-static void walk_to_time(struct journal_reader *reader, struct journal_segment *segment, int descriptor,
+static void walk_to_time(struct grove_journal_reader *reader, struct journal_segment *segment, int descriptor,
                          uint64_t time_ns) {
     struct journal_index_entry place = journal_index_find(reader->journal, segment, descriptor, UINT64_MAX, time_ns);
     struct journal_walk walk = {.descriptor = descriptor,
@@ -141,11 +141,11 @@ static void walk_to_time(struct journal_reader *reader, struct journal_segment *
     journal_window_free(&walk.window);
 }
 
-int journal_reader_seek_time(struct journal_reader *reader, uint64_t time_ns) {
-    struct journal *journal = reader->journal;
+int grove_journal_reader_seek_time(struct grove_journal_reader *reader, uint64_t time_ns) {
+    struct grove_journal *journal = reader->journal;
     struct journal_segment *segment = journal->segment_count > 0 ? &journal->segment[0] : NULL;
     leave(reader);
-    reader->sequence = journal_facts(journal).first_sequence;
+    reader->sequence = grove_journal_facts(journal).first_sequence;
     for (unsigned index = 1; index < journal->segment_count; index++)
         if (journal->segment[index].latest_ns < time_ns)
             segment = &journal->segment[index];
@@ -161,43 +161,44 @@ int journal_reader_seek_time(struct journal_reader *reader, uint64_t time_ns) {
 
 /* ---- the next item ---- */
 
-static void pass_extent(struct journal_reader *reader, const struct journal_found *found) {
-    struct journal_damage *extent = &reader->extent;
+static void pass_extent(struct grove_journal_reader *reader, const struct journal_found *found) {
+    struct grove_journal_damage *extent = &reader->extent;
     if (extent->length_bytes == 0)
-        *extent = (struct journal_damage){.segment = reader->segment, .offset_bytes = found->offset_bytes};
+        *extent = (struct grove_journal_damage){.segment = reader->segment, .offset_bytes = found->offset_bytes};
     extent->length_bytes = found->offset_bytes + found->length_bytes - extent->offset_bytes;
     if (found->is_unreadable)
-        extent->kind = JOURNAL_UNREADABLE;
+        extent->kind = GROVE_JOURNAL_UNREADABLE;
 }
 
 /* Numbers from `expected` on are not there, up to `next`. Tells of it, and makes an item of what the reader wanted. */
-static bool make_gap(struct journal_reader *reader, uint64_t expected, uint64_t next, struct journal_item *item) {
-    struct journal_damage *extent = &reader->extent;
+static bool make_gap(struct grove_journal_reader *reader, uint64_t expected, uint64_t next,
+                     struct grove_journal_item *item) {
+    struct grove_journal_damage *extent = &reader->extent;
     bool is_kept = segment_numbered(reader->journal, reader->segment) != NULL;
     if (next > expected && is_kept) {
         extent->first_sequence = expected;
         extent->records = next - expected;
         if (extent->segment == 0)
-            *extent = (struct journal_damage){.segment = reader->segment,
-                                              .offset_bytes = reader->walk.offset_bytes,
-                                              .first_sequence = expected,
-                                              .records = next - expected};
+            *extent = (struct grove_journal_damage){.segment = reader->segment,
+                                                    .offset_bytes = reader->walk.offset_bytes,
+                                                    .first_sequence = expected,
+                                                    .records = next - expected};
         journal_report(reader->journal, reader->walk.descriptor, extent);
     }
-    *extent = (struct journal_damage){0}; /* a mark alone, if no number is missing */
+    *extent = (struct grove_journal_damage){0}; /* a mark alone, if no number is missing */
     if (next <= reader->sequence)
         return false;
-    *item = (struct journal_item){.gap = is_kept ? JOURNAL_GAP_DAMAGED : JOURNAL_GAP_REMOVED,
-                                  .sequence = reader->sequence,
-                                  .last_sequence = next - 1};
+    *item = (struct grove_journal_item){.gap = is_kept ? GROVE_JOURNAL_GAP_DAMAGED : GROVE_JOURNAL_GAP_REMOVED,
+                                        .sequence = reader->sequence,
+                                        .last_sequence = next - 1};
     reader->sequence = next;
     return true;
 }
 
 enum step { STEP_AGAIN, STEP_ITEM, STEP_WAIT };
 
-static enum step take_record(struct journal_reader *reader, const struct journal_found *found, uint64_t expected,
-                             struct journal_item *item) {
+static enum step take_record(struct grove_journal_reader *reader, const struct journal_found *found, uint64_t expected,
+                             struct grove_journal_item *item) {
     const struct journal_record *record = &found->record;
     if (make_gap(reader, expected, record->sequence, item)) {
         /* The record itself comes next time. */
@@ -207,20 +208,20 @@ static enum step take_record(struct journal_reader *reader, const struct journal
     }
     if ((record->flags & JOURNAL_MARK) != 0 || record->sequence < reader->sequence)
         return STEP_AGAIN;
-    *item = (struct journal_item){.sequence = record->sequence,
-                                  .last_sequence = record->sequence,
-                                  .time_ns = record->time_ns,
-                                  .kind = record->kind,
-                                  .length_bytes = record->length_bytes,
-                                  .data = found->data};
+    *item = (struct grove_journal_item){.sequence = record->sequence,
+                                        .last_sequence = record->sequence,
+                                        .time_ns = record->time_ns,
+                                        .kind = record->kind,
+                                        .length_bytes = record->length_bytes,
+                                        .data = found->data};
     reader->sequence = record->sequence + 1;
     return STEP_ITEM;
 }
 
 /* Nothing whole follows in this segment. */
-static enum step take_end(struct journal_reader *reader, const struct journal_found *found, struct journal_item *item,
-                          int *status) {
-    struct journal *journal = reader->journal;
+static enum step take_end(struct grove_journal_reader *reader, const struct journal_found *found,
+                          struct grove_journal_item *item, int *status) {
+    struct grove_journal *journal = reader->journal;
     struct journal_segment *next = segment_after(journal, reader->segment);
     uint64_t next_sequence = next != NULL ? next->first_sequence : journal->facts.next_sequence;
     uint64_t expected = reader->walk.sequence;
@@ -241,8 +242,8 @@ static enum step take_end(struct journal_reader *reader, const struct journal_fo
 }
 
 /* In a segment, or GROVE_AGAIN: nothing is there yet. */
-static int find_place(struct journal_reader *reader, struct journal_item *item, bool *is_item) {
-    struct journal *journal = reader->journal;
+static int find_place(struct grove_journal_reader *reader, struct grove_journal_item *item, bool *is_item) {
+    struct grove_journal *journal = reader->journal;
     struct journal_segment *segment;
     if (reader->segment != 0) {
         segment = segment_numbered(journal, reader->segment);
@@ -256,8 +257,9 @@ static int find_place(struct journal_reader *reader, struct journal_item *item, 
     if (segment == NULL)
         return GROVE_AGAIN;
     if (segment->first_sequence > reader->sequence) {
-        *item = (struct journal_item){
-            .gap = JOURNAL_GAP_REMOVED, .sequence = reader->sequence, .last_sequence = segment->first_sequence - 1};
+        *item = (struct grove_journal_item){.gap = GROVE_JOURNAL_GAP_REMOVED,
+                                            .sequence = reader->sequence,
+                                            .last_sequence = segment->first_sequence - 1};
         reader->sequence = segment->first_sequence;
         *is_item = true;
         return 0;
@@ -265,7 +267,7 @@ static int find_place(struct journal_reader *reader, struct journal_item *item, 
     return enter(reader, segment);
 }
 
-int journal_reader_next(struct journal_reader *reader, struct journal_item *item) {
+int grove_journal_reader_next(struct grove_journal_reader *reader, struct grove_journal_item *item) {
     bool is_item = false;
     for (;;) {
         struct journal_found found;
@@ -291,6 +293,6 @@ int journal_reader_next(struct journal_reader *reader, struct journal_item *item
     }
 }
 
-void journal_reader_pass(struct journal_reader *reader) {
+void grove_journal_reader_pass(struct grove_journal_reader *reader) {
     reader->walk.passes_unreadable = true;
 }

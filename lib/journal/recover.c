@@ -14,16 +14,16 @@
 #include <unistd.h>
 
 #include "grove/abi/status.h"
-#include "servers/common/journal/internal.h"
+#include "lib/journal/internal.h"
 
 static int compare_numbers(const void *left, const void *right) {
     uint64_t a = ((const struct journal_segment *)left)->number, b = ((const struct journal_segment *)right)->number;
     return (a > b) - (a < b);
 }
 
-static int note_segment(struct journal *journal, const char *name) {
+static int note_segment(struct grove_journal *journal, const char *name) {
     journal->quarantined += strncmp(name, "quarantine-", 11) == 0;
-    char *end, expected[JOURNAL_NAME_BYTES];
+    char *end, expected[GROVE_JOURNAL_NAME_BYTES];
     uint64_t number = strtoull(name, &end, 10);
     journal_segment_name(number, expected);
     if (number == 0 || number == UINT64_MAX || strcmp(name, expected) != 0)
@@ -34,7 +34,7 @@ static int note_segment(struct journal *journal, const char *name) {
     return status;
 }
 
-static int list_segments(struct journal *journal, struct journal_problem *problem) {
+static int list_segments(struct grove_journal *journal, struct grove_journal_problem *problem) {
     int descriptor = openat(journal->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *folder = descriptor < 0 ? NULL : fdopendir(descriptor);
     const struct dirent *entry;
@@ -85,15 +85,15 @@ static bool holds_nothing(int descriptor, uint64_t file_bytes) {
     return true;
 }
 
-static void lose_segment(struct journal *journal, struct journal_segment *segment, int descriptor) {
-    struct journal_damage damage = {
-        .kind = JOURNAL_LOST_SEGMENT, .segment = segment->number, .length_bytes = segment->file_bytes};
+static void lose_segment(struct grove_journal *journal, struct journal_segment *segment, int descriptor) {
+    struct grove_journal_damage damage = {
+        .kind = GROVE_JOURNAL_LOST_SEGMENT, .segment = segment->number, .length_bytes = segment->file_bytes};
     segment->first_sequence = 0;
     segment->end_bytes = JOURNAL_DATA_OFFSET;
     journal_report(journal, descriptor, &damage);
 }
 
-static void take_header(struct journal *journal, unsigned index, const struct journal_header *header) {
+static void take_header(struct grove_journal *journal, unsigned index, const struct journal_header *header) {
     struct journal_segment *segment = &journal->segment[index];
     segment->first_sequence = header->first_sequence;
     segment->first_batch = header->first_batch;
@@ -110,11 +110,11 @@ static void take_header(struct journal *journal, unsigned index, const struct jo
 }
 
 /* 0; GROVE_NOT_FOUND: there is nothing in it, and it is to be forgotten. */
-static int look_at_segment(struct journal *journal, unsigned index, struct journal_problem *problem) {
+static int look_at_segment(struct grove_journal *journal, unsigned index, struct grove_journal_problem *problem) {
     struct journal_segment *segment = &journal->segment[index];
     struct journal_header header;
     struct stat facts;
-    char name[JOURNAL_NAME_BYTES];
+    char name[GROVE_JOURNAL_NAME_BYTES];
     journal_segment_name(segment->number, name);
     int descriptor = openat(journal->folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (descriptor < 0 || fstat(descriptor, &facts) < 0) {
@@ -143,7 +143,7 @@ static int look_at_segment(struct journal *journal, unsigned index, struct journ
     return status;
 }
 
-static int look_at_segments(struct journal *journal, struct journal_problem *problem) {
+static int look_at_segments(struct grove_journal *journal, struct grove_journal_problem *problem) {
     for (unsigned index = 0; index < journal->segment_count; index++) {
         int status = look_at_segment(journal, index, problem);
         if (status == GROVE_NOT_FOUND)
@@ -177,7 +177,7 @@ static int write_again(int descriptor, uint64_t from_bytes, uint64_t to_bytes) {
  * Nothing tells that the last batch was on disk, nor, if it is the first one, that the header and the name were. They may
  * be there because a process wrote them and was killed before it synchronised.
  */
-static int make_certain(const struct journal *journal, int descriptor, const struct journal_measure *measure) {
+static int make_certain(const struct grove_journal *journal, int descriptor, const struct journal_measure *measure) {
     bool is_first = measure->batch_offset_bytes == JOURNAL_DATA_OFFSET;
     if (!is_first && measure->batch_offset_bytes == measure->end_bytes)
         return 0; /* a mark follows it */
@@ -186,13 +186,13 @@ static int make_certain(const struct journal *journal, int descriptor, const str
     return is_first ? fsync(journal->folder) : 0;
 }
 
-static void report_torn_tail(struct journal *journal, int descriptor, const struct journal_segment *segment,
+static void report_torn_tail(struct grove_journal *journal, int descriptor, const struct journal_segment *segment,
                              const struct journal_measure *measure) {
-    struct journal_damage damage = {.kind = JOURNAL_TORN,
-                                    .segment = segment->number,
-                                    .offset_bytes = measure->end_bytes,
-                                    .length_bytes = measure->used_bytes - measure->end_bytes,
-                                    .first_sequence = measure->next_sequence};
+    struct grove_journal_damage damage = {.kind = GROVE_JOURNAL_TORN,
+                                          .segment = segment->number,
+                                          .offset_bytes = measure->end_bytes,
+                                          .length_bytes = measure->used_bytes - measure->end_bytes,
+                                          .first_sequence = measure->next_sequence};
     journal_report(journal, descriptor, &damage);
 }
 
@@ -209,7 +209,7 @@ static int measure_last(struct journal_segment *segment, int descriptor, struct 
 }
 
 /* The next header has to say what counts of the last segment that holds something: an empty one may be removed. */
-static void set_previous(struct journal *journal, unsigned index) {
+static void set_previous(struct grove_journal *journal, unsigned index) {
     for (unsigned at = index + 1; at-- > 0;)
         if (journal->segment[at].end_bytes > JOURNAL_DATA_OFFSET) {
             journal->writer.previous_number = journal->segment[at].number;
@@ -219,11 +219,11 @@ static void set_previous(struct journal *journal, unsigned index) {
 }
 
 /* Go on in the segment at `index`, whose header is whole; nothing of what is behind it in the table counts. */
-static int continue_segment(struct journal *journal, unsigned index, struct journal_problem *problem) {
+static int continue_segment(struct grove_journal *journal, unsigned index, struct grove_journal_problem *problem) {
     struct journal_segment *segment = &journal->segment[index];
     struct journal_writer *writer = &journal->writer;
     struct journal_measure measure;
-    char name[JOURNAL_NAME_BYTES];
+    char name[GROVE_JOURNAL_NAME_BYTES];
     journal_segment_name(segment->number, name);
     writer->descriptor = openat(journal->folder, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (writer->descriptor < 0)
@@ -250,7 +250,7 @@ static int continue_segment(struct journal *journal, unsigned index, struct jour
 }
 
 /* Segments whose headers are lost hold nothing that can be read; numbers which they may have held are never used again. */
-static void pass_lost_segments(struct journal *journal, unsigned known) {
+static void pass_lost_segments(struct grove_journal *journal, unsigned known) {
     struct journal_writer *writer = &journal->writer;
     for (unsigned index = known; index < journal->segment_count; index++) {
         writer->next_sequence += journal->segment[index].file_bytes / sizeof(struct journal_record);
@@ -264,7 +264,7 @@ static void pass_lost_segments(struct journal *journal, unsigned known) {
             journal->segment[index].first_sequence = journal->segment[index + 1].first_sequence;
 }
 
-int journal_recover(struct journal *journal, struct journal_problem *problem) {
+int journal_recover(struct grove_journal *journal, struct grove_journal_problem *problem) {
     int status = list_segments(journal, problem);
     if (status == 0)
         status = look_at_segments(journal, problem);

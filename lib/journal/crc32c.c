@@ -2,7 +2,7 @@
  * CRC-32C, eight bytes at a time by eight tables ("slicing by 8"), which are made before main. They are read only
  * afterwards, so any thread may use them.
  */
-#include "servers/common/journal/crc32c.h"
+#include "lib/journal/crc32c.h"
 
 #include <string.h>
 

@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "grove/abi/status.h"
-#include "servers/common/journal/internal.h"
+#include "lib/journal/internal.h"
 
 #define COPY_MAX_BYTES (UINT64_C(4) << 20)
 
-static bool is_reported(const struct journal *journal, const struct journal_damage *damage) {
+static bool is_reported(const struct grove_journal *journal, const struct grove_journal_damage *damage) {
     for (unsigned index = 0; index < journal->reported_count && index < JOURNAL_REMEMBERED; index++)
         if (journal->reported[index].segment == damage->segment &&
             journal->reported[index].offset_bytes == damage->offset_bytes)
@@ -22,7 +22,7 @@ static bool is_reported(const struct journal *journal, const struct journal_dama
     return false;
 }
 
-static void remember(struct journal *journal, const struct journal_damage *damage) {
+static void remember(struct grove_journal *journal, const struct grove_journal_damage *damage) {
     unsigned place = journal->reported_count++ % JOURNAL_REMEMBERED;
     journal->reported[place].segment = damage->segment;
     journal->reported[place].offset_bytes = damage->offset_bytes;
@@ -44,8 +44,8 @@ static bool copy(int from, int to, uint64_t offset_bytes, uint64_t length_bytes)
 }
 
 /* What was found by an earlier process has its file, and is known. */
-static void save(struct journal *journal, int descriptor, struct journal_damage *damage) {
-    char name[2 * JOURNAL_NAME_BYTES];
+static void save(struct grove_journal *journal, int descriptor, struct grove_journal_damage *damage) {
+    char name[2 * GROVE_JOURNAL_NAME_BYTES];
     struct stat facts;
     (void)snprintf(name, sizeof name, "quarantine-%010" PRIu64 "-%" PRIu64 ".bytes", damage->segment,
                    damage->offset_bytes);
@@ -56,7 +56,7 @@ static void save(struct journal *journal, int descriptor, struct journal_damage 
         memcpy(damage->quarantine, name, strlen(name) + 1);
         return;
     }
-    if (descriptor < 0 || journal->quarantined >= JOURNAL_QUARANTINE_FILES)
+    if (descriptor < 0 || journal->quarantined >= GROVE_JOURNAL_QUARANTINE_FILES)
         return;
     int file = openat(journal->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file < 0)
@@ -67,13 +67,13 @@ static void save(struct journal *journal, int descriptor, struct journal_damage 
     (void)close(file);
 }
 
-void journal_report(struct journal *journal, int descriptor, struct journal_damage *damage) {
+void journal_report(struct grove_journal *journal, int descriptor, struct grove_journal_damage *damage) {
     if (is_reported(journal, damage))
         return;
     remember(journal, damage);
     journal_segment_name(damage->segment, damage->file);
     save(journal, descriptor, damage);
-    if (damage->kind == JOURNAL_TORN)
+    if (damage->kind == GROVE_JOURNAL_TORN)
         journal->facts.torn_extents++;
     else
         journal->facts.damaged_extents++;

@@ -2,14 +2,14 @@
  * The journal on a real file system: what is committed is found again, by number and by time, and retention.
  * journal_damage_test.c flips bits, journal_crash_test.c does crashes and errors of the disk.
  */
-#include "servers/common/journal/testing/support.h"
+#include "lib/journal/testing/support.h"
 
 #include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "grove/abi/status.h"
-#include "servers/common/journal/crc32c.h"
+#include "lib/journal/crc32c.h"
 
 static void the_check_is_the_one_of_the_standard(void **state) {
     (void)state;
@@ -21,94 +21,94 @@ static void the_check_is_the_one_of_the_standard(void **state) {
 
 static void what_is_committed_is_found_again(void **state) {
     (void)state;
-    struct journal *journal = test_open_small();
+    struct grove_journal *journal = test_open_small();
     assert_int_equal(test_read_all(journal, 1, 0), 0);
     test_fill(journal, 1, 10, 10);
     test_append(journal, 11); /* not committed: gone */
     assert_int_equal(test_read_all(journal, 1, 10), 0);
-    journal_close(journal);
+    grove_journal_close(journal);
     journal = test_open_small();
-    assert_int_equal(journal_facts(journal).next_sequence, 11);
+    assert_int_equal(grove_journal_facts(journal).next_sequence, 11);
     assert_int_equal(test_read_all(journal, 1, 10), 0);
     test_fill(journal, 11, 3000, 7);
-    assert_true(journal_facts(journal).segments > 3);
+    assert_true(grove_journal_facts(journal).segments > 3);
     assert_int_equal(test_read_all(journal, 1, 3000), 0);
-    journal_close(journal);
+    grove_journal_close(journal);
     journal = test_open_small();
     for (uint64_t first = 1; first <= 3000; first += 97)
         assert_int_equal(test_read_all(journal, first, 3000), 0);
     assert_int_equal(test_damage_count, 0);
-    journal_close(journal);
+    grove_journal_close(journal);
 }
 
 static void a_reader_waits_at_the_end_and_goes_on(void **state) {
     (void)state;
-    struct journal *journal = test_open_small();
-    struct journal_reader *reader;
-    struct journal_item item;
-    assert_int_equal(journal_reader_create(journal, &reader), 0);
-    assert_int_equal(journal_reader_next(reader, &item), GROVE_AGAIN);
+    struct grove_journal *journal = test_open_small();
+    struct grove_journal_reader *reader;
+    struct grove_journal_item item;
+    assert_int_equal(grove_journal_reader_create(journal, &reader), 0);
+    assert_int_equal(grove_journal_reader_next(reader, &item), GROVE_AGAIN);
     for (uint64_t number = 1; number <= 2000; number++) {
         test_append(journal, number);
-        assert_int_equal(journal_reader_next(reader, &item), GROVE_AGAIN);
+        assert_int_equal(grove_journal_reader_next(reader, &item), GROVE_AGAIN);
         test_commit(journal, number, 1);
         if (number % 3 == 0)
-            journal_rest(journal); /* marks are nobody's records */
-        assert_int_equal(journal_reader_next(reader, &item), 0);
+            grove_journal_rest(journal); /* marks are nobody's records */
+        assert_int_equal(grove_journal_reader_next(reader, &item), 0);
         assert_int_equal(item.sequence, number);
         test_expect_item(&item);
     }
-    assert_int_equal(journal_reader_next(reader, &item), GROVE_AGAIN);
-    journal_reader_destroy(reader);
-    journal_close(journal);
+    assert_int_equal(grove_journal_reader_next(reader, &item), GROVE_AGAIN);
+    grove_journal_reader_destroy(reader);
+    grove_journal_close(journal);
     journal = test_open_small();
     assert_int_equal(test_read_all(journal, 1, 2000), 0);
-    journal_close(journal);
+    grove_journal_close(journal);
 }
 
 static void appending_goes_on_during_a_commit(void **state) {
     (void)state;
-    struct journal *journal = test_open_small();
-    struct journal_commit done;
-    struct journal_problem problem;
-    assert_false(journal_commit_begin(journal));
+    struct grove_journal *journal = test_open_small();
+    struct grove_journal_commit done;
+    struct grove_journal_problem problem;
+    assert_false(grove_journal_commit_begin(journal));
     test_append(journal, 1);
-    assert_true(journal_commit_begin(journal));
+    assert_true(grove_journal_commit_begin(journal));
     test_append(journal, 2);
     test_append(journal, 3);
-    assert_false(journal_commit_begin(journal));
-    journal_commit_run(journal);
+    assert_false(grove_journal_commit_begin(journal));
+    grove_journal_commit_run(journal);
     assert_int_equal(test_read_all(journal, 1, 0), 0);
-    assert_int_equal(journal_commit_end(journal, &done, &problem), 0);
+    assert_int_equal(grove_journal_commit_end(journal, &done, &problem), 0);
     assert_int_equal(done.count, 1);
     assert_int_equal(test_read_all(journal, 1, 1), 0);
     test_commit(journal, 2, 2);
     assert_int_equal(test_read_all(journal, 1, 3), 0);
-    journal_close(journal);
+    grove_journal_close(journal);
 }
 
 static void from_a_time(void **state) {
     (void)state;
-    struct journal *journal = test_open_small();
-    struct journal_reader *reader;
-    struct journal_item item;
+    struct grove_journal *journal = test_open_small();
+    struct grove_journal_reader *reader;
+    struct grove_journal_item item;
     test_fill(journal, 1, 4000, 11);
-    assert_int_equal(journal_reader_create(journal, &reader), 0);
+    assert_int_equal(grove_journal_reader_create(journal, &reader), 0);
     for (uint64_t number = 1; number <= 4000; number += 13) {
-        assert_int_equal(journal_reader_seek_time(reader, number * 1000 - 500), 0);
-        assert_int_equal(journal_reader_next(reader, &item), 0);
+        assert_int_equal(grove_journal_reader_seek_time(reader, number * 1000 - 500), 0);
+        assert_int_equal(grove_journal_reader_next(reader, &item), 0);
         assert_int_equal(item.sequence, number);
     }
-    assert_int_equal(journal_reader_seek_time(reader, 0), 0);
-    assert_int_equal(journal_reader_next(reader, &item), 0);
+    assert_int_equal(grove_journal_reader_seek_time(reader, 0), 0);
+    assert_int_equal(grove_journal_reader_next(reader, &item), 0);
     assert_int_equal(item.sequence, 1);
-    assert_int_equal(journal_reader_seek_time(reader, 4000001), 0);
-    assert_int_equal(journal_reader_next(reader, &item), GROVE_AGAIN);
+    assert_int_equal(grove_journal_reader_seek_time(reader, 4000001), 0);
+    assert_int_equal(grove_journal_reader_next(reader, &item), GROVE_AGAIN);
     test_fill(journal, 4001, 4001, 1);
-    assert_int_equal(journal_reader_next(reader, &item), 0);
+    assert_int_equal(grove_journal_reader_next(reader, &item), 0);
     assert_int_equal(item.sequence, 4001);
-    journal_reader_destroy(reader);
-    journal_close(journal);
+    grove_journal_reader_destroy(reader);
+    grove_journal_close(journal);
 }
 
 static uint64_t folder_bytes(void) {
@@ -126,75 +126,76 @@ static uint64_t folder_bytes(void) {
 
 static void the_oldest_segments_go(void **state) {
     (void)state;
-    struct journal_limits limits = {.segment_bytes = 65536, .keep_bytes = 262144};
-    struct journal *journal = test_open_with(limits);
-    struct journal_reader *reader;
-    struct journal_item item;
-    assert_int_equal(journal_reader_create(journal, &reader), 0);
+    struct grove_journal_limits limits = {.segment_bytes = 65536, .keep_bytes = 262144};
+    struct grove_journal *journal = test_open_with(limits);
+    struct grove_journal_reader *reader;
+    struct grove_journal_item item;
+    assert_int_equal(grove_journal_reader_create(journal, &reader), 0);
     for (uint64_t number = 1; number <= 20000; number += 10) {
         test_fill(journal, number, number + 9, 10);
         assert_true(folder_bytes() <= 262144);
-        assert_int_equal(journal_facts(journal).bytes, folder_bytes());
+        assert_int_equal(grove_journal_facts(journal).bytes, folder_bytes());
     }
-    uint64_t first = journal_facts(journal).first_sequence;
+    uint64_t first = grove_journal_facts(journal).first_sequence;
     assert_in_range(first, 10000, 19900);
     assert_int_equal(test_read_all(journal, first, 20000), 0);
     /* A reader that had seen nothing is told that these are no longer kept. */
-    assert_int_equal(journal_reader_seek(reader, 1), 0);
-    assert_int_equal(journal_reader_next(reader, &item), 0);
-    assert_int_equal(item.gap, JOURNAL_GAP_REMOVED);
+    assert_int_equal(grove_journal_reader_seek(reader, 1), 0);
+    assert_int_equal(grove_journal_reader_next(reader, &item), 0);
+    assert_int_equal(item.gap, GROVE_JOURNAL_GAP_REMOVED);
     assert_int_equal(item.last_sequence, first - 1);
-    assert_int_equal(journal_reader_next(reader, &item), 0);
+    assert_int_equal(grove_journal_reader_next(reader, &item), 0);
     assert_int_equal(item.sequence, first);
-    journal_reader_destroy(reader);
-    journal_close(journal);
+    grove_journal_reader_destroy(reader);
+    grove_journal_close(journal);
     journal = test_open_with(limits);
     assert_int_equal(test_read_all(journal, first, 20000), 0);
-    journal_close(journal);
+    grove_journal_close(journal);
 }
 
 static void old_ones_go_and_those_that_nobody_needs(void **state) {
     (void)state;
-    struct journal *journal = test_open_with((struct journal_limits){.segment_bytes = 65536, .keep_ns = 1000000});
+    struct grove_journal *journal =
+        test_open_with((struct grove_journal_limits){.segment_bytes = 65536, .keep_ns = 1000000});
     test_fill(journal, 1, 5000, 10);
-    uint64_t segments = journal_facts(journal).segments;
-    journal_retain(journal, UINT64_C(2000000));
-    struct journal_facts facts = journal_facts(journal);
+    uint64_t segments = grove_journal_facts(journal).segments;
+    grove_journal_retain(journal, UINT64_C(2000000));
+    struct grove_journal_facts facts = grove_journal_facts(journal);
     assert_true(facts.segments < segments);
     assert_in_range(facts.first_sequence, 2, 1000);
-    journal_forget_before(journal, 3000);
-    assert_in_range(journal_facts(journal).first_sequence, facts.first_sequence + 1, 3000);
-    journal_retain(journal, UINT64_MAX);
-    assert_int_equal(journal_facts(journal).segments, 1);
-    assert_int_equal(test_read_all(journal, journal_facts(journal).first_sequence, 5000), 0);
-    journal_close(journal);
+    grove_journal_forget_before(journal, 3000);
+    assert_in_range(grove_journal_facts(journal).first_sequence, facts.first_sequence + 1, 3000);
+    grove_journal_retain(journal, UINT64_MAX);
+    assert_int_equal(grove_journal_facts(journal).segments, 1);
+    assert_int_equal(test_read_all(journal, grove_journal_facts(journal).first_sequence, 5000), 0);
+    grove_journal_close(journal);
 }
 
 static void refusals(void **state) {
     (void)state;
-    struct journal *journal = test_open_small(), *other = NULL;
-    struct journal_problem problem = {""};
-    static char large[JOURNAL_RECORD_MAX];
+    struct grove_journal *journal = test_open_small(), *other = NULL;
+    struct grove_journal_problem problem = {""};
+    static char large[GROVE_JOURNAL_RECORD_MAX];
     struct iovec parts[2] = {{large, sizeof large}, {large, 1}};
-    struct journal_entry entry = {.parts = parts, .part_count = 2};
-    assert_int_equal(journal_append(journal, &entry), GROVE_TOO_LARGE);
+    struct grove_journal_entry entry = {.parts = parts, .part_count = 2};
+    assert_int_equal(grove_journal_append(journal, &entry), GROVE_TOO_LARGE);
     entry.part_count = 1; /* larger than a segment: it gets one of its own */
     test_append(journal, 1);
-    assert_int_equal(journal_append(journal, &entry), GROVE_AGAIN);
+    assert_int_equal(grove_journal_append(journal, &entry), GROVE_AGAIN);
     test_commit(journal, 1, 1);
-    assert_int_equal(journal_append(journal, &entry), 0);
-    assert_int_equal(journal_append(journal, &entry), GROVE_AGAIN);
+    assert_int_equal(grove_journal_append(journal, &entry), 0);
+    assert_int_equal(grove_journal_append(journal, &entry), GROVE_AGAIN);
     test_commit(journal, 2, 1);
     test_fill(journal, 3, 3, 1);
-    journal_close(journal);
-    struct journal_options options = {.folder = test_folder, .content = "OTHER"};
-    assert_int_equal(journal_open(&options, &other, &problem), GROVE_INVALID);
+    grove_journal_close(journal);
+    struct grove_journal_options options = {.folder = test_folder, .content = "OTHER"};
+    assert_int_equal(grove_journal_open(&options, &other, &problem), GROVE_INVALID);
     assert_non_null(strstr(problem.sentence, "belongs to another journal (TEST"));
     options.folder = -1;
-    assert_true(journal_open(&options, &other, &problem) < 0);
+    assert_true(grove_journal_open(&options, &other, &problem) < 0);
     journal = test_open_small();
-    assert_int_equal(journal_facts(journal).next_sequence, 4);
-    journal_close(journal);
+    assert_int_equal(grove_journal_facts(journal).next_sequence, 4);
+    grove_journal_close(journal);
 }
 
 int main(void) {

@@ -15,17 +15,18 @@
  * never leaves the file: so nobody can write data that looks like a record when a reader looks for the next one behind
  * damage. Pure: these functions work on memory.
  */
-#ifndef SERVERS_JOURNAL_FORMAT_H
-#define SERVERS_JOURNAL_FORMAT_H
+#ifndef LIB_JOURNAL_FORMAT_H
+#define LIB_JOURNAL_FORMAT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "grove/journal.h"
+
 #define JOURNAL_VERSION 1u
 #define JOURNAL_COPY_OFFSET 4096u
 #define JOURNAL_DATA_OFFSET 8192u
-#define JOURNAL_RECORD_MAX (UINT32_C(2) << 20) /* bytes of data in a record */
 
 struct journal_header {
     char magic[8]; /* "GRVJRNL1" */

@@ -1,5 +1,6 @@
 /* Damage in a journal: every byte of a small one flipped in turn, lost headers, segments that were being made. */
-#include "servers/common/journal/testing/support.h"
+#include "lib/journal/format.h"
+#include "lib/journal/testing/support.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -43,21 +44,21 @@ static void copy_file(const char *from, const char *to) {
  * the numbers go on where they were. In the very last batch a flipped bit is a torn tail, if no mark stands behind it.
  */
 static void expect_after_flip(off_t offset, uint64_t last, uint64_t unmarked) {
-    struct journal *journal = test_open_small();
-    uint64_t next = journal_facts(journal).next_sequence;
+    struct grove_journal *journal = test_open_small();
+    uint64_t next = grove_journal_facts(journal).next_sequence;
     assert_in_range(next, last + 1 - unmarked, last + 1);
     uint64_t missing = test_read_all(journal, 1, next - 1);
     assert_true(missing <= 1);
     assert_true(test_damage_count >= (missing > 0 || next <= last));
     if (missing > 0) {
-        assert_int_equal(test_damages[0].kind, JOURNAL_DAMAGED);
+        assert_int_equal(test_damages[0].kind, GROVE_JOURNAL_DAMAGED);
         assert_int_equal(test_damages[0].records, 1);
         assert_true(test_damages[0].is_saved && !test_damages[0].is_known);
         assert_in_range(offset, test_damages[0].offset_bytes,
                         test_damages[0].offset_bytes + test_damages[0].length_bytes - 1);
     } else if (next <= last)
-        assert_int_equal(test_damages[0].kind, JOURNAL_TORN);
-    journal_close(journal);
+        assert_int_equal(test_damages[0].kind, GROVE_JOURNAL_TORN);
+    grove_journal_close(journal);
 }
 
 static void flip_each_byte(const char *kept, off_t from, off_t to, uint64_t last, uint64_t unmarked) {
@@ -71,11 +72,11 @@ static void flip_each_byte(const char *kept, off_t from, off_t to, uint64_t last
 
 static void every_byte_flipped(void **state) {
     (void)state;
-    struct journal *journal = test_open_small();
+    struct grove_journal *journal = test_open_small();
     off_t end = 8192;
     test_fill(journal, 1, 12, 4);
     copy_file("0000000001.journal", "killed"); /* as after kill -9: closing puts a mark behind the last batch */
-    journal_close(journal);
+    grove_journal_close(journal);
     copy_file("0000000001.journal", "closed");
     for (uint64_t number = 1; number <= 12; number++)
         end += (off_t)(48 + journal_padded(8 + number % 50));
@@ -87,9 +88,9 @@ static void every_byte_flipped(void **state) {
 
 static void damage_is_told_once_and_stays(void **state) {
     (void)state;
-    struct journal *journal = test_open_small();
+    struct grove_journal *journal = test_open_small();
     test_fill(journal, 1, 3000, 10);
-    journal_close(journal);
+    grove_journal_close(journal);
     flip("0000000002.journal", 9000, 0x10);
     flip("0000000002.journal", 20000, 0x10);
     journal = test_open_small();
@@ -97,22 +98,22 @@ static void damage_is_told_once_and_stays(void **state) {
         assert_int_equal(test_read_all(journal, 1, 3000), 2);
     assert_int_equal(test_damage_count, 2);
     assert_false(test_damages[0].is_known);
-    assert_int_equal(journal_facts(journal).damaged_extents, 2);
-    assert_int_equal(journal_facts(journal).damaged_records, 2);
+    assert_int_equal(grove_journal_facts(journal).damaged_extents, 2);
+    assert_int_equal(grove_journal_facts(journal).damaged_records, 2);
     test_fill(journal, 3001, 3100, 10);
-    journal_close(journal);
+    grove_journal_close(journal);
     journal = test_open_small();
     assert_int_equal(test_read_all(journal, 1, 3100), 2);
     assert_int_equal(test_damage_count, 2);
     assert_true(test_damages[0].is_known && test_damages[1].is_known);
-    journal_close(journal);
+    grove_journal_close(journal);
 }
 
 /* Data that looks like a record, behind a record that was damaged: nobody knows the salt. */
 static void data_cannot_pretend_to_be_a_record(void **state) {
     (void)state;
     unsigned char bytes[4096] = {0};
-    struct journal *journal = test_open_small();
+    struct grove_journal *journal = test_open_small();
     for (size_t offset = 0; offset + sizeof(struct journal_record) <= sizeof bytes; offset += 48) {
         struct journal_record forged = {.sequence = 3, .batch = 3, .flags = JOURNAL_LAST};
         journal_record_seal(&forged, NULL, 0);
@@ -120,32 +121,32 @@ static void data_cannot_pretend_to_be_a_record(void **state) {
     }
     test_append(journal, 1);
     struct iovec part = {bytes, sizeof bytes};
-    assert_int_equal(journal_append(journal, &(struct journal_entry){.parts = &part, .part_count = 1}), 0);
+    assert_int_equal(grove_journal_append(journal, &(struct grove_journal_entry){.parts = &part, .part_count = 1}), 0);
     test_append(journal, 3);
     test_commit(journal, 1, 3);
     test_fill(journal, 4, 4, 1);
-    journal_close(journal);
+    grove_journal_close(journal);
     flip("0000000001.journal", 8192 + 48 + 16 + 3, 0x55); /* the head of the second */
     journal = test_open_small();
     assert_int_equal(test_read_all(journal, 1, 4), 1);
-    journal_close(journal);
+    grove_journal_close(journal);
 }
 
 static void a_segment_without_headers(void **state) {
     (void)state;
-    struct journal *journal = test_open_small();
+    struct grove_journal *journal = test_open_small();
     test_fill(journal, 1, 3000, 10);
-    uint64_t segments = journal_facts(journal).segments;
-    journal_close(journal);
+    uint64_t segments = grove_journal_facts(journal).segments;
+    grove_journal_close(journal);
     flip("0000000002.journal", 40, 1);
     flip("0000000002.journal", 4096 + 40, 1);
     journal = test_open_small();
-    assert_int_equal(journal_facts(journal).next_sequence, 3001);
+    assert_int_equal(grove_journal_facts(journal).next_sequence, 3001);
     uint64_t missing = test_read_all(journal, 1, 3000);
     assert_in_range(missing, 400, 1500);
-    assert_int_equal(test_damages[0].kind, JOURNAL_LOST_SEGMENT);
+    assert_int_equal(test_damages[0].kind, GROVE_JOURNAL_LOST_SEGMENT);
     test_fill(journal, 3001, 3010, 10);
-    journal_close(journal);
+    grove_journal_close(journal);
     /* The last one too: numbers that it may have held are never used again. */
     char name[32];
     (void)snprintf(name, sizeof name, "%010u.journal", (unsigned)segments);
@@ -153,27 +154,27 @@ static void a_segment_without_headers(void **state) {
     flip(name, 4096 + 40, 1);
     for (unsigned turn = 0; turn < 2; turn++) {
         journal = test_open_small();
-        uint64_t next = journal_facts(journal).next_sequence;
+        uint64_t next = grove_journal_facts(journal).next_sequence;
         assert_true(next > 3010);
         assert_true(test_read_all(journal, 1, next - 1) > missing);
-        journal_close(journal);
+        grove_journal_close(journal);
     }
     journal = test_open_small();
-    uint64_t next = journal_facts(journal).next_sequence;
+    uint64_t next = grove_journal_facts(journal).next_sequence;
     test_fill(journal, next, next + 10, 10);
     assert_true(test_read_all(journal, 1, next + 10) > missing);
-    journal_close(journal);
+    grove_journal_close(journal);
     journal = test_open_small();
-    assert_int_equal(journal_facts(journal).next_sequence, next + 11);
-    journal_close(journal);
+    assert_int_equal(grove_journal_facts(journal).next_sequence, next + 11);
+    grove_journal_close(journal);
 }
 
 static void segments_that_were_being_made(void **state) {
     (void)state;
     for (off_t length = 0; length <= 20000; length += 1000) {
-        struct journal *journal = test_open_small();
+        struct grove_journal *journal = test_open_small();
         test_fill(journal, 1, 5, 5);
-        journal_close(journal);
+        grove_journal_close(journal);
         int descriptor = openat(test_folder, "0000000002.journal", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
         assert_true(descriptor >= 0);
         assert_int_equal(write(descriptor, "GRVJRNL1", 8), 8);
@@ -183,7 +184,7 @@ static void segments_that_were_being_made(void **state) {
         test_fill(journal, 6, 10, 5);
         assert_int_equal(test_read_all(journal, 1, 10), 0);
         assert_int_equal(test_damage_count, 0);
-        journal_close(journal);
+        grove_journal_close(journal);
         test_empty_folder();
     }
 }

@@ -1,5 +1,5 @@
 /* Walking over records; see walk.h. */
-#include "servers/common/journal/walk.h"
+#include "lib/journal/walk.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -67,7 +67,7 @@ static bool record_is_plausible(const struct journal_walk *walk, const struct jo
         return false;
     if (record->batch < walk->batch || record->batch == UINT64_MAX || record->sequence == UINT64_MAX)
         return false;
-    if (record->length_bytes > JOURNAL_RECORD_MAX || journal_record_bytes(record) > room)
+    if (record->length_bytes > GROVE_JOURNAL_RECORD_MAX || journal_record_bytes(record) > room)
         return false;
     return journal_batch_sequence(record) <= record->sequence && journal_record_is_whole(record, walk->seed);
 }

@@ -1,6 +1,6 @@
 /* CRC-32C (Castagnoli), as in RFC 3720: the check of the journal's formats. Any thread. */
-#ifndef SERVERS_JOURNAL_CRC32C_H
-#define SERVERS_JOURNAL_CRC32C_H
+#ifndef LIB_JOURNAL_CRC32C_H
+#define LIB_JOURNAL_CRC32C_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* Opening, appending, committing, keeping the folder bounded; see journal.h. */
-#include "servers/common/journal/journal.h"
+#include "grove/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 #include "grove/abi/status.h"
-#include "servers/common/journal/internal.h"
+#include "lib/journal/internal.h"
 
 #define BATCH_BYTES_AT_FIRST (UINT32_C(16) << 10)
 #define TABLE_AT_FIRST 16u
 
-static void set_limits(struct journal *journal, const struct journal_limits *limits) {
-    struct journal_limits *set = &journal->limits;
+static void set_limits(struct grove_journal *journal, const struct grove_journal_limits *limits) {
+    struct grove_journal_limits *set = &journal->limits;
     *set = *limits;
     if (set->segment_bytes == 0)
         set->segment_bytes = JOURNAL_SEGMENT_BYTES;
@@ -32,13 +32,14 @@ static void set_limits(struct journal *journal, const struct journal_limits *lim
         set->batch_bytes = (uint32_t)(set->segment_bytes / 4);
 }
 
-static void publish_facts(struct journal *journal) {
+static void publish_facts(struct grove_journal *journal) {
     journal->facts.next_sequence = journal->writer.next_sequence;
     journal->facts.latest_ns = journal->writer.latest_ns;
 }
 
-int journal_open(const struct journal_options *options, struct journal **journal, struct journal_problem *problem) {
-    struct journal *made = calloc(1, sizeof *made);
+int grove_journal_open(const struct grove_journal_options *options, struct grove_journal **journal,
+                       struct grove_journal_problem *problem) {
+    struct grove_journal *made = calloc(1, sizeof *made);
     if (made == NULL) {
         errno = ENOMEM;
         return journal_fail(problem, "open", "the journal");
@@ -53,7 +54,7 @@ int journal_open(const struct journal_options *options, struct journal **journal
     made->writer.next_sequence = made->writer.next_batch = 1;
     int status = journal_recover(made, problem);
     if (status < 0) {
-        journal_close(made);
+        grove_journal_close(made);
         return status;
     }
     publish_facts(made);
@@ -61,7 +62,7 @@ int journal_open(const struct journal_options *options, struct journal **journal
     return 0;
 }
 
-void journal_close(struct journal *journal) {
+void grove_journal_close(struct grove_journal *journal) {
     if (journal == NULL)
         return;
     if (!journal->is_committing)
@@ -78,7 +79,7 @@ void journal_close(struct journal *journal) {
 
 /* ---- the table of segments ---- */
 
-int journal_table_grow(struct journal *journal, unsigned more) {
+int journal_table_grow(struct grove_journal *journal, unsigned more) {
     if (journal->segment_count + more <= journal->segment_capacity)
         return 0;
     unsigned capacity = journal->segment_capacity == 0 ? TABLE_AT_FIRST : journal->segment_capacity * 2;
@@ -90,9 +91,9 @@ int journal_table_grow(struct journal *journal, unsigned more) {
     return 0;
 }
 
-void journal_table_remove(struct journal *journal, unsigned index) {
+void journal_table_remove(struct grove_journal *journal, unsigned index) {
     struct journal_segment *segment = &journal->segment[index];
-    char name[JOURNAL_NAME_BYTES];
+    char name[GROVE_JOURNAL_NAME_BYTES];
     journal_segment_name(segment->number, name);
     (void)unlinkat(journal->folder, name, 0);
     journal->bytes -= segment->file_bytes < journal->bytes ? segment->file_bytes : journal->bytes;
@@ -117,7 +118,7 @@ static int make_room(struct journal_batch *batch, size_t more_bytes) {
     return 0;
 }
 
-static void put_record(struct journal_batch *batch, const struct journal_entry *entry, uint32_t length_bytes) {
+static void put_record(struct journal_batch *batch, const struct grove_journal_entry *entry, uint32_t length_bytes) {
     struct journal_record record = {.length_bytes = length_bytes, .time_ns = entry->time_ns, .kind = entry->kind};
     unsigned char *place = batch->bytes + batch->length_bytes;
     memset(place, 0, (size_t)journal_record_bytes(&record));
@@ -132,17 +133,17 @@ static void put_record(struct journal_batch *batch, const struct journal_entry *
     batch->records++;
 }
 
-int journal_append(struct journal *journal, const struct journal_entry *entry) {
+int grove_journal_append(struct grove_journal *journal, const struct grove_journal_entry *entry) {
     struct journal_batch *batch = &journal->open;
     size_t length_bytes = 0;
     for (unsigned part = 0; part < entry->part_count; part++) {
-        if (entry->parts[part].iov_len > JOURNAL_RECORD_MAX - length_bytes)
+        if (entry->parts[part].iov_len > GROVE_JOURNAL_RECORD_MAX - length_bytes)
             return GROVE_TOO_LARGE;
         length_bytes += entry->parts[part].iov_len;
     }
     size_t record_bytes = sizeof(struct journal_record) + (size_t)journal_padded(length_bytes);
     bool is_full = batch->length_bytes + record_bytes > journal->limits.batch_bytes;
-    if (batch->records > 0 && (is_full || batch->records == JOURNAL_BATCH_RECORDS))
+    if (batch->records > 0 && (is_full || batch->records == GROVE_JOURNAL_BATCH_RECORDS))
         return GROVE_AGAIN;
     int status = make_room(batch, record_bytes);
     if (status == 0)
@@ -150,13 +151,13 @@ int journal_append(struct journal *journal, const struct journal_entry *entry) {
     return status;
 }
 
-uint32_t journal_pending(const struct journal *journal) {
+uint32_t grove_journal_pending(const struct grove_journal *journal) {
     return journal->open.records;
 }
 
 /* ---- commit ---- */
 
-bool journal_commit_begin(struct journal *journal) {
+bool grove_journal_commit_begin(struct grove_journal *journal) {
     struct journal_writer *writer = &journal->writer;
     if (journal->is_committing || (writer->batch.records == 0 && journal->open.records == 0))
         return false;
@@ -172,11 +173,11 @@ bool journal_commit_begin(struct journal *journal) {
     return true;
 }
 
-void journal_commit_run(struct journal *journal) {
+void grove_journal_commit_run(struct grove_journal *journal) {
     journal_writer_run(&journal->writer);
 }
 
-static void retain_by_size(struct journal *journal) {
+static void retain_by_size(struct grove_journal *journal) {
     while (journal->limits.keep_bytes > 0 && journal->segment_count > 2 && journal->bytes > journal->limits.keep_bytes)
         journal_table_remove(journal, 0);
 }
@@ -186,7 +187,7 @@ static bool is_empty(const struct journal_segment *segment) {
 }
 
 /* What the writer began goes into the table; room for it was made before. */
-static void take_begun(struct journal *journal) {
+static void take_begun(struct grove_journal *journal) {
     struct journal_writer *writer = &journal->writer;
     for (unsigned index = 0; index < writer->begun_count; index++) {
         if (journal->segment_count > 0) {
@@ -205,7 +206,7 @@ static void take_begun(struct journal *journal) {
         retain_by_size(journal);
 }
 
-static void update_last(struct journal *journal) {
+static void update_last(struct grove_journal *journal) {
     struct journal_writer *writer = &journal->writer;
     if (journal->segment_count == 0 || writer->number != writer->previous_number)
         return;
@@ -217,7 +218,8 @@ static void update_last(struct journal *journal) {
     }
 }
 
-int journal_commit_end(struct journal *journal, struct journal_commit *done, struct journal_problem *problem) {
+int grove_journal_commit_end(struct grove_journal *journal, struct grove_journal_commit *done,
+                             struct grove_journal_problem *problem) {
     struct journal_writer *writer = &journal->writer;
     journal->is_committing = false;
     take_begun(journal);
@@ -233,20 +235,21 @@ int journal_commit_end(struct journal *journal, struct journal_commit *done, str
     return 0;
 }
 
-int journal_commit(struct journal *journal, struct journal_commit *done, struct journal_problem *problem) {
-    if (journal_commit_begin(journal)) {
-        journal_commit_run(journal);
-        return journal_commit_end(journal, done, problem);
+int grove_journal_commit(struct grove_journal *journal, struct grove_journal_commit *done,
+                         struct grove_journal_problem *problem) {
+    if (grove_journal_commit_begin(journal)) {
+        grove_journal_commit_run(journal);
+        return grove_journal_commit_end(journal, done, problem);
     }
     if (journal->open.records > 0 && !journal->is_committing) {
         errno = ENOMEM;
         return journal_fail(problem, "commit to", "the journal");
     }
-    *done = (struct journal_commit){.first_sequence = journal->writer.next_sequence};
+    *done = (struct grove_journal_commit){.first_sequence = journal->writer.next_sequence};
     return 0;
 }
 
-uint32_t journal_discard(struct journal *journal) {
+uint32_t grove_journal_discard(struct grove_journal *journal) {
     struct journal_batch *batch = &journal->writer.batch;
     uint32_t records = batch->records;
     if (journal->is_committing)
@@ -263,7 +266,7 @@ static void shrink(struct journal_batch *batch) {
     }
 }
 
-void journal_rest(struct journal *journal) {
+void grove_journal_rest(struct grove_journal *journal) {
     shrink(&journal->open);
     if (journal->is_committing)
         return;
@@ -273,15 +276,15 @@ void journal_rest(struct journal *journal) {
 
 /* ---- what is kept ---- */
 
-struct journal_facts journal_facts(const struct journal *journal) {
-    struct journal_facts facts = journal->facts;
+struct grove_journal_facts grove_journal_facts(const struct grove_journal *journal) {
+    struct grove_journal_facts facts = journal->facts;
     facts.first_sequence = journal->segment_count == 0 ? facts.next_sequence : journal->segment[0].first_sequence;
     facts.segments = journal->segment_count;
     facts.bytes = journal->bytes;
     return facts;
 }
 
-void journal_retain(struct journal *journal, uint64_t now_ns) {
+void grove_journal_retain(struct grove_journal *journal, uint64_t now_ns) {
     if (journal->limits.keep_ns == 0 || now_ns < journal->limits.keep_ns)
         return;
     uint64_t oldest_ns = now_ns - journal->limits.keep_ns;
@@ -290,12 +293,12 @@ void journal_retain(struct journal *journal, uint64_t now_ns) {
         journal_table_remove(journal, 0);
 }
 
-void journal_limit(struct journal *journal, const struct journal_limits *limits) {
+void grove_journal_limit(struct grove_journal *journal, const struct grove_journal_limits *limits) {
     set_limits(journal, limits);
     retain_by_size(journal);
 }
 
-void journal_forget_before(struct journal *journal, uint64_t sequence) {
+void grove_journal_forget_before(struct grove_journal *journal, uint64_t sequence) {
     while (journal->segment_count > 1 && journal->segment[1].first_sequence <= sequence)
         journal_table_remove(journal, 0);
 }

@@ -7,8 +7,8 @@
  * certain; a crash may keep each 512-byte sector of them or not, and each name that the folder was not synchronised for.
  * A synchronisation that is made to fail forgets the changes, as Linux does: they look written and never will be.
  */
-#ifndef SERVERS_JOURNAL_TESTING_DISK_H
-#define SERVERS_JOURNAL_TESTING_DISK_H
+#ifndef LIB_JOURNAL_TESTING_DISK_H
+#define LIB_JOURNAL_TESTING_DISK_H
 
 #include <stdbool.h>
 

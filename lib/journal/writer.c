@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "grove/abi/status.h"
-#include "servers/common/journal/internal.h"
+#include "lib/journal/internal.h"
 
-int journal_fail(struct journal_problem *problem, const char *what, const char *name) {
+int journal_fail(struct grove_journal_problem *problem, const char *what, const char *name) {
     static const struct {
         int number, status;
         const char *advice;
@@ -40,12 +40,12 @@ int journal_fail(struct journal_problem *problem, const char *what, const char *
     return GROVE_IO;
 }
 
-void journal_segment_name(uint64_t number, char name[JOURNAL_NAME_BYTES]) {
-    (void)snprintf(name, JOURNAL_NAME_BYTES, "%010" PRIu64 ".journal", number);
+void journal_segment_name(uint64_t number, char name[GROVE_JOURNAL_NAME_BYTES]) {
+    (void)snprintf(name, GROVE_JOURNAL_NAME_BYTES, "%010" PRIu64 ".journal", number);
 }
 
 static int fail(struct journal_writer *writer, const char *what, uint64_t number) {
-    char name[JOURNAL_NAME_BYTES];
+    char name[GROVE_JOURNAL_NAME_BYTES];
     int error = errno;
     journal_segment_name(number, name);
     errno = error;
@@ -135,7 +135,7 @@ static void enter_segment(struct journal_writer *writer, int descriptor, const s
 /* On failure nothing of it is left, so that the next attempt starts clean. */
 static int begin_segment(struct journal_writer *writer) {
     struct journal_header header;
-    char name[JOURNAL_NAME_BYTES];
+    char name[GROVE_JOURNAL_NAME_BYTES];
     uint64_t number = writer->number + 1;
     journal_segment_name(number, name);
     int descriptor = openat(writer->folder, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -183,7 +183,8 @@ static uint64_t latest_of(const struct journal_batch *batch, uint64_t latest_ns)
 }
 
 static void batch_is_durable(struct journal_writer *writer) {
-    writer->done = (struct journal_commit){.first_sequence = writer->next_sequence, .count = writer->batch.records};
+    writer->done =
+        (struct grove_journal_commit){.first_sequence = writer->next_sequence, .count = writer->batch.records};
     writer->offset_bytes += writer->batch.length_bytes;
     writer->durable_bytes = writer->counts_bytes = writer->offset_bytes;
     writer->previous_number = writer->number;
@@ -222,7 +223,7 @@ static int write_batch(struct journal_writer *writer) {
 void journal_writer_run(struct journal_writer *writer) {
     writer->begun_count = 0;
     writer->has_released = false;
-    writer->done = (struct journal_commit){0};
+    writer->done = (struct grove_journal_commit){0};
     writer->status = write_batch(writer);
     /* A segment that was given up says nothing of the disk as a whole: try a new one at once. */
     if (writer->status < 0 && writer->is_given_up && writer->begun_count < JOURNAL_BEGUN_MAX)

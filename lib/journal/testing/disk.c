@@ -1,5 +1,5 @@
 /* See disk.h. A few files, a few megabytes. */
-#include "servers/common/journal/testing/disk.h"
+#include "lib/journal/testing/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>

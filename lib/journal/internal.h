@@ -1,9 +1,9 @@
 /* What the parts of the journal share: the table of segments, the writer, and the files. */
-#ifndef SERVERS_JOURNAL_INTERNAL_H
-#define SERVERS_JOURNAL_INTERNAL_H
+#ifndef LIB_JOURNAL_INTERNAL_H
+#define LIB_JOURNAL_INTERNAL_H
 
-#include "servers/common/journal/journal.h"
-#include "servers/common/journal/walk.h"
+#include "grove/journal.h"
+#include "lib/journal/walk.h"
 
 #define JOURNAL_SEGMENT_BYTES (UINT64_C(8) << 20)
 #define JOURNAL_SEGMENT_MIN (UINT64_C(64) << 10)
@@ -59,9 +59,9 @@ struct journal_writer {
     struct journal_segment begun[JOURNAL_BEGUN_MAX];
     unsigned begun_count;
     bool has_released; /* the segment before the first begun one gave back what it did not use */
-    struct journal_commit done;
+    struct grove_journal_commit done;
     int status;
-    struct journal_problem problem;
+    struct grove_journal_problem problem;
 };
 
 /* Write the batch and synchronise it. Sets status, problem, done; begins segments as needed. */
@@ -71,11 +71,11 @@ void journal_writer_mark(struct journal_writer *writer);
 
 /* ---- the journal ---- */
 
-struct journal {
+struct grove_journal {
     int folder; /* borrowed */
-    struct journal_limits limits;
+    struct grove_journal_limits limits;
     char content[8];
-    journal_damage_handler *on_damage;
+    grove_journal_damage_handler *on_damage;
     void *context;
     struct journal_segment *segment; /* oldest first */
     unsigned segment_count, segment_capacity;
@@ -83,7 +83,7 @@ struct journal {
     struct journal_batch open;
     struct journal_writer writer;
     bool is_committing;
-    struct journal_facts facts; /* what is on disk, for the thread of the loop */
+    struct grove_journal_facts facts; /* what is on disk, for the thread of the loop */
     struct {
         uint64_t segment, offset_bytes;
     } reported[JOURNAL_REMEMBERED]; /* damage that was told of, a ring */
@@ -92,22 +92,22 @@ struct journal {
 };
 
 /* Set the sentence from errno; returns the status. */
-int journal_fail(struct journal_problem *problem, const char *what, const char *name);
-void journal_segment_name(uint64_t number, char name[JOURNAL_NAME_BYTES]);
+int journal_fail(struct grove_journal_problem *problem, const char *what, const char *name);
+void journal_segment_name(uint64_t number, char name[GROVE_JOURNAL_NAME_BYTES]);
 /* Room in the table for `more` segments. */
-int journal_table_grow(struct journal *journal, unsigned more);
+int journal_table_grow(struct grove_journal *journal, unsigned more);
 /* Forget the segment at an index of the table, and remove its file. */
-void journal_table_remove(struct journal *journal, unsigned index);
+void journal_table_remove(struct grove_journal *journal, unsigned index);
 /* Find what is there; see journal_open. */
-int journal_recover(struct journal *journal, struct journal_problem *problem);
+int journal_recover(struct grove_journal *journal, struct grove_journal_problem *problem);
 /* Keep a copy of the damaged bytes and tell of them, once. `descriptor` -1: no copy can be made. */
-void journal_report(struct journal *journal, int descriptor, struct journal_damage *damage);
+void journal_report(struct grove_journal *journal, int descriptor, struct grove_journal_damage *damage);
 
 /* ---- index ---- */
 
 /* The last known place in the segment whose records before are all below `sequence`, or not later than time_ns. */
-struct journal_index_entry journal_index_find(struct journal *journal, struct journal_segment *segment, int descriptor,
-                                              uint64_t sequence, uint64_t time_ns);
+struct journal_index_entry journal_index_find(struct grove_journal *journal, struct journal_segment *segment,
+                                              int descriptor, uint64_t sequence, uint64_t time_ns);
 void journal_index_free(struct journal_index *index);
 
 #endif

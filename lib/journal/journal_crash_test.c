@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 #include "grove/abi/status.h"
-#include "servers/common/journal/journal.h"
-#include "servers/common/journal/testing/disk.h"
+#include "grove/journal.h"
+#include "lib/journal/testing/disk.h"
 
 #define RECORD_BYTES 3000u
 #define COMMITS 14u
@@ -71,59 +71,59 @@ static int remove_folders(void **state) {
     return 0;
 }
 
-static void on_damage(const struct journal_damage *damage, void *context) {
+static void on_damage(const struct grove_journal_damage *damage, void *context) {
     (void)context;
-    damages += damage->kind != JOURNAL_TORN;
+    damages += damage->kind != GROVE_JOURNAL_TORN;
 }
 
-static int try_open(int folder, struct journal **journal) {
-    struct journal_options options = {
+static int try_open(int folder, struct grove_journal **journal) {
+    struct grove_journal_options options = {
         .folder = folder, .limits = {.segment_bytes = 65536}, .content = "TEST", .on_damage = on_damage};
-    struct journal_problem problem = {""};
-    int status = journal_open(&options, journal, &problem);
+    struct grove_journal_problem problem = {""};
+    int status = grove_journal_open(&options, journal, &problem);
     assert_true(status == 0 || problem.sentence[0] != 0);
     return status;
 }
 
-static void append_number(struct journal *journal, uint64_t number) {
+static void append_number(struct grove_journal *journal, uint64_t number) {
     static unsigned char bytes[RECORD_BYTES];
     memset(bytes, (int)number, sizeof bytes);
     memcpy(bytes, &number, sizeof number);
     struct iovec part = {bytes, 8 + number * 577 % (RECORD_BYTES - 8)};
-    struct journal_entry entry = {.time_ns = number, .parts = &part, .part_count = 1};
-    assert_int_equal(journal_append(journal, &entry), 0);
+    struct grove_journal_entry entry = {.time_ns = number, .parts = &part, .part_count = 1};
+    assert_int_equal(grove_journal_append(journal, &entry), 0);
 }
 
 /* Append and commit until the machine stops or all is done; an error is tried again. Returns what was acknowledged. */
-static uint64_t work(struct journal *journal, uint64_t acknowledged, unsigned commits) {
-    struct journal_problem problem;
+static uint64_t work(struct grove_journal *journal, uint64_t acknowledged, unsigned commits) {
+    struct grove_journal_problem problem;
     for (unsigned turn = 0; turn < commits; turn++) {
-        struct journal_commit done = {0};
+        struct grove_journal_commit done = {0};
         uint64_t first = acknowledged + 1;
         for (unsigned count = 0; count < 1 + turn % 5; count++)
             append_number(journal, first + count);
-        int status = journal_commit(journal, &done, &problem);
+        int status = grove_journal_commit(journal, &done, &problem);
         for (unsigned again = 0; status < 0 && again < 3; again++)
-            status = journal_commit(journal, &done, &problem);
+            status = grove_journal_commit(journal, &done, &problem);
         if (status < 0)
             return acknowledged;
         assert_int_equal(done.first_sequence, first);
         acknowledged += done.count;
         if (turn % 4 == 1)
-            journal_rest(journal);
+            grove_journal_rest(journal);
     }
     return acknowledged;
 }
 
 /* What is found is 1, 2, 3, ...; returns the last. */
-static uint64_t read_all(struct journal *journal) {
-    struct journal_reader *reader;
-    struct journal_item item;
+static uint64_t read_all(struct grove_journal *journal) {
+    struct grove_journal_reader *reader;
+    struct grove_journal_item item;
     uint64_t next = 1, number;
     int status;
-    assert_int_equal(journal_reader_create(journal, &reader), 0);
-    while ((status = journal_reader_next(reader, &item)) == 0) {
-        assert_int_equal(item.gap, JOURNAL_NO_GAP);
+    assert_int_equal(grove_journal_reader_create(journal, &reader), 0);
+    while ((status = grove_journal_reader_next(reader, &item)) == 0) {
+        assert_int_equal(item.gap, GROVE_JOURNAL_NO_GAP);
         assert_int_equal(item.sequence, next);
         memcpy(&number, item.data, sizeof number);
         assert_int_equal(number, next);
@@ -131,25 +131,25 @@ static uint64_t read_all(struct journal *journal) {
         next++;
     }
     assert_int_equal(status, GROVE_AGAIN);
-    assert_int_equal(next, journal_facts(journal).next_sequence);
-    journal_reader_destroy(reader);
+    assert_int_equal(next, grove_journal_facts(journal).next_sequence);
+    grove_journal_reader_destroy(reader);
     return next - 1;
 }
 
 static uint64_t reopen_and_read(int folder, uint64_t acknowledged) {
-    struct journal *journal = NULL;
+    struct grove_journal *journal = NULL;
     damages = 0;
     assert_int_equal(try_open(folder, &journal), 0);
     uint64_t last = read_all(journal);
     assert_true(last >= acknowledged);
     assert_int_equal(damages, 0);
-    journal_close(journal);
+    grove_journal_close(journal);
     return last;
 }
 
 /* After the crash: everything acknowledged is there, it stays so, and goes on. */
 static void check_leftovers(uint64_t acknowledged, enum disk_loss loss, unsigned random) {
-    struct journal *journal = NULL;
+    struct grove_journal *journal = NULL;
     empty_folder(1);
     disk_leave(folders[1], loss, random);
     uint64_t last = reopen_and_read(folders[1], acknowledged);
@@ -157,7 +157,7 @@ static void check_leftovers(uint64_t acknowledged, enum disk_loss loss, unsigned
     assert_int_equal(try_open(folders[1], &journal), 0);
     uint64_t more = work(journal, last, 3);
     assert_int_equal(more, last + 6);
-    journal_close(journal);
+    grove_journal_close(journal);
     assert_int_equal(reopen_and_read(folders[1], more), more);
 }
 
@@ -170,13 +170,13 @@ static void check_all_leftovers(uint64_t acknowledged, unsigned random) {
 
 /* One process: opens what is there and works. Returns what was ever acknowledged. */
 static uint64_t run(uint64_t acknowledged, unsigned commits) {
-    struct journal *journal = NULL;
+    struct grove_journal *journal = NULL;
     if (try_open(folders[0], &journal) < 0)
         return acknowledged;
     uint64_t last = read_all(journal);
     assert_true(last >= acknowledged);
     acknowledged = work(journal, last, commits);
-    journal_close(journal);
+    grove_journal_close(journal);
     return acknowledged;
 }
 
@@ -238,31 +238,31 @@ static void an_error_and_then_a_crash(void **state) {
 /* A synchronisation fails, and so does everything after it: the batch is in memory, then discarded, and never comes back. */
 static void what_is_discarded_stays_away(void **state) {
     (void)state;
-    struct journal *journal = NULL;
-    struct journal_commit done;
-    struct journal_problem problem;
+    struct grove_journal *journal = NULL;
+    struct grove_journal_commit done;
+    struct grove_journal_problem problem;
     new_disk();
     assert_int_equal(try_open(folders[0], &journal), 0);
     append_number(journal, 1);
-    assert_int_equal(journal_commit(journal, &done, &problem), 0);
+    assert_int_equal(grove_journal_commit(journal, &done, &problem), 0);
     append_number(journal, 7);
     append_number(journal, 8);
     disk_fail(disk_calls() + 1, EIO); /* the write succeeds, fdatasync does not */
     unsigned before = disk_calls();
-    assert_int_equal(journal_commit(journal, &done, &problem), 0); /* in a new segment, at once */
+    assert_int_equal(grove_journal_commit(journal, &done, &problem), 0); /* in a new segment, at once */
     assert_true(disk_calls() > before + 2);
     assert_int_equal(done.count, 2);
     append_number(journal, 9);
     disk_stop(disk_calls() + 1);
-    assert_int_equal(journal_commit(journal, &done, &problem), GROVE_IO);
+    assert_int_equal(grove_journal_commit(journal, &done, &problem), GROVE_IO);
     assert_non_null(strstr(problem.sentence, "0000000003.journal"));
-    assert_int_equal(journal_discard(journal), 1);
+    assert_int_equal(grove_journal_discard(journal), 1);
     disk_stop(~0u);
     append_number(journal, 4);
-    assert_int_equal(journal_commit(journal, &done, &problem), 0);
+    assert_int_equal(grove_journal_commit(journal, &done, &problem), 0);
     assert_int_equal(done.first_sequence, 4);
-    assert_int_equal(journal_facts(journal).next_sequence, 5);
-    journal_close(journal);
+    assert_int_equal(grove_journal_facts(journal).next_sequence, 5);
+    grove_journal_close(journal);
 }
 
 int main(void) {

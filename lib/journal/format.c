@@ -1,10 +1,10 @@
 /* Segments and records in memory; see format.h. */
-#include "servers/common/journal/format.h"
+#include "lib/journal/format.h"
 
 #include <string.h>
 
 #include "grove/abi/status.h"
-#include "servers/common/journal/crc32c.h"
+#include "lib/journal/crc32c.h"
 
 static const char magic[8] = {'G', 'R', 'V', 'J', 'R', 'N', 'L', '1'};
 

@@ -15,10 +15,10 @@
  *
  * One thread per walk; reads only.
  */
-#ifndef SERVERS_JOURNAL_WALK_H
-#define SERVERS_JOURNAL_WALK_H
+#ifndef LIB_JOURNAL_WALK_H
+#define LIB_JOURNAL_WALK_H
 
-#include "servers/common/journal/format.h"
+#include "lib/journal/format.h"
 
 /* A part of a file in memory. Zero is empty. */
 struct journal_window {
