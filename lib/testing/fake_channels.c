@@ -115,7 +115,7 @@ static void tell_server(struct fake_kernel *kernel, struct channel *channel, boo
     notice.body.channel_new.endpoint = container->endpoint;
     notice.body.channel_new.client = kernel->containers[channel->sides[GROVE_ROLE_CLIENT].container].name;
     notice.body.channel_new.client_id = 1000 + (unsigned)channel->sides[GROVE_ROLE_CLIENT].container;
-    notice.body.channel_new.client_ring = 2;
+    notice.body.channel_new.client_ring = kernel->containers[channel->sides[GROVE_ROLE_CLIENT].container].ring;
     int objects[2] = {server->memory, server->bell};
     fake_say(container, &notice, objects, 2);
 }
