@@ -28,6 +28,7 @@ struct variable {
 struct grove_metrics {
     struct variable *variables, **tail;
     uint32_t variable_count, most;
+    bool is_of_system; /* it may speak for other services */
     grove_metrics_collector *collector;
     void *collector_context;
     /* The reading under way: NULL between two. */
@@ -35,11 +36,34 @@ struct grove_metrics {
     uint32_t record_count, record_room, refused;
 };
 
-bool grove_metric_name_is_valid(const char *name, size_t most) {
-    size_t length = strlen(name);
+/* ---- names ---- */
+
+static bool is_name(const char *name, size_t most) {
+    size_t length = name == NULL ? 0 : strlen(name);
     if (length == 0 || length > most || name[0] < 'a' || name[0] > 'z' || name[length - 1] == '_')
         return false;
     return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == length && strstr(name, "__") == NULL;
+}
+
+/* What the text form puts at the end of a name. */
+bool grove_metric_name_is_valid(const char *name) {
+    static const char *const endings[] = {"_total", "_count", "_sum", "_bucket", "_info"};
+    if (!is_name(name, GROVE_METRICS_NAME_MAX))
+        return false;
+    for (unsigned i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        size_t length = strlen(name), ending = strlen(endings[i]);
+        if (length > ending && strcmp(name + length - ending, endings[i]) == 0)
+            return false;
+    }
+    return true;
+}
+
+static bool is_label(const char *name) {
+    return is_name(name, GROVE_METRICS_LABEL_NAME_MAX) && strcmp(name, "le") != 0 && strcmp(name, "quantile") != 0;
+}
+
+bool grove_metric_label_is_valid(const char *name) {
+    return is_label(name) && strcmp(name, "service") != 0;
 }
 
 /* ---- records ---- */
@@ -50,16 +74,16 @@ static void cut(char *to, size_t room, const char *from) {
     memset(to + length, 0, room - length);
 }
 
-static bool fill(struct grove_metrics_record *record, enum grove_metric_kind kind, const struct grove_metric *metric) {
+static bool fill(const struct grove_metrics *metrics, enum grove_metric_kind kind, const struct grove_metric *metric,
+                 struct grove_metrics_record *record) {
     memset(record, 0, sizeof *record);
-    if (metric->name == NULL || !grove_metric_name_is_valid(metric->name, GROVE_METRICS_NAME_MAX))
+    if (!grove_metric_name_is_valid(metric->name))
         return false;
     record->kind = kind;
     cut(record->name, sizeof record->name, metric->name);
     cut(record->help, sizeof record->help, metric->help != NULL ? metric->help : "");
     for (unsigned i = 0; i < GROVE_METRICS_LABELS && metric->labels[i].name != NULL; i++) {
-        if (!grove_metric_name_is_valid(metric->labels[i].name, GROVE_METRICS_LABEL_NAME_MAX) ||
-            strcmp(metric->labels[i].name, "service") == 0)
+        if (!(metrics->is_of_system ? is_label : grove_metric_label_is_valid)(metric->labels[i].name))
             return false;
         cut(record->labels[i].name, sizeof record->labels[i].name, metric->labels[i].name);
         cut(record->labels[i].value, sizeof record->labels[i].value,
@@ -77,7 +101,7 @@ static bool is_same(const struct grove_metrics_record *a, const struct grove_met
 static int add(struct grove_metrics *metrics, enum grove_metric_kind kind, const struct grove_metric *metric,
                struct variable **added) {
     struct grove_metrics_record record;
-    if (!fill(&record, kind, metric))
+    if (!fill(metrics, kind, metric, &record))
         return error_set(
             GROVE_INVALID,
             "%s or a label of it is no name of a metric: a-z 0-9 _, a letter first, no _ at the end and no "
@@ -158,7 +182,7 @@ static struct grove_metrics_record *next_record(struct grove_metrics *metrics) {
 void grove_metrics_tell(struct grove_metrics *metrics, enum grove_metric_kind kind, const struct grove_metric *metric,
                         double value) {
     struct grove_metrics_record *record = next_record(metrics);
-    if (record != NULL && kind != GROVE_METRIC_HISTOGRAM && fill(record, kind, metric)) {
+    if (record != NULL && kind != GROVE_METRIC_HISTOGRAM && fill(metrics, kind, metric, record)) {
         record->value = value;
         return;
     }
@@ -261,8 +285,9 @@ int grove_metrics_create(struct grove_service *service, const char *endpoint, st
     if (made == NULL)
         return error_set(GROVE_NO_MEMORY, "no memory is left for metrics");
     made->tail = &made->variables;
+    made->is_of_system = strncmp(full.text, "system.", 7) == 0;
     made->most = identity->ring < 2 ? GROVE_METRICS_SYSTEM_MAX : GROVE_METRICS_MAX;
-    if (strncmp(full.text, "system.", 7) != 0)
+    if (!made->is_of_system)
         status = register_reader(session, &full);
     if (status == 0)
         status = grove_service_on(service, full.text, GROVE_METRICS_METHOD, on_read, made);

@@ -9,18 +9,16 @@
  */
 #include "servers/nats/nats.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 128
+#include "servers/common/listen.h"
+
 #define ACCEPTS_A_TURN 64u
 
 static void on_connection(struct grove_service *service, int descriptor, short events, void *context) {
@@ -35,48 +33,13 @@ static void on_connection(struct grove_service *service, int descriptor, short e
     }
 }
 
-/* "127.0.0.1:4222" or "[::1]:4222". */
-static bool read_address(const char *text, struct sockaddr_storage *address, socklen_t *length,
-                         struct gateway *gateway) {
-    const char *colon = strrchr(text, ':');
-    struct sockaddr_in *four = (struct sockaddr_in *)address;
-    struct sockaddr_in6 *six = (struct sockaddr_in6 *)address;
-    char *end;
-    unsigned long port = colon != NULL ? strtoul(colon + 1, &end, 10) : 0;
-    if (colon == NULL || port == 0 || port > UINT16_MAX || *end != '\0')
-        return false;
-    bool is_six = text[0] == '[' && colon > text + 1 && colon[-1] == ']';
-    size_t length_bytes = is_six ? (size_t)(colon - text) - 2 : (size_t)(colon - text);
-    if (length_bytes == 0 || length_bytes >= sizeof gateway->host)
-        return false;
-    memcpy(gateway->host, text + is_six, length_bytes);
-    gateway->host[length_bytes] = '\0';
-    gateway->port = (uint16_t)port;
-    if (is_six) {
-        *six = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(gateway->port)};
-        *length = sizeof *six;
-        return inet_pton(AF_INET6, gateway->host, &six->sin6_addr) == 1;
-    }
-    *four = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(gateway->port)};
-    *length = sizeof *four;
-    return inet_pton(AF_INET, gateway->host, &four->sin_addr) == 1;
-}
-
 static int listen_at(struct gateway *gateway, const char *text) {
-    struct sockaddr_storage address;
-    socklen_t length = 0;
-    int one = 1;
-    memset(&address, 0, sizeof address);
-    if (!read_address(text, &address, &length, gateway)) {
-        (void)fprintf(stderr, "nats: %s is no address: give a number and a port, as in 127.0.0.1:4222\n", text);
+    struct listen_address address;
+    gateway->listener = listen_open("nats", text, &address);
+    if (gateway->listener < 0)
         return -1;
-    }
-    gateway->listener = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (gateway->listener < 0 || setsockopt(gateway->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
-        bind(gateway->listener, (struct sockaddr *)&address, length) < 0 || listen(gateway->listener, BACKLOG) < 0) {
-        (void)fprintf(stderr, "nats: cannot listen at %s: %s\n", text, strerror(errno));
-        return -1;
-    }
+    memcpy(gateway->host, address.host, sizeof gateway->host);
+    gateway->port = address.port;
     return 0;
 }
 

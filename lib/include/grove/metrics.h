@@ -14,8 +14,8 @@
  * instance, as those who read them expect.
  *
  * On the page a metric of a user service is called user_PROJECT_NAME and has the label service; one of a system service
- * grove_SERVICE_NAME. A counter gets _total at the end. Services of a project may share a name: then kind, help and label
- * names must be the same, or those of the service that comes later by name are left out and counted.
+ * grove_SERVICE_NAME. A counter gets _total at the end. Services of a project may share a name: then kind and label names
+ * must be the same, or those of the service that comes later by name are left out and counted.
  *
  * Rights. A user service provides the endpoint, and `requires: [{name: system.hooks}]` lets it register there as an extension
  * of the kind metrics. Only system services and shells may read.
@@ -32,7 +32,11 @@
 extern "C" {
 #endif
 
-#define GROVE_METRICS_NAME_MAX 47u /* a-z 0-9 _, begins with a letter, no _ at the end and no two in a row */
+/*
+ * Names are of a-z 0-9 _, begin with a letter, end with none of _ and have no two of them in a row. That of a metric does not end
+ * in _total, _count, _sum, _bucket or _info; a label is not called le, quantile, or (but for a system service) service.
+ */
+#define GROVE_METRICS_NAME_MAX 47u
 #define GROVE_METRICS_HELP_MAX 119u
 #define GROVE_METRICS_LABELS 2u /* of a metric, besides the service */
 #define GROVE_METRICS_LABEL_NAME_MAX 23u
@@ -135,8 +139,9 @@ struct grove_metrics_record {
     } buckets[GROVE_METRICS_BUCKETS];
 };
 
-/* May there be a metric, or a label, of this name? */
-GROVE_PUBLIC bool grove_metric_name_is_valid(const char *name, size_t most);
+/* May there be a metric, or a label of a user service's metric, of this name? Terminated; NULL is none. */
+GROVE_PUBLIC bool grove_metric_name_is_valid(const char *name);
+GROVE_PUBLIC bool grove_metric_label_is_valid(const char *name);
 
 #ifdef __cplusplus
 }
