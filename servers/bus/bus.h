@@ -371,6 +371,9 @@ bool request_answered(struct bus *bus, struct client *client, const struct incom
 
 /* ---- looks.c ---- */
 
+/* The counts of now. */
+void looks_read(const struct bus *bus, struct grove_bus_metrics *now);
+void metrics_serve(struct bus *bus, struct grove_service *service); /* metrics.c */
 int on_metrics(struct grove_request *request, void *bus);
 int on_subscription_metrics(struct grove_request *request, void *bus);
 int on_subscription_next(struct grove_request *request, void *bus);

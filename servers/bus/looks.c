@@ -4,42 +4,46 @@
 
 #include <string.h>
 
-int on_metrics(struct grove_request *request, void *context) {
-    const struct bus *bus = context;
+void looks_read(const struct bus *bus, struct grove_bus_metrics *now) {
     const struct state_head *head = bus->state.head;
     const struct state_counters *counters = &head->counters;
     const struct durable *durable = bus->durable;
-    struct grove_bus_metrics metrics = {.published = counters->published,
-                                        .delivered = counters->delivered,
-                                        .unmatched = counters->unmatched,
-                                        .dropped_by_publishers = counters->dropped_by_publishers,
-                                        .dropped = counters->dropped,
-                                        .refused = counters->refused,
-                                        .retried = counters->retried,
-                                        .dead = counters->dead,
-                                        .bytes_published = counters->bytes_published,
-                                        .sequence = head->sequence,
-                                        .durable = durable->published,
-                                        .damaged = durable->damaged,
-                                        .dead_letters = dlq_count(bus),
-                                        .started_ns = bus->started_ns,
-                                        .subjects = bus->subject_count,
-                                        .rings = bus->feed_count,
-                                        .queued_bytes = bus->state.used_granules * STATE_GRANULE};
+    *now = (struct grove_bus_metrics){.published = counters->published,
+                                      .delivered = counters->delivered,
+                                      .unmatched = counters->unmatched,
+                                      .dropped_by_publishers = counters->dropped_by_publishers,
+                                      .dropped = counters->dropped,
+                                      .refused = counters->refused,
+                                      .retried = counters->retried,
+                                      .dead = counters->dead,
+                                      .bytes_published = counters->bytes_published,
+                                      .sequence = head->sequence,
+                                      .durable = durable->published,
+                                      .damaged = durable->damaged,
+                                      .dead_letters = dlq_count(bus),
+                                      .started_ns = bus->started_ns,
+                                      .subjects = bus->subject_count,
+                                      .rings = bus->feed_count,
+                                      .queued_bytes = bus->state.used_granules * STATE_GRANULE};
     if (durable->log != NULL) {
         struct grove_journal_facts facts = grove_journal_facts(durable->log);
-        metrics.durable_sequence = facts.next_sequence - 1;
-        metrics.log_bytes = facts.bytes;
+        now->durable_sequence = facts.next_sequence - 1;
+        now->log_bytes = facts.bytes;
     }
     for (uint32_t i = 0; i < head->members_used; i++)
-        metrics.subscriptions += bus->members[i] != NULL;
+        now->subscriptions += bus->members[i] != NULL;
     for (uint32_t i = 0; i < head->queues_used; i++) {
         const struct queue *queue = bus->queues[i];
         if (queue == NULL)
             continue;
-        metrics.queued += queue->waiting.count + queue->delayed.count;
-        metrics.in_flight += queue->out.count;
+        now->queued += queue->waiting.count + queue->delayed.count;
+        now->in_flight += queue->out.count;
     }
+}
+
+int on_metrics(struct grove_request *request, void *context) {
+    struct grove_bus_metrics metrics;
+    looks_read(context, &metrics);
     return grove_reply(request, &metrics, sizeof metrics);
 }
 

@@ -142,6 +142,8 @@ int main(int argument_count, char **arguments) {
     if (status == 0)
         status = grove_service_on_client(service, GROVE_BUS_ENDPOINT, client_changed, &bus);
     if (status == 0)
+        metrics_serve(&bus, service);
+    if (status == 0)
         status = grove_service_run(service);
     return status < 0 ? grove_report("bus") : 0;
 }

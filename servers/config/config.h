@@ -134,6 +134,10 @@ struct config {
     uint64_t next_proposal;
 };
 
+/* ---- metrics.c ---- */
+
+void metrics_serve(struct config *config, struct grove_service *service);
+
 /* ---- lookups.c ---- */
 
 /*

@@ -58,6 +58,7 @@ static int serve(struct config *config) {
     for (size_t index = 0; index < sizeof methods / sizeof methods[0]; index++)
         if (grove_service_on(service, GROVE_CONFIG_ENDPOINT, methods[index].number, methods[index].handler, config) < 0)
             return grove_report("config");
+    metrics_serve(config, service);
     return grove_service_run(service) < 0 ? grove_report("config") : 0;
 }
 

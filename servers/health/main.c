@@ -58,5 +58,6 @@ int main(int argument_count, char **arguments) {
         if (grove_service_on(service, GROVE_HEALTH_ENDPOINT, methods[index].number, methods[index].handler, &monitor) <
             0)
             return grove_report("health");
+    metrics_serve(&monitor, service);
     return grove_service_run(service) < 0 ? grove_report("health") : 0;
 }

@@ -10,6 +10,7 @@
  *   alerts.c     raised, told once, silenced          extensions.c what services register and report
  *   sinks.c      where alerts are told                queries.c    methods that ask
  *   http.c breaker.c trend.c  pure                    changes.c    WATCH; events; the log
+ *   metrics.c    counts, for who watches from outside
  *
  * One thread. What was seen lies in the state region (kept.c); the sinks are in a file; all else is learnt anew from the
  * registry, the boot specs and the kernel.
@@ -109,6 +110,10 @@ struct monitor {
     struct later *watches, *probes;
     bool is_tell_due;
 };
+
+/* ---- metrics.c ---- */
+
+void metrics_serve(struct monitor *monitor, struct grove_service *service);
 
 /* ---- services.c ---- */
 

@@ -50,6 +50,9 @@ struct hooks {
     struct grove_session *session;
     struct hooks_state *state;
     struct hook_facts facts[GROVE_HOOKS_MAX];
+    struct {
+        uint64_t asked, vetoes, failures;
+    } counts[GROVE_HOOK_POINTS];
     uint32_t mask;
     uint64_t sequence; /* of the mask: grows from instance to instance */
     struct owner *owners;
@@ -89,6 +92,10 @@ int extension_list(struct grove_request *request, void *hooks);
 int request_read(struct grove_request *request, void *head, size_t bytes);
 /* May the client speak for that endpoint? Fails the request otherwise. */
 int request_owns(struct grove_request *request, const struct grove_name *endpoint);
+
+/* ---- metrics.c ---- */
+
+void metrics_serve(struct hooks *hooks, struct grove_service *service);
 
 /* ---- owners.c ---- */
 

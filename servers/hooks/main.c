@@ -65,5 +65,6 @@ int main(void) {
     for (size_t index = 0; index < sizeof methods / sizeof methods[0]; index++)
         if (grove_service_on(service, GROVE_HOOKS_ENDPOINT, methods[index].number, methods[index].handler, &hooks) < 0)
             return grove_report("hooks");
+    metrics_serve(&hooks, service);
     return grove_service_run(service) < 0 ? grove_report("hooks") : 0;
 }

@@ -80,6 +80,7 @@ static void failed(struct question *question, const char *why) {
     struct hook_facts *facts = &hooks->facts[question->index];
     const char *point = grove_hook_point_text(question->asked.hook.point);
     facts->failures++;
+    hooks->counts[question->asked.hook.point].failures++;
     facts->failures_in_a_row++;
     (void)snprintf(facts->last_failure, sizeof facts->last_failure, "%s %.60s: %.100s", point,
                    question->message.head.subject, why);
@@ -127,6 +128,7 @@ static void veto(struct question *question, const char *reason, size_t bytes) {
                    grove_hook_point_text(question->asked.hook.point), question->message.head.subject,
                    (int)(bytes < 100 ? bytes : 100), bytes > 0 ? reason : "");
     facts->vetoes++;
+    question->hooks->counts[question->asked.hook.point].vetoes++;
     answer(question, GROVE_HOOK_VETO, text, length < (int)sizeof text ? (size_t)length : sizeof text - 1);
 }
 
@@ -169,6 +171,7 @@ static void came_back(int status, const struct grove_answer *given, void *contex
     const char *why = status < 0 ? grove_last_error() : judge(question, given->data, given->length_bytes, &is_veto);
     facts->users--;
     facts->runs++;
+    question->hooks->counts[question->asked.hook.point].asked++;
     facts->longest_ns = took_ns > facts->longest_ns ? took_ns : facts->longest_ns;
     if (why != NULL)
         failed(question, why);

@@ -4,6 +4,7 @@
  *   main.c     set-up, methods, the end           units.c   the life of one system service
  *   boot.c     boot specs, recovery            phases.c   which phase is being started, and when all are
  *   tell.c     what the registry and the bus are told
+ *   metrics.c  how the start went, for who watches from outside
  */
 #ifndef SERVERS_INIT_INIT_H
 #define SERVERS_INIT_INIT_H
@@ -85,6 +86,9 @@ void phases_users_rest(struct init *init, const struct init_users *users);
 const struct unit *phases_holder(const struct init *init);
 /* How many system services are not ready. */
 uint32_t phases_missing(const struct init *init);
+
+/* metrics.c */
+void metrics_serve(struct init *init, struct grove_service *service);
 
 /* tell.c */
 /* The registry shall know soon what has changed; at once when it has just come up. */

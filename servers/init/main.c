@@ -238,6 +238,7 @@ int main(int argument_count, char **arguments) {
         grove_service_on(service, INIT_ENDPOINT, INIT_BOOT, on_boot, &init) < 0 ||
         grove_service_on(service, INIT_ENDPOINT, INIT_USERS, on_users, &init) < 0)
         return grove_report("init");
+    metrics_serve(&init, service);
     if (grove_service_run(service) < 0)
         return grove_report("init");
     shut_down(&init);

@@ -3,7 +3,7 @@
  *
  *   main.c     set-up; finding containers      streams.c   from the pipes into the segments
  *   reads.c    READ                            segments.c  the files
- *   changes.c  NAMES, CHANGES
+ *   changes.c  NAMES, CHANGES              metrics.c   counts
  */
 #ifndef SERVERS_LOG_LOG_H
 #define SERVERS_LOG_LOG_H
@@ -45,6 +45,7 @@ struct logger {
     uint64_t sequence;
     struct source *changed_first, *changed_last; /* by `changed` */
     bool is_tell_due;
+    uint64_t written_bytes, lost_bytes; /* by this instance */
     int scratch[2]; /* a pipe into which waiting bytes are duplicated, so that they are consumed only when written */
     bool can_tee;
 };
@@ -54,6 +55,8 @@ struct source *source_find(struct logger *logger, const char *name, bool is_want
 /* streams.c: take over the read ends (-1: none). One already known is closed. */
 void streams_take(struct source *source, const int descriptors[LOG_STREAMS]);
 int streams_open_scratch(struct logger *logger);
+/* metrics.c */
+void metrics_serve(struct logger *logger, struct grove_service *service);
 /* reads.c */
 int log_read(struct grove_request *request, void *logger);
 void reads_tell(struct source *source);

@@ -129,5 +129,6 @@ int main(int argument_count, char **arguments) {
         grove_service_on(service, LOG_ENDPOINT, LOG_NAMES, log_names, &logger) < 0 ||
         grove_service_on(service, LOG_ENDPOINT, LOG_CHANGES, log_changes, &logger) < 0)
         return grove_report("log");
+    metrics_serve(&logger, service);
     return grove_service_run(service) < 0 ? grove_report("log") : 0;
 }

@@ -68,7 +68,8 @@ static void take_chunk(struct stream *stream) {
     if (!is_peeked)
         bytes = read(stream->descriptor, chunk, sizeof chunk);
     if (bytes > 0) {
-        (void)segments_append(&source->segments, wall_clock_ns(), stream->kind, chunk, (uint32_t)bytes);
+        int status = segments_append(&source->segments, wall_clock_ns(), stream->kind, chunk, (uint32_t)bytes);
+        *(status == 0 ? &logger->written_bytes : &logger->lost_bytes) += (uint64_t)bytes;
         if (is_peeked)
             consume(stream->descriptor, bytes);
         reads_tell(source);

@@ -16,13 +16,16 @@
 #include "servers/init/protocol.h"
 #include "servers/metrics/metrics.h"
 
+#define LOOK_UP_TAG 1u
+#define LANE_BYTES 65536u /* a page fits into half of it */
+
 struct target {
     struct target *next;
     struct gateway *gateway;
     struct grove_name service, endpoint;
     struct grove_channel *channel; /* NULL: not open */
     uint64_t scrape; /* the last one that knew it */
-    bool is_asked, is_answered; /* in this scrape */
+    bool is_answered; /* in this scrape */
     uint32_t cursor, refused;
     struct grove_metrics_record *records;
     uint32_t count;
@@ -144,7 +147,7 @@ static struct body *make_body(struct gateway *gateway) {
     kernel_add(gateway, page);
     for (struct target *target = gateway->targets; target != NULL; target = target->next) {
         answered += target->is_answered;
-        silent += target->is_asked && !target->is_answered;
+        silent += !target->is_answered;
         add_target(page, target);
     }
     own_add(gateway, page, answered, silent);
@@ -237,18 +240,21 @@ static bool ask(struct target *target) {
     return status == 0;
 }
 
-static void begin_target(struct target *target) {
+static bool begin_on(struct target *target) {
     struct grove_connect_options options = {.session = target->gateway->session, .arena_bytes = GROVE_ARENA_NONE};
-    target->is_asked = target->is_answered = false;
+    for (unsigned lane = 0; lane < GROVE_LANES; lane++) /* pages come in the medium one, and nothing in the others */
+        options.lane_bytes[lane] = lane == GROVE_LANE_MEDIUM ? LANE_BYTES : GROVE_LANE_BYTES_MIN;
+    return (target->channel != NULL || grove_connect_with(target->endpoint.text, &options, &target->channel) == 0) &&
+           ask(target);
+}
+
+static void begin_target(struct target *target) {
+    target->is_answered = false;
     target->cursor = target->refused = 0;
-    if (target->channel == NULL && grove_connect_with(target->endpoint.text, &options, &target->channel) < 0)
+    if (begin_on(target) || target->channel == NULL)
         return;
-    target->is_asked = true;
-    if (ask(target))
-        return;
-    target_close(target); /* it was closed from the other end; once more, on a new one */
-    if (grove_connect_with(target->endpoint.text, &options, &target->channel) == 0)
-        (void)ask(target);
+    target_close(target); /* it was closed from the other end: once more, on a new one */
+    (void)begin_on(target);
 }
 
 static void ask_all(struct gateway *gateway) {
@@ -272,7 +278,9 @@ static void extension_came(int status, const struct grove_answer *answer, void *
 /* A channel that was closed from the other end is opened again; not from a handler of its own. */
 static bool call(struct gateway *gateway, struct grove_channel **channel, const char *endpoint,
                  const struct grove_call *wanted, grove_answer_handler *done) {
-    struct grove_connect_options options = {.session = gateway->session, .arena_bytes = GROVE_ARENA_NONE};
+    /* Besides the channel over which it is asked for its metrics. */
+    struct grove_connect_options options = {
+        .session = gateway->session, .tag = LOOK_UP_TAG, .arena_bytes = GROVE_ARENA_NONE};
     for (unsigned attempt = 0; attempt < 2; attempt++) {
         if (*channel == NULL && grove_connect_with(endpoint, &options, channel) < 0)
             return false;

@@ -85,5 +85,6 @@ int main(int argument_count, char **arguments) {
     struct grove_service_options options = {.on_init = on_init, .on_stop = on_stop, .context = &gateway};
     if (grove_service_create(&options, &gateway.service) < 0 || administration_serve(&gateway) < 0)
         return grove_report("nats");
+    metrics_serve(&gateway);
     return grove_service_run(gateway.service) < 0 ? grove_report("nats") : 0;
 }

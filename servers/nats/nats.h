@@ -121,4 +121,8 @@ void topic_leave(struct subscription *subscription);
 
 int administration_serve(struct gateway *gateway);
 
+/* ---- metrics.c ---- */
+
+void metrics_serve(struct gateway *gateway);
+
 #endif

@@ -61,8 +61,11 @@ void announce_state(const struct record *record, enum registry_state before) {
         {.name = "reason", .text = record->reason == NULL ? "" : record->reason},
         {0}};
     announce(subject, record->name, fields);
-    if (record->state == REGISTRY_STATE_STARTING && record->generation > 1)
-        announce("capability.restarted", record->name, fields);
+    if (record->state != REGISTRY_STATE_STARTING || record->generation <= 1)
+        return;
+    announce("capability.restarted", record->name, fields);
+    if (record->exit_cause < REGISTRY_EXIT_CAUSES)
+        record->registry->restarts[record->exit_cause]++;
 }
 
 void announce_registered(const struct record *record, bool is_new) {

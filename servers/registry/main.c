@@ -143,5 +143,6 @@ int main(int argument_count, char **arguments) {
         if (grove_service_on(service, REGISTRY_ENDPOINT, registry_methods[index].number,
                              registry_methods[index].handler, &registry) < 0)
             return grove_report("registry");
+    metrics_serve(&registry, service);
     return grove_service_run(service) < 0 ? grove_report("registry") : 0;
 }

@@ -12,6 +12,7 @@
  *   index.c     sets of records, for find.c       select.c     whom an action is about; stop.c
  *   judge.c     ready or degraded                 announce.c   events on the bus
  *   system.c    the system services, by init's word        admission.c   what the machine can give
+ *   metrics.c   counts, for who watches from outside
  *
  * One thread. All of it is rebuilt by recover.c from three sources that survive this process: the files (what is
  * registered and wanted), the kernel's table (what runs), the state region (what failed, and how often).
@@ -28,6 +29,7 @@
 #include "servers/registry/index.h"
 #include "servers/registry/protocol.h"
 
+#define REGISTRY_EXIT_CAUSES 8u /* enum grove_exit_cause */
 #define REGISTRY_SERVICES_MAX 16384u
 #define REGISTRY_KERNEL_TIMEOUT_NS (5 * GROVE_SECOND)
 
@@ -118,6 +120,7 @@ struct registry {
     struct project *projects;
     uint32_t count;
     uint64_t next_number, sequence;
+    uint64_t restarts[REGISTRY_EXIT_CAUSES]; /* of this instance, by how the one before had ended */
     int folder; /* descriptor of the state folder */
     uint32_t selections; /* made so far */
     bool is_recovering; /* what is found is no news */
@@ -150,6 +153,10 @@ bool record_is_meant(const struct record *record, const struct grove_name *servi
 static inline struct record *record_of(struct graph_node *node) {
     return (struct record *)(void *)node;
 }
+
+/* ---- metrics.c ---- */
+
+void metrics_serve(struct registry *registry, struct grove_service *service);
 
 /* ---- life.c ---- */
 

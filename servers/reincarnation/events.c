@@ -3,6 +3,7 @@
 #include "servers/reincarnation/reincarnation.h"
 
 void events_recovered(const struct matter *matter) {
+    metrics_count(matter);
     bool is_escalated = matter->has_policy && matter->step != GROVE_STEP_ITSELF;
     (void)system_event(
         is_escalated ? "reincarnation.escalated" : "reincarnation.restart", matter->service.text,

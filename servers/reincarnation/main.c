@@ -113,5 +113,6 @@ int main(void) {
         grove_service_on(service, GROVE_REINCARNATION_ENDPOINT, GROVE_REINCARNATION_REPORT, on_report, &reincarnation) <
             0)
         return grove_report("reincarnation");
+    metrics_serve(service);
     return grove_service_run(service) < 0 ? grove_report("reincarnation") : 0;
 }

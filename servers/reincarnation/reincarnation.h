@@ -74,6 +74,11 @@ void illness_begin(struct reincarnation *reincarnation);
 int illness_end_system(struct reincarnation *reincarnation, const char *service, uint32_t generation,
                        const char *reason);
 
+/* ---- metrics.c ---- */
+
+void metrics_serve(struct grove_service *service);
+void metrics_count(const struct matter *matter);
+
 /* ---- watchdog.c ---- */
 
 void watchdog_begin(struct reincarnation *reincarnation);

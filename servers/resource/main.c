@@ -224,5 +224,6 @@ int main(int argument_count, char **arguments) {
         if (grove_service_on(service, GROVE_RESOURCE_ENDPOINT, methods[index].method, methods[index].handler,
                              &resource) < 0)
             return grove_report("resource");
+    metrics_serve(&resource, service);
     return grove_service_run(service) < 0 ? grove_report("resource") : 0;
 }

@@ -3,6 +3,7 @@
  *
  *   main.c        methods, set-up              cases.c     limits that were reached, and the policies
  *   admission.c   what was promised to whom    samples.c   the last minute, while somebody looks
+ *   metrics.c     what each container uses, for who watches from outside
  *
  * One thread. Nothing runs while nobody asks and no limit is near: the one timer (main.c) ticks once a second while there is a
  * case or somebody looks at samples, and not at all otherwise.
@@ -52,6 +53,10 @@ void cases_warned(struct resource *resource, const struct grove_resource_warned 
 bool cases_tick(struct resource *resource);
 uint32_t cases_count(void);
 uint32_t cases_list(struct grove_limit_case *list, uint32_t most);
+
+/* ---- metrics.c ---- */
+
+void metrics_serve(struct resource *resource, struct grove_service *service);
 
 /* ---- samples.c ---- */
 

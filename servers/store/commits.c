@@ -37,6 +37,7 @@ static void answer(struct pending *pending) {
 
 static void finish(struct pending *pending) {
     struct grove_request *request = pending->request;
+    *(pending->status == 0 ? &pending->store->commits : &pending->store->failures) += 1;
     if (pending->done != NULL)
         pending->done(pending);
     else
@@ -208,6 +209,7 @@ static void run(struct store *store) {
         expiry_note(store, store->engine.earliest_end_ms);
     store->engine.earliest_end_ms = UINT64_MAX;
     store->unsynced = list;
+    store->batches++;
     if (is_durable) {
         synchronise(store);
         return;

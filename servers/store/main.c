@@ -91,6 +91,7 @@ int main(int argument_count, char **arguments) {
         if (grove_service_on(service, GROVE_STORE_ENDPOINT, store_methods[index].number, store_methods[index].handler,
                              &store) < 0)
             return grove_report("store");
+    metrics_serve(&store, service);
     int status = grove_service_run(service);
     engine_close(&store.engine);
     return status < 0 ? grove_report("store") : 0;

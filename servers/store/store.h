@@ -143,7 +143,12 @@ struct store {
     struct name_table writers; /* declared.c */
     struct grove_channel *registry;
     struct remote *remotes; /* remote.c */
+    uint64_t batches, commits, failures; /* of this instance, for metrics.c */
 };
+
+/* ---- metrics.c ---- */
+
+void metrics_serve(struct store *store, struct grove_service *service);
 
 /* ---- methods.c ---- */
 
