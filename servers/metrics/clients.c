@@ -18,7 +18,7 @@
 #include "servers/metrics/http.h"
 #include "servers/metrics/metrics.h"
 
-#define FIRST_REQUEST_NS (5 * GROVE_SECOND) /* from the connection, or the first byte, to the whole request */
+#define FIRST_REQUEST_NS (2 * GROVE_SECOND) /* from the connection, or the first byte, to the whole request */
 #define NEXT_REQUEST_NS (120 * GROVE_SECOND) /* a scraper that comes once a minute keeps its connection */
 #define SCRAPE_NS (10 * GROVE_SECOND)
 #define WRITE_NS (10 * GROVE_SECOND) /* without a byte taken */
