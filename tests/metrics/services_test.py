@@ -5,6 +5,41 @@ import signal
 import metrics_system as ms
 from metrics_system import gs
 
+PYTHON = """
+import grove
+
+service = grove.Service()
+metrics = grove.metrics.Metrics(service, "one")
+readings = metrics.counter("readings", "Readings taken.", feeder="3", side="low")
+level = metrics.gauge("level_metres", "Height of the water.")
+reaction = metrics.histogram("reaction_seconds", "How fast.", [0.1, 1])
+asked = 0
+
+
+@metrics.collect
+def collect():
+    global asked
+    asked += 1
+    metrics.tell("gauge", "asked", asked, "How often it was asked.")
+
+
+@service.on("one", 1)
+def count(request):
+    number = int.from_bytes(request.data, "little")
+    readings.add(number)
+    level.set(-number)
+    reaction.observe(number / 10)
+
+
+for wrong in (lambda: readings.add(-1), lambda: metrics.counter("No"), lambda: metrics.counter("a", "", b=1, c=2, d=3)):
+    try:
+        wrong()
+    except grove.Invalid:
+        continue
+    raise SystemExit("what cannot be was taken")
+service.run()
+"""
+
 
 class Services(ms.MetricsTest):
     def answered(self, page, name):
@@ -90,6 +125,28 @@ class Services(ms.MetricsTest):
         self.system.grove("up", self.system.write_project("poor", {"one": text + "restart: {policy: never}\n"}), check=False)
         self.system.wait_for_state("poor.one", "failed", "stopped")
         self.assertIn("IPC_SEND:system.hooks", self.system.grove("logs", "poor.one").stdout)
+
+    def test_a_service_in_python(self):
+        program = os.path.join(self.system.folder, "service.py")
+        with open(program, "w", encoding="utf-8") as file:
+            file.write(PYTHON)
+        package = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "lib", "python"))
+        library = os.path.join(self.system.build, "lib")
+        text = ms.MANIFEST.format(program="/usr/bin/python3", endpoint="one", role="good").replace(
+            "one, good]", f"'{program}']") + (
+            f"system-files: true\nenvironment: {{GROVE_LIBRARY: '{library}/libgrove.so.1', PYTHONPATH: '{package}', "
+            f"PYTHONDONTWRITEBYTECODE: '1'}}\ncapabilities: [FS_READ:{program}, FS_READ:{package}, FS_EXEC:{library}]\n")
+        self.system.grove("up", self.system.write_project("snake", {"one": text}))
+        self.system.wait_for_state("snake.one", "ready")
+        self.system.call("snake.one", "count", "7")
+        page = self.page()
+        self.check(page)
+        self.assertEqual(page.value("user_snake_readings_total", service="snake.one", feeder="3", side="low"), 7)
+        self.assertEqual(page.value("user_snake_level_metres", service="snake.one"), -7)
+        self.assertEqual(page.value("user_snake_reaction_seconds_bucket", service="snake.one", le="1"), 1)
+        self.assertEqual(page.value("user_snake_reaction_seconds_sum", service="snake.one"), 0.7)
+        self.assertEqual(page.value("user_snake_asked", service="snake.one"), 1)
+        self.assertEqual(self.page().value("user_snake_asked", service="snake.one"), 2)
 
     def test_scrapes_leave_nothing_behind(self):
         self.up("grid", one="good")
