@@ -150,6 +150,7 @@ def serve(keeper, service, endpoint):
 def main():
     service = grove.Service()
     serve(Keeper(os.path.join(sys.argv[1], "entries")), service, sys.argv[2])
+    grove.extensions.register("storage", "json-lines", sys.argv[2])
     service.run()
 
 

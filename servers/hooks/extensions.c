@@ -38,6 +38,20 @@ static int check_owner(struct grove_request *request, const struct extension_slo
                       slot->extension.owner.text);
 }
 
+/* What nobody would speak with is refused when it is registered, and not when it is missed. */
+static int check_version(struct grove_request *request, const struct grove_extension *wanted) {
+    struct grove_version spoken = grove_extension_interface(wanted->kind);
+    if (wanted->version.major == 0)
+        return grove_fail(request, GROVE_INVALID,
+                          "an extension implements version 1.0.0 or a later one of its interface");
+    if (spoken.major != 0 && wanted->version.major != spoken.major)
+        return grove_fail(request, GROVE_VERSION,
+                          "%s implements version %u.%u of the interface of %s extensions, and this system speaks %u.%u",
+                          wanted->name.text, wanted->version.major, wanted->version.minor,
+                          grove_extension_kind_text(wanted->kind), spoken.major, spoken.minor);
+    return 0;
+}
+
 int extension_add(struct grove_request *request, void *context) {
     struct hooks *hooks = context;
     struct grove_hooks_extension wanted = {0};
@@ -47,6 +61,9 @@ int extension_add(struct grove_request *request, void *context) {
     if (!service_name_is_valid(&wanted.extension.endpoint) ||
         !text_is_terminated(wanted.extension.detail, sizeof wanted.extension.detail))
         return grove_fail(request, GROVE_INVALID, "an extension has the full name of an endpoint, and a detail");
+    status = check_version(request, &wanted.extension);
+    if (status < 0)
+        return status;
     struct extension_slot *old = find(hooks, wanted.extension.kind, wanted.extension.name.text), *slot = NULL;
     status = request_owns(request, &wanted.extension.endpoint);
     if (status == 0)

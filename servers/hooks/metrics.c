@@ -14,7 +14,6 @@ static void tell_points(struct grove_metrics *metrics, const struct hooks *hooks
 }
 
 static void collect(struct grove_metrics *metrics, void *context) {
-    static const char *const kinds[GROVE_EXTENSION_KINDS] = {"", "protocol", "storage", "health", "metrics"};
     const struct hooks *hooks = context;
     uint32_t set = 0, extensions[GROVE_EXTENSION_KINDS] = {0};
     for (uint32_t i = 0; i < hooks->state->hook_count; i++)
@@ -26,8 +25,8 @@ static void collect(struct grove_metrics *metrics, void *context) {
     }
     metric_gauge(metrics, "set", "Hooks that are set.", set);
     for (uint32_t kind = 1; kind < GROVE_EXTENSION_KINDS; kind++)
-        metric_gauge_of(metrics, "extensions", "Extensions that are registered, by kind.", "kind", kinds[kind],
-                        extensions[kind]);
+        metric_gauge_of(metrics, "extensions", "Extensions that are registered, by kind.", "kind",
+                        grove_extension_kind_text(kind), extensions[kind]);
     tell_points(metrics, hooks);
 }
 

@@ -16,7 +16,7 @@ class Provider(StoreTest):
         text = text.replace("provides: [", f"  - FS_READ:{package}\n  - FS_EXEC:{LIBRARY}\nprovides: [")
         text += (f"environment: {{GROVE_LIBRARY: {LIBRARY}, PYTHONPATH: {package}, PYTHONDONTWRITEBYTECODE: '1'}}\n")
         self.up("demo", {"provider": text})
-        self.system.grove("store", "quota", "demo.notes", "--provider", "demo.provider")
+        self.system.grove("store", "quota", "demo.notes", "--provider", "json-lines")
         self.notes = self.store("demo.notes")
 
     def test_it_keeps_what_the_store_passes_on(self):
@@ -60,6 +60,38 @@ class Provider(StoreTest):
         self.assertEqual((self.notes.get("count").data, self.notes.get("count").version), (b"60", version))
         self.kill_store()
         self.assertEqual(self.notes.get("count").version, version)
+
+    def test_it_is_found_by_its_name_and_version(self):
+        row = {"kind": "storage", "name": "json-lines", "version": "1.0.0", "endpoint": "demo.provider",
+               "owner": "demo.provider", "detail": ""}
+        for options in ((), ("json*",), ("--from", "1", "--below", "2")):
+            self.assertEqual(self.system.json("find", "--extension", "storage", *options), [row])
+        for options in (("other",), ("--from", "1.1"), ("--below", "1")):
+            self.assertEqual(self.system.json("find", "--extension", "storage", *options), [])
+        self.assertEqual(self.system.json("store", "quota", "demo.notes")["provider"], "demo.provider")
+        self.system.grove("store", "quota", "demo.more", "--provider", "demo.provider")  # its endpoint does, too
+        self.store("demo.more").set("a", b"1")
+
+    def test_a_version_that_is_not_spoken_is_refused(self):
+        session = grove.Session(os.path.join(self.system.run, "kernel.sock"))
+        self.addCleanup(session.close)
+        with self.assertRaisesRegex(grove.Version, "version 2.1 of the interface of storage extensions, and this system speaks 1.0"):
+            grove.extensions.register("storage", "newer", "demo.provider", version=(2, 1, 0), session=session)
+        with self.assertRaisesRegex(grove.Invalid, "1.0.0"):
+            grove.extensions.register("protocol", "none", "demo.provider", version=(0, 9, 0), session=session)
+        grove.extensions.register("protocol", "modbus", "demo.provider", version=(3, 2, 0), detail="port=502", session=session)
+        self.assertEqual(grove.extensions.find("protocol", "modbus", needed=(3, 1, 0), session=session).detail, "port=502")
+        with self.assertRaisesRegex(grove.Version, "implements version 3.2 of its interface, and 3.3 is needed"):
+            grove.extensions.find("protocol", "modbus", needed=(3, 3, 0), session=session)
+        with self.assertRaisesRegex(grove.NotFound, "no service has registered a protocol extension dnp3"):
+            grove.extensions.find("protocol", "dnp3", session=session)
+        self.assertEqual([one.name for one in grove.extensions.every(session=session)], ["json-lines", "modbus"])
+        grove.extensions.unregister("protocol", "modbus", session=session)
+        result = self.system.grove("find", "--extension", "protocols", check=False)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("protocol, storage, health or metrics", result.stderr)
+        result = self.system.grove("find", "--extension", "storage", "--tag", "x", check=False)
+        self.assertIn("--tag is about services", result.stderr)
 
     def test_a_provider_that_is_not_there_is_named(self):
         self.system.grove("store", "quota", "demo.lost", "--provider", "demo.nobody")

@@ -182,7 +182,8 @@ struct grove_extension {
 };
 /*
  * Register, or replace one's own with the same kind and name. Needs IPC_RECV covering the endpoint. GROVE_EXISTS: another
- * service has it; GROVE_DENIED, GROVE_EXHAUSTED, GROVE_INVALID. It stays until it is taken back or the kernel ends.
+ * service has it; GROVE_VERSION: the system speaks another major version of the interface of this kind
+ * (grove_extension_interface); GROVE_DENIED, GROVE_EXHAUSTED, GROVE_INVALID. It stays until it is taken back or the kernel ends.
  */
 GROVE_PUBLIC int grove_extension_register(struct grove_session *session, const struct grove_extension *extension);
 GROVE_PUBLIC int grove_extension_unregister(struct grove_session *session, uint32_t kind, const char *name);
@@ -192,6 +193,18 @@ GROVE_PUBLIC int grove_extension_unregister(struct grove_session *session, uint3
  */
 GROVE_PUBLIC int grove_extension_next(struct grove_session *session, uint32_t kind, struct grove_version below,
                                       uint32_t *cursor, struct grove_extension *extension);
+
+/*
+ * The one of this kind and name, for whoever speaks version `needed` of its interface: the same major number and at least this
+ * minor one, or any if the major number is 0. GROVE_NOT_FOUND: nobody has registered it; GROVE_VERSION: it implements
+ * another version; grove_last_error says which.
+ */
+GROVE_PUBLIC int grove_extension_find(struct grove_session *session, uint32_t kind, const char *name,
+                                      struct grove_version needed, struct grove_extension *extension);
+/* "metrics"; "unknown" for a number that is no kind. Constant. */
+GROVE_PUBLIC const char *grove_extension_kind_text(uint32_t kind);
+/* The version of an interface that the system itself speaks with extensions of this kind; 0.0.0: it speaks with none. */
+GROVE_PUBLIC struct grove_version grove_extension_interface(uint32_t kind);
 
 /* ---- what is said to the service of hooks, for clients without this library ------------------------------------------- */
 

@@ -5,6 +5,7 @@
 
 #include "grove/registry.h"
 #include "servers/common/names.h"
+#include "userspace/grove/commands/extension_list.h"
 #include "userspace/grove/commands/system_client.h"
 
 static const struct command_option options[] = {
@@ -16,6 +17,7 @@ static const struct command_option options[] = {
     {"may", 'm', "CAPABILITY", "that may do this by their manifest, like FS_WRITE:/srv"},
     {"owner", 'o', "NAME", "registered by this service, or by a person: shell"},
     {"in", 'i', "STATE", "in this state; may be given several times"},
+    {"extension", 'e', "KIND", "not services, but what they add to the system: protocol, storage, health or metrics"},
     {0},
 };
 
@@ -109,6 +111,23 @@ static int add(const struct grove_found *found, void *context) {
     return json_array_append_new(context, row);
 }
 
+/* Of these only name and version can be looked for. */
+static int find_extensions(const struct invocation *invocation, const struct grove_find *find) {
+    static const char *const others[] = {"project", "tag", "provides", "may", "owner", "in"};
+    struct extension_filter filter = {.from = find->from,
+                                      .below = find->below,
+                                      .pattern = invocation->argument_count > 0 ? invocation->arguments[0] : NULL};
+    struct grove_session *session;
+    int status = extension_kind(invocation, command_value(invocation, "extension"), &filter.kind);
+    for (unsigned i = 0; status == 0 && i < sizeof others / sizeof others[0]; i++)
+        if (command_has(invocation, others[i]))
+            status = command_misused(
+                invocation, "--%s is about services: with --extension, give a PATTERN, --from and --below", others[i]);
+    if (status == 0)
+        status = command_connect(invocation, &session);
+    return status != 0 ? status : extension_list(invocation, session, &filter);
+}
+
 static int run(struct invocation *invocation) {
     static const struct output_column columns[] = {
         {"NAME", "name", OUTPUT_TEXT},
@@ -122,6 +141,8 @@ static int run(struct invocation *invocation) {
     struct grove_find find = {0};
     struct grove_session *session;
     int status = read_all(invocation, &find);
+    if (status == 0 && command_has(invocation, "extension"))
+        return find_extensions(invocation, &find);
     if (status == 0)
         status = command_connect(invocation, &session);
     if (status != 0)
@@ -143,10 +164,13 @@ const struct command command_find = {
     .description =
         "Finds registered services for which all that is given holds. PATTERN is a full name in which * is any "
         "run of characters. How long it takes depends on how many are found, not on how many are registered. "
-        "A service's tags are in its manifest.",
+        "A service's tags are in its manifest.\n\nWith --extension it finds what services add to the system, by name "
+        "and by "
+        "the version of the interface that they implement (docs/hooks.md).",
     .examples = "  grove find --tag meter --in ready          those with a tag that serve\n"
                 "  grove find --may FS_WRITE:/srv/data        who may write there\n"
-                "  grove find --provides grid.historian --from 1.2 'grid.*'",
+                "  grove find --provides grid.historian --from 1.2 'grid.*'\n"
+                "  grove find --extension metrics             whose metrics are read",
     .maximum = 1,
     .operands = COMMAND_OPERANDS_SERVICE,
     .options = options,

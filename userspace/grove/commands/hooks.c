@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "userspace/grove/commands/extension_list.h"
 #include "userspace/grove/commands/system_hooks.h"
 
 static const struct command_option options[] = {
@@ -30,48 +31,12 @@ static const struct output_column columns[] = {
     {NULL, NULL, OUTPUT_TEXT},
 };
 
-static const struct output_column extension_columns[] = {
-    {"KIND", "kind", OUTPUT_TEXT},       {"NAME", "name", OUTPUT_TEXT},
-    {"VERSION", "version", OUTPUT_TEXT}, {"ENDPOINT", "endpoint", OUTPUT_TEXT},
-    {"OWNER", "owner", OUTPUT_TEXT},     {"DETAIL", "detail", OUTPUT_TEXT},
-    {NULL, NULL, OUTPUT_TEXT},
-};
-
-static const char *const kinds[GROVE_EXTENSION_KINDS] = {[GROVE_EXTENSION_PROTOCOL] = "protocol",
-                                                         [GROVE_EXTENSION_STORAGE] = "storage",
-                                                         [GROVE_EXTENSION_HEALTH] = "health",
-                                                         [GROVE_EXTENSION_METRICS] = "metrics"};
-
 static int list(const struct invocation *invocation) {
     json_t *hooks;
     int status = system_hooks(invocation, false, &hooks);
     if (status == 0)
         output_table(invocation, hooks, columns, "no hook is set");
     return status;
-}
-
-static int list_extensions(const struct invocation *invocation, struct grove_session *session) {
-    struct grove_extension extension;
-    uint32_t cursor = 0;
-    int status;
-    json_t *rows = json_array();
-    while ((status = grove_extension_next(session, 0, (struct grove_version){0}, &cursor, &extension)) == 0) {
-        char version[32];
-        (void)snprintf(version, sizeof version, "%u.%u.%u", extension.version.major, extension.version.minor,
-                       extension.version.patch);
-        const char *kind =
-            extension.kind < GROVE_EXTENSION_KINDS && kinds[extension.kind] != NULL ? kinds[extension.kind] : "unknown";
-        json_array_append_new(rows,
-                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "kind", kind, "name", extension.name.text,
-                                        "version", version, "endpoint", extension.endpoint.text, "owner",
-                                        extension.owner.text, "detail", extension.detail));
-    }
-    if (status != GROVE_NOT_FOUND) {
-        json_decref(rows);
-        return command_fail_kernel(invocation);
-    }
-    output_table(invocation, rows, extension_columns, "no service has registered an extension");
-    return COMMAND_OK;
 }
 
 static int read_point(const struct invocation *invocation, const char *text, enum grove_hook_point *point) {
@@ -124,7 +89,7 @@ static int run(struct invocation *invocation) {
     if (status != 0)
         return status;
     if (command_has(invocation, "extensions"))
-        return list_extensions(invocation, session);
+        return extension_list(invocation, session, &(struct extension_filter){0});
     return invocation->argument_count == 0 ? list(invocation) : change(invocation, session);
 }
 

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "grove/hooks.h"
 #include "userspace/grove/commands/store_verbs.h"
 
 static const struct output_column columns[] = {
@@ -91,6 +92,28 @@ static int show_one(const struct invocation *invocation, const char *name) {
     return status != 0 ? status : command_fail(invocation, "there is no namespace %s", name);
 }
 
+/* An endpoint, or the name under which a service has registered itself as one that keeps namespaces. */
+static int take_provider(const struct invocation *invocation, const char *text,
+                         struct grove_store_namespace_request *request) {
+    struct grove_extension extension = {0};
+    struct grove_session *session;
+    if (strcmp(text, "sqlite") != 0 && strcmp(text, "memory") != 0 && text[0] != '\0') {
+        int status = command_connect(invocation, &session);
+        if (status != 0)
+            return status;
+        status = grove_extension_find(session, GROVE_EXTENSION_STORAGE, text,
+                                      grove_extension_interface(GROVE_EXTENSION_STORAGE), &extension);
+        if (status == 0)
+            text = extension.endpoint.text;
+        else if (status != GROVE_NOT_FOUND)
+            return command_fail_library(invocation, "the provider cannot be used");
+    }
+    if (strlen(text) >= sizeof request->provider)
+        return command_misused(invocation, "\"%s\" is too long for the name of a provider", text);
+    memcpy(request->provider, text, strlen(text));
+    return 0;
+}
+
 static int take_quota(const struct invocation *invocation, struct grove_store_namespace_request *request) {
     const char *map = command_value(invocation, "map"), *provider = command_value(invocation, "provider");
     int status = command_size(invocation, "bytes", 0, &request->quota_bytes);
@@ -100,16 +123,12 @@ static int take_quota(const struct invocation *invocation, struct grove_store_na
         return status;
     if (map != NULL && strcmp(map, "on") != 0 && strcmp(map, "off") != 0)
         return command_misused(invocation, "--map is on or off, not \"%s\"", map);
-    if (provider != NULL && strlen(provider) >= sizeof request->provider)
-        return command_misused(invocation, "\"%s\" is too long for the name of a provider", provider);
     request->fields = (command_has(invocation, "bytes") ? GROVE_STORE_CONFIGURE_BYTES : 0u) |
                       (command_has(invocation, "keys") ? GROVE_STORE_CONFIGURE_KEYS : 0u) |
                       (map != NULL ? GROVE_STORE_CONFIGURE_FLAGS : 0u) |
                       (provider != NULL ? GROVE_STORE_CONFIGURE_PROVIDER : 0u);
     request->flags = map != NULL && strcmp(map, "on") == 0 ? GROVE_STORE_NAMESPACE_MAP : 0;
-    if (provider != NULL)
-        memcpy(request->provider, provider, strlen(provider));
-    return 0;
+    return provider != NULL ? take_provider(invocation, provider, request) : 0;
 }
 
 static int say(const struct invocation *invocation, uint32_t method, const void *request, size_t bytes,
