@@ -288,6 +288,7 @@ struct check *check_add(struct watched *watched, const struct grove_health_plan 
 
 void check_remove(struct check *check) {
     struct watched *watched = check->watched;
+    offer_withdraw(check);
     struct check **link = &watched->checks;
     while (*link != check)
         link = &(*link)->next;

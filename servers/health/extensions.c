@@ -29,6 +29,8 @@ static void recall(struct monitor *monitor, struct kept_check *kept) {
         return;
     }
     check->is_extension = true;
+    if (check->plan.kind == GROVE_CHECK_CALL || check->plan.kind == GROVE_CHECK_REPORT)
+        offer_check(check);
     judge(watched);
 }
 
@@ -97,6 +99,7 @@ static int put(struct grove_request *request, struct watched *watched, const str
     if (check == NULL)
         return grove_fail(request, GROVE_EXHAUSTED, "%u checks are registered, which is the limit", KEPT_CHECKS_MAX);
     extension_mark(check);
+    offer_check(check);
     return 0;
 }
 

@@ -10,7 +10,7 @@
  *   alerts.c     raised, told once, silenced          extensions.c what services register and report
  *   sinks.c      where alerts are told                queries.c    methods that ask
  *   http.c breaker.c trend.c  pure                    changes.c    WATCH; events; the log
- *   metrics.c    counts, for who watches from outside
+ *   metrics.c    counts, for who watches from outside   offers.c     what is registered is an extension
  *
  * One thread. What was seen lies in the state region (kept.c); the sinks are in a file; all else is learnt anew from the
  * registry, the boot specs and the kernel.
@@ -39,6 +39,7 @@ struct check {
     struct grove_health_plan plan;
     struct kept_check *kept; /* in the state region */
     bool is_extension;
+    bool is_offered; /* told to the service of hooks (offers.c) */
     bool is_tried; /* by this instance of the service */
     bool is_wanted; /* by PROBE: whatever breaker and interval say */
     uint64_t due_ns;
@@ -110,6 +111,12 @@ struct monitor {
     struct later *watches, *probes;
     bool is_tell_due;
 };
+
+/* ---- offers.c ---- */
+
+/* A check that its service registered is found as an extension from now on, if there is room; no more. */
+void offer_check(struct check *check);
+void offer_withdraw(struct check *check);
 
 /* ---- metrics.c ---- */
 

@@ -9,6 +9,8 @@
 #include "servers/common/names.h"
 #include "servers/hooks/hooks.h"
 
+#define OWNED_MAX 16u
+
 static struct extension_slot *find(struct hooks *hooks, uint32_t kind, const char *name) {
     for (unsigned index = 0; index < hooks->state->extension_count; index++) {
         struct extension_slot *slot = &hooks->state->extensions[index];
@@ -36,6 +38,16 @@ static int check_owner(struct grove_request *request, const struct extension_slo
         return 0;
     return grove_fail(request, GROVE_EXISTS, "%s is registered by %s", slot->extension.name.text,
                       slot->extension.owner.text);
+}
+
+/* How many a user service has; others may have as many as there are places. */
+static unsigned count_of(const struct hooks *hooks, const struct grove_request *request) {
+    unsigned count = 0;
+    for (unsigned index = 0; index < hooks->state->extension_count; index++) {
+        const struct extension_slot *slot = &hooks->state->extensions[index];
+        count += slot->order != 0 && strcmp(slot->extension.owner.text, grove_request_client(request)) == 0;
+    }
+    return grove_request_client_ring(request) == 2 ? count : 0;
 }
 
 /* What nobody would speak with is refused when it is registered, and not when it is missed. */
@@ -70,6 +82,9 @@ int extension_add(struct grove_request *request, void *context) {
         status = check_owner(request, old);
     if (status < 0)
         return status;
+    if (old == NULL && count_of(hooks, request) >= OWNED_MAX)
+        return grove_fail(request, GROVE_EXHAUSTED, "%s has registered %u extensions, which is the most for a service",
+                          grove_request_client(request), OWNED_MAX);
     uint32_t count = hooks->state->extension_count;
     for (unsigned index = 0; index < count && slot == NULL; index++)
         if (hooks->state->extensions[index].order == 0)

@@ -134,6 +134,9 @@ health:
         self.system.grove("up", folder)
         self.wait_for_check("h.a", "own", health="ok", kind="call")
         self.wait_for_check("h.a", "reported", health="ok", kind="report")
+        offers = [("h.a.own", "h.a", "service=h.a check=own kind=call"),
+                  ("h.a.reported", "system.health", "service=h.a check=reported kind=report")]
+        hs.wait_for("they are extensions", lambda: self.offers() == offers)
         self.system.call("h.a", "well", "0")
         self.assertIn("told to be ill", self.wait_for_check("h.a", "own", health="degraded")["reason"])
         self.system.call("h.a", "well", "1")
@@ -146,6 +149,12 @@ health:
         tries = self.check("h.a", "own")["tries"]
         self.system.grove("kill", "-s", "KILL", "system.health")
         hs.wait_for("its history goes on", lambda: self.check("h.a", "own").get("tries", 0) > tries)
+        hs.wait_for("they still are", lambda: self.offers() == offers)
+        self.system.grove("down", folder)
+        hs.wait_for("they are no more", lambda: self.offers() == [])
+
+    def offers(self):
+        return sorted((row["name"], row["endpoint"], row["detail"]) for row in self.system.json("find", "--extension", "health"))
 
     def test_what_says_nothing_is_asked_only_on_demand(self):
         self.up(a="")
