@@ -36,6 +36,14 @@ struct bus_ring {
     uint64_t instance;
 };
 
+/* Of a ring, as it was copied last: whole, and not checked yet. */
+struct bus_copy {
+    uint8_t *bytes;
+    size_t room_bytes, length_bytes;
+    uint64_t ring, position; /* which ring, and where in it */
+    uint64_t readable_bytes; /* from there on, of the ring, when it was copied */
+};
+
 struct grove_subscription {
     struct grove_subscription *next;
     struct bus_client *client;
@@ -78,12 +86,14 @@ struct bus_client {
     int absent_status;
     uint64_t dropped, dropped_untold;
     uint64_t permitted[BUS_PERMITTED]; /* hashes of subjects that were allowed; the bus decides each time again */
+    char subject[GROVE_SUBJECT_MAX + 1]; /* of the newest publication, checked */
+    uint16_t subject_bytes;
+    bool is_permitted; /* it was allowed */
     struct grove_subscription *subscriptions, *turn;
     struct bus_lane lanes[GROVE_LANES];
     unsigned run, yields; /* events since the last sleep; times that others were let run since the last event */
     bool is_busy; /* there may be something to read */
-    uint8_t *image;
-    size_t image_room;
+    struct bus_copy copy;
 };
 
 /* ---- subject.c ---- */
@@ -139,14 +149,16 @@ static inline bool bus_ring_has_more(const struct bus_ring *ring) {
     return ring->id != 0 && __atomic_load_n(&ring->head->written, __ATOMIC_ACQUIRE) != ring->position;
 }
 /*
- * Copy the next image into the client's buffer. GROVE_AGAIN: there is none. GROVE_CORRUPT, GROVE_NO_MEMORY. Having been
- * overtaken is no error: what comes next has a count that tells.
+ * The next image of the ring, not checked but for its size: a copy, valid until the next call. GROVE_AGAIN: there is none.
+ * GROVE_CORRUPT, GROVE_NO_MEMORY. Having been overtaken is no error: what comes next has a count that tells.
  */
-int bus_ring_take(struct bus_client *client, struct bus_ring *ring);
+int bus_ring_take(struct bus_client *client, struct bus_ring *ring, const struct grove_bus_image **image);
 
 /* ---- image.c: pure ---- */
 
 /* Check an image of `room_bytes` at most and describe it. GROVE_CORRUPT. */
 int bus_image_read(const void *image, size_t room_bytes, struct grove_event *event);
+/* The same for a copy of one's own, of which only the size has been checked. */
+int bus_image_describe(const struct grove_bus_image *image, struct grove_event *event);
 
 #endif

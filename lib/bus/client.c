@@ -20,7 +20,7 @@ static void close_client(struct grove_session *session) {
     bus_subscriptions_end(client);
     for (unsigned i = 0; i < BUS_CHANNELS; i++)
         grove_channel_close(client->channels[i]);
-    free(client->image);
+    free(client->copy.bytes);
     free(client);
 }
 

@@ -1,4 +1,4 @@
-/* An event's bytes, checked. The image is this program's own copy, of what the bus wrote. Pure. */
+/* An event's bytes, checked. What decides anything is this program's own copy of what the bus wrote. Pure. */
 #include "lib/bus/bus.h"
 
 #include <string.h>
@@ -6,7 +6,7 @@
 /* A text of that length with its zero byte, and none before; at moves behind it. */
 static const char *take_text(const uint8_t *image, size_t *at, size_t room_bytes, size_t length_bytes) {
     const char *text = (const char *)image + *at;
-    if (length_bytes + 1 > room_bytes - *at || text[length_bytes] != '\0' || memchr(text, '\0', length_bytes) != NULL)
+    if (length_bytes + 1 > room_bytes - *at || memchr(text, '\0', length_bytes + 1) != text + length_bytes)
         return NULL;
     *at += length_bytes + 1;
     return text;
@@ -20,38 +20,48 @@ static const void *take_bytes(const uint8_t *image, size_t *at, size_t room_byte
     return place;
 }
 
+/* The head is this program's own, wherever the rest lies. */
+static int describe(const struct grove_bus_image *head, const uint8_t *image, struct grove_event *event) {
+    size_t at = sizeof *head, room_bytes = head->size_bytes;
+    const char *subject = take_text(image, &at, room_bytes, head->subject_bytes);
+    const char *publisher = subject != NULL ? take_text(image, &at, room_bytes, head->publisher_bytes) : NULL;
+    const char *reply_to = publisher != NULL ? take_text(image, &at, room_bytes, head->reply_bytes) : NULL;
+    const void *headers = reply_to != NULL ? take_bytes(image, &at, room_bytes, head->headers_bytes) : NULL;
+    at = (at + 7u) & ~(size_t)7u;
+    if (headers == NULL || at > room_bytes || head->data_bytes > room_bytes - at || head->subject_bytes == 0)
+        return GROVE_CORRUPT;
+    /* Field by field: clearing the whole structure first would be a good part of an event. */
+    event->subject = subject;
+    event->data = image + at;
+    event->length_bytes = head->data_bytes;
+    event->headers = head->headers_bytes > 0 ? headers : NULL;
+    event->headers_bytes = head->headers_bytes;
+    event->reply_to = head->reply_bytes > 0 ? reply_to : NULL;
+    event->time_ns = head->time_ns;
+    event->sequence = head->sequence;
+    event->subject_sequence = head->subject_sequence;
+    event->durable_sequence = head->durable_sequence;
+    event->kernel_version = (struct grove_version){0};
+    event->publisher = publisher;
+    event->publisher_id = head->publisher_id;
+    event->publisher_ring = head->publisher_ring;
+    event->attempt = head->attempt;
+    event->flags = head->flags;
+    event->missed = head->missed;
+    for (size_t i = 0; i < sizeof event->internal / sizeof event->internal[0]; i++)
+        event->internal[i] = NULL;
+    return 0;
+}
+
 int bus_image_read(const void *bytes, size_t room_bytes, struct grove_event *event) {
-    const uint8_t *image = bytes;
     struct grove_bus_image head;
-    size_t at = sizeof head;
     if (room_bytes < sizeof head)
         return GROVE_CORRUPT;
-    memcpy(&head, image, sizeof head);
-    if (head.size_bytes < sizeof head || head.size_bytes > room_bytes)
-        return GROVE_CORRUPT;
-    room_bytes = head.size_bytes;
-    const char *subject = take_text(image, &at, room_bytes, head.subject_bytes);
-    const char *publisher = subject != NULL ? take_text(image, &at, room_bytes, head.publisher_bytes) : NULL;
-    const char *reply_to = publisher != NULL ? take_text(image, &at, room_bytes, head.reply_bytes) : NULL;
-    const void *headers = reply_to != NULL ? take_bytes(image, &at, room_bytes, head.headers_bytes) : NULL;
-    at = (at + 7u) & ~(size_t)7u;
-    if (headers == NULL || at > room_bytes || head.data_bytes > room_bytes - at || head.subject_bytes == 0)
-        return GROVE_CORRUPT;
-    *event = (struct grove_event){.subject = subject,
-                                  .data = image + at,
-                                  .length_bytes = head.data_bytes,
-                                  .headers = head.headers_bytes > 0 ? headers : NULL,
-                                  .headers_bytes = head.headers_bytes,
-                                  .reply_to = head.reply_bytes > 0 ? reply_to : NULL,
-                                  .time_ns = head.time_ns,
-                                  .sequence = head.sequence,
-                                  .subject_sequence = head.subject_sequence,
-                                  .durable_sequence = head.durable_sequence,
-                                  .publisher = publisher,
-                                  .publisher_id = head.publisher_id,
-                                  .publisher_ring = head.publisher_ring,
-                                  .attempt = head.attempt,
-                                  .flags = head.flags,
-                                  .missed = head.missed};
-    return 0;
+    memcpy(&head, bytes, sizeof head);
+    return head.size_bytes < sizeof head || head.size_bytes > room_bytes ? GROVE_CORRUPT
+                                                                         : describe(&head, bytes, event);
+}
+
+int bus_image_describe(const struct grove_bus_image *image, struct grove_event *event) {
+    return describe(image, (const uint8_t *)image, event);
 }

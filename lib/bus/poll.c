@@ -45,21 +45,19 @@ static void end_by(struct grove_subscription *subscription) {
 }
 
 static bool deliver_next(struct grove_subscription *subscription) {
-    struct bus_client *client = subscription->client;
+    const struct grove_bus_image *image = NULL;
     struct grove_event event;
-    struct grove_bus_image head;
-    int status = bus_ring_take(client, &subscription->ring);
-    if (status == 0)
-        status = bus_image_read(client->image, client->image_room, &event);
+    int status = bus_ring_take(subscription->client, &subscription->ring, &image);
     if (status == GROVE_AGAIN)
         return false;
+    if (status == 0)
+        status = bus_image_describe(image, &event);
     if (status < 0) {
         end_by(subscription);
         return false;
     }
-    memcpy(&head, client->image, sizeof head);
-    count_missed(subscription, &head);
-    bus_deliver(subscription, &head, &event, false);
+    count_missed(subscription, image);
+    bus_deliver(subscription, image, &event, false);
     return true;
 }
 

@@ -18,9 +18,24 @@ struct publication {
     size_t content_bytes;
 };
 
+/* Most publications are on the subject of the one before, which has been looked at. */
+static int check_subject(struct bus_client *client, const char *subject, uint16_t *length_bytes) {
+    if (subject == NULL || client->subject_bytes == 0 || strcmp(subject, client->subject) != 0) {
+        uint16_t new_bytes = 0;
+        int status = subject_length(subject, &new_bytes);
+        if (status < 0)
+            return status;
+        memcpy(client->subject, subject, new_bytes + 1u);
+        client->subject_bytes = new_bytes;
+        client->is_permitted = false;
+    }
+    *length_bytes = client->subject_bytes;
+    return 0;
+}
+
 static int describe(struct bus_client *client, const struct grove_publish *publish, struct publication *publication) {
     uint16_t subject_bytes = 0, reply_bytes = 0;
-    int status = subject_length(publish->subject, &subject_bytes);
+    int status = check_subject(client, publish->subject, &subject_bytes);
     if (status == 0 && publish->reply_to != NULL)
         status = subject_length(publish->reply_to, &reply_bytes);
     if (status < 0)
@@ -112,29 +127,27 @@ static enum grove_lane lane_of(const struct bus_client *client, enum grove_prior
     return client->session->is_handling ? client->session->inherited_lane : GROVE_LANE_MEDIUM;
 }
 
-/* The first publication on a subject asks, so that whoever may not publish it hears why. */
-static int ask(struct bus_client *client, const struct grove_publish *publish, uint64_t timeout_ns) {
+/* The first publication on a subject, which has been checked, asks, so that whoever may not publish it hears why. */
+static int ask(struct bus_client *client, uint64_t timeout_ns) {
     struct {
         struct grove_bus_text head;
         char text[GROVE_SUBJECT_MAX + 1];
     } question = {.head.version = GROVE_BUS_PROTOCOL_VERSION};
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    uint16_t length_bytes = 0;
-    int status = subject_length(publish->subject, &length_bytes);
+    for (unsigned i = 0; i < client->subject_bytes; i++)
+        hash = (hash ^ (uint8_t)client->subject[i]) * UINT64_C(0x100000001b3);
+    uint64_t *place = &client->permitted[hash % BUS_PERMITTED];
+    int status = 0;
+    question.head.length_bytes = client->subject_bytes;
+    memcpy(question.text, client->subject, client->subject_bytes);
+    if (*place != hash)
+        status = bus_call(client, GROVE_BUS_MAY_PUBLISH, &question, sizeof question.head + client->subject_bytes, NULL,
+                          0, timeout_ns);
     if (status < 0)
         return status;
-    for (unsigned i = 0; i < length_bytes; i++)
-        hash = (hash ^ (uint8_t)publish->subject[i]) * UINT64_C(0x100000001b3);
-    uint64_t *place = &client->permitted[hash % BUS_PERMITTED];
-    if (*place == hash)
-        return 0;
-    question.head.length_bytes = length_bytes;
-    memcpy(question.text, publish->subject, length_bytes);
-    status =
-        bus_call(client, GROVE_BUS_MAY_PUBLISH, &question, sizeof question.head + length_bytes, NULL, 0, timeout_ns);
-    if (status == 0)
-        *place = hash;
-    return status;
+    *place = hash;
+    client->is_permitted = true;
+    return 0;
 }
 
 static int check_priority(const struct grove_publish *publish) {
@@ -160,8 +173,8 @@ int grove_bus_publish(const struct grove_publish *publish) {
     if (publish->quality == GROVE_BUS_DURABLE)
         return publish_durable(client, publish, timeout_ns);
     status = describe(client, publish, &publication);
-    if (status == 0)
-        status = ask(client, publish, timeout_ns);
+    if (status == 0 && !client->is_permitted)
+        status = ask(client, timeout_ns);
     if (status < 0)
         return status;
     bool is_kept = publish->quality == GROVE_BUS_AT_LEAST_ONCE;

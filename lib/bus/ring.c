@@ -5,16 +5,18 @@
  *     ----------|-----------------------|---------------------|---------------|----
  *      being overwritten   whole, read       whole, not read     being written
  *
- * An image is copied, and then it is looked whether `reserved` has come so far that it may have been overwritten meanwhile.
- * Only then is anything in the copy believed, and checked. A reader that was overtaken goes on at the oldest mark that is
- * still whole; how much it missed it finds in the count of the next image.
+ * What is there is copied, as many images at a time as fit, and then it is looked whether `reserved` has come so far that
+ * it may have been overwritten meanwhile. Only then is anything in the copy believed, and checked. A reader that was
+ * overtaken goes on at the oldest mark that is still whole; how much it missed it finds in the count of the next image. A
+ * copy is of one place of one ring, so what is left of it is used up whenever that ring is read on, and otherwise forgotten.
  */
 #include "lib/bus/bus.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define IMAGE_ROOM_FIRST 4096u
+/* Copied at once: a few dozen events of the usual size. */
+#define COPY_BYTES 6144u
 /* The smallest thing in a ring is what fills it up. */
 #define PIECE_BYTES 16u
 
@@ -66,63 +68,75 @@ static void catch_up(struct bus_ring *ring, uint64_t written) {
     ring->position = is_safe ? mark : written;
 }
 
-static int make_room(struct bus_client *client, size_t size_bytes) {
-    size_t room = client->image_room == 0 ? IMAGE_ROOM_FIRST : client->image_room;
-    while (room < size_bytes)
-        room *= 2;
-    if (room == client->image_room)
+static int make_room(struct bus_copy *copy, size_t size_bytes) {
+    size_t room_bytes = copy->room_bytes == 0 ? COPY_BYTES : copy->room_bytes;
+    while (room_bytes < size_bytes)
+        room_bytes *= 2;
+    if (room_bytes == copy->room_bytes)
         return 0;
-    uint8_t *image = realloc(client->image, room);
-    if (image == NULL)
+    uint8_t *bytes = realloc(copy->bytes, room_bytes);
+    if (bytes == NULL)
         return error_set(GROVE_NO_MEMORY, "no memory is left for an event of %zu bytes", size_bytes);
-    client->image = image;
-    client->image_room = room;
+    copy->bytes = bytes;
+    copy->room_bytes = room_bytes;
     return 0;
 }
 
-/* How much lies at the position, without having been overwritten: checked. 0: overtaken. */
-static int piece_at(const struct bus_ring *ring, uint64_t written, uint32_t *size_bytes, bool *is_pad) {
-    uint64_t offset = ring->position & (ring->size_bytes - 1), left = written - ring->position;
-    struct grove_bus_image head;
-    memcpy(&head, ring->images + offset, PIECE_BYTES);
-    *size_bytes = 0;
-    if (!was_whole(ring, ring->position))
+/* Copy what comes next, `least_bytes` of it if there are as many. Nothing is copied where the reader has been overtaken. */
+static int copy_next(struct bus_copy *copy, struct bus_ring *ring, size_t least_bytes) {
+    uint64_t written = __atomic_load_n(&ring->head->written, __ATOMIC_ACQUIRE);
+    uint64_t offset = ring->position & (ring->size_bytes - 1), readable_bytes = written - ring->position;
+    copy->length_bytes = 0;
+    if (readable_bytes == 0)
+        return GROVE_AGAIN;
+    if (written < ring->position || written % PIECE_BYTES != 0)
+        return error_set(GROVE_CORRUPT, "the bus's ring runs backwards");
+    if (readable_bytes > ring->size_bytes) {
+        catch_up(ring, written);
         return 0;
-    *is_pad = (head.flags & GROVE_BUS_IMAGE_PAD) != 0;
-    uint32_t least = *is_pad ? PIECE_BYTES : (uint32_t)sizeof head;
-    if (head.size_bytes < least || head.size_bytes % PIECE_BYTES != 0 || head.size_bytes > left ||
-        head.size_bytes > ring->size_bytes - offset)
-        return GROVE_CORRUPT;
-    *size_bytes = head.size_bytes;
+    }
+    if (readable_bytes > ring->size_bytes - offset)
+        readable_bytes = ring->size_bytes - offset;
+    size_t wanted_bytes = least_bytes > COPY_BYTES ? least_bytes : COPY_BYTES;
+    size_t length_bytes = readable_bytes < wanted_bytes ? (size_t)readable_bytes : wanted_bytes;
+    int status = make_room(copy, length_bytes);
+    if (status < 0)
+        return status;
+    memcpy(copy->bytes, ring->images + offset, length_bytes);
+    if (!was_whole(ring, ring->position)) {
+        catch_up(ring, written);
+        return 0;
+    }
+    copy->ring = ring->id;
+    copy->position = ring->position;
+    copy->length_bytes = length_bytes;
+    copy->readable_bytes = readable_bytes;
     return 0;
 }
 
-int bus_ring_take(struct bus_client *client, struct bus_ring *ring) {
+int bus_ring_take(struct bus_client *client, struct bus_ring *ring, const struct grove_bus_image **image) {
+    struct bus_copy *copy = &client->copy;
+    size_t least_bytes = 0;
     for (;;) {
-        uint64_t written = __atomic_load_n(&ring->head->written, __ATOMIC_ACQUIRE);
-        uint32_t size_bytes = 0;
-        bool is_pad = false;
-        if (written == ring->position)
-            return GROVE_AGAIN;
-        if (written < ring->position)
-            return error_set(GROVE_CORRUPT, "the bus's ring runs backwards");
-        if (written - ring->position > ring->size_bytes) {
-            catch_up(ring, written);
-            continue;
+        uint64_t at = copy->ring == ring->id ? ring->position - copy->position : UINT64_MAX;
+        if (at < copy->length_bytes) {
+            const struct grove_bus_image *piece = (const void *)(copy->bytes + at);
+            bool is_pad = (piece->flags & GROVE_BUS_IMAGE_PAD) != 0;
+            size_t least = is_pad ? PIECE_BYTES : sizeof *piece;
+            if (piece->size_bytes < least || piece->size_bytes % PIECE_BYTES != 0 ||
+                piece->size_bytes > copy->readable_bytes - at)
+                return error_set(GROVE_CORRUPT, "the bus's ring makes no sense");
+            if (is_pad || piece->size_bytes <= copy->length_bytes - at) {
+                ring->position += piece->size_bytes;
+                if (is_pad)
+                    continue;
+                *image = piece;
+                return 0;
+            }
+            least_bytes = piece->size_bytes; /* it goes on behind what was copied */
         }
-        int status = piece_at(ring, written, &size_bytes, &is_pad);
-        if (status == 0 && !is_pad && size_bytes > 0)
-            status = make_room(client, size_bytes);
+        int status = copy_next(copy, ring, least_bytes);
         if (status < 0)
-            return status == GROVE_CORRUPT ? error_set(status, "the bus's ring makes no sense") : status;
-        if (!is_pad && size_bytes > 0)
-            memcpy(client->image, ring->images + (ring->position & (ring->size_bytes - 1)), size_bytes);
-        if (size_bytes == 0 || !was_whole(ring, ring->position)) {
-            catch_up(ring, written);
-            continue;
-        }
-        ring->position += size_bytes;
-        if (!is_pad)
-            return 0;
+            return status;
     }
 }

@@ -21,6 +21,8 @@
 #include "servers/bus/state.h"
 #include "servers/bus/trie.h"
 
+#include <string.h>
+
 #define BUS_TOKENS_NODES_MAX 16384u
 #define BUS_CLIENTS_MAX 4096u
 #define BUS_FEEDS_MAX 32u
@@ -142,6 +144,7 @@ struct poll {
 struct client {
     grove_object_id id;
     struct grove_name name;
+    uint16_t name_bytes;
     uint32_t ring, generation; /* generation: of its instance, as it says */
     unsigned channels;
     grove_handle channel; /* any of them */
@@ -171,6 +174,7 @@ struct bus {
     struct client *clients[256];
     unsigned client_count;
     struct client *last_client;
+    struct subject *last_subject; /* of the newest publication; NULL: none */
     struct member *members[STATE_MEMBERS];
     struct queue *queues[STATE_QUEUES];
     struct event *events[STATE_EVENTS];
@@ -191,6 +195,7 @@ struct bus {
     bool is_sweep_due, is_wake_due;
     struct grove_version kernel_version;
     uint64_t started_ns;
+    uint64_t taken_ns; /* time of the events of one burst; 0: the next one looks at the clock */
 };
 
 /* A publication whose bytes have been checked. Subject and reply_to are copies; headers and data are the sender's memory. */
@@ -205,9 +210,17 @@ struct incoming {
 
 /* ---- incoming.c: pure ---- */
 
-/* `slice` may be NULL. GROVE_INVALID, GROVE_VERSION, GROVE_TOO_LARGE; *reason says what is wrong. */
-int incoming_decode(const void *bytes, size_t length_bytes, const void *slice, size_t slice_bytes,
-                    struct incoming *incoming, const char **reason);
+/* The bytes of a publication as they came. */
+struct incoming_bytes {
+    const void *data, *slice; /* slice: NULL if there is none */
+    size_t length_bytes, slice_bytes;
+};
+/*
+ * `known`: a subject that is known to be valid, NULL if none is; the same again is not looked at. GROVE_INVALID,
+ * GROVE_VERSION, GROVE_TOO_LARGE; *reason says what is wrong.
+ */
+int incoming_decode(const struct incoming_bytes *bytes, const struct subject *known, struct incoming *incoming,
+                    const char **reason);
 bool subject_is_valid(const char *subject, size_t length_bytes);
 bool pattern_is_valid(const char *pattern, size_t length_bytes);
 uint32_t subject_hash(const char *subject, size_t length_bytes);
@@ -277,7 +290,7 @@ bool feed_is_renewed(const struct feed *feed, const struct member *member);
 void feed_leave(struct bus *bus, struct member *member);
 /* Another ring for the same: a larger one, or one that somebody has no part in who must not read it any more. */
 int feed_renew(struct bus *bus, struct feed *feed, uint64_t size_bytes);
-/* The bytes of an image behind its head. */
+/* The bytes of an image, its head included. */
 void image_fill(uint8_t *place, const struct grove_bus_image *head, const struct incoming *incoming,
                 const char *publisher);
 
@@ -381,5 +394,19 @@ int on_subscription_next(struct grove_request *request, void *bus);
 /* ---- all ---- */
 
 uint64_t wall_ns(void);
+
+/* The C library of static services copies with a string instruction, whose start costs more than these few words. */
+static inline void copy_short(void *to, const void *from, size_t length_bytes) {
+    uint8_t *target = to;
+    const uint8_t *source = from;
+    if (length_bytes > 256) {
+        memcpy(to, from, length_bytes);
+        return;
+    }
+    for (; length_bytes >= 8; length_bytes -= 8, target += 8, source += 8)
+        __builtin_memcpy(target, source, 8);
+    for (; length_bytes > 0; length_bytes--)
+        *target++ = *source++;
+}
 
 #endif

@@ -31,6 +31,7 @@ struct client *client_make(struct bus *bus, grove_object_id id, const char *name
     client->id = id;
     client->ring = ring;
     strncpy(client->name.text, name, GROVE_NAME_MAX);
+    client->name_bytes = (uint16_t)strlen(client->name.text);
     client->next = bus->clients[bucket_of(id)];
     bus->clients[bucket_of(id)] = client;
     bus->client_count++;

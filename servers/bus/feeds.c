@@ -118,20 +118,20 @@ void feed_leave(struct bus *bus, struct member *member) {
 
 void image_fill(uint8_t *place, const struct grove_bus_image *head, const struct incoming *incoming,
                 const char *publisher) {
-    memcpy(place, head, sizeof *head);
+    copy_short(place, head, sizeof *head);
     uint8_t *at = place + sizeof *head;
-    memcpy(at, incoming->subject, head->subject_bytes + 1u);
+    copy_short(at, incoming->subject, head->subject_bytes + 1u);
     at += head->subject_bytes + 1u;
-    memcpy(at, publisher, head->publisher_bytes + 1u);
+    copy_short(at, publisher, head->publisher_bytes + 1u);
     at += head->publisher_bytes + 1u;
-    memcpy(at, incoming->reply_to, head->reply_bytes + 1u);
+    copy_short(at, incoming->reply_to, head->reply_bytes + 1u);
     at += head->reply_bytes + 1u;
     if (head->headers_bytes > 0)
-        memcpy(at, incoming->headers, head->headers_bytes);
+        copy_short(at, incoming->headers, head->headers_bytes);
     at += head->headers_bytes;
     at += -(uintptr_t)(at - place) & 7u;
     if (head->data_bytes > 0)
-        memcpy(at, incoming->data, head->data_bytes);
+        copy_short(at, incoming->data, head->data_bytes);
 }
 
 /* Say that all below `end` may be overwritten, before any of it is. Pairs with the reader's look after its copy. */
@@ -178,13 +178,13 @@ void feed_write(struct bus *bus, struct feed *feed, const struct grove_bus_image
     uint64_t mask = feed->size_bytes - 1, to_end = feed->size_bytes - (feed->written & mask);
     uint64_t pad = head->size_bytes <= to_end ? 0 : to_end;
     uint64_t start = feed->written + pad, end = start + head->size_bytes;
-    struct grove_bus_image image = *head;
-    image.token = feed->count;
     reserve(ring, end);
     if (pad > 0) /* at least 16 bytes: sizes are multiples of that */
         memcpy(feed->images + (feed->written & mask),
                &(struct grove_bus_image){.size_bytes = (uint32_t)pad, .flags = GROVE_BUS_IMAGE_PAD}, 16);
-    image_fill(feed->images + (start & mask), &image, incoming, publisher);
+    uint8_t *place = feed->images + (start & mask);
+    image_fill(place, head, incoming, publisher);
+    memcpy(place + offsetof(struct grove_bus_image, token), &feed->count, sizeof feed->count);
     set_marks(ring, feed->size_bytes, feed->written, start);
     feed->written = end;
     ring->count = ++feed->count;

@@ -75,9 +75,23 @@ bool subject_is_inbox(const char *subject) {
 }
 
 static int copy_text(char *field, const uint8_t *from, uint16_t length_bytes) {
-    memcpy(field, from, length_bytes);
+    copy_short(field, from, length_bytes);
     field[length_bytes] = '\0';
     return subject_is_valid(field, length_bytes) ? 0 : GROVE_INVALID;
+}
+
+/* Most publications are on the subject of the one before. */
+static int copy_subject(struct incoming *incoming, const uint8_t *from, uint16_t length_bytes,
+                        const struct subject *known) {
+    copy_short(incoming->subject, from, length_bytes);
+    incoming->subject[length_bytes] = '\0';
+    if (known != NULL && known->saved->length_bytes == length_bytes &&
+        memcmp(known->saved->text, incoming->subject, length_bytes) == 0) {
+        incoming->hash = known->hash;
+        return 0;
+    }
+    incoming->hash = subject_hash(incoming->subject, length_bytes);
+    return subject_is_valid(incoming->subject, length_bytes) ? 0 : GROVE_INVALID;
 }
 
 static int find_data(const struct grove_bus_publication *head, const uint8_t *rest, size_t rest_bytes,
@@ -94,15 +108,15 @@ static int find_data(const struct grove_bus_publication *head, const uint8_t *re
     return 0;
 }
 
-int incoming_decode(const void *bytes, size_t length_bytes, const void *slice, size_t slice_bytes,
-                    struct incoming *incoming, const char **reason) {
+int incoming_decode(const struct incoming_bytes *bytes, const struct subject *known, struct incoming *incoming,
+                    const char **reason) {
     struct grove_bus_publication head;
     *reason = "the publication is malformed";
-    if (length_bytes < sizeof head)
+    if (bytes->length_bytes < sizeof head)
         return GROVE_INVALID;
-    memcpy(&head, bytes, sizeof head);
-    const uint8_t *at = (const uint8_t *)bytes + sizeof head;
-    size_t left = length_bytes - sizeof head;
+    memcpy(&head, bytes->data, sizeof head);
+    const uint8_t *at = (const uint8_t *)bytes->data + sizeof head;
+    size_t left = bytes->length_bytes - sizeof head;
     if (head.version != GROVE_BUS_PROTOCOL_VERSION) {
         *reason = "the publication is of another version of the protocol";
         return GROVE_VERSION;
@@ -117,7 +131,7 @@ int incoming_decode(const void *bytes, size_t length_bytes, const void *slice, s
     incoming->dropped = head.dropped;
     incoming->subject_bytes = head.subject_bytes;
     incoming->reply_bytes = head.reply_bytes;
-    int status = copy_text(incoming->subject, at, head.subject_bytes);
+    int status = copy_subject(incoming, at, head.subject_bytes, known);
     if (status == 0 && head.reply_bytes > 0)
         status = copy_text(incoming->reply_to, at + head.subject_bytes, head.reply_bytes);
     else
@@ -127,6 +141,5 @@ int incoming_decode(const void *bytes, size_t length_bytes, const void *slice, s
         return status;
     }
     size_t texts = (size_t)head.subject_bytes + head.reply_bytes;
-    incoming->hash = subject_hash(incoming->subject, incoming->subject_bytes);
-    return find_data(&head, at + texts, left - texts, slice, slice_bytes, incoming);
+    return find_data(&head, at + texts, left - texts, bytes->slice, bytes->slice_bytes, incoming);
 }

@@ -73,9 +73,11 @@ static int open_state(struct bus *bus, uint64_t arena_bytes) {
 }
 
 static bool on_rest(struct grove_service *service, void *context) {
+    struct bus *bus = context;
     (void)service;
-    bool is_stored = durable_rest(context), is_kept = dlq_rest(context);
-    return feeds_rest(context) || is_stored || is_kept;
+    bus->taken_ns = 0;
+    bool is_stored = durable_rest(bus), is_kept = dlq_rest(bus);
+    return feeds_rest(bus) || is_stored || is_kept;
 }
 
 static void on_stop(struct grove_service *service, void *context) {

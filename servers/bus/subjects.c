@@ -17,12 +17,19 @@ struct subject_slot {
     uint32_t index; /* + 1; 0: free */
 };
 
+static bool is_named(const struct subject *subject, const char *text, uint16_t length_bytes) {
+    return subject->saved->length_bytes == length_bytes && memcmp(subject->saved->text, text, length_bytes) == 0;
+}
+
 static struct subject *find(const struct bus *bus, const char *text, uint16_t length_bytes, uint32_t hash) {
+    if (bus->last_subject != NULL && bus->last_subject->hash == hash &&
+        is_named(bus->last_subject, text, length_bytes))
+        return bus->last_subject;
     for (uint32_t at = hash % SLOTS; bus->subject_slots[at].index != 0; at = (at + 1) % SLOTS) {
         if (bus->subject_slots[at].hash != hash)
             continue;
         struct subject *subject = bus->subjects[bus->subject_slots[at].index - 1];
-        if (subject->saved->length_bytes == length_bytes && memcmp(subject->saved->text, text, length_bytes) == 0)
+        if (is_named(subject, text, length_bytes))
             return subject;
     }
     return NULL;
@@ -70,6 +77,8 @@ static void forget(struct bus *bus, struct subject *subject) {
     state_store(&subject->saved->state, STATE_FREE);
     bus->subjects[subject->index] = NULL;
     bus->subject_count--;
+    if (bus->last_subject == subject)
+        bus->last_subject = NULL;
     free(subject->targets);
     free(subject);
 }
@@ -175,6 +184,7 @@ int subject_find(struct bus *bus, const char *text, uint16_t length_bytes, uint3
         }
     }
     subject->is_recent = true;
+    bus->last_subject = subject;
     *found = subject;
     return subject_refresh(bus, subject);
 }
