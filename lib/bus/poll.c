@@ -15,7 +15,7 @@
 
 #define EVENTS_A_TURN 32u
 #define RUN_IS_STREAM 16u
-#define YIELDS_MAX 4u
+#define YIELDS_MAX 8u
 #define POLL_TIMEOUT_NS (600 * GROVE_SECOND)
 /* A subscription and its place, for one poll. */
 #define PLACES_MAX 512u

@@ -124,7 +124,7 @@ struct feed {
     struct feed *next;
     struct member *members; /* by next_in_owner */
     unsigned armed;
-    unsigned unseen; /* events written while somebody is armed, who has not been woken yet */
+    uint64_t unseen_bytes; /* written while somebody is armed, who has not been woken yet */
     struct grove_region *region;
     uint64_t renewals;
     struct grove_bus_ring *ring;
@@ -195,6 +195,7 @@ struct bus {
     bool is_sweep_due, is_wake_due;
     struct grove_version kernel_version;
     uint64_t started_ns;
+    unsigned events_since_rest; /* written into rings */
     uint64_t taken_ns; /* time of the events of one burst; 0: the next one looks at the clock */
 };
 

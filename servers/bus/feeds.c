@@ -14,6 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* So many events without a rest in between, and more is on its way. A rest comes after 64 messages at the latest. */
+#define BURST_EVENTS 32u
+#define UNSEEN_PART 4u /* of a ring, which readers may sleep through while a burst lasts */
+
 static int open_ring(struct bus *bus, struct feed *feed, uint64_t size_bytes) {
     struct grove_region *region = NULL;
     int status = grove_region_create(bus->session, GROVE_BUS_RING_HEAD_BYTES + size_bytes, &region);
@@ -147,24 +151,33 @@ static void set_marks(struct grove_bus_ring *ring, uint64_t size_bytes, uint64_t
 }
 
 static void wake_readers(struct bus *bus, struct feed *feed) {
-    feed->unseen = 0;
+    feed->unseen_bytes = 0;
     for (struct member *member = feed->members; member != NULL && feed->armed > 0; member = member->next_in_owner)
         if (member->is_armed)
             poll_answer(bus, member->client, feed->lane, true);
 }
 
 /*
- * Readers that sleep are woken when the bus has taken all that waits in the lanes, or has done so for a while: a burst costs
- * them one wake-up.
+ * Readers that sleep are woken when the bus has taken all that waits in the lanes, and so has nothing better to do. While
+ * more comes they are let sleep until a good part of the ring is unread: a burst costs them few wake-ups, and nothing yet.
  */
 bool feeds_rest(struct bus *bus) {
+    bool is_burst = bus->events_since_rest >= BURST_EVENTS, is_awake = false;
+    bus->events_since_rest = 0;
     if (!bus->is_wake_due)
         return false;
     bus->is_wake_due = false;
-    for (struct feed *feed = bus->feeds; feed != NULL; feed = feed->next)
-        if (feed->unseen > 0)
-            wake_readers(bus, feed);
-    return true;
+    for (struct feed *feed = bus->feeds; feed != NULL; feed = feed->next) {
+        if (feed->unseen_bytes == 0)
+            continue;
+        if (is_burst && feed->unseen_bytes < feed->size_bytes / UNSEEN_PART) {
+            bus->is_wake_due = true;
+            continue;
+        }
+        wake_readers(bus, feed);
+        is_awake = true;
+    }
+    return is_awake;
 }
 
 void feed_write(struct bus *bus, struct feed *feed, const struct grove_bus_image *head, const struct incoming *incoming,
@@ -190,6 +203,9 @@ void feed_write(struct bus *bus, struct feed *feed, const struct grove_bus_image
     ring->count = ++feed->count;
     /* Pairs with the reader's load: what lies below is whole. */
     __atomic_store_n(&ring->written, end, __ATOMIC_RELEASE);
-    feed->unseen += feed->armed > 0;
-    bus->is_wake_due |= feed->armed > 0;
+    bus->events_since_rest++;
+    if (feed->armed > 0) {
+        feed->unseen_bytes += head->size_bytes;
+        bus->is_wake_due = true;
+    }
 }
