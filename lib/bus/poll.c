@@ -15,7 +15,7 @@
 
 #define EVENTS_A_TURN 32u
 #define RUN_IS_STREAM 16u
-#define YIELDS_MAX 8u
+#define YIELDS_MAX 16u
 #define POLL_TIMEOUT_NS (600 * GROVE_SECOND)
 /* A subscription and its place, for one poll. */
 #define PLACES_MAX 512u
@@ -287,7 +287,7 @@ static int read_rings(struct bus_client *client) {
 }
 
 /*
- * In a stream of events it is cheaper to let the others run once or twice, and then to find many, than to sleep and be woken
+ * In a stream of events it is cheaper to let the others run a few times, and then to find many, than to sleep and be woken
  * for each few. Whoever got only a few since the last sleep goes to sleep at once.
  */
 static bool lingers(struct bus_client *client) {

@@ -195,7 +195,7 @@ struct bus {
     bool is_sweep_due, is_wake_due;
     struct grove_version kernel_version;
     uint64_t started_ns;
-    unsigned events_since_rest; /* written into rings */
+    unsigned events_since_rest, rests_in_burst; /* written into rings; rests since it is going on */
     uint64_t taken_ns; /* time of the events of one burst; 0: the next one looks at the clock */
 };
 
@@ -284,6 +284,8 @@ void feed_write(struct bus *bus, struct feed *feed, const struct grove_bus_image
                 const char *publisher);
 /* Wake the readers that sleep and for whom there is something. Returns whether there were any. */
 bool feeds_rest(struct bus *bus);
+/* Has a reader that is so far, and armed, to be told at once that there is more? Otherwise it is when the bus rests. */
+bool feed_is_unread(struct bus *bus, struct feed *feed, uint64_t position);
 /* Show the ring to whoever sent this request, as that member. */
 int feed_show(struct feed *feed, struct member *member, struct grove_request *request);
 /* Is the ring that the member was shown not the feed's any more? */

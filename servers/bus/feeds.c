@@ -14,8 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So many events without a rest in between, and more is on its way. A rest comes after 64 messages at the latest. */
+/* So many events between two rests are a burst: more is on its way. There are at most 64 messages between two rests. */
 #define BURST_EVENTS 32u
+#define RESTS_IN_BURST 16u
 #define UNSEEN_PART 4u /* of a ring, which readers may sleep through while a burst lasts */
 
 static int open_ring(struct bus *bus, struct feed *feed, uint64_t size_bytes) {
@@ -159,25 +160,34 @@ static void wake_readers(struct bus *bus, struct feed *feed) {
 
 /*
  * Readers that sleep are woken when the bus has taken all that waits in the lanes, and so has nothing better to do. While
- * more comes they are let sleep until a good part of the ring is unread: a burst costs them few wake-ups, and nothing yet.
+ * more comes they are let sleep until a good part of their ring is unread, or the burst has lasted for a while: it costs
+ * them few wake-ups, and a single event waits for nothing.
  */
 bool feeds_rest(struct bus *bus) {
-    bool is_burst = bus->events_since_rest >= BURST_EVENTS, is_awake = false;
+    bool is_burst = bus->events_since_rest >= BURST_EVENTS && ++bus->rests_in_burst < RESTS_IN_BURST;
     bus->events_since_rest = 0;
+    if (!is_burst)
+        bus->rests_in_burst = 0;
     if (!bus->is_wake_due)
         return false;
     bus->is_wake_due = false;
     for (struct feed *feed = bus->feeds; feed != NULL; feed = feed->next) {
-        if (feed->unseen_bytes == 0)
-            continue;
-        if (is_burst && feed->unseen_bytes < feed->size_bytes / UNSEEN_PART) {
-            bus->is_wake_due = true;
-            continue;
-        }
-        wake_readers(bus, feed);
-        is_awake = true;
+        if (is_burst && feed->unseen_bytes < feed->size_bytes / UNSEEN_PART)
+            bus->is_wake_due |= feed->unseen_bytes > 0;
+        else if (feed->unseen_bytes > 0)
+            wake_readers(bus, feed);
     }
-    return is_awake;
+    return true; /* there is another rest before the bus sleeps */
+}
+
+bool feed_is_unread(struct bus *bus, struct feed *feed, uint64_t position) {
+    uint64_t unread_bytes = feed->written - position;
+    if (unread_bytes >= feed->size_bytes / UNSEEN_PART)
+        return true;
+    if (unread_bytes > feed->unseen_bytes)
+        feed->unseen_bytes = unread_bytes;
+    bus->is_wake_due |= unread_bytes > 0;
+    return false;
 }
 
 void feed_write(struct bus *bus, struct feed *feed, const struct grove_bus_image *head, const struct incoming *incoming,

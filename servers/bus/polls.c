@@ -273,13 +273,11 @@ static bool look(struct bus *bus, struct client *client, const struct grove_bus_
         tell_ring(answer, member, request);
         return true;
     }
-    if (place->position != member->feed->written)
-        return true;
     if (!member->is_armed) {
         member->is_armed = true;
         member->feed->armed++;
     }
-    return false;
+    return feed_is_unread(bus, member->feed, place->position);
 }
 
 static int read_places(struct bus *bus, struct client *client, struct reader *reader, uint32_t count,

@@ -22,8 +22,7 @@ static bool is_named(const struct subject *subject, const char *text, uint16_t l
 }
 
 static struct subject *find(const struct bus *bus, const char *text, uint16_t length_bytes, uint32_t hash) {
-    if (bus->last_subject != NULL && bus->last_subject->hash == hash &&
-        is_named(bus->last_subject, text, length_bytes))
+    if (bus->last_subject != NULL && bus->last_subject->hash == hash && is_named(bus->last_subject, text, length_bytes))
         return bus->last_subject;
     for (uint32_t at = hash % SLOTS; bus->subject_slots[at].index != 0; at = (at + 1) % SLOTS) {
         if (bus->subject_slots[at].hash != hash)
