@@ -70,13 +70,13 @@ const struct record_set *index_find(const struct name_table *table, const char *
 }
 
 static struct record_set *make_set(struct name_table *table, const char *key) {
-    struct record_set *set = calloc(1, sizeof *set);
+    size_t key_bytes = strlen(key) + 1;
+    struct record_set *set = calloc(1, sizeof *set + key_bytes); /* in one piece: a search touches both */
     if (set == NULL)
         return NULL;
-    set->key = strdup(key);
-    if (set->key != NULL && name_table_add(table, set->key, set) == 0)
+    set->key = memcpy(set + 1, key, key_bytes);
+    if (name_table_add(table, set->key, set) == 0)
         return set;
-    free(set->key);
     free(set);
     return NULL;
 }
@@ -97,7 +97,6 @@ static void take_out_under(struct name_table *table, const char *key, const stru
         return;
     (void)name_table_remove(table, key);
     free(set->records);
-    free(set->key);
     free(set);
 }
 
@@ -190,7 +189,6 @@ static void deinit_table(struct name_table *table) {
         if (table->slots[slot].name == NULL)
             continue;
         free(set->records);
-        free(set->key);
         free(set);
     }
     name_table_deinit(table);

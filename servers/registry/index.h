@@ -22,7 +22,7 @@ struct record;
 struct record_set {
     struct record **records;
     uint32_t count, size;
-    char *key; /* of those in a table; malloc'ed */
+    char *key; /* of those in a table; behind the set */
 };
 
 /* Zero is an empty index. */
