@@ -35,6 +35,8 @@ GOALS = [
     ("fan-out to 8, to ZeroMQ", "bus", "grove", "zeromq", "fan_out_8_per_s", True, 5),
     ("fan-out to 8, to Redis", "bus", "grove", "redis", "fan_out_8_per_s", True, 5),
     ("fan-out to 8, to NATS", "bus", "grove", "nats", "fan_out_8_per_s", True, 5),
+    ("NATS clients, messages through the gateway, to NATS", "nats", "grove", "nats", "pub_sub_per_s", True, 0.5),
+    ("NATS clients, request and reply, to NATS", "nats", "grove", "nats", "request_ns", False, 0.5),
     ("start to first answer, to bubblewrap", "start", "grove", "bubblewrap", "median_ns", False, 4),
     ("start to first answer, to crun", "start", "grove", "crun", "median_ns", False, 8),
     ("kill -9 to first answer, to runit", "restart", "grove, by the registry", "runit", "median_ns", False, 1),

@@ -1,7 +1,9 @@
 """What all parts share: where the programs are, how a benchmark program is run, and a Grove to measure."""
+import contextlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import time
 
@@ -54,10 +56,27 @@ def wait_until(what, condition):
         time.sleep(0.02)
 
 
+@contextlib.contextmanager
+def served(name, command, port):
+    """A server that listens on a port of the loopback, and is ended afterwards."""
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        def answers():
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+
+        wait_until(name, answers)
+        yield
+    finally:
+        server.terminate()
+        server.wait()
+
+
 class Kernel:
     """A Grove of our own, in folders of our own, with the system services."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *options):
+        self.options = options
         self.environment = {"GROVE_RUN": os.path.join(folder, "run"), "GROVE_STATE": os.path.join(folder, "state"),
                             "GROVE_SOCKET": os.path.join(folder, "run", "kernel.sock")}
         self.folder = folder
@@ -74,7 +93,7 @@ class Kernel:
         with open(os.path.join(project, "echo.yaml"), "w", encoding="utf-8") as file:
             file.write(f"name: echo\nversion: 1.0.0\nnative: true\nexec: [\"{ECHO}\"]\n"
                        "provides:\n  - name: echo\n    version: 1.0.0\nrestart: {give-up: 0, delay: 1us, factor: 1}\n")
-        self.grove("up", project)
+        self.grove("up", *self.options, project)
         return self
 
     def __exit__(self, *_):

@@ -114,9 +114,9 @@ struct bus_part {
     const void *data;
     size_t length_bytes;
 };
-/* Send one way, gathered from parts. deadline_ns 0: do not wait for room (GROVE_AGAIN). */
+/* Send one way, gathered from parts. timeout_ns 0: do not wait for room (GROVE_AGAIN). */
 int bus_send(struct grove_channel *channel, enum grove_lane lane, uint32_t method, const struct bus_part *parts,
-             unsigned count, uint64_t deadline_ns, struct grove_loan *loan);
+             unsigned count, uint64_t timeout_ns, struct grove_loan *loan);
 
 /* ---- poll.c ---- */
 

@@ -108,10 +108,12 @@ static int reserve_once(struct grove_channel *channel, enum grove_lane lane, siz
                         : channel_end_reserve_traced(channel->base.end, lane, payload_bytes, span, record);
 }
 
-static int reserve(struct grove_channel *channel, enum grove_lane lane, size_t payload_bytes, uint64_t deadline_ns,
+/* The clock is looked at only where there is no room. */
+static int reserve(struct grove_channel *channel, enum grove_lane lane, size_t payload_bytes, uint64_t timeout_ns,
                    const struct grove_trace_context *span, struct grove_record **record) {
     int status = reserve_once(channel, lane, payload_bytes, span, record);
-    while (status == GROVE_AGAIN && deadline_ns != 0) {
+    uint64_t deadline_ns = status == GROVE_AGAIN && timeout_ns != 0 ? deadline_after(timeout_ns) : 0;
+    while (status == GROVE_AGAIN && timeout_ns != 0) {
         status = client_wait_for_room(channel, deadline_ns);
         if (status == 0)
             status = reserve_once(channel, lane, payload_bytes, span, record);
@@ -139,7 +141,7 @@ static void fill(struct grove_record *record, const struct bus_part *parts, unsi
 }
 
 int bus_send(struct grove_channel *channel, enum grove_lane lane, uint32_t method, const struct bus_part *parts,
-             unsigned count, uint64_t deadline_ns, struct grove_loan *loan) {
+             unsigned count, uint64_t timeout_ns, struct grove_loan *loan) {
     struct grove_session *session = channel->base.session;
     struct grove_slice slice;
     struct grove_record *record = NULL;
@@ -156,7 +158,7 @@ int bus_send(struct grove_channel *channel, enum grove_lane lane, uint32_t metho
     if (is_traced)
         span = trace_new_span(session);
     client_enter(channel);
-    status = reserve(channel, lane, payload_bytes, deadline_ns, is_traced ? &span : NULL, &record);
+    status = reserve(channel, lane, payload_bytes, timeout_ns, is_traced ? &span : NULL, &record);
     if (status == 0) {
         fill(record, parts, count, loan != NULL ? &slice : NULL);
         if (is_traced)

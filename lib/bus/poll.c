@@ -100,7 +100,7 @@ void bus_acknowledge_now(struct bus_client *client, uint32_t lane) {
         return;
     /* If it cannot be sent, the bus hears nothing in time and delivers again. */
     if (bus_channel(client, BUS_MAIN, &channel) == 0)
-        (void)bus_send(channel, GROVE_LANE_HIGH, GROVE_BUS_ACKNOWLEDGE, parts, 2, deadline_after(GROVE_SECOND), NULL);
+        (void)bus_send(channel, GROVE_LANE_HIGH, GROVE_BUS_ACKNOWLEDGE, parts, 2, GROVE_SECOND, NULL);
     at->acknowledgements = at->used_bytes = 0;
 }
 

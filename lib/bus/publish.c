@@ -82,7 +82,6 @@ static int send(struct bus_client *client, enum bus_channel which, enum grove_la
     struct grove_channel *channel = NULL;
     struct grove_loan loan;
     bool is_lent = publication->content_bytes > IN_LANE_MAX;
-    uint64_t deadline_ns = timeout_ns == 0 ? 0 : deadline_after(timeout_ns);
     int status = bus_channel(client, which, &channel);
     if (status == 0 && is_lent)
         status = lend(channel, publication, timeout_ns == 0 ? 1 : timeout_ns, &loan);
@@ -90,7 +89,7 @@ static int send(struct bus_client *client, enum bus_channel which, enum grove_la
         return status;
     if (is_lent)
         publication->head.flags = GROVE_BUS_IN_SLICE;
-    status = bus_send(channel, lane, method, publication->parts, is_lent ? 3 : 5, deadline_ns, is_lent ? &loan : NULL);
+    status = bus_send(channel, lane, method, publication->parts, is_lent ? 3 : 5, timeout_ns, is_lent ? &loan : NULL);
     if (status < 0 && is_lent)
         grove_loan_return(&loan);
     if (status == 0)

@@ -68,6 +68,9 @@ struct client {
     unsigned pings; /* sent and not answered */
     uint64_t heard_ns, opened_ns;
     struct token token; /* a copy: the list may change */
+    char allowed[GROVE_SUBJECT_MAX + 1]; /* the subject that its token allowed last; empty: none */
+    char headers[128]; /* before its own ones: the first line, and who it is */
+    size_t headers_bytes;
     struct subscription *subscriptions;
     unsigned subscription_count, reply_next;
     uint64_t replies[NATS_REPLIES]; /* hashes */

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #define INBOX "_INBOX."
+/* Two subjects, an id, two numbers and a word. */
+#define MESSAGE_LINE_MAX (2u * GROVE_SUBJECT_MAX + NATS_ID_MAX + 64u)
 #define PUBLISH_PATIENCE_NS (100 * GROVE_MILLISECOND)
 
 static bool copy(struct nats_text text, char *field, size_t size_bytes) {
@@ -63,6 +65,10 @@ static void run_connect(struct client *client, const struct nats_command *comman
     } else {
         client->token = *token;
         client->is_connected = true;
+        client->allowed[0] = '\0';
+        client->headers_bytes = (size_t)snprintf(client->headers, sizeof client->headers,
+                                                 NATS_HEADERS_FIRST_LINE GROVE_CLIENT_HEADER "%s/%llu\r\n",
+                                                 client->token.record.name.text, (unsigned long long)client->id);
         client->is_verbose = flag(options, "verbose", true);
         client->is_pedantic = flag(options, "pedantic", false);
         client->wants_echo = flag(options, "echo", true);
@@ -93,8 +99,14 @@ static bool is_inbox(const char *subject) {
     return strncmp(subject, INBOX, strlen(INBOX)) == 0;
 }
 
-static bool may_publish(const struct client *client, const char *subject) {
-    return token_allows(&client->token, GROVE_CAP_BUS_PUB, subject) || was_asked(client, subject);
+/* Most messages are published on the subject of the one before. */
+static bool may_publish(struct client *client, const char *subject) {
+    if (strcmp(subject, client->allowed) == 0)
+        return true;
+    if (!token_allows(&client->token, GROVE_CAP_BUS_PUB, subject))
+        return was_asked(client, subject);
+    (void)snprintf(client->allowed, sizeof client->allowed, "%s", subject);
+    return true;
 }
 
 /* Our own header first, then the client's. 0: they are malformed, or do not fit. */
@@ -104,13 +116,12 @@ static size_t build_headers(const struct client *client, struct nats_text given,
         (given.length_bytes < first_bytes + 2 || memcmp(given.text, NATS_HEADERS_FIRST_LINE, first_bytes) != 0 ||
          memcmp(given.text + given.length_bytes - 2, "\r\n", 2) != 0))
         return 0;
-    int length = snprintf(headers, size_bytes, NATS_HEADERS_FIRST_LINE GROVE_CLIENT_HEADER "%s/%llu\r\n",
-                          client->token.record.name.text, (unsigned long long)client->id);
     size_t rest_bytes = given.length_bytes > 0 ? given.length_bytes - first_bytes : 2;
-    if (length < 0 || (size_t)length + rest_bytes > size_bytes)
+    if (client->headers_bytes + rest_bytes > size_bytes)
         return 0;
-    memcpy(headers + length, given.length_bytes > 0 ? given.text + first_bytes : "\r\n", rest_bytes);
-    return (size_t)length + rest_bytes;
+    memcpy(headers, client->headers, client->headers_bytes);
+    memcpy(headers + client->headers_bytes, given.length_bytes > 0 ? given.text + first_bytes : "\r\n", rest_bytes);
+    return client->headers_bytes + rest_bytes;
 }
 
 static enum operation_result publish(struct client *client, const struct nats_command *command, const char *subject,
@@ -258,23 +269,56 @@ static struct message_headers read_headers(const struct client *client, const st
 }
 
 static bool is_its_own(const struct client *client, struct nats_text own) {
-    char text[96];
-    int length = snprintf(text, sizeof text, "%s/%llu", client->token.record.name.text, (unsigned long long)client->id);
-    return own.text != NULL && (size_t)length == own.length_bytes && memcmp(text, own.text, own.length_bytes) == 0;
+    size_t before_bytes = strlen(NATS_HEADERS_FIRST_LINE GROVE_CLIENT_HEADER);
+    return own.text != NULL && own.length_bytes == client->headers_bytes - before_bytes - 2 &&
+           memcmp(client->headers + before_bytes, own.text, own.length_bytes) == 0;
+}
+
+/* The line of a message is put together by hand: formatting it would be a third of what a message costs here. */
+struct line {
+    char text[MESSAGE_LINE_MAX];
+    size_t length_bytes;
+};
+
+static void put(struct line *line, const char *text, char after) {
+    size_t length_bytes = strlen(text);
+    if (length_bytes + 1 > sizeof line->text - line->length_bytes)
+        return; /* subjects and ids are shorter than that */
+    memcpy(line->text + line->length_bytes, text, length_bytes);
+    line->text[line->length_bytes + length_bytes] = after;
+    line->length_bytes += length_bytes + 1;
+}
+
+static void put_number(struct line *line, size_t number, char after) {
+    char digits[24];
+    size_t at = sizeof digits;
+    digits[--at] = '\0';
+    do
+        digits[--at] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    put(line, digits + at, after);
 }
 
 static void write_message(struct subscription *subscription, const struct grove_event *event,
                           struct nats_text headers) {
     struct client *client = subscription->client;
-    const char *reply = event->reply_to != NULL ? event->reply_to : "", *space = reply[0] != '\0' ? " " : "";
-    if (headers.text != NULL && client->wants_headers) {
-        size_t headers_bytes = strlen(NATS_HEADERS_FIRST_LINE) + headers.length_bytes;
-        client_print(client, "HMSG %s %s %s%s%zu %zu\r\n" NATS_HEADERS_FIRST_LINE, event->subject, subscription->id,
-                     reply, space, headers_bytes, headers_bytes + event->length_bytes);
+    bool has_headers = headers.text != NULL && client->wants_headers;
+    size_t headers_bytes = has_headers ? strlen(NATS_HEADERS_FIRST_LINE) + headers.length_bytes : 0;
+    struct line line;
+    line.length_bytes = 0;
+    put(&line, has_headers ? "HMSG" : "MSG", ' ');
+    put(&line, event->subject, ' ');
+    put(&line, subscription->id, ' ');
+    if (event->reply_to != NULL && event->reply_to[0] != '\0')
+        put(&line, event->reply_to, ' ');
+    if (has_headers)
+        put_number(&line, headers_bytes, ' ');
+    put_number(&line, headers_bytes + event->length_bytes, '\r');
+    put(&line, "", '\n');
+    client_write(client, line.text, line.length_bytes);
+    if (has_headers) {
+        client_write(client, NATS_HEADERS_FIRST_LINE, strlen(NATS_HEADERS_FIRST_LINE));
         client_write(client, headers.text, headers.length_bytes);
-    } else {
-        client_print(client, "MSG %s %s %s%s%zu\r\n", event->subject, subscription->id, reply, space,
-                     event->length_bytes);
     }
     client_write(client, event->data, event->length_bytes);
     client_write(client, "\r\n", 2);
