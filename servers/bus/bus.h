@@ -130,6 +130,7 @@ struct feed {
     struct grove_bus_ring *ring;
     uint8_t *images;
     uint64_t size_bytes, written, count; /* ours; the ring's are for readers */
+    uint64_t marked; /* the mark that is set next */
 };
 
 struct durable;

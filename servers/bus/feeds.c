@@ -29,7 +29,7 @@ static int open_ring(struct bus *bus, struct feed *feed, uint64_t size_bytes) {
     feed->images = (uint8_t *)feed->ring + GROVE_BUS_RING_HEAD_BYTES;
     feed->renewals++;
     feed->size_bytes = size_bytes;
-    feed->written = 0;
+    feed->written = feed->marked = 0;
     feed->ring->magic = GROVE_BUS_RING_MAGIC;
     feed->ring->version = GROVE_BUS_RING_VERSION;
     feed->ring->size_bytes = size_bytes;
@@ -145,10 +145,11 @@ static void reserve(struct grove_bus_ring *ring, uint64_t end) {
     __atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
-static void set_marks(struct grove_bus_ring *ring, uint64_t size_bytes, uint64_t from, uint64_t start) {
-    const uint64_t part = size_bytes / GROVE_BUS_RING_MARKS;
-    for (uint64_t at = (from + part - 1) / part; at * part <= start; at++)
-        __atomic_store_n(&ring->marks[at % GROVE_BUS_RING_MARKS], start, __ATOMIC_RELAXED);
+/* Every mark that lies behind the image before and not behind this one is where this one starts. */
+static void set_marks(struct feed *feed, uint64_t start) {
+    const uint64_t part = feed->size_bytes / GROVE_BUS_RING_MARKS;
+    for (; feed->marked * part <= start; feed->marked++)
+        __atomic_store_n(&feed->ring->marks[feed->marked % GROVE_BUS_RING_MARKS], start, __ATOMIC_RELAXED);
 }
 
 static void wake_readers(struct bus *bus, struct feed *feed) {
@@ -208,7 +209,7 @@ void feed_write(struct bus *bus, struct feed *feed, const struct grove_bus_image
     uint8_t *place = feed->images + (start & mask);
     image_fill(place, head, incoming, publisher);
     memcpy(place + offsetof(struct grove_bus_image, token), &feed->count, sizeof feed->count);
-    set_marks(ring, feed->size_bytes, feed->written, start);
+    set_marks(feed, start);
     feed->written = end;
     ring->count = ++feed->count;
     /* Pairs with the reader's load: what lies below is whole. */

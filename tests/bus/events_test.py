@@ -142,6 +142,27 @@ class Events(bs.BusTest):
         result = self.count("sink")
         self.assertEqual((result["missed"], result["doubled"], result["disordered"]), (0, 0, 0))
 
+    def test_a_reader_that_was_overtaken_goes_on_with_the_oldest_that_is_whole(self):
+        """A ring holds more than 2,000 such events: who has slept through more of them misses those, and no others."""
+        self.start({
+            "sink": bs.actor("sink", "sink", "rush.*"),
+            "source": bs.actor("source", "source", "rush.one", "period=20", after=["sink"]),
+        })
+        self.system.call("bus.sink", "pause", "1")
+        before = self.count("sink")["count"]
+        told = self.system.call("bus.source", "told")["told"]
+        gs.wait_for("more has come than a ring holds",
+                    lambda: self.system.call("bus.source", "told")["told"] > told + 6000)
+        told = self.system.call("bus.source", "stop", timeout=gs.DEADLINE_SECONDS)["told"]
+        self.system.call("bus.sink", "pause", "0")
+        gs.wait_for("it has read to the end",
+                    lambda: self.count("sink")["count"] + self.count("sink")["missed"] >= told)
+        result = self.count("sink")
+        self.assertEqual(result["count"] + result["missed"], told)
+        self.assertGreater(result["missed"], 1000)
+        self.assertGreater(result["count"] - before, 1500)
+        self.assertEqual((result["doubled"], result["disordered"]), (0, 0))
+
     @staticmethod
     def steady(read):
         """What a number is when it has stopped growing: the same twenty times in a row."""
