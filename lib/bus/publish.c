@@ -20,7 +20,9 @@ struct publication {
 
 /* Most publications are on the subject of the one before, which has been looked at. */
 static int check_subject(struct bus_client *client, const char *subject, uint16_t *length_bytes) {
-    if (subject == NULL || client->subject_bytes == 0 || strcmp(subject, client->subject) != 0) {
+    if (subject == NULL)
+        return subject_length(subject, length_bytes); /* says what is wrong */
+    if (client->subject_bytes == 0 || strcmp(subject, client->subject) != 0) {
         uint16_t new_bytes = 0;
         int status = subject_length(subject, &new_bytes);
         if (status < 0)
