@@ -14,6 +14,7 @@
  * When a batch fails, each of it is tried alone, so that one that does not fit the disk costs itself only.
  */
 #include "servers/store/declared.h"
+#include "servers/store/points.h"
 #include "servers/store/remote.h"
 
 #include <poll.h>
@@ -42,6 +43,8 @@ static void finish(struct pending *pending) {
         pending->done(pending);
     else
         answer(pending);
+    if (request != NULL && pending->transaction != NULL && pending->status == 0 && pending->outcome.is_conflict == 0)
+        points_written(pending->store, grove_request_client(request), pending->own, pending->transaction);
     bool is_final = request == NULL || grove_request_is_answered(request);
     if (request != NULL)
         grove_request_finish(request);
@@ -277,7 +280,7 @@ static void append(struct store *store, struct grove_request *request, struct pe
 
 int pending_add(struct store *store, struct grove_request *request, const struct pending *made) {
     struct pending *pending = copy_of(made);
-    if (pending == NULL || (request != NULL && grove_request_defer(request) < 0)) {
+    if (pending == NULL || (request != NULL && request_keep(request) < 0)) {
         free(pending);
         return no_memory(request, made);
     }
@@ -304,6 +307,12 @@ int commits_open(struct store *store) {
 }
 
 /* ---- the method ---- */
+
+int commit_go_on(struct store *store, struct grove_request *request, struct pending *pending) {
+    if (remote_commits(store, request, pending))
+        return 0;
+    return declared_holds(store, request, pending) ? 0 : pending_add(store, request, pending);
+}
 
 static int check_rights(struct store *store, struct grove_request *request, const struct transaction *transaction,
                         const char *own) {
@@ -353,7 +362,5 @@ int on_commit(struct grove_request *request, void *context) {
         transaction_destroy(pending.transaction);
         return status;
     }
-    if (remote_commits(store, request, &pending))
-        return 0;
-    return declared_holds(store, request, &pending) ? 0 : pending_add(store, request, &pending);
+    return points_hold_commit(store, request, &pending) ? 0 : commit_go_on(store, request, &pending);
 }

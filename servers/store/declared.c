@@ -132,7 +132,7 @@ static int ask(struct writer *writer) {
 
 static bool hold(struct writer *writer, struct grove_request *request, const struct pending *pending) {
     struct held *held = malloc(sizeof *held);
-    if (held == NULL || grove_request_defer(request) < 0) {
+    if (held == NULL || request_keep(request) < 0) {
         free(held);
         return false;
     }

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "servers/store/copies.h"
+#include "servers/store/points.h"
 
 #define CACHE_BYTES_DEFAULT (1u << 20)
 #define MASTER_DEFAULT "file:master.key"
@@ -34,6 +35,7 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
     if (status < 0)
         return status;
     changes_open(store);
+    points_open(store);
     spaces_resume(store);
     return 0;
 }

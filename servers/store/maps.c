@@ -6,6 +6,7 @@
  * this instance: readers notice that their channel leads to another one.
  */
 #include "servers/store/maps.h"
+#include "servers/store/points.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +180,8 @@ int on_map(struct grove_request *request, void *context) {
         status = access_check(store, request, name.text, ACCESS_READ, NULL, 0);
     if (status < 0)
         return status;
+    if (points_hold_read(store, request, name.text, NULL, 0, on_map))
+        return 0;
     struct namespace *space = namespace_find(&store->engine, name.text);
     if (space == NULL || space->is_dropped || (space->flags & GROVE_STORE_NAMESPACE_MAP) == 0)
         return grove_fail(

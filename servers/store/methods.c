@@ -31,14 +31,6 @@ const struct store_method store_methods[] = {
 };
 const unsigned store_method_count = sizeof store_methods / sizeof store_methods[0];
 
-const void *message_of(const struct grove_request *request, size_t *bytes) {
-    const void *slice = grove_request_slice(request, bytes);
-    if (slice != NULL)
-        return slice;
-    *bytes = grove_request_bytes(request);
-    return grove_request_data(request);
-}
-
 int take_head(struct grove_request *request, void *head, size_t head_bytes) {
     uint32_t version;
     size_t bytes = 0;

@@ -195,11 +195,29 @@ static void test_the_cache_keeps_what_is_used(void **state) {
     assert_int_equal(cache.used_bytes, 0);
 }
 
+static void test_a_value_is_changed(void **state) {
+    (void)state;
+    struct message message = make_message();
+    struct transaction *transaction = NULL;
+    const char *fault = NULL;
+    assert_int_equal(transaction_create(&message, sizeof message, &transaction, &fault), 0);
+    struct operation *operation = &transaction->operations[0];
+    size_t before_bytes = transaction->bytes;
+    assert_int_equal(transaction_change(transaction, operation, "another value", 13), 0);
+    assert_int_equal(operation->value_bytes, 13);
+    assert_memory_equal(operation->value, "another value", 13);
+    assert_true(transaction->bytes > before_bytes + 13);
+    assert_int_equal(transaction_change(transaction, operation, NULL, 0), 0);
+    assert_int_equal(operation->value_bytes, 0);
+    assert_memory_equal(operation->key, "key", 3);
+    transaction_destroy(transaction);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_transaction_is_taken_apart), cmocka_unit_test(test_faults_are_named),
         cmocka_unit_test(test_a_key_is_written_once),        cmocka_unit_test(test_a_sealed_value_is_bound),
-        cmocka_unit_test(test_the_cache_keeps_what_is_used),
+        cmocka_unit_test(test_the_cache_keeps_what_is_used), cmocka_unit_test(test_a_value_is_changed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

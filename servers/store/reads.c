@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "servers/store/points.h"
 #include "servers/store/remote.h"
 
 /* ---- waiting for the disk ---- */
@@ -16,12 +17,13 @@ bool read_waits(struct store *store, struct grove_request *request, uint64_t rev
     if (revision <= store->durable || !store->is_syncing)
         return false;
     struct waiting_read *waiting = malloc(sizeof *waiting);
-    if (waiting == NULL || grove_request_defer(request) < 0) {
+    if (waiting == NULL || request_keep(request) < 0) {
         free(waiting);
         (void)grove_fail(request, GROVE_NO_MEMORY, "the store has no memory for another request");
         return true;
     }
-    *waiting = (struct waiting_read){.next = store->reads, .request = request, .handler = handler};
+    *waiting = (struct waiting_read){
+        .next = store->reads, .request = request, .handler = handler, .copy = request_take_copy(request)};
     store->reads = waiting;
     return true;
 }
@@ -33,8 +35,7 @@ void reads_again(struct store *store) {
     while (list != NULL) {
         struct waiting_read *waiting = list;
         list = waiting->next;
-        (void)waiting->handler(waiting->request, store);
-        grove_request_finish(waiting->request);
+        request_again(waiting->request, waiting->handler, store, waiting->copy);
         free(waiting);
     }
 }
@@ -46,7 +47,8 @@ static int reply_absent(struct grove_request *request) {
     return grove_reply(request, &record, sizeof record);
 }
 
-static int reply_value(struct grove_request *request, const struct engine_value *value) {
+static int reply_value(struct store *store, struct grove_request *request, const char *name, const uint8_t *key,
+                       uint8_t key_bytes, const struct engine_value *value) {
     uint8_t small[sizeof(struct grove_store_record) + 1024];
     size_t bytes = sizeof(struct grove_store_record) + value->value_bytes;
     uint8_t *message = bytes <= sizeof small ? small : malloc(bytes);
@@ -61,7 +63,8 @@ static int reply_value(struct grove_request *request, const struct engine_value 
     memcpy(message, &record, sizeof record);
     if (value->value_bytes > 0)
         memcpy(message + sizeof record, value->data, value->value_bytes);
-    int status = reply_bytes(request, message, bytes);
+    bool is_held = points_hold_reply(store, request, name, key, key_bytes, message, bytes);
+    int status = is_held ? 0 : reply_bytes(request, message, bytes);
     if (message != small)
         free(message);
     return status;
@@ -101,6 +104,8 @@ int on_get(struct grove_request *request, void *context) {
         return status;
     if (wanted.key_bytes == 0)
         return grove_fail(request, GROVE_INVALID, "a key must have 1 to 255 bytes");
+    if (points_hold_read(store, request, name.text, key, wanted.key_bytes, on_get))
+        return 0;
     struct namespace *space = namespace_find(&store->engine, name.text);
     struct provider_view *view = NULL;
     struct engine_value value = {0};
@@ -119,7 +124,8 @@ int on_get(struct grove_request *request, void *context) {
         return fail_read(request, status, name.text);
     if (view == NULL && read_waits(store, request, value.version != 0 ? value.version : space->revision, on_get))
         return 0;
-    return value.version != 0 ? reply_value(request, &value) : reply_absent(request);
+    return value.version != 0 ? reply_value(store, request, space->name, key, wanted.key_bytes, &value)
+                              : reply_absent(request);
 }
 
 /* ---- ranges ---- */
@@ -192,8 +198,8 @@ static int take_scan(struct grove_request *request, struct scan *scan) {
     return status < 0 ? status : take_name(request, text, scan->wanted.namespace_bytes, &scan->name);
 }
 
-/* A share of a prefix lets one scan below it: the range must lie in one prefix, which is what both its ends begin with. */
-static int check_scan(struct store *store, struct grove_request *request, const struct scan *scan) {
+/* How many bytes all keys of the range begin with. */
+static uint8_t common_bytes(const struct scan *scan) {
     uint8_t common = 0;
     const struct grove_store_scan_request *wanted = &scan->wanted;
     if ((wanted->flags & GROVE_STORE_SCAN_TO_END) == 0)
@@ -202,6 +208,12 @@ static int check_scan(struct store *store, struct grove_request *request, const 
     /* [p, p+1) holds exactly what begins with p. */
     if (common + 1 == wanted->to_bytes && common < wanted->from_bytes && scan->to[common] == scan->from[common] + 1)
         common++;
+    return common;
+}
+
+/* A share of a prefix lets one scan below it: the range must lie in one prefix, which is what both its ends begin with. */
+static int check_scan(struct store *store, struct grove_request *request, const struct scan *scan) {
+    uint8_t common = common_bytes(scan);
     return access_check(store, request, scan->name.text, ACCESS_READ, common > 0 ? scan->from : NULL, common);
 }
 
@@ -225,7 +237,8 @@ static int scan_page(struct store *store, struct grove_request *request, const s
     status = page.status < 0 ? page.status : status;
     if (status == 0) {
         memcpy(page.bytes, &page.head, sizeof page.head);
-        status = reply_bytes(request, page.bytes, page.used);
+        if (!points_hold_reply(store, request, space->name, NULL, 0, page.bytes, page.used))
+            status = reply_bytes(request, page.bytes, page.used);
     } else {
         status = fail_read(request, status, scan->name.text);
     }
@@ -254,6 +267,8 @@ int on_scan(struct grove_request *request, void *context) {
         status = check_scan(store, request, &scan);
     if (status < 0)
         return status;
+    if (points_hold_read(store, request, scan.name.text, scan.from, common_bytes(&scan), on_scan))
+        return 0;
     struct namespace *space = namespace_find(&store->engine, scan.name.text);
     store->read_ns = grove_now_ns();
     if (space == NULL || space->is_dropped) {

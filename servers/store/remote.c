@@ -8,6 +8,7 @@
  * client's request is passed on anew. Encryption, snapshots, watches and maps are the store's own and not to be had here.
  */
 #include "servers/store/remote.h"
+#include "servers/store/points.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,8 +25,12 @@ struct remote {
 };
 
 struct passed {
+    struct store *store;
     struct grove_request *request;
     struct remote *remote;
+    struct transaction *transaction; /* of a commit */
+    char own[GROVE_NAME_MAX + 1]; /* of a commit: the client's own namespace; else the namespace that is read */
+    uint8_t key_bytes, key[GROVE_STORE_KEY_MAX]; /* of a get */
 };
 
 static int remote_of(struct store *store, const char *endpoint, struct remote **remote) {
@@ -46,17 +51,52 @@ static int remote_of(struct store *store, const char *endpoint, struct remote **
 
 /* ---- passing on ---- */
 
+static struct passed *passed_new(struct store *store, struct grove_request *request, const char *own) {
+    struct passed *passed = calloc(1, sizeof *passed);
+    if (passed == NULL)
+        return NULL;
+    passed->store = store;
+    passed->request = request;
+    (void)snprintf(passed->own, sizeof passed->own, "%s", own);
+    return passed;
+}
+
+static void passed_end(struct passed *passed) {
+    transaction_destroy(passed->transaction);
+    free(passed);
+}
+
+static bool is_written(const void *message, size_t bytes) {
+    struct grove_store_outcome outcome;
+    if (bytes < sizeof outcome)
+        return false;
+    memcpy(&outcome, message, sizeof outcome);
+    return outcome.is_conflict == 0;
+}
+
+/* True: hooks look at it first. */
+static bool pass_back(struct passed *passed, const struct grove_answer *answer) {
+    struct grove_request *request = passed->request;
+    const void *message = answer->slice != NULL ? answer->slice : answer->data;
+    size_t bytes = answer->slice != NULL ? answer->slice_bytes : answer->length_bytes;
+    if (passed->transaction == NULL &&
+        points_hold_reply(passed->store, request, passed->own, passed->key_bytes > 0 ? passed->key : NULL,
+                          passed->key_bytes, message, bytes))
+        return true;
+    if (passed->transaction != NULL && is_written(message, bytes))
+        points_written(passed->store, grove_request_client(request), passed->own, passed->transaction);
+    (void)reply_bytes(request, message, bytes);
+    return false;
+}
+
 static void on_answer(int status, const struct grove_answer *answer, void *context) {
     struct passed *passed = context;
     struct grove_request *request = passed->request;
     if (status < 0)
         (void)grove_fail(request, status, "the provider %s: %s", passed->remote->endpoint, grove_last_error());
-    else if (answer->slice != NULL)
-        (void)reply_bytes(request, answer->slice, answer->slice_bytes);
-    else
-        (void)reply_bytes(request, answer->data, answer->length_bytes);
-    grove_request_finish(request);
-    free(passed);
+    if (status < 0 || !pass_back(passed, answer))
+        grove_request_finish(request);
+    passed_end(passed);
 }
 
 static int start(struct remote *remote, struct grove_call *call, const void *message, size_t bytes,
@@ -79,26 +119,26 @@ static int start(struct remote *remote, struct grove_call *call, const void *mes
     return status;
 }
 
-/* Calls the provider for a request, which is deferred. Answers on failure. */
-static int pass_on(struct store *store, struct grove_request *request, const char *endpoint, const void *message,
-                   size_t bytes) {
+/* Calls the provider for a request, which is kept. Answers on failure. Takes `passed`. */
+static int pass_on(struct passed *passed, const char *endpoint, const void *message, size_t bytes) {
     struct remote *remote = NULL;
-    struct passed *passed = malloc(sizeof *passed);
+    struct store *store = passed->store;
+    struct grove_request *request = passed->request;
     uint64_t now_ns = grove_now_ns(), deadline_ns = grove_request_deadline_ns(request);
     struct grove_call call = {.method = grove_request_method(request),
                               .timeout_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 1};
-    int status = passed == NULL ? GROVE_NO_MEMORY : remote_of(store, endpoint, &remote);
+    int status = remote_of(store, endpoint, &remote);
     if (status == 0) {
-        *passed = (struct passed){.request = request, .remote = remote};
+        passed->remote = remote;
         status = start(remote, &call, message, bytes, passed);
     }
     if (status == 0)
-        return grove_request_defer(request); /* answers come from the run loop only, so not before this */
+        return request_keep(request); /* answers come from the run loop only, so not before this */
     if (status == GROVE_CLOSED && remote != NULL) {
         grove_channel_close(remote->channel);
         remote->channel = NULL;
     }
-    free(passed);
+    passed_end(passed);
     return grove_fail(request, status, "the provider %s cannot be asked: %s", endpoint, grove_last_error());
 }
 
@@ -168,15 +208,19 @@ bool remote_commits(struct store *store, struct grove_request *request, struct p
     /* Every operation may grow by its namespace's name and padding. */
     size_t most_bytes = pending->transaction->bytes + pending->transaction->count * (GROVE_NAME_MAX + 8u);
     uint8_t *message = is_mixed ? NULL : malloc(most_bytes);
-    if (message != NULL)
-        (void)pass_on(store, request, provider, message, encode(pending, request, message));
-    else
+    struct passed *passed = message != NULL ? passed_new(store, request, pending->own) : NULL;
+    if (passed != NULL) {
+        size_t bytes = encode(pending, request, message);
+        passed->transaction = pending->transaction;
+        (void)pass_on(passed, provider, message, bytes);
+    } else {
+        transaction_destroy(pending->transaction);
         (void)grove_fail(
             request, is_mixed ? GROVE_WRONG_STATE : GROVE_NO_MEMORY, "%s",
             is_mixed ? "a transaction is of one provider: a namespace that a service keeps changes by itself only"
                      : "the store has no memory for another request");
+    }
     free(message);
-    transaction_destroy(pending->transaction);
     return true;
 }
 
@@ -188,5 +232,12 @@ int remote_reads(struct store *store, struct grove_request *request, const struc
     size_t at = put(message, 0, head, head_bytes);
     at = put(message, at, space->name, strlen(space->name));
     at = put(message, at, rest, rest_bytes);
-    return pass_on(store, request, space->provider_name, message, at);
+    struct passed *passed = passed_new(store, request, space->name);
+    if (passed == NULL)
+        return grove_fail(request, GROVE_NO_MEMORY, "the store has no memory for another request");
+    if (grove_request_method(request) == GROVE_STORE_GET) {
+        memcpy(passed->key, rest, rest_bytes);
+        passed->key_bytes = (uint8_t)rest_bytes;
+    }
+    return pass_on(passed, space->provider_name, message, at);
 }

@@ -8,13 +8,16 @@
  *     copies.c     backup and restore                    maps.c      read-only maps
  *     access.c     who may                               remote.c    namespaces that a service keeps
  *     sharing.c    what owners share                     events.c    what the bus is told
+ *     points.c     hooks before reads and writes         shown.c     hooks after reads
+ *     again.c      requests that are handled again
  *
  * The run loop's thread does all but synchronising (syncer.c), and copying for a backup (copies.c).
  */
 #ifndef SERVERS_STORE_STORE_H
 #define SERVERS_STORE_STORE_H
 
-#include "grove/grove.h"
+#include "grove/hooks.h"
+#include "servers/store/again.h"
 #include "servers/store/engine.h"
 #include "servers/store/notes.h"
 #include "servers/store/syncer.h"
@@ -82,6 +85,7 @@ struct snapshot {
 /* A request to be handled again when all that was committed is on the disk. */
 struct waiting_read {
     struct waiting_read *next;
+    struct message_copy *copy; /* if the hooks have looked at it */
     struct grove_request *request;
     grove_handler *handler;
 };
@@ -144,6 +148,10 @@ struct store {
     struct grove_channel *registry;
     struct remote *remotes; /* remote.c */
     uint64_t batches, commits, failures; /* of this instance, for metrics.c */
+    /* points.c */
+    struct grove_hooks *hooks; /* NULL: there is no service of hooks */
+    struct held_commit *held, **held_tail; /* commits that hooks are asked about, in the order of their arrival */
+    size_t held_bytes;
 };
 
 /* ---- metrics.c ---- */
@@ -158,8 +166,6 @@ struct store_method {
 };
 extern const struct store_method store_methods[];
 extern const unsigned store_method_count;
-/* The whole message: the slice if there is one. */
-const void *message_of(const struct grove_request *request, size_t *bytes);
 /* Copy a fixed structure off the front, and check its version. Otherwise answers, and returns the failure. */
 int take_head(struct grove_request *request, void *head, size_t head_bytes);
 /* `name` empty: the client's own. Answers on failure: a bad name, or a shell without one. */
@@ -186,6 +192,8 @@ void shares_forget(struct store *store, const char *name); /* all of a namespace
 int commits_open(struct store *store);
 /* Answers, now or later. */
 int on_commit(struct grove_request *request, void *context);
+/* A commit that nothing holds back any more. Answers, now or later; takes the transaction. */
+int commit_go_on(struct store *store, struct grove_request *request, struct pending *pending);
 /* Take a new pending into the queue; its request (if any) is deferred. It answers itself on failure. */
 int pending_add(struct store *store, struct grove_request *request, const struct pending *made);
 /* The same for a request that was deferred before; finishes it on failure. */

@@ -124,6 +124,30 @@ int transaction_create(const void *data, size_t bytes, struct transaction **tran
     return 0;
 }
 
+struct changed_value {
+    struct changed_value *next;
+    uint8_t bytes[];
+};
+
+int transaction_change(struct transaction *transaction, struct operation *operation, const void *value, size_t bytes) {
+    struct changed_value *changed = malloc(sizeof *changed + bytes);
+    if (changed == NULL)
+        return GROVE_NO_MEMORY;
+    changed->next = transaction->changed;
+    transaction->changed = changed;
+    transaction->bytes += sizeof *changed + bytes;
+    if (bytes > 0)
+        memcpy(changed->bytes, value, bytes);
+    operation->value = changed->bytes;
+    operation->value_bytes = (uint32_t)bytes;
+    return 0;
+}
+
 void transaction_destroy(struct transaction *transaction) {
+    while (transaction != NULL && transaction->changed != NULL) {
+        struct changed_value *changed = transaction->changed;
+        transaction->changed = changed->next;
+        free(changed);
+    }
     free(transaction);
 }

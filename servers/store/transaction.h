@@ -34,6 +34,7 @@ struct transaction {
     struct operation *operations;
     uint64_t origin, number; /* as in the head */
     uint8_t *copy;
+    struct changed_value *changed; /* values that hooks have changed */
 };
 
 /*
@@ -42,6 +43,8 @@ struct transaction {
  */
 int transaction_create(const void *data, size_t bytes, struct transaction **transaction, const char **fault);
 void transaction_destroy(struct transaction *transaction);
+/* Give a SET another value, which is copied; of at most GROVE_STORE_VALUE_MAX bytes. GROVE_NO_MEMORY. */
+int transaction_change(struct transaction *transaction, struct operation *operation, const void *value, size_t bytes);
 static inline bool operation_writes(const struct operation *operation) {
     return operation->kind == GROVE_STORE_SET || operation->kind == GROVE_STORE_ERASE;
 }

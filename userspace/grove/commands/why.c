@@ -202,16 +202,29 @@ static void print_state(const struct invocation *invocation, json_t *state) {
     printf(", %" JSON_INTEGER_FORMAT " restarts so far\n", json_integer_value(json_object_get(state, "restarts")));
 }
 
-/* What it did as a hook: those of its hooks that failed, or said no. NULL: nothing. */
+static bool is_hook_of(const json_t *hook, const char *name) {
+    return strcmp(json_string_value(json_object_get(hook, "owner")), name) == 0 ||
+           strcmp(json_string_value(json_object_get(hook, "endpoint")), name) == 0;
+}
+
+/* "before-write NAME KEY: reason", or "before-start NAME: reason". */
+static bool is_veto_about(const json_t *hook, const char *name) {
+    const char *veto = json_string_value(json_object_get(hook, "last_veto"));
+    const char *subject = veto != NULL ? strchr(veto, ' ') : NULL;
+    size_t length = strlen(name);
+    return subject != NULL && strncmp(subject + 1, name, length) == 0 &&
+           (subject[1 + length] == ' ' || subject[1 + length] == ':');
+}
+
+/* What it did as a hook: those of its hooks that failed, or said no; and what hooks said no to about it. NULL: nothing. */
 static json_t *hooks_of(const struct invocation *invocation, const char *name) {
     json_t *all, *own = NULL, *hook;
     size_t index;
     if (system_hooks(invocation, true, &all) != 0)
         return NULL;
     json_array_foreach(all, index, hook) {
-        bool is_own = strcmp(json_string_value(json_object_get(hook, "owner")), name) == 0 ||
-                      strcmp(json_string_value(json_object_get(hook, "endpoint")), name) == 0;
-        if (!is_own || (json_object_get(hook, "last_failure") == NULL && json_object_get(hook, "last_veto") == NULL))
+        bool has_facts = json_object_get(hook, "last_failure") != NULL || json_object_get(hook, "last_veto") != NULL;
+        if ((!is_hook_of(hook, name) || !has_facts) && !is_veto_about(hook, name))
             continue;
         if (own == NULL)
             own = json_array();
@@ -221,10 +234,15 @@ static json_t *hooks_of(const struct invocation *invocation, const char *name) {
     return own;
 }
 
-static void print_hooks(const struct invocation *invocation, json_t *hooks) {
+static void print_hooks(const struct invocation *invocation, json_t *hooks, const char *name) {
     json_t *hook;
     size_t index;
     json_array_foreach(hooks, index, hook) {
+        if (!is_hook_of(hook, name)) {
+            printf("the hook %s said no at %s\n", json_string_value(json_object_get(hook, "endpoint")),
+                   json_string_value(json_object_get(hook, "last_veto")));
+            continue;
+        }
         const char *failure = json_string_value(json_object_get(hook, "last_failure"));
         const char *veto = json_string_value(json_object_get(hook, "last_veto"));
         printf("as a hook %s of %s it", json_string_value(json_object_get(hook, "point")),
@@ -260,7 +278,7 @@ static int print(const struct invocation *invocation, json_t *state, bool is_pro
         print_state(invocation, state);
     print_events(invocation, "refused", json_object_get(document, "refusals"), is_program);
     print_events(invocation, "ended", json_object_get(document, "ends"), is_program);
-    print_hooks(invocation, hooks);
+    print_hooks(invocation, hooks, json_string_value(json_object_get(state, "name")));
     if (refusals.count + ends.count == 0 && hooks == NULL)
         printf("nothing was refused to it, and it has not failed since the kernel started\n");
     json_decref(document);
