@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "servers/store/events.h"
 #include "servers/store/maps.h"
 #include "servers/store/remote.h"
 
@@ -168,10 +169,23 @@ static void show_in_maps(struct store *store) {
     maps_publish(store, has_missed);
 }
 
+/* Who listens misses what is not kept any more: a batch of more changes than that says the newest. */
+static void tell_bus(struct store *store) {
+    uint64_t number = store->changes_told > first_kept(store) ? store->changes_told : first_kept(store);
+    for (; number < store->change_count; number++) {
+        const struct change *change = *change_at(store, number);
+        const struct namespace *space = change != NULL ? store->engine.by_id[change->namespace] : NULL;
+        if (space != NULL && (space->flags & GROVE_STORE_NAMESPACE_EVENTS) != 0)
+            event_changed(space->name, change->key, change->key_bytes, change->revision, change->is_deleted);
+    }
+    store->changes_told = store->change_count;
+}
+
 void changes_durable(struct store *store) {
     if (store->maps != NULL)
         show_in_maps(store);
     store->changes_shown = store->change_count;
+    tell_bus(store);
     for (struct watcher **place = &store->watchers; *place != NULL;) {
         struct watcher *watcher = *place;
         const struct namespace *space = namespace_find(&store->engine, watcher->name);

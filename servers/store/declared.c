@@ -15,6 +15,7 @@
 #include "servers/common/names.h"
 #include "servers/registry/protocol.h"
 
+#define DECLARED_FLAGS (GROVE_STORE_NAMESPACE_MAP | GROVE_STORE_NAMESPACE_EVENTS)
 #define ASK_NS (2 * GROVE_SECOND)
 /* A spec is up to 64 KiB: enough words to copy one, aligned. */
 #define SPEC_WORDS (GROVE_SPEC_BYTES_MAX / 8)
@@ -69,8 +70,8 @@ static void let_go(struct writer *writer) {
 /* As the namespace is, or would be: nothing is written when it says the same. */
 static bool is_so(const struct writer *writer, const struct grove_store_section *section) {
     const struct namespace *space = namespace_find(&writer->store->engine, writer->name);
-    uint32_t flags = space != NULL ? space->flags & (uint32_t)GROVE_STORE_NAMESPACE_MAP : 0;
-    return flags == (section->flags & GROVE_STORE_NAMESPACE_MAP) &&
+    uint32_t flags = space != NULL ? space->flags & (uint32_t)DECLARED_FLAGS : 0;
+    return flags == (section->flags & (uint32_t)DECLARED_FLAGS) &&
            section->quota_bytes == (space != NULL ? space->quota_bytes : QUOTA_BYTES_DEFAULT) &&
            section->quota_keys == (space != NULL ? space->quota_keys : QUOTA_KEYS_DEFAULT);
 }
@@ -84,7 +85,7 @@ static void apply(struct writer *writer, const void *bytes, uint32_t length_byte
         return;
     struct grove_store_namespace_request wanted = {.version = GROVE_STORE_PROTOCOL_VERSION,
                                                    .fields = GROVE_STORE_CONFIGURE_BYTES | GROVE_STORE_CONFIGURE_KEYS |
-                                                             GROVE_STORE_CONFIGURE_FLAGS,
+                                                             GROVE_STORE_CONFIGURE_FLAGS | GROVE_STORE_CONFIGURE_EVENTS,
                                                    .quota_bytes = section.quota_bytes,
                                                    .quota_keys = section.quota_keys,
                                                    .flags = section.flags};

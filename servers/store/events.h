@@ -9,4 +9,7 @@
 /* storage.data.shared.NAMESPACE {service, with, rights, prefix, by}: something was shared, or is no longer. */
 void event_shared(const struct catalog_share *share, const char *by);
 
+/* storage.changed.NAMESPACE.KEY {namespace, key, revision, deleted}; tokens of the key are what stands between slashes. */
+void event_changed(const char *name, const uint8_t *key, uint8_t key_bytes, uint64_t revision, bool is_deleted);
+
 #endif

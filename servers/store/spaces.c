@@ -123,7 +123,11 @@ static int configure(struct pending *pending) {
     if ((wanted->fields & GROVE_STORE_CONFIGURE_KEYS) != 0)
         space->quota_keys = wanted->quota_keys;
     if ((wanted->fields & GROVE_STORE_CONFIGURE_FLAGS) != 0)
-        space->flags = (space->flags & GROVE_STORE_NAMESPACE_ROTATING) | (wanted->flags & GROVE_STORE_NAMESPACE_MAP);
+        space->flags =
+            (space->flags & ~(uint32_t)GROVE_STORE_NAMESPACE_MAP) | (wanted->flags & GROVE_STORE_NAMESPACE_MAP);
+    if ((wanted->fields & GROVE_STORE_CONFIGURE_EVENTS) != 0)
+        space->flags =
+            (space->flags & ~(uint32_t)GROVE_STORE_NAMESPACE_EVENTS) | (wanted->flags & GROVE_STORE_NAMESPACE_EVENTS);
     status = namespace_keep(engine, space);
     engine->is_broken = engine->is_broken || status < 0;
     return status < 0 ? refuse(pending, status, "cannot be changed: the database cannot be written", space->name) : 0;

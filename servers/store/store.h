@@ -130,7 +130,7 @@ struct store {
     /* changes.c */
     struct change *changes[CHANGES_KEPT]; /* by number */
     uint64_t change_count, change_mark; /* noted; of them before the batch under way */
-    uint64_t changes_shown; /* of them in the maps */
+    uint64_t changes_shown, changes_told; /* of them in the maps, and to the bus */
     struct shown *maps; /* maps.c */
     uint64_t changes_from; /* changes up to this transaction may be missing */
     struct watcher *watchers;

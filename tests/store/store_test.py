@@ -1,5 +1,7 @@
 """The store: what it keeps, what it refuses, and what it tells."""
+import json
 import os
+import subprocess
 import threading
 import time
 
@@ -285,6 +287,33 @@ def run(request):
         refused = one("store.Store('demo.two').delete('a')")
         self.assertRegex(refused, "^Denied: .*STORE_WRITE:demo.two")
         self.assertIn("STORE_WRITE:demo.two", self.system.grove("why", "demo.one").stdout)
+
+    def test_the_bus_is_told_of_changes(self):
+        heard = os.path.join(self.system.folder, "heard")
+        with open(heard, "wb") as file:
+            listener = subprocess.Popen([self.system.program, "sub", "--run", self.system.run, "--state", self.system.state, "--json",
+                                         "--count", "4", "storage.changed.demo.one.limit.>"], stdout=file)
+        self.addCleanup(listener.wait)
+        self.addCleanup(listener.kill)
+        one = self.store()
+        self.system.grove("store", "quota", "demo.one", "--events", "on")
+        self.assertTrue(self.system.json("store", "quota", "demo.one")["events"])
+        gs.wait_for("the subscription", lambda: "storage.changed" in self.system.grove("sub", "--list").stdout)
+        versions = [one.set("other", b"1"), one.set("limit/7", b"secret"), one.set("limit/a b/*", b"")]
+        with one.transaction() as change:
+            change.delete("limit/7")
+            change.set("limit/8", b"")
+        self.assertEqual(listener.wait(gs.DEADLINE_SECONDS), 0)
+        with open(heard, encoding="utf-8") as file:
+            text = file.read()
+        self.assertNotIn("secret", text)
+        events = [json.loads(line) for line in text.splitlines()]
+        self.assertEqual([event["subject"][len("storage.changed.demo.one."):] for event in events],
+                         ["limit.7", "limit.a_b._", "limit.7", "limit.8"])
+        said = [json.loads(event["data"]) if isinstance(event["data"], str) else event["data"] for event in events]
+        self.assertEqual([(line["key"], line["deleted"]) for line in said],
+                         [("limit/7", False), ("limit/a b/*", False), ("limit/7", True), ("limit/8", False)])
+        self.assertEqual(said[0]["revision"], versions[1])
 
     def test_the_manifest_says_what_a_namespace_may_hold(self):
         text = self.service("one", self.SERVICE)

@@ -288,6 +288,8 @@ static const struct field stored_fields[] = {
      .help = "Most keys that it may have."},
     {"map", FIELD_FLAG, PLACE(stored, map), .example = "true",
      .help = "What it holds is published in a map that who may read it reads without a system call."},
+    {"events", FIELD_FLAG, PLACE(stored, events), .example = "true",
+     .help = "The bus is told of each change: storage.changed.NAMESPACE.KEY, without values."},
     {0},
 };
 static const struct group stored_group = {.name = "store", .fields = stored_fields, .bytes = sizeof(struct stored)};

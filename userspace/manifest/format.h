@@ -170,7 +170,7 @@ struct stored {
     const struct node *node;
     uint64_t bytes;
     int64_t keys;
-    bool map;
+    bool map, events;
 };
 struct manifest_values {
     const struct node *node;

@@ -53,7 +53,8 @@ void section_store(const struct manifest *manifest, struct builder *builder) {
     if (stored->node == NULL)
         return;
     struct grove_store_section section = {.version = GROVE_STORE_SECTION_VERSION,
-                                          .flags = stored->map ? GROVE_STORE_NAMESPACE_MAP : 0u,
+                                          .flags = (stored->map ? GROVE_STORE_NAMESPACE_MAP : 0u) |
+                                                   (stored->events ? GROVE_STORE_NAMESPACE_EVENTS : 0u),
                                           .quota_bytes = stored->bytes,
                                           .quota_keys = (uint64_t)stored->keys};
     builder_section(builder, GROVE_SECTION_STORE, &section, sizeof section);

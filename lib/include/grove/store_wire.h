@@ -122,12 +122,14 @@ struct grove_store_watch_request {
 enum grove_store_namespace_flags {
     GROVE_STORE_NAMESPACE_MAP = 1u << 0, /* what it holds is published in a read-only map */
     GROVE_STORE_NAMESPACE_ROTATING = 1u << 1, /* values under an old key are being encrypted again */
+    GROVE_STORE_NAMESPACE_EVENTS = 1u << 2, /* the bus is told of each change: storage.changed.NAMESPACE.KEY */
 };
 enum grove_store_configure_fields {
     GROVE_STORE_CONFIGURE_BYTES = 1u << 0,
     GROVE_STORE_CONFIGURE_KEYS = 1u << 1,
-    GROVE_STORE_CONFIGURE_FLAGS = 1u << 2,
+    GROVE_STORE_CONFIGURE_FLAGS = 1u << 2, /* MAP */
     GROVE_STORE_CONFIGURE_PROVIDER = 1u << 3, /* while it is empty only */
+    GROVE_STORE_CONFIGURE_EVENTS = 1u << 4, /* EVENTS among the flags */
 };
 #define GROVE_STORE_PROVIDER_BYTES 64u
 struct grove_store_namespace_request {
@@ -148,7 +150,7 @@ struct grove_store_namespace_record {
 /* GROVE_SECTION_STORE of a spec: what `store:` of the manifest says of the service's own namespace. */
 #define GROVE_STORE_SECTION_VERSION 1u
 struct grove_store_section {
-    uint32_t version, flags; /* enum grove_store_namespace_flags: MAP */
+    uint32_t version, flags; /* enum grove_store_namespace_flags: MAP, EVENTS */
     uint64_t quota_bytes, quota_keys;
 };
 

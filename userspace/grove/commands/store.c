@@ -14,6 +14,7 @@ static const struct command_option options[] = {
     {"bytes", 'b', "SIZE", "quota: most bytes that the namespace may take, keys and encryption included"},
     {"keys", 'K', "COUNT", "quota: most keys that it may have"},
     {"map", 'm', "on|off", "quota: publish it in a read-only map"},
+    {"events", 'e', "on|off", "quota: tell the bus of its changes, as storage.changed.NAMESPACE.KEY"},
     {"provider", 'P', "NAME",
      "quota: who keeps it, while it is empty: sqlite, memory, or a service, by its endpoint or as a storage extension"},
     {"prefix", 'x', "KEY", "share: only the keys that begin with this"},

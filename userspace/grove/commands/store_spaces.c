@@ -6,20 +6,26 @@
 #include "grove/hooks.h"
 #include "userspace/grove/commands/store_verbs.h"
 
-static const struct output_column columns[] = {
-    {"NAMESPACE", "name", OUTPUT_TEXT},    {"KEYS", "keys", OUTPUT_TEXT},
-    {"OF", "quota_keys", OUTPUT_TEXT},     {"BYTES", "bytes", OUTPUT_BYTES},
-    {"OF", "quota_bytes", OUTPUT_BYTES},   {"PROVIDER", "provider", OUTPUT_TEXT},
-    {"MAP", "map", OUTPUT_TEXT},           {"KEY", "key_generation", OUTPUT_TEXT},
-    {"ROTATING", "rotating", OUTPUT_TEXT}, {0}};
+static const struct output_column columns[] = {{"NAMESPACE", "name", OUTPUT_TEXT},
+                                               {"KEYS", "keys", OUTPUT_TEXT},
+                                               {"OF", "quota_keys", OUTPUT_TEXT},
+                                               {"BYTES", "bytes", OUTPUT_BYTES},
+                                               {"OF", "quota_bytes", OUTPUT_BYTES},
+                                               {"PROVIDER", "provider", OUTPUT_TEXT},
+                                               {"MAP", "map", OUTPUT_TEXT},
+                                               {"EVENTS", "events", OUTPUT_TEXT},
+                                               {"KEY", "key_generation", OUTPUT_TEXT},
+                                               {"ROTATING", "rotating", OUTPUT_TEXT},
+                                               {0}};
 
 static json_t *describe(const struct grove_store_namespace_record *record) {
-    return json_pack("{s:s#, s:I, s:I, s:I, s:I, s:s#, s:b, s:b, s:i, s:I}", "name", record->name.text,
+    return json_pack("{s:s#, s:I, s:I, s:I, s:I, s:s#, s:b, s:b, s:b, s:i, s:I}", "name", record->name.text,
                      strnlen(record->name.text, sizeof record->name.text), "keys", (json_int_t)record->used_keys,
                      "quota_keys", (json_int_t)record->quota_keys, "bytes", (json_int_t)record->used_bytes,
                      "quota_bytes", (json_int_t)record->quota_bytes, "provider", record->provider,
                      strnlen(record->provider, sizeof record->provider), "map",
-                     (record->flags & GROVE_STORE_NAMESPACE_MAP) != 0, "rotating",
+                     (record->flags & GROVE_STORE_NAMESPACE_MAP) != 0, "events",
+                     (record->flags & GROVE_STORE_NAMESPACE_EVENTS) != 0, "rotating",
                      (record->flags & GROVE_STORE_NAMESPACE_ROTATING) != 0, "key_generation",
                      (int)record->key_generation, "version", (json_int_t)record->revision);
 }
@@ -114,20 +120,30 @@ static int take_provider(const struct invocation *invocation, const char *text,
     return 0;
 }
 
+static int take_switch(const struct invocation *invocation, const char *option, uint32_t flag, uint32_t *flags) {
+    const char *value = command_value(invocation, option);
+    if (value != NULL && strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+        return command_misused(invocation, "--%s is on or off, not \"%s\"", option, value);
+    *flags |= value != NULL && strcmp(value, "on") == 0 ? flag : 0;
+    return 0;
+}
+
 static int take_quota(const struct invocation *invocation, struct grove_store_namespace_request *request) {
-    const char *map = command_value(invocation, "map"), *provider = command_value(invocation, "provider");
+    const char *provider = command_value(invocation, "provider");
     int status = command_size(invocation, "bytes", 0, &request->quota_bytes);
     if (status == 0)
         status = command_number(invocation, "keys", 0, INT64_MAX, 0, &request->quota_keys);
+    if (status == 0)
+        status = take_switch(invocation, "map", GROVE_STORE_NAMESPACE_MAP, &request->flags);
+    if (status == 0)
+        status = take_switch(invocation, "events", GROVE_STORE_NAMESPACE_EVENTS, &request->flags);
     if (status != 0)
         return status;
-    if (map != NULL && strcmp(map, "on") != 0 && strcmp(map, "off") != 0)
-        return command_misused(invocation, "--map is on or off, not \"%s\"", map);
     request->fields = (command_has(invocation, "bytes") ? GROVE_STORE_CONFIGURE_BYTES : 0u) |
                       (command_has(invocation, "keys") ? GROVE_STORE_CONFIGURE_KEYS : 0u) |
-                      (map != NULL ? GROVE_STORE_CONFIGURE_FLAGS : 0u) |
+                      (command_has(invocation, "map") ? GROVE_STORE_CONFIGURE_FLAGS : 0u) |
+                      (command_has(invocation, "events") ? GROVE_STORE_CONFIGURE_EVENTS : 0u) |
                       (provider != NULL ? GROVE_STORE_CONFIGURE_PROVIDER : 0u);
-    request->flags = map != NULL && strcmp(map, "on") == 0 ? GROVE_STORE_NAMESPACE_MAP : 0;
     return provider != NULL ? take_provider(invocation, provider, request) : 0;
 }
 
