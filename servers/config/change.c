@@ -94,9 +94,11 @@ static void end(struct change *change) {
 
 void change_refuse(struct change *change, int status) {
     struct config *config = change->config;
-    if (change->source == GROVE_CONFIG_SOURCE_FILE) {
-        (void)snprintf(config->problem, sizeof config->problem, "%s", change->problem);
-        (void)fprintf(stderr, "config: what is in the files does not apply: %s\n", change->problem);
+    char *problem = problem_of(config, change->source);
+    if (problem != NULL) {
+        (void)snprintf(problem, PROBLEM_BYTES, "%s", change->problem);
+        (void)fprintf(stderr, "config: what is in %s does not apply: %s\n",
+                      change->source == GROVE_CONFIG_SOURCE_FILE ? "the files" : "the store", change->problem);
     }
     if (change->request != NULL) {
         (void)grove_fail(change->request, status, "%s", change->problem);
@@ -210,10 +212,7 @@ static int compare_key(struct change *change, const struct involved *involved, c
 static int check_setting(struct change *change, const struct involved *involved, const struct source *source,
                          const struct setting *setting) {
     char place[SOURCE_NAME_BYTES + PROBLEM_BYTES / 2] = "", problem[320];
-    if (setting->line > 0) {
-        files_path(change->config, source, place, sizeof place - 16);
-        (void)snprintf(place + strlen(place), 16, ":%u: ", setting->line);
-    }
+    files_place(change->config, source, setting->line, place, sizeof place);
     const struct config_schema_key *key = config_schema_find(involved->schema, setting->key);
     if (key == NULL) {
         const char *nearest = config_schema_nearest(involved->schema, setting->key);

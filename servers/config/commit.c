@@ -166,8 +166,9 @@ void change_commit(struct change *change) {
                        "the folder cannot be synchronised: a failure of power may take this change back");
     if (is_written)
         take_over(change, &next);
-    if (change->source == GROVE_CONFIG_SOURCE_FILE)
-        change->config->problem[0] = '\0';
+    char *problem = problem_of(change->config, change->source);
+    if (problem != NULL)
+        problem[0] = '\0';
     if (record != NULL) {
         maps_apply(change);
         event_changed(change, record->number);

@@ -6,6 +6,7 @@
  *                                   |        |                            +--> state.c: the disk
  *                                   |    lookups.c: schemas, from the registry
  *     requests ---------> queries.c-+
+ *     the store --------> stored.c -+--> change.c
  *
  * One change at a time: it is checked as a whole, then those who validate are asked, then it is written, then it is seen.
  * The disk comes first: what is shown to anybody is there after a crash. Until then nothing is changed anywhere.
@@ -40,7 +41,8 @@
 
 /* ---- sources and history: state.c ---- */
 
-/* Of one kind and name. Kinds: PROJECT (named after the project), FILE (after the file), SET (one, without a name). */
+/* Of one kind and name. Kinds: PROJECT (named after the project), FILE (after the file), STORE and SET (one each, without
+ * a name). */
 struct source {
     uint32_t kind; /* enum grove_config_source */
     char name[SOURCE_NAME_BYTES];
@@ -121,6 +123,7 @@ struct config {
     int notify; /* inotify */
     bool is_rescan_due;
     char problem[PROBLEM_BYTES]; /* why the files do not count as they stand */
+    char stored_problem[PROBLEM_BYTES]; /* why what is in the store does not */
     struct grove_channel *registry;
     uint64_t boot_id; /* of the kernel: numbers of clients are its own */
     struct state state;
@@ -292,7 +295,21 @@ int on_reload(struct grove_request *request, void *context);
 int files_open(struct config *config); /* watch the folder */
 void files_rescan(struct config *config, struct change *change); /* have a change read them; NULL: a new one */
 int change_read_files(struct change *change); /* negative: `problem` says why */
+/* "" for what was set by hand. */
 void files_path(const struct config *config, const struct source *source, char *path, size_t path_bytes);
+/* "PATH:LINE: ", "PATH: " or "", to begin a sentence with. */
+void files_place(const struct config *config, const struct source *source, uint32_t line, char *place, size_t bytes);
+
+/* ---- stored.c ---- */
+
+void stored_open(struct config *config);
+void stored_rescan(void);
+/* Where a source with this problem keeps it. */
+static inline char *problem_of(struct config *config, uint32_t source) {
+    return source == GROVE_CONFIG_SOURCE_FILE    ? config->problem
+           : source == GROVE_CONFIG_SOURCE_STORE ? config->stored_problem
+                                                 : NULL;
+}
 
 /* ---- wire.c ---- */
 

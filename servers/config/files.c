@@ -26,7 +26,17 @@ void files_path(const struct config *config, const struct source *source, char *
     else if (source->kind == GROVE_CONFIG_SOURCE_PROJECT)
         (void)snprintf(path, path_bytes, "config.yaml of project %s", source->name);
     else
-        path[0] = '\0';
+        (void)snprintf(path, path_bytes, "%s",
+                       source->kind == GROVE_CONFIG_SOURCE_STORE ? "namespace system.config" : "");
+}
+
+void files_place(const struct config *config, const struct source *source, uint32_t line, char *place, size_t bytes) {
+    char path[SOURCE_NAME_BYTES + 256];
+    files_path(config, source, path, sizeof path);
+    if (line > 0)
+        (void)snprintf(place, bytes, "%s:%u: ", path, line);
+    else
+        (void)snprintf(place, bytes, "%s%s", path, path[0] != '\0' ? ": " : "");
 }
 
 /* ---- reading ---- */

@@ -46,6 +46,7 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
         return status;
     }
     files_rescan(config, NULL);
+    stored_open(config);
     lookup_restarts(config);
     return 0;
 }

@@ -81,10 +81,8 @@ static int check_all(const struct config *config, const char *service, const str
             return GROVE_INVALID;
         }
         if (has && config_value_check(schema, key, &text, reason, sizeof reason) < 0) {
-            if (source != NULL && line > 0) {
-                files_path(config, source, place, sizeof place - 16);
-                (void)snprintf(place + strlen(place), 16, ":%u: ", line);
-            }
+            if (source != NULL)
+                files_place(config, source, line, place, sizeof place);
             (void)snprintf(problem, problem_bytes, "%s%s.%s: %s", place, service, name, reason);
             return GROVE_INVALID;
         }

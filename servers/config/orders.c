@@ -263,5 +263,6 @@ int on_reload(struct grove_request *request, void *context) {
     memcpy(change->why, order.why, sizeof change->why);
     (void)grove_request_defer(request);
     files_rescan(config, change);
+    stored_rescan();
     return 0;
 }

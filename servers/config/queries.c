@@ -11,7 +11,7 @@ static uint8_t page[GROVE_CONFIG_MESSAGE_BYTES];
 
 static struct grove_config_page page_head(const struct config *config) {
     struct grove_config_page head = {.version = GROVE_CONFIG_PROTOCOL, .change = config->state.number};
-    memcpy(head.problem, config->problem, sizeof head.problem);
+    memcpy(head.problem, config->problem[0] != '\0' ? config->problem : config->stored_problem, sizeof head.problem);
     return head;
 }
 

@@ -67,8 +67,23 @@ void state_deinit(struct state *state) {
 
 /* ---- what counts ---- */
 
+/* The numbers of kinds only grow, and the store came last. */
+static unsigned strength(uint32_t kind) {
+    static const uint32_t weakest_first[] = {GROVE_CONFIG_SOURCE_PROJECT, GROVE_CONFIG_SOURCE_FILE,
+                                             GROVE_CONFIG_SOURCE_STORE, GROVE_CONFIG_SOURCE_SET};
+    unsigned place = 0;
+    while (place < sizeof weakest_first / sizeof weakest_first[0] && weakest_first[place] != kind)
+        place++;
+    return place;
+}
+
 static bool is_stronger(const struct source *a, const struct source *b) {
-    return b == NULL || a->kind > b->kind || (a->kind == b->kind && strcmp(a->name, b->name) > 0);
+    return b == NULL || strength(a->kind) > strength(b->kind) || (a->kind == b->kind && strcmp(a->name, b->name) > 0);
+}
+
+static bool is_kind(uint32_t kind) {
+    return (kind >= GROVE_CONFIG_SOURCE_PROJECT && kind <= GROVE_CONFIG_SOURCE_SET) ||
+           kind == GROVE_CONFIG_SOURCE_STORE;
 }
 
 static bool is_replaced(const struct source *source, struct source *const *instead, uint32_t count) {
@@ -226,8 +241,7 @@ static bool is_name(const char *text, unsigned bytes) {
 
 static int take_source(struct reader *reader, struct state *state) {
     struct state_source head;
-    if (!take(reader, &head, sizeof head) || !text_is_terminated(head.name, sizeof head.name) ||
-        head.kind < GROVE_CONFIG_SOURCE_PROJECT || head.kind > GROVE_CONFIG_SOURCE_SET ||
+    if (!take(reader, &head, sizeof head) || !text_is_terminated(head.name, sizeof head.name) || !is_kind(head.kind) ||
         state_source(state, head.kind, head.name) != NULL)
         return GROVE_CORRUPT;
     struct source *source = source_create(head.kind, head.name);

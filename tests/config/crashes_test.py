@@ -27,6 +27,8 @@ class Crashes(cs.ConfigTest):
         self.config("set", "demo.reader", "left=1", "right=1", "--why", "1")
         self.kill()
         self.config("get", "demo.reader", "left")
+        # Health opens its channel to the bus when it has first heard of everybody.
+        gs.wait_for("all are well", lambda: all(row["health"] != "unknown" for row in self.system.json("health", check=False)["services"]))
         descriptors = self.settled_descriptors()
         answered, failed, stop = [], [], threading.Event()
 

@@ -82,14 +82,15 @@ enum grove_config_entry_flags {
     GROVE_CONFIG_ENTRY_RESTART = 1u << 2,
     GROVE_CONFIG_ENTRY_UNSET = 1u << 3, /* CHANGE: take away what was set by hand */
 };
-/* X(name, number, text), weakest first. */
+/* X(name, number, text). From the weakest to the strongest: STANDING, PROJECT, FILE, STORE, SET. */
 #define GROVE_CONFIG_SOURCE_TABLE(X) \
     X(NONE, 0, "none") /* nobody gives it a value */ \
     X(STANDING, 1, "manifest") \
     X(PROJECT, 2, "project") /* the config.yaml beside grove.yaml */ \
     X(FILE, 3, "file") /* one in the folder of the configuration service */ \
     X(SET, 4, "set") /* by grove config set */ \
-    X(ROLLBACK, 5, "rollback") /* in history: what caused a change */
+    X(ROLLBACK, 5, "rollback") /* in history: what caused a change */ \
+    X(STORE, 6, "store") /* values/SERVICE/KEY of the namespace system.config */
 enum grove_config_source {
 #define GROVE_CONFIG_SOURCE_ENUM(name, number, text) GROVE_CONFIG_SOURCE_##name = (number),
     GROVE_CONFIG_SOURCE_TABLE(GROVE_CONFIG_SOURCE_ENUM)

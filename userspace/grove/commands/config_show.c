@@ -215,7 +215,7 @@ static int show_keys(struct invocation *invocation, const struct grove_name *nam
         return status;
     }
     if (problem[0] != '\0')
-        command_remark(invocation, "the files do not count as they stand: %s", problem);
+        command_remark(invocation, "what is written does not count as it stands: %s", problem);
     if (!invocation->json)
         flatten(rows, "value");
     output_table(invocation, rows, key_columns, none);
