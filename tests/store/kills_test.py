@@ -74,6 +74,7 @@ class Kills(StoreTest):
         self.sessions.clear()
         self.system.kill_kernel()
         self.system.grove("up")
+        self.system.wait_until_booted()
         self.assert_all_is_there(writers)
 
     def test_accounts_are_as_before(self):

@@ -28,6 +28,7 @@ class StoreTest(gs.SystemTest):
         self.sessions = []
         self.addCleanup(self.close_sessions)
         self.system.grove("up")
+        self.system.wait_until_booted()
         self.accounts_before = self.accounts()
 
     def close_sessions(self):

@@ -19,6 +19,7 @@ class Values(StoreTest):
         self.close_sessions()
         self.system.kill_kernel()
         self.system.grove("up")
+        self.system.wait_until_booted()
         one = self.store()
         self.assertEqual(one.get(b"\x00\xff").data, b"")
         self.assertEqual(one.get("large").data, bytes(range(256)) * 4096)
