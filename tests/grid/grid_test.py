@@ -1,4 +1,5 @@
 """The grid as a whole: a real device's breaker is tripped, kills of services and kernel and a full disk lose nothing."""
+import json
 import os
 import subprocess
 import unittest
@@ -147,6 +148,52 @@ class Kills(Grid):
         self.wait_for_readings(60)
         self.assertEqual(self.historian()["missing"], 0)
         self.summary()
+
+
+class ShiftBook(Grid):
+    """The alarm service's sink: what it cannot write becomes dead letters, which are replayed when it can."""
+
+    def letters(self):
+        return self.system.json("dlq", "--service", "grid.alarm")
+
+    def test_a_sink_that_fails_leaves_dead_letters(self):
+        book = os.path.join(self.system.state, "services", "grid.alarm", "shift-book")
+        os.makedirs(book)  # a folder where the file should be: it cannot be opened for writing, by root either
+        os.chmod(os.path.dirname(book), 0o777)
+        self.up()
+        self.wait_for_readings(12)
+        self.system.grove("call", "grid.protect", "trip", "2")
+        letter = gs.wait_for("a dead letter", self.letters)[0]
+        self.assertEqual((letter["subject"], letter["publisher"], letter["attempts"]), ("grid.alarm.trip.2", "grid.protect", 4))
+        self.assertIn("the shift book", letter["error"])
+        self.assertIn("Is a directory", letter["error"])
+        # The list has it all the same: the sink holds up nobody.
+        self.assertNotEqual(self.system.json("call", "grid.alarm", "list")["alarms"], "")
+        shown = self.system.json("dlq", "show", str(letter["id"]))
+        alarm = json.loads(shown["data"])
+        self.assertEqual((alarm["kind"], alarm["feeder"], alarm["cause"], alarm["state"]), ("trip", 2, "operator", "raised"))
+        self.kill("alarm")
+        os.rmdir(book)
+        gs.wait_for("it is replayed", lambda: self.replay(letter["id"]))
+        gs.wait_for("it stands in the book", lambda: shown["data"] in self.lines(book))
+        gs.wait_for("no dead letter is left", lambda: not self.letters())
+        self.system.grove("call", "grid.protect", "reset", "2")
+        gs.wait_for("the end of it stands there too", lambda: '"state":"over"' in " ".join(self.lines(book)))
+        numbers = [json.loads(line)["sequence"] for line in self.lines(book)]
+        self.assertEqual(sorted(set(numbers)), list(range(1, max(numbers) + 1)))
+
+    def replay(self, number):
+        """A replay needs a subscription of the subscriber: its next instance has one in a moment."""
+        self.system.grove("dlq", "replay", str(number), check=False)
+        return not [letter for letter in self.letters() if letter["id"] == number]
+
+    @staticmethod
+    def lines(book):
+        try:
+            with open(book, encoding="utf-8") as file:
+                return file.read().splitlines()
+        except FileNotFoundError:
+            return []
 
 
 class KernelKilled(Grid):

@@ -43,6 +43,11 @@ class Run(unittest.TestCase):
 
     def test_chaos_loses_nothing(self):
         output, _ = self.finish(self.start(RUN_SECONDS="8", RUN_CHAOS="1"))
+        with open(os.path.join(self.folder, "chaos.log"), encoding="utf-8") as file:
+            hit = set(re.findall(r"killed (\S+)$", file.read(), re.M))
+        self.assertLessEqual({f"system.{name}" for name in gs.system_services()}, hit, "each service of the system must have been killed")
+        own = int(re.search(r"(\d+) of them the system's own", output).group(1))
+        self.assertGreaterEqual(own, len(gs.system_services()), output)
         killed = int(re.search(r"killed (\d+) services", output).group(1))
         restarts = int(re.search(r"restarts (\d+)", output.split("system  ")[-1]).group(1))
         self.assertGreaterEqual(killed, 10, output)

@@ -3,9 +3,10 @@
  *
  *     acquire --config FILE [--device NAME=IPV4:PORT] [--probe]
  *
- * A reading goes to protect on the high lane and to the historian on the low one, each through an outbox in the state
- * region (common/outbox.h), so that a kill at any instruction loses none that was numbered. Protection wants the newest:
- * its outbox forgets the oldest when it is full. The historian wants all: its outbox refuses when it is full, and says so.
+ * A reading goes to protect at once, over a channel, and in each cycle to the bus as a durable event, for the historian and
+ * whoever wants it; each through an outbox in the state region (common/outbox.h), so that a kill at any instruction loses
+ * none that was numbered. Protection wants the newest: its outbox forgets the oldest when it is full. The historian wants
+ * all: the other outbox refuses when it is full, and says so. Nothing here waits for the bus, for the disk, or for health.
  *
  * Cycles follow an absolute schedule, multiples of the period on the monotonic clock; what was slept through, this
  * instance's start included, is counted as missed.
@@ -14,13 +15,13 @@
 #include "examples/grid/acquire/probe.h"
 #include "examples/grid/common/client_watch.h"
 #include "examples/grid/common/link.h"
+#include "examples/grid/common/publisher.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define HISTORIAN_OUTBOX 8192u
+#define READINGS_OUTBOX 8192u
 #define PROTECT_OUTBOX 256u
-#define HISTORIAN_LANE_BYTES (1u << 20)
 #define PROTECT_LANE_BYTES (1u << 18) /* some ten seconds, should it be stopped so long */
 #define STATE_MAGIC 0x51434147u /* "GACQ" */
 
@@ -38,7 +39,8 @@ struct acquire {
     struct poller poller;
     struct client_watch watch[GRID_DEVICES_MAX];
     struct acquire_state *state;
-    struct link historian, protect;
+    struct publisher readings;
+    struct link protect;
 };
 
 static void on_reading(unsigned feeder, const struct reading *reading, void *context) {
@@ -47,8 +49,7 @@ static void on_reading(unsigned feeder, const struct reading *reading, void *con
     /* Both count for themselves what they cannot take (refused, dropped). */
     (void)outbox_put(&acquire->protect.outbox, feeder, reading);
     link_flush(&acquire->protect);
-    (void)outbox_put(&acquire->historian.outbox, feeder, reading);
-    link_flush(&acquire->historian);
+    (void)outbox_put(&acquire->readings.outbox, feeder, reading);
 }
 
 static void on_cycle(struct grove_service *service, void *context) {
@@ -61,13 +62,13 @@ static void on_cycle(struct grove_service *service, void *context) {
             state->missed_cycles += cycle - state->last_cycle - 1;
         state->last_cycle = cycle;
         state->cycles++;
+        publisher_flush(&acquire->readings); /* those of the last cycle */
         for (unsigned i = 0; i < acquire->config.device_count; i++)
             client_watch_tick(&acquire->watch[i]);
         state->missed_cycles += poller_cycle(&acquire->poller, now) > 0;
         for (unsigned i = 0; i < acquire->config.device_count; i++)
             client_watch_update(&acquire->watch[i]);
         link_flush(&acquire->protect);
-        link_flush(&acquire->historian);
     }
     uint32_t timer;
     now = grove_now_ns();
@@ -81,7 +82,7 @@ static int on_status(struct grove_request *request, void *context) {
         struct acquire_status head;
         struct reading latest[GRID_FEEDERS_MAX];
     } reply;
-    const struct outbox_header *kept = acquire->historian.outbox.header;
+    const struct outbox_header *kept = acquire->readings.outbox.header;
     const struct outbox_header *high = acquire->protect.outbox.header;
     unsigned feeders = acquire->config.feeder_count, connected = 0;
     for (unsigned i = 0; i < acquire->config.device_count; i++)
@@ -100,7 +101,7 @@ static int on_status(struct grove_request *request, void *context) {
     for (unsigned i = 0; i < feeders; i++) {
         reply.latest[i] = acquire->poller.latest[i];
         reply.latest[i].epoch = kept->epoch;
-        reply.latest[i].sequence = outbox_last_sequence(&acquire->historian.outbox, i);
+        reply.latest[i].sequence = outbox_last_sequence(&acquire->readings.outbox, i);
     }
     return grove_reply(request, &reply, sizeof reply.head + feeders * sizeof(struct reading));
 }
@@ -120,14 +121,14 @@ static void check_keys(struct acquire *acquire) {
         is_same = is_same && state->feeders[i] == acquire->config.feeder[i].number;
     if (is_same)
         return;
-    outbox_renumber(&acquire->historian.outbox, fresh_epoch(acquire));
+    outbox_renumber(&acquire->readings.outbox, fresh_epoch(acquire));
     outbox_renumber(&acquire->protect.outbox, fresh_epoch(acquire));
     for (unsigned i = 0; i < acquire->config.feeder_count; i++)
         state->feeders[i] = acquire->config.feeder[i].number;
 }
 
 static int open_state(struct acquire *acquire) {
-    size_t kept_bytes = outbox_bytes(sizeof(struct reading), HISTORIAN_OUTBOX);
+    size_t kept_bytes = outbox_bytes(sizeof(struct reading), READINGS_OUTBOX);
     size_t high_bytes = outbox_bytes(sizeof(struct reading), PROTECT_OUTBOX);
     struct grove_region *region;
     bool is_fresh;
@@ -140,7 +141,7 @@ static int open_state(struct acquire *acquire) {
     if (acquire->state->magic != STATE_MAGIC)
         *acquire->state = (struct acquire_state){.magic = STATE_MAGIC, .version = 1};
     memory += sizeof(struct acquire_state);
-    outbox_attach(&acquire->historian.outbox, memory, sizeof(struct reading), HISTORIAN_OUTBOX, OUTBOX_REFUSE_NEWEST,
+    outbox_attach(&acquire->readings.outbox, memory, sizeof(struct reading), READINGS_OUTBOX, OUTBOX_REFUSE_NEWEST,
                   fresh_epoch(acquire));
     outbox_attach(&acquire->protect.outbox, memory + kept_bytes, sizeof(struct reading), PROTECT_OUTBOX,
                   OUTBOX_DROP_OLDEST, fresh_epoch(acquire));
@@ -156,12 +157,23 @@ static void open_devices(struct acquire *acquire) {
     }
 }
 
+static void reading_subject(const void *item, char subject[GROVE_SUBJECT_MAX + 1]) {
+    const struct reading *reading = item;
+    snprintf(subject, GROVE_SUBJECT_MAX + 1, READING_SUBJECT "%u", reading->feeder);
+}
+
+static size_t reading_write(const void *const *items, unsigned count, unsigned char *data) {
+    for (unsigned i = 0; i < count; i++)
+        memcpy(data + i * sizeof(struct reading), items[i], sizeof(struct reading));
+    return count * sizeof(struct reading);
+}
+
 static int serve(struct acquire *acquire) {
     uint32_t timer;
-    acquire->historian = (struct link){.endpoint = "historian",
-                                       .method = HISTORIAN_STORE,
-                                       .priority = GROVE_PRIORITY_LOW,
-                                       .lane_bytes = HISTORIAN_LANE_BYTES};
+    acquire->readings = (struct publisher){.name = "readings",
+                                           .subject = reading_subject,
+                                           .write = reading_write,
+                                           .batch_items = PUBLISHER_DATA_MAX / sizeof(struct reading)};
     acquire->protect = (struct link){.endpoint = "protect",
                                      .method = PROTECT_READING,
                                      .priority = GROVE_PRIORITY_HIGH,

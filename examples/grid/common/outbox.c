@@ -81,11 +81,24 @@ int outbox_put(struct outbox *outbox, unsigned key, const void *item) {
 }
 
 const void *outbox_next(const struct outbox *outbox) {
-    return outbox_waiting(outbox) == 0 ? NULL : item_at(outbox, outbox->header->accepted);
+    return outbox_at(outbox, 0);
+}
+
+const void *outbox_at(const struct outbox *outbox, uint64_t index) {
+    return index >= outbox_waiting(outbox) ? NULL : item_at(outbox, outbox->header->accepted + index);
 }
 
 void outbox_accept(struct outbox *outbox) {
     store_ordered(&outbox->header->accepted, outbox->header->accepted + 1);
+}
+
+void outbox_accept_to(struct outbox *outbox, uint64_t position) {
+    if (position > outbox->header->accepted && position <= outbox->header->head)
+        store_ordered(&outbox->header->accepted, position);
+}
+
+uint64_t outbox_position(const struct outbox *outbox) {
+    return outbox->header->accepted;
 }
 
 uint64_t outbox_waiting(const struct outbox *outbox) {

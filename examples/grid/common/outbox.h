@@ -64,8 +64,14 @@ void outbox_renumber(struct outbox *outbox, uint64_t epoch);
 int outbox_put(struct outbox *outbox, unsigned key, const void *item);
 /* The oldest item that is still to send, or NULL. */
 const void *outbox_next(const struct outbox *outbox);
+/* The one that lies `index` places behind it, or NULL. */
+const void *outbox_at(const struct outbox *outbox, uint64_t index);
 /* The channel has accepted what outbox_next gave. */
 void outbox_accept(struct outbox *outbox);
+/* Everything before this position (outbox_position, and so many items more) is accepted; what is accepted already stays so. */
+void outbox_accept_to(struct outbox *outbox, uint64_t position);
+/* Of outbox_next: grows by one with each item that is accepted or forgotten. */
+uint64_t outbox_position(const struct outbox *outbox);
 uint64_t outbox_waiting(const struct outbox *outbox);
 /* The last number given to this key; 0 for none. */
 uint64_t outbox_last_sequence(const struct outbox *outbox, unsigned key);

@@ -12,9 +12,18 @@ const char *trip_cause_text(unsigned cause) {
 
 const char *alarm_kind_text(unsigned kind) {
     static const char *const text[] = {[0] = "unknown",
-#define ALARM_KIND_TEXT(name, number, word) [number] = (word),
+#define ALARM_KIND_TEXT(name, number, word, text) [number] = (text),
                                        ALARM_KIND_TABLE(ALARM_KIND_TEXT)
 #undef ALARM_KIND_TEXT
     };
     return kind < ALARM_KIND_END ? text[kind] : "unknown";
+}
+
+const char *alarm_kind_word(unsigned kind) {
+    static const char *const word_of[] = {[0] = "unknown",
+#define ALARM_KIND_WORD(name, number, word, text) [number] = (word),
+                                          ALARM_KIND_TABLE(ALARM_KIND_WORD)
+#undef ALARM_KIND_WORD
+    };
+    return kind < ALARM_KIND_END ? word_of[kind] : "unknown";
 }

@@ -39,8 +39,8 @@ struct acquire_status {
     uint64_t epoch;
     uint64_t cycles, missed_cycles;
     uint64_t taken; /* readings made */
-    uint64_t accepted; /* of them handed to the historian's channel */
-    uint64_t waiting; /* kept here because the historian's lane is full */
+    uint64_t accepted; /* of them on disk at the bus */
+    uint64_t waiting; /* kept here until they are */
     uint64_t refused; /* not taken into the outbox, because it was full too */
     uint64_t protect_accepted, protect_dropped;
     uint32_t feeders, devices_connected;
@@ -92,9 +92,14 @@ enum trip_cause {
         CAUSE_COUNT,
 };
 
+/* ---- readings on the bus ---- */
+
+/* Durable events, `grid.reading.FEEDER`: struct reading, one or more of that feeder in the order of their numbers. */
+#define READING_SUBJECT "grid.reading."
+
 /* ---- endpoint historian ---- */
 
-enum { HISTORIAN_STORE = 1, HISTORIAN_COUNTS = 2, HISTORIAN_LATEST = 3, HISTORIAN_RANGE = 4 };
+enum { HISTORIAN_COUNTS = 2, HISTORIAN_LATEST = 3, HISTORIAN_RANGE = 4 };
 struct historian_feeder {
     uint64_t feeder;
     uint64_t epoch, sequence; /* the last one on disk */
@@ -125,20 +130,22 @@ struct historian_range_reply {
 
 /* ---- endpoint alarm ---- */
 
-enum { ALARM_EVENT = 1, ALARM_LIST = 2, ALARM_ACKNOWLEDGE = 3, ALARM_HISTORY = 4 };
-/* X(name, number, text) */
+enum { ALARM_LIST = 2, ALARM_ACKNOWLEDGE = 3, ALARM_HISTORY = 4 };
+/* X(name, number, word, text): the word stands in the subject of its events */
 #define ALARM_KIND_TABLE(X) \
-    X(TRIP, 1, "breaker tripped") \
-    X(SHED, 2, "feeder shed") \
-    X(NO_CONFIRMATION, 3, "breaker does not answer") \
-    X(FREQUENCY, 4, "frequency low") \
-    X(COMMUNICATION, 5, "no good readings")
+    X(TRIP, 1, "trip", "breaker tripped") \
+    X(SHED, 2, "shed", "feeder shed") \
+    X(NO_CONFIRMATION, 3, "no-confirmation", "breaker does not answer") \
+    X(FREQUENCY, 4, "frequency", "frequency low") \
+    X(COMMUNICATION, 5, "communication", "no good readings")
 enum alarm_kind {
-#define ALARM_KIND_ENUM(name, number, text) ALARM_##name = (number),
+#define ALARM_KIND_ENUM(name, number, word, text) ALARM_##name = (number),
     ALARM_KIND_TABLE(ALARM_KIND_ENUM)
 #undef ALARM_KIND_ENUM
         ALARM_KIND_END,
 };
+/* A durable event on the bus, `grid.alarm.KIND.FEEDER`, as text (alarm_text.h). */
+#define ALARM_SUBJECT "grid.alarm."
 struct alarm_event {
     uint64_t epoch, sequence; /* as with readings: an event that comes twice counts once */
     uint64_t wall_ns;
@@ -159,5 +166,6 @@ struct alarm_record {
 
 const char *trip_cause_text(unsigned cause);
 const char *alarm_kind_text(unsigned kind);
+const char *alarm_kind_word(unsigned kind);
 
 #endif

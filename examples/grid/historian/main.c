@@ -3,7 +3,7 @@
  *
  *     historian --config FILE --folder FOLDER
  *
- * What it holds in memory follows from the folder (store.h) and from the messages that are not completed yet
+ * What it holds in memory follows from the folder (store.h) and from the events that are not finished yet
  * (intake.h); only a counter of repetitions lives in the state region.
  */
 #include "examples/grid/historian/queries.h"
@@ -30,10 +30,7 @@ static int serve(struct historian *historian, const char *folder) {
     static const struct {
         uint32_t method;
         grove_handler *handler;
-    } methods[] = {{HISTORIAN_STORE, intake_take},
-                   {HISTORIAN_COUNTS, query_counts},
-                   {HISTORIAN_LATEST, query_latest},
-                   {HISTORIAN_RANGE, query_range}};
+    } methods[] = {{HISTORIAN_COUNTS, query_counts}, {HISTORIAN_LATEST, query_latest}, {HISTORIAN_RANGE, query_range}};
     struct intake *intake = &historian->intake;
     struct grove_service_options options = {.on_stop = on_stop, .context = historian};
     struct grove_region *region;
@@ -52,7 +49,9 @@ static int serve(struct historian *historian, const char *folder) {
     for (unsigned i = 0; i < sizeof methods / sizeof methods[0]; i++)
         if (grove_service_on(intake->service, "historian", methods[i].method, methods[i].handler, intake) < 0)
             return grove_report("historian");
-    return grove_service_run(intake->service) < 0 ? grove_report("historian") : 0;
+    if (intake_start(intake) < 0 || grove_service_run(intake->service) < 0)
+        return grove_report("historian");
+    return 0;
 }
 
 int main(int count, char **words) {

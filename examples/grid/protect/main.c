@@ -11,8 +11,9 @@
  * judged again, with the same outcome, since relays and stages go by the time in the readings and a breaker that is
  * opening or tripped is not tripped again. Everything that is judged by lies in the state region.
  */
-#include "examples/grid/common/link.h"
+#include "examples/grid/common/alarm_text.h"
 #include "examples/grid/common/numbering.h"
+#include "examples/grid/common/publisher.h"
 #include "examples/grid/protect/conditions.h"
 #include "examples/grid/protect/relay.h"
 
@@ -40,15 +41,15 @@ struct protect {
     struct grid_config config;
     struct protect_state *state;
     struct breakers breakers;
-    struct link alarm;
+    struct publisher alarms;
     uint64_t began_ns, good_ns[GRID_FEEDERS_MAX];
 };
 
 static void tell_alarms(struct protect *protect) {
     struct protect_state *state = protect->state;
-    conditions_update(&state->conditions, &protect->alarm.outbox, &protect->config, state->breaker, &state->shedding,
+    conditions_update(&state->conditions, &protect->alarms.outbox, &protect->config, state->breaker, &state->shedding,
                       protect->good_ns, protect->began_ns);
-    link_flush(&protect->alarm);
+    publisher_flush(&protect->alarms);
 }
 
 static void shed(struct protect *protect, uint64_t feeders, uint64_t time_ns) {
@@ -206,10 +207,21 @@ static int open_state(struct protect *protect) {
         state->magic = STATE_MAGIC;
     }
     memcpy(&epoch, grove_session_identity(session)->random, sizeof epoch);
-    outbox_attach(&protect->alarm.outbox, state + 1, sizeof(struct alarm_event), ALARM_OUTBOX, OUTBOX_DROP_OLDEST,
+    outbox_attach(&protect->alarms.outbox, state + 1, sizeof(struct alarm_event), ALARM_OUTBOX, OUTBOX_DROP_OLDEST,
                   epoch >> 11 | 1);
     protect->state = state;
     return 0;
+}
+
+static void alarm_subject(const void *item, char subject[GROVE_SUBJECT_MAX + 1]) {
+    const struct alarm_event *event = item;
+    snprintf(subject, GROVE_SUBJECT_MAX + 1, ALARM_SUBJECT "%s.%u", alarm_kind_word(event->kind), event->feeder);
+}
+
+/* One at a time: alarms of all feeders are numbered in one row, and must not overtake each other. */
+static size_t alarm_write(const void *const *items, unsigned count, unsigned char *data) {
+    (void)count;
+    return alarm_text_write(items[0], (char *)data);
 }
 
 static int serve(struct protect *protect) {
@@ -219,7 +231,8 @@ static int serve(struct protect *protect) {
     } methods[] = {
         {PROTECT_READING, on_reading}, {PROTECT_STATUS, on_status}, {PROTECT_TRIP, on_trip}, {PROTECT_RESET, on_reset}};
     uint32_t timer;
-    protect->alarm = (struct link){.endpoint = "alarm", .method = ALARM_EVENT, .priority = GROVE_PRIORITY_MEDIUM};
+    protect->alarms =
+        (struct publisher){.name = "alarms", .subject = alarm_subject, .write = alarm_write, .batch_items = 1};
     if (grove_service_create(NULL, &protect->service) < 0 || open_state(protect) < 0)
         return grove_report("protect");
     protect->began_ns = grove_now_ns();
