@@ -74,8 +74,9 @@ void grove_intent_forget(struct grove_intent *intent) {
 
 /* ---- the parts ---- */
 
-int grove_intent_begin(struct grove_store *store, const struct grove_intent_kind *kind, const void *data,
-                       size_t length_bytes, struct grove_intent **intent) {
+/* An intent that is not written yet, and a number for it that is likely not taken. */
+static int prepare(struct grove_store *store, const struct grove_intent_kind *kind, const void *data,
+                   size_t length_bytes, struct grove_intent **intent, uint64_t *number) {
     struct timespec now;
     int status = check_kind(kind);
     if (status == 0 && length_bytes > GROVE_INTENT_DATA_MAX)
@@ -87,10 +88,25 @@ int grove_intent_begin(struct grove_store *store, const struct grove_intent_kind
     if (length_bytes > 0)
         memcpy(data_of(made), data, length_bytes);
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t number = (uint64_t)now.tv_sec * GROVE_SECOND + (uint64_t)now.tv_nsec;
+    *number = (uint64_t)now.tv_sec * GROVE_SECOND + (uint64_t)now.tv_nsec;
+    *intent = made;
+    return 0;
+}
+
+static void set_key(struct grove_intent *intent, const struct grove_intent_kind *kind, uint64_t number) {
+    intent->key_bytes = (size_t)snprintf(intent->key, sizeof intent->key, "intent/%s/%020llu", kind->name,
+                                         (unsigned long long)number);
+}
+
+int grove_intent_begin(struct grove_store *store, const struct grove_intent_kind *kind, const void *data,
+                       size_t length_bytes, struct grove_intent **intent) {
+    struct grove_intent *made = NULL;
+    uint64_t number;
+    int status = prepare(store, kind, data, length_bytes, &made, &number);
+    if (status < 0)
+        return status;
     do {
-        made->key_bytes = (size_t)snprintf(made->key, sizeof made->key, "intent/%s/%020llu", kind->name,
-                                           (unsigned long long)number++);
+        set_key(made, kind, number++);
         status = grove_store_compare_and_set(store, made->key, made->key_bytes, 0, &made->record,
                                              sizeof made->record + length_bytes, NULL);
     } while (status == GROVE_AGAIN); /* the clock was set back, and that number is taken */
@@ -100,6 +116,32 @@ int grove_intent_begin(struct grove_store *store, const struct grove_intent_kind
     }
     *intent = made;
     return 0;
+}
+
+/* A number that is taken makes the commit fail with GROVE_AGAIN, and the next attempt has another. */
+int grove_intent_begin_in(struct grove_store_transaction *transaction, struct grove_store *store,
+                          const struct grove_intent_kind *kind, const void *data, size_t length_bytes,
+                          struct grove_intent **intent) {
+    struct grove_intent *made = NULL;
+    uint64_t number;
+    int status = prepare(store, kind, data, length_bytes, &made, &number);
+    if (status < 0)
+        return status;
+    set_key(made, kind, number);
+    status = grove_store_transaction_expect(transaction, store->name.text, made->key, made->key_bytes, 0);
+    if (status == 0)
+        status = grove_store_transaction_set(transaction, store->name.text, made->key, made->key_bytes, &made->record,
+                                             sizeof made->record + length_bytes, 0);
+    if (status < 0) {
+        free(made);
+        return status;
+    }
+    *intent = made;
+    return 0;
+}
+
+int grove_intent_end_in(struct grove_intent *intent, struct grove_store_transaction *transaction) {
+    return grove_store_transaction_delete(transaction, intent->store->name.text, intent->key, intent->key_bytes);
 }
 
 static int set_done(struct grove_intent *intent, unsigned step, bool is_done) {

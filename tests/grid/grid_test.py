@@ -94,6 +94,42 @@ class WithDevice(Grid):
         gs.wait_for("the feeder is shed", lambda: self.coil() == "coil 1")
         gs.wait_for("the stage is noted", lambda: self.protect()["stage"] == 1)
 
+    def set(self, *settings, check=True):
+        return self.system.grove("config", "set", "grid.protect", *settings, check=check)
+
+    def test_settings_change_while_it_runs(self):
+        self.tell("current 350")
+        self.wait_for_readings(20)
+        self.assertEqual(self.protect()["trips"], 0, "grid.conf says 400 A")
+        refused = self.set("feeder.3.overcurrent=5", check=False)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("is out of range; it is from 10 to 10000", refused.stderr)
+        self.set("feeder.3.instantaneous=5000")
+        refused = self.set("feeder.3.overcurrent=6000", check=False)
+        self.assertIn("must lie below feeder.3.instantaneous, 5000 A", refused.stderr)
+        self.wait_for_readings(20)
+        before = self.protect()
+        self.assertEqual(before["trips"], 0)
+        self.set("feeder.3.overcurrent=300")
+        gs.wait_for("it trips at the new setting", lambda: self.protect()["trips"] == 1)
+        self.assertEqual(self.coil(), "coil 1")
+        self.assertGreater(self.protect()["settings"], before["settings"])
+        # The next instance has them although nobody can give them to it.
+        self.system.grove("call", "grid.protect", "reset", "3")
+        gs.wait_for("the breaker is closed again", lambda: self.coil() == "coil 0")
+        self.system.grove("kill", "-s", "STOP", "system.config")
+        self.kill("protect")
+        self.tell("current 350")
+        gs.wait_for("it trips with the settings that it had", lambda: self.protect()["trips"] == 2)
+        self.system.grove("kill", "-s", "CONT", "system.config")
+        self.system.grove("call", "grid.protect", "reset", "3")
+        gs.wait_for("the breaker is closed once more", lambda: self.coil() == "coil 0")
+        self.set("feeder.3.overcurrent=340")
+        self.tell("current 345")
+        gs.wait_for("it hears of changes again", lambda: self.protect()["trips"] == 3)
+        self.assertEqual(self.protect()["missing"], 0)
+        self.summary()
+
     def test_a_device_that_goes_away_and_comes_back(self):
         self.device.kill()
         self.device.wait()

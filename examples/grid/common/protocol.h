@@ -62,9 +62,12 @@ struct protect_status {
     uint64_t trips, reactions, deadline_missed;
     uint64_t median_ns, worst_ns, deadline_ns;
     uint64_t received, redelivered, missing;
+    uint64_t unprepared; /* trips that were written before their intent was on the disk */
+    uint64_t settings; /* number of the newest change of the configuration that counts; 0: grid.conf alone */
     float frequency_hz; /* as protection sees it */
     uint32_t stage; /* stages that have shed */
-    uint32_t feeders, reserved;
+    uint32_t feeders;
+    uint32_t followed; /* feeders of which the store has what it should */
     /* then `feeders` struct protect_feeder */
 };
 /* TRIP and RESET: a struct feeder_request; 0 with RESET means all. The reply is empty. */
@@ -84,7 +87,8 @@ enum breaker_phase {
     X(INSTANTANEOUS, 1, "short circuit") \
     X(OVERCURRENT, 2, "overcurrent") \
     X(SHEDDING, 3, "load shedding") \
-    X(OPERATOR, 4, "operator")
+    X(OPERATOR, 4, "operator") \
+    X(FOUND, 5, "found") /* it was open after a crash of the machine, and who opened it is not known */
 enum trip_cause {
 #define TRIP_CAUSE_ENUM(name, number, text) CAUSE_##name = (number),
     TRIP_CAUSE_TABLE(TRIP_CAUSE_ENUM)

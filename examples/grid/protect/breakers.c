@@ -31,7 +31,7 @@ static void breaker_confirm(struct breakers *breakers, unsigned feeder) {
     if (!was_opening)
         return;
     breaker->trips++;
-    if (breaker->cause != CAUSE_OPERATOR)
+    if (breaker->cause != CAUSE_OPERATOR && !breaker->is_restored)
         statistics_add(breakers->reactions, now - breaker->decided_ns, breakers->config->deadline_ns);
 }
 
@@ -126,6 +126,8 @@ void breakers_trip(struct breakers *breakers, unsigned feeder, enum trip_cause c
     breaker->cause = cause;
     breaker->value = value;
     breaker->decided_ns = time_ns;
+    breaker->settled = BREAKER_SETTLED;
+    breaker->is_restored = 0;
     decide(breakers, feeder, BREAKER_OPENING);
 }
 
@@ -136,8 +138,48 @@ void breakers_reset(struct breakers *breakers, unsigned feeder) {
     decide(breakers, feeder, BREAKER_CLOSING);
 }
 
+void breakers_settle(struct breakers *breakers, unsigned feeder) {
+    breakers->state[feeder].settled = BREAKER_SETTLED;
+}
+
+void breakers_doubt(struct breakers *breakers, unsigned feeder) {
+    if (breakers->state[feeder].phase == BREAKER_NORMAL)
+        breakers->state[feeder].settled = BREAKER_DOUBTFUL;
+    else
+        breakers_settle(breakers, feeder);
+}
+
+void breakers_restore(struct breakers *breakers, unsigned feeder, enum breaker_phase phase, enum trip_cause cause,
+                      double value) {
+    struct breaker *breaker = &breakers->state[feeder];
+    breaker->settled = BREAKER_SETTLED;
+    if (breaker->phase != BREAKER_NORMAL)
+        return;
+    breaker->cause = cause;
+    breaker->value = value;
+    breaker->decided_ns = breaker->confirmed_ns = grove_now_ns();
+    breaker->trips += phase == BREAKER_TRIPPED;
+    breaker->is_restored = 1;
+    breakers->must_ask[feeder] = true;
+    decide(breakers, feeder, phase);
+}
+
+/* Open without a decision that is known: the trip was written, and the kernel died before the store heard of it. */
+static void settle_doubt(struct breaker *breaker, bool is_closed, uint64_t time_ns) {
+    breaker->settled = BREAKER_SETTLED;
+    if (is_closed || breaker->phase != BREAKER_NORMAL)
+        return;
+    breaker->cause = CAUSE_FOUND;
+    breaker->value = 0;
+    breaker->decided_ns = breaker->confirmed_ns = time_ns;
+    breaker->trips++;
+    store_phase(breaker, BREAKER_TRIPPED);
+}
+
 void breakers_observe(struct breakers *breakers, unsigned feeder, bool is_closed, uint64_t time_ns) {
     struct breaker *breaker = &breakers->state[feeder];
+    if (breaker->settled == BREAKER_DOUBTFUL)
+        settle_doubt(breaker, is_closed, time_ns);
     if (breaker->phase == BREAKER_TRIPPED && is_closed && time_ns > breaker->confirmed_ns + LOCAL_CLOSING_NS)
         store_phase(breaker, BREAKER_NORMAL);
 }

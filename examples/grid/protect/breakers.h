@@ -15,6 +15,13 @@
 #include "examples/grid/common/protocol.h"
 #include "examples/grid/common/statistics.h"
 
+/* What is known of a breaker after the state region was lost (ledger.h). */
+enum breaker_settled {
+    BREAKER_UNSETTLED = 0, /* the store has not been asked yet */
+    BREAKER_DOUBTFUL = 1, /* a trip may have been written: the next good reading tells */
+    BREAKER_SETTLED = 2,
+};
+
 /* In the state region. */
 struct breaker {
     uint32_t phase; /* enum breaker_phase */
@@ -23,6 +30,8 @@ struct breaker {
     uint64_t confirmed_ns; /* when the device confirmed the present phase */
     uint64_t trips;
     double value; /* what tripped it: ampere or hertz */
+    uint32_t settled; /* enum breaker_settled */
+    uint32_t is_restored; /* 1: decided before a crash of the machine, so how long it took is not known */
 };
 
 struct breakers;
@@ -51,6 +60,14 @@ void breakers_trip(struct breakers *breakers, unsigned feeder, enum trip_cause c
 void breakers_reset(struct breakers *breakers, unsigned feeder);
 /* A good reading shows how the breaker stands: one that somebody closed on the spot is tripped no longer. */
 void breakers_observe(struct breakers *breakers, unsigned feeder, bool is_closed, uint64_t time_ns);
+/*
+ * What the store says of a breaker that is unsettled, unless a decision was made meanwhile. Restore: it was opening, and the
+ * device is asked whether it is open, or it was tripped. Doubt: only a reading can tell. Settle: nothing was under way.
+ */
+void breakers_restore(struct breakers *breakers, unsigned feeder, enum breaker_phase phase, enum trip_cause cause,
+                      double value);
+void breakers_doubt(struct breakers *breakers, unsigned feeder);
+void breakers_settle(struct breakers *breakers, unsigned feeder);
 /* Reconnect, give up on late answers, try again: every 20 ms. */
 void breakers_tick(struct breakers *breakers);
 

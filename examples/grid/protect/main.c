@@ -7,6 +7,9 @@
  * the device by Modbus, on a connection of protection's own (breakers.h). The reaction time runs from the time stamp of
  * the reading that decided to the device's confirmation.
  *
+ * What the settings are, how they change, and what of a trip is in the store, are told in tuning.h and ledger.h; none of it
+ * is waited for between a reading and the write.
+ *
  * Crash argument. A reading's number is noted only after it was judged: a kill in between delivers it again and it is
  * judged again, with the same outcome, since relays and stages go by the time in the readings and a breaker that is
  * opening or tripped is not tripped again. Everything that is judged by lies in the state region.
@@ -15,12 +18,15 @@
 #include "examples/grid/common/numbering.h"
 #include "examples/grid/common/publisher.h"
 #include "examples/grid/protect/conditions.h"
+#include "examples/grid/protect/ledger.h"
 #include "examples/grid/protect/relay.h"
+#include "examples/grid/protect/tuning.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define STATE_MAGIC 0x54525047u /* "GPRT" */
+#define STATE_VERSION 2u
 #define ALARM_OUTBOX 256u
 #define TICK_NS (20 * GROVE_MILLISECOND)
 
@@ -34,28 +40,42 @@ struct protect_state {
     struct shedding shedding;
     struct conditions conditions;
     struct statistics reactions;
+    struct settings settings;
+    uint64_t unprepared;
 };
 
 struct protect {
     struct grove_service *service;
-    struct grid_config config;
+    struct grid_config plant, config; /* as the file has it; with the settings that count now */
+    struct tuning tuning;
     struct protect_state *state;
     struct breakers breakers;
+    struct ledger ledger;
     struct publisher alarms;
     uint64_t began_ns, good_ns[GRID_FEEDERS_MAX];
 };
 
-static void tell_alarms(struct protect *protect) {
+/* What follows from the breakers, after they have been dealt with: the store and the alarms. */
+static void follow(struct protect *protect) {
     struct protect_state *state = protect->state;
     conditions_update(&state->conditions, &protect->alarms.outbox, &protect->config, state->breaker, &state->shedding,
                       protect->good_ns, protect->began_ns);
     publisher_flush(&protect->alarms);
+    ledger_update(&protect->ledger);
+}
+
+/* At once, whether its intent is on the disk or not; that it was not is counted. */
+static void trip(struct protect *protect, unsigned feeder, enum trip_cause cause, double value, uint64_t time_ns) {
+    uint32_t phase = protect->state->breaker[feeder].phase;
+    if ((phase == BREAKER_NORMAL || phase == BREAKER_CLOSING) && !ledger_covers(&protect->ledger, feeder))
+        protect->state->unprepared++;
+    breakers_trip(&protect->breakers, feeder, cause, value, time_ns);
 }
 
 static void shed(struct protect *protect, uint64_t feeders, uint64_t time_ns) {
     for (unsigned i = 0; i < protect->config.feeder_count; i++)
         if (feeders >> i & 1)
-            breakers_trip(&protect->breakers, i, CAUSE_SHEDDING, protect->state->shedding.frequency_hz, time_ns);
+            trip(protect, i, CAUSE_SHEDDING, protect->state->shedding.frequency_hz, time_ns);
 }
 
 static void judge(struct protect *protect, unsigned feeder, const struct reading *reading) {
@@ -65,7 +85,7 @@ static void judge(struct protect *protect, unsigned feeder, const struct reading
     enum trip_cause cause = relay_check(&state->relay[feeder], &protect->config.feeder[feeder],
                                         (double)reading->current_a, reading->time_ns);
     if (cause != CAUSE_NONE)
-        breakers_trip(&protect->breakers, feeder, cause, (double)reading->current_a, reading->time_ns);
+        trip(protect, feeder, cause, (double)reading->current_a, reading->time_ns);
     bool is_open[GRID_FEEDERS_MAX];
     for (unsigned i = 0; i < protect->config.feeder_count; i++)
         is_open[i] = state->breaker[i].phase == BREAKER_OPENING || state->breaker[i].phase == BREAKER_TRIPPED;
@@ -84,22 +104,27 @@ static int on_reading(struct grove_request *request, void *context) {
     int feeder = config_feeder_index(&protect->config, reading.feeder);
     if (feeder < 0 || reading.sequence == 0)
         return grove_fail(request, GROVE_NOT_FOUND, "feeder %u is not in the configuration", reading.feeder);
+    tuning_update(&protect->tuning);
     struct numbering *numbering = &protect->state->numbering[feeder];
     bool is_repeated = numbering_is_repeated(numbering, reading.epoch, reading.sequence);
     if (is_repeated || grove_request_is_redelivered(request))
         protect->state->redelivered[feeder]++;
     if (!is_repeated && !(reading.quality & QUALITY_BAD)) {
         judge(protect, (unsigned)feeder, &reading);
-        tell_alarms(protect);
+        follow(protect);
     }
     numbering_take(numbering, reading.epoch, reading.sequence);
     return 0;
 }
 
 static void on_tick(struct grove_service *service, void *context) {
+    struct protect *protect = context;
     (void)service;
-    breakers_tick(&((struct protect *)context)->breakers);
-    tell_alarms(context);
+    tuning_tick(&protect->tuning);
+    tuning_update(&protect->tuning);
+    breakers_tick(&protect->breakers);
+    ledger_tick(&protect->ledger);
+    follow(protect);
 }
 
 static struct protect_feeder feeder_status(const struct protect *protect, unsigned i) {
@@ -125,9 +150,12 @@ static int on_status(struct grove_request *request, void *context) {
                                          .median_ns = statistics_median_ns(&state->reactions),
                                          .worst_ns = state->reactions.worst_ns,
                                          .deadline_ns = protect->config.deadline_ns,
+                                         .unprepared = state->unprepared,
+                                         .settings = state->settings.change,
                                          .frequency_hz = (float)state->shedding.frequency_hz,
                                          .stage = (uint32_t)state->shedding.stages_done,
-                                         .feeders = protect->config.feeder_count};
+                                         .feeders = protect->config.feeder_count,
+                                         .followed = ledger_followed(&protect->ledger)};
     for (unsigned i = 0; i < protect->config.feeder_count; i++) {
         reply.feeder[i] = feeder_status(protect, i);
         reply.head.trips += reply.feeder[i].trips;
@@ -159,8 +187,8 @@ static int on_trip(struct grove_request *request, void *context) {
         return status;
     if (feeder < 0)
         return grove_fail(request, GROVE_INVALID, "name one feeder to trip; there is no tripping of all");
-    breakers_trip(&protect->breakers, (unsigned)feeder, CAUSE_OPERATOR, 0, grove_now_ns());
-    tell_alarms(protect);
+    trip(protect, (unsigned)feeder, CAUSE_OPERATOR, 0, grove_now_ns());
+    follow(protect);
     return 0;
 }
 
@@ -176,13 +204,13 @@ static int on_reset(struct grove_request *request, void *context) {
     for (unsigned i = 0; i < protect->config.feeder_count; i++)
         if (feeder < 0 || i == (unsigned)feeder)
             breakers_reset(&protect->breakers, i);
-    tell_alarms(protect);
+    follow(protect);
     return 0;
 }
 
 /* State of other feeders than are configured now is of no use, and dangerous to act on. */
 static bool state_fits(const struct protect *protect, const struct protect_state *state) {
-    if (state->magic != STATE_MAGIC || state->version != 1)
+    if (state->magic != STATE_MAGIC || state->version != STATE_VERSION)
         return false;
     for (unsigned i = 0; i < protect->config.feeder_count; i++)
         if (state->feeders[i] != protect->config.feeder[i].number)
@@ -190,7 +218,8 @@ static bool state_fits(const struct protect *protect, const struct protect_state
     return true;
 }
 
-static int open_state(struct protect *protect) {
+/* *is_kept: it is what an earlier instance left. */
+static int open_state(struct protect *protect, bool *is_kept) {
     struct grove_region *region;
     bool is_fresh;
     uint64_t epoch;
@@ -200,8 +229,9 @@ static int open_state(struct protect *protect) {
     if (status < 0)
         return status;
     struct protect_state *state = grove_region_data(region, NULL);
-    if (!state_fits(protect, state)) {
-        *state = (struct protect_state){.version = 1};
+    *is_kept = state_fits(protect, state);
+    if (!*is_kept) {
+        *state = (struct protect_state){.version = STATE_VERSION};
         for (unsigned i = 0; i < protect->config.feeder_count; i++)
             state->feeders[i] = protect->config.feeder[i].number;
         state->magic = STATE_MAGIC;
@@ -224,20 +254,34 @@ static size_t alarm_write(const void *const *items, unsigned count, unsigned cha
     return alarm_text_write(items[0], (char *)data);
 }
 
+static int refuse(const struct problem *problem) {
+    if (problem->sentence[0] == '\0')
+        return grove_report("protect");
+    fprintf(stderr, "protect: %s\n", problem->sentence);
+    return 1;
+}
+
 static int serve(struct protect *protect) {
     static const struct {
         uint32_t method;
         grove_handler *handler;
     } methods[] = {
         {PROTECT_READING, on_reading}, {PROTECT_STATUS, on_status}, {PROTECT_TRIP, on_trip}, {PROTECT_RESET, on_reset}};
+    struct problem problem = {""};
+    bool is_kept;
     uint32_t timer;
     protect->alarms =
         (struct publisher){.name = "alarms", .subject = alarm_subject, .write = alarm_write, .batch_items = 1};
-    if (grove_service_create(NULL, &protect->service) < 0 || open_state(protect) < 0)
+    if (grove_service_create(NULL, &protect->service) < 0 || open_state(protect, &is_kept) < 0)
         return grove_report("protect");
+    protect->tuning =
+        (struct tuning){.plant = &protect->plant, .config = &protect->config, .settings = &protect->state->settings};
+    if (tuning_start(&protect->tuning, is_kept, &problem) < 0)
+        return refuse(&problem);
     protect->began_ns = grove_now_ns();
     breakers_init(&protect->breakers, protect->service, &protect->config, protect->state->breaker,
                   &protect->state->reactions);
+    ledger_init(&protect->ledger, &protect->config, &protect->breakers);
     for (unsigned i = 0; i < sizeof methods / sizeof methods[0]; i++)
         if (grove_service_on(protect->service, "protect", methods[i].method, methods[i].handler, protect) < 0)
             return grove_report("protect");
@@ -252,12 +296,10 @@ int main(int count, char **words) {
     static struct protect protect;
     struct problem problem = {""};
     bool is_usage = count >= 3 && strcmp(words[1], "--config") == 0 && count % 2 == 1;
-    if (is_usage && config_load(words[2], &protect.config, &problem) < 0) {
-        fprintf(stderr, "protect: %s\n", problem.sentence);
-        return 1;
-    }
+    if (is_usage && config_load(words[2], &protect.plant, &problem) < 0)
+        return refuse(&problem);
     for (int i = 3; is_usage && i < count; i += 2)
-        if (strcmp(words[i], "--device") != 0 || config_move_device(&protect.config, words[i + 1], &problem) < 0) {
+        if (strcmp(words[i], "--device") != 0 || config_move_device(&protect.plant, words[i + 1], &problem) < 0) {
             fprintf(stderr, "protect: %s\n", problem.sentence[0] ? problem.sentence : "unknown option");
             return 2;
         }
@@ -265,5 +307,6 @@ int main(int count, char **words) {
         fputs("usage: protect --config FILE [--device NAME=IPV4:PORT]\n", stderr);
         return 2;
     }
+    protect.config = protect.plant;
     return serve(&protect);
 }

@@ -79,6 +79,15 @@ GROVE_PUBLIC int grove_intent_mark(struct grove_intent *intent, unsigned step, b
 /* The same as part of a transaction of the program's own, so that what a step did and its mark are one change. */
 GROVE_PUBLIC int grove_intent_mark_in(struct grove_intent *intent, struct grove_store_transaction *transaction,
                                       unsigned step, bool is_done);
+/*
+ * Beginning and ending as parts of a transaction of the program's own, which grove_store_commit_start commits without waiting.
+ * begin_in: the intent is on the disk, and may be marked, when the transaction is committed; if it is not, forget it. end_in:
+ * the transaction removes it; forget it when that is committed.
+ */
+GROVE_PUBLIC int grove_intent_begin_in(struct grove_store_transaction *transaction, struct grove_store *store,
+                                       const struct grove_intent_kind *kind, const void *data, size_t length_bytes,
+                                       struct grove_intent **intent);
+GROVE_PUBLIC int grove_intent_end_in(struct grove_intent *intent, struct grove_store_transaction *transaction);
 GROVE_PUBLIC int grove_intent_end(struct grove_intent *intent);
 GROVE_PUBLIC void grove_intent_forget(struct grove_intent *intent);
 /* The oldest one that is open, with the number of steps that are marked. GROVE_NOT_FOUND: none is. */
