@@ -155,6 +155,28 @@ class DeviceFaults(grid_test.Grid):
         self.assertEqual((self.historian()["missing"], self.protect()["missing"]), (0, 0))
         self.summary()
 
+    def link(self, name):
+        checks = {check["check"]: check for check in self.system.json("health", "grid.acquire")}
+        return (checks[name]["health"], checks[name].get("reason", "")) if name in checks else (None, "")
+
+    def test_health_names_the_link_that_is_down(self):
+        self.wait_for_readings(4)
+        for name in ("feeder-1-bad", "feeder-2-fine"):
+            gs.wait_for(f"{name} is well", lambda name=name: self.link(name)[0] == "ok")
+        self.bad.wrong = WRONG["silent"]
+        gs.wait_for("the silence is seen", lambda: self.link("feeder-1-bad")[0] == "degraded")
+        self.assertRegex(self.link("feeder-1-bad")[1], f"device rtu at 127.0.0.1:{self.bad.port} (does not answer|cannot be reached)")
+        self.assertEqual(self.link("feeder-2-fine")[0], "ok")
+        overall = self.system.grove("health", check=False).stdout
+        self.assertRegex(overall, "grid.acquire +degraded .*feeder-1-bad: device rtu")
+        # It is about the link: whoever reports and whoever is told may be killed.
+        self.system.grove("kill", "-s", "KILL", "system.health")
+        self.kill("acquire")
+        gs.wait_for("it is still known", lambda: self.link("feeder-1-bad")[0] == "degraded")
+        self.bad.wrong = None
+        gs.wait_for("the link is well again", lambda: self.link("feeder-1-bad")[0] == "ok")
+        self.summary()
+
     def assert_nothing_false_is_stored(self):
         """No reading without a mark has values that the device never had."""
         start, seen = 0, 0

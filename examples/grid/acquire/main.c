@@ -11,6 +11,7 @@
  * Cycles follow an absolute schedule, multiples of the period on the monotonic clock; what was slept through, this
  * instance's start included, is counted as missed.
  */
+#include "examples/grid/acquire/link_health.h"
 #include "examples/grid/acquire/poller.h"
 #include "examples/grid/acquire/probe.h"
 #include "examples/grid/common/client_watch.h"
@@ -39,6 +40,7 @@ struct acquire {
     struct poller poller;
     struct client_watch watch[GRID_DEVICES_MAX];
     struct acquire_state *state;
+    struct link_health health;
     struct publisher readings;
     struct link protect;
 };
@@ -46,6 +48,7 @@ struct acquire {
 static void on_reading(unsigned feeder, const struct reading *reading, void *context) {
     struct acquire *acquire = context;
     acquire->state->taken++;
+    link_health_note(&acquire->health, feeder, reading);
     /* Both count for themselves what they cannot take (refused, dropped). */
     (void)outbox_put(&acquire->protect.outbox, feeder, reading);
     link_flush(&acquire->protect);
@@ -69,6 +72,7 @@ static void on_cycle(struct grove_service *service, void *context) {
         for (unsigned i = 0; i < acquire->config.device_count; i++)
             client_watch_update(&acquire->watch[i]);
         link_flush(&acquire->protect);
+        link_health_tick(&acquire->health, now);
     }
     uint32_t timer;
     now = grove_now_ns();
@@ -181,6 +185,7 @@ static int serve(struct acquire *acquire) {
     if (grove_service_create(NULL, &acquire->service) < 0 || open_state(acquire) < 0)
         return grove_report("acquire");
     open_devices(acquire);
+    link_health_init(&acquire->health, &acquire->config, acquire->poller.latest, grove_now_ns());
     if (grove_service_on(acquire->service, "acquire", ACQUIRE_STATUS, on_status, acquire) < 0 ||
         grove_service_after(acquire->service, 1, on_cycle, acquire, &timer) < 0 ||
         grove_service_run(acquire->service) < 0)
