@@ -62,7 +62,8 @@ class Run(unittest.TestCase):
             line = process.stdout.readline()
         self.assertTrue(line, "it never printed a line")
         os.killpg(process.pid, signal.SIGINT)
-        self.finish(process)
+        output, _ = self.finish(process)
+        self.assertRegex(output, r"settings +change \d+  intents 6 of 6  trips without 0  health \w+  dead letters 0")
 
     def test_a_taken_port_is_said(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:

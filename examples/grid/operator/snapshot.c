@@ -15,7 +15,13 @@ static const struct {
     [SOURCE_PROTECT] = {"protect", PROTECT_STATUS},
     [SOURCE_HISTORIAN] = {"historian", HISTORIAN_COUNTS},
     [SOURCE_ALARM] = {"alarm", ALARM_LIST},
+    [SOURCE_HEALTH] = {GROVE_HEALTH_ENDPOINT, GROVE_HEALTH_QUERY},
+    [SOURCE_BUS] = {GROVE_BUS_ENDPOINT, GROVE_BUS_METRICS},
 };
+
+const char *snapshot_source_name(enum source source) {
+    return sources[source].name;
+}
 
 void snapshot_init(struct snapshot *snapshot, struct grove_session *session, const char *project) {
     *snapshot = (struct snapshot){.session = session, .project = project};
@@ -74,8 +80,31 @@ static bool take_alarms(struct snapshot *snapshot, const struct grove_answer *an
     return true;
 }
 
+static bool take_health(struct snapshot *snapshot, const struct grove_answer *answer) {
+    struct grove_health_page page;
+    if (answer->length_bytes < sizeof page)
+        return false;
+    memcpy(&page, answer->data, sizeof page);
+    if (answer->length_bytes != sizeof page + page.count * sizeof snapshot->ill)
+        return false;
+    snapshot->health = page;
+    snapshot->ill = (struct grove_health_record){.status = 0};
+    if (page.count > 0)
+        memcpy(&snapshot->ill, (const char *)answer->data + sizeof page, sizeof snapshot->ill);
+    snapshot->ill.name.text[sizeof snapshot->ill.name.text - 1] = '\0';
+    snapshot->ill.reason[sizeof snapshot->ill.reason - 1] = '\0';
+    return true;
+}
+
+static bool take_bus(struct snapshot *snapshot, const struct grove_answer *answer) {
+    if (answer->length_bytes != sizeof snapshot->bus)
+        return false;
+    memcpy(&snapshot->bus, answer->data, sizeof snapshot->bus);
+    return true;
+}
+
 static bool (*const take[SOURCE_COUNT])(struct snapshot *snapshot, const struct grove_answer *answer) = {
-    take_acquire, take_protect, take_historian, take_alarms};
+    take_acquire, take_protect, take_historian, take_alarms, take_health, take_bus};
 
 static bool is_broken(int status) {
     return status == GROVE_CLOSED || status == GROVE_CORRUPT || status == GROVE_STALE_HANDLE;
@@ -101,6 +130,10 @@ static int source_open(struct source_state *state) {
     state->must_reopen = false;
     if (state->channel != NULL)
         return 0;
+    if (state->source == SOURCE_BUS)
+        options.tag = GROVE_BUS_CHANNEL_MAIN;
+    if (strchr(sources[state->source].name, '.') != NULL)
+        return grove_connect_with(sources[state->source].name, &options, &state->channel);
     snprintf(name, sizeof name, "%s.%s", state->snapshot->project, sources[state->source].name);
     return grove_connect_with(name, &options, &state->channel);
 }
@@ -110,6 +143,16 @@ static void source_ask(struct source_state *state) {
         return;
     struct grove_call call = {
         .method = sources[state->source].method, .priority = GROVE_PRIORITY_MEDIUM, .timeout_ns = CALL_TIMEOUT_NS};
+    struct grove_health_query query = {.version = GROVE_HEALTH_VERSION, .least = GROVE_HEALTH_DEGRADED};
+    const struct grove_bus_member member = {.version = GROVE_BUS_PROTOCOL_VERSION};
+    snprintf(query.name.text, sizeof query.name.text, "%s.*", state->snapshot->project);
+    if (state->source == SOURCE_HEALTH) {
+        call.data = &query;
+        call.length_bytes = sizeof query;
+    } else if (state->source == SOURCE_BUS) {
+        call.data = &member;
+        call.length_bytes = sizeof member;
+    }
     int status = grove_call_start(state->channel, &call, on_answer, state);
     state->is_asked = status == 0;
     state->must_reopen = is_broken(status);

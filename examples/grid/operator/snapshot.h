@@ -8,9 +8,18 @@
 #define GRID_OPERATOR_SNAPSHOT_H
 
 #include "examples/grid/common/protocol.h"
-#include "grove/grove.h"
+#include "grove/bus_protocol.h"
+#include "grove/health.h"
 
-enum source { SOURCE_ACQUIRE, SOURCE_PROTECT, SOURCE_HISTORIAN, SOURCE_ALARM, SOURCE_COUNT };
+enum source {
+    SOURCE_ACQUIRE,
+    SOURCE_PROTECT,
+    SOURCE_HISTORIAN,
+    SOURCE_ALARM,
+    SOURCE_HEALTH, /* the system's */
+    SOURCE_BUS,
+    SOURCE_COUNT,
+};
 
 struct snapshot;
 struct source_state {
@@ -34,11 +43,16 @@ struct snapshot {
     struct historian_feeder stored_feeder[GRID_FEEDERS_MAX];
     unsigned alarm_count;
     struct alarm_record alarm[ALARM_REPLY_MAX];
+    struct grove_health_page health; /* of all services */
+    struct grove_health_record ill; /* the first of the project that is not well; its status is 0 if all are */
+    struct grove_bus_metrics bus;
     uint64_t restarts; /* of all services, the system's own included */
     unsigned services, services_ready;
 };
 
 void snapshot_init(struct snapshot *snapshot, struct grove_session *session, const char *project);
+/* "acquire", "system.health"; constant. */
+const char *snapshot_source_name(enum source source);
 void snapshot_refresh(struct snapshot *snapshot);
 /* Call a method of a source and wait; for the operator's commands. The sentence of a failure is grove_last_error(). */
 int snapshot_call(struct snapshot *snapshot, enum source source, uint32_t method, const void *data,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define CATCH_UP_NS (15 * GROVE_SECOND)
+#define PLATFORM_NS (3 * GROVE_SECOND)
 #define ASK_EVERY_NS (50 * GROVE_MILLISECOND)
 
 uint64_t summary_lost(const struct reading *numbered, unsigned count, const struct historian_feeder *stored,
@@ -45,6 +46,19 @@ static uint64_t lost_by_protection(const struct snapshot *snapshot) {
     return missing > dropped ? missing - dropped : 0;
 }
 
+/* Of health and of the bus the newest is wanted, and an old answer is no loss. */
+static void print_platform(struct snapshot *snapshot, uint64_t end_ns) {
+    const struct protect_status *protect = &snapshot->protect;
+    bool is_health = ask_anew(snapshot, SOURCE_HEALTH, end_ns), is_bus = ask_anew(snapshot, SOURCE_BUS, end_ns);
+    printf("settings    change %" PRIu64 "  intents %" PRIu32 " of %" PRIu32 "  trips without %" PRIu64,
+           protect->settings, protect->followed, protect->feeders, protect->unprepared);
+    printf("  health %s", is_health ? grove_health_status_text(snapshot->health.status) : "not known");
+    if (is_bus)
+        printf("  dead letters %" PRIu64 "\n", snapshot->bus.dead_letters);
+    else
+        puts("  dead letters not known");
+}
+
 int summary_print(struct snapshot *snapshot) {
     struct reading numbered[GRID_FEEDERS_MAX];
     uint64_t end_ns = grove_now_ns() + CATCH_UP_NS;
@@ -73,6 +87,7 @@ int summary_print(struct snapshot *snapshot) {
     printf("system      restarts %" PRIu64 "  poll cycles %" PRIu64 "  missed %" PRIu64
            "  refused for want of room %" PRIu64 "\n",
            snapshot->restarts, acquire.cycles, acquire.missed_cycles, acquire.refused);
+    print_platform(snapshot, grove_now_ns() + PLATFORM_NS);
     fflush(stdout);
     return lost == 0 ? 0 : 1;
 }

@@ -91,15 +91,25 @@ static void add_readings(struct view *view, const struct snapshot *snapshot) {
 }
 
 static void add_system(struct view *view, const struct snapshot *snapshot, uint64_t now_ns) {
-    static const char *const names[SOURCE_COUNT] = {"acquire", "protect", "historian", "alarm"};
-    char silent[96] = "";
+    char silent[128] = "";
     for (unsigned i = 0; i < SOURCE_COUNT; i++)
         if (snapshot->source[i].answered_ns + OLD_NS < now_ns) {
             size_t used = strlen(silent);
-            snprintf(silent + used, sizeof silent - used, " %s", names[i]);
+            snprintf(silent + used, sizeof silent - used, " %s", snapshot_source_name((enum source)i));
         }
     add(view, silent[0] ? "\033[33m" : "", "services  %u of %u ready  %" PRIu64 " restarts%s%s",
         snapshot->services_ready, snapshot->services, snapshot->restarts, silent[0] ? "  no answer from:" : "", silent);
+}
+
+/* What the system's services say of the grid. */
+static void add_platform(struct view *view, const struct snapshot *snapshot) {
+    const struct protect_status *protect = &snapshot->protect;
+    add(view, protect->followed < protect->feeders ? "\033[33m" : "",
+        "settings  change %" PRIu64 "   intents %" PRIu32 " of %" PRIu32 "   dead letters %" PRIu64, protect->settings,
+        protect->followed, protect->feeders, snapshot->bus.dead_letters);
+    bool is_ill = snapshot->ill.status > GROVE_HEALTH_OK;
+    add(view, is_ill ? "\033[33m" : "", "health    %s%s%s%s%s", grove_health_status_text(snapshot->health.status),
+        is_ill ? "   " : "", snapshot->ill.name.text, is_ill ? ": " : "", snapshot->ill.reason);
 }
 
 static void add_alarms(struct view *view, const struct snapshot *snapshot, const struct grid_config *config) {
@@ -132,6 +142,7 @@ void view_make(struct view *view, const struct snapshot *snapshot, const struct 
         add_feeder(view, snapshot, config, &snapshot->latest[i]);
     add_readings(view, snapshot);
     add_system(view, snapshot, now_ns);
+    add_platform(view, snapshot);
     add_alarms(view, snapshot, config);
 }
 
@@ -143,9 +154,11 @@ void view_line(char *text, size_t size_bytes, const struct snapshot *snapshot, u
     snprintf(text, size_bytes,
              "%4" PRIu64 " s  %6.3f Hz  taken %" PRIu64 "  stored %" PRIu64 "  missing %" PRIu64
              "  redelivered %" PRIu64 "  tripped %u  stage %" PRIu32
-             "  alarms %u  reaction %.2f/%.2f ms  restarts %" PRIu64 "%s",
+             "  alarms %u  reaction %.2f/%.2f ms  settings %" PRIu64 "  health %s  dead letters %" PRIu64
+             "  restarts %" PRIu64 "%s",
              seconds, (double)protect->frequency_hz, snapshot->acquire.taken, snapshot->historian.stored,
              snapshot->historian.missing, snapshot->historian.redelivered + protect->redelivered, open, protect->stage,
              snapshot->alarm_count, (double)protect->median_ns / 1e6, (double)protect->worst_ns / 1e6,
+             protect->settings, grove_health_status_text(snapshot->health.status), snapshot->bus.dead_letters,
              snapshot->restarts, snapshot->historian.is_blocked ? "  DISK FULL" : "");
 }

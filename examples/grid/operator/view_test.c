@@ -18,6 +18,12 @@ static struct snapshot snapshot_of_test(void) {
     snapshot.protected_feeder[1] = (struct protect_feeder){.feeder = 4};
     snapshot.alarm[0] = (struct alarm_record){.number = 7, .kind = ALARM_SHED, .feeder = 1};
     snapshot.alarm_count = 1;
+    snapshot.protect.settings = 12;
+    snapshot.protect.followed = 1;
+    snapshot.bus.dead_letters = 3;
+    snapshot.health.status = GROVE_HEALTH_DEGRADED;
+    snapshot.ill = (struct grove_health_record){
+        .name = {"grid.acquire"}, .status = GROVE_HEALTH_DEGRADED, .reason = "feeder-4-suburb: it is gone"};
     return snapshot;
 }
 
@@ -34,14 +40,22 @@ static void what_matters_is_there(void **state) {
     struct snapshot snapshot = snapshot_of_test();
     view = (struct view){.columns = 120, .alarms_most = 3};
     view_make(&view, &snapshot, NULL, 5 * GROVE_SECOND);
-    static const char *const wanted[] = {"48.900 Hz", "TRIPPED",     "load shedding",          "unreachable",
-                                         "taken 40",  "feeder shed", "no answer from: acquire"};
+    static const char *const wanted[] = {"48.900 Hz",
+                                         "TRIPPED",
+                                         "load shedding",
+                                         "unreachable",
+                                         "taken 40",
+                                         "feeder shed",
+                                         "no answer from: acquire protect historian alarm system.health system.bus",
+                                         "change 12   intents 1 of 2   dead letters 3",
+                                         "degraded   grid.acquire: feeder-4-suburb: it is gone"};
     for (unsigned i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
         if (!shows(&view, wanted[i]))
             fail_msg("'%s' is not shown", wanted[i]);
     char line[VIEW_LINE_BYTES];
     view_line(line, sizeof line, &snapshot, 3);
     assert_non_null(strstr(line, "tripped 1"));
+    assert_non_null(strstr(line, "settings 12  health degraded  dead letters 3"));
 }
 
 static void nothing_is_wider_than_the_window(void **state) {

@@ -184,6 +184,13 @@ void breakers_observe(struct breakers *breakers, unsigned feeder, bool is_closed
         store_phase(breaker, BREAKER_NORMAL);
 }
 
+bool breakers_are_under_way(const struct breakers *breakers) {
+    for (unsigned i = 0; i < breakers->config->device_count; i++)
+        if (breakers->line[i].feeder >= 0)
+            return true;
+    return false;
+}
+
 void breakers_tick(struct breakers *breakers) {
     for (unsigned i = 0; i < breakers->config->device_count; i++) {
         breakers->line[i].is_paused = false;

@@ -68,6 +68,8 @@ void breakers_restore(struct breakers *breakers, unsigned feeder, enum breaker_p
                       double value);
 void breakers_doubt(struct breakers *breakers, unsigned feeder);
 void breakers_settle(struct breakers *breakers, unsigned feeder);
+/* Is a device about to answer? Then what can wait should. */
+bool breakers_are_under_way(const struct breakers *breakers);
 /* Reconnect, give up on late answers, try again: every 20 ms. */
 void breakers_tick(struct breakers *breakers);
 

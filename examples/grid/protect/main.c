@@ -111,7 +111,9 @@ static int on_reading(struct grove_request *request, void *context) {
         protect->state->redelivered[feeder]++;
     if (!is_repeated && !(reading.quality & QUALITY_BAD)) {
         judge(protect, (unsigned)feeder, &reading);
-        follow(protect);
+        /* Waking others now would delay the confirmation; the next reading or tick does it. */
+        if (!breakers_are_under_way(&protect->breakers))
+            follow(protect);
     }
     numbering_take(numbering, reading.epoch, reading.sequence);
     return 0;
