@@ -5,10 +5,12 @@
  *
  * The provider does the rest: expectations, durability, quotas. Names of namespaces are always spelled out for it, and a commit
  * carries who asked and under which number, so that it can tell a commit that comes again: after a crash of the store the
- * client's request is passed on anew. Encryption, snapshots, watches and maps are the store's own and not to be had here.
+ * client's request is passed on anew. Values are encrypted first where that was said with the provider (sealed.c). Snapshots,
+ * watches and maps are the store's own and not to be had here.
  */
 #include "servers/store/remote.h"
 #include "servers/store/points.h"
+#include "servers/store/sealed.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,11 +76,31 @@ static bool is_written(const void *message, size_t bytes) {
     return outcome.is_conflict == 0;
 }
 
+static bool pass_message(struct passed *passed, const void *message, size_t bytes);
+
 /* True: hooks look at it first. */
 static bool pass_back(struct passed *passed, const struct grove_answer *answer) {
-    struct grove_request *request = passed->request;
     const void *message = answer->slice != NULL ? answer->slice : answer->data;
     size_t bytes = answer->slice != NULL ? answer->slice_bytes : answer->length_bytes;
+    struct namespace *space = namespace_find(&passed->store->engine, passed->own);
+    uint8_t *opened = NULL;
+    if (passed->transaction != NULL || !is_sealed(space))
+        return pass_message(passed, message, bytes);
+    int status = sealed_open(passed->store, space, passed->key_bytes > 0 ? passed->key : NULL, passed->key_bytes,
+                             message, bytes, &opened, &bytes);
+    if (status < 0) {
+        (void)grove_fail(passed->request, status,
+                         "the provider %s gave back for the namespace %s what was not given to it",
+                         passed->remote->endpoint, passed->own);
+        return false;
+    }
+    bool is_kept = pass_message(passed, opened, bytes);
+    free(opened);
+    return is_kept;
+}
+
+static bool pass_message(struct passed *passed, const void *message, size_t bytes) {
+    struct grove_request *request = passed->request;
     if (passed->transaction == NULL &&
         points_hold_reply(passed->store, request, passed->own, passed->key_bytes > 0 ? passed->key : NULL,
                           passed->key_bytes, message, bytes))
@@ -154,7 +176,26 @@ static size_t put(uint8_t *message, size_t at, const void *bytes, size_t length)
     return at + length;
 }
 
-static size_t encode(const struct pending *pending, struct grove_request *request, uint8_t *message) {
+static uint32_t overhead_of(const struct store *store, const struct operation *operation, const char *name) {
+    return operation->kind == GROVE_STORE_SET && is_sealed(namespace_find(&store->engine, name)) ? SEAL_OVERHEAD : 0;
+}
+
+/* The value as the provider is to keep it. */
+static int put_value(struct store *store, const struct operation *operation, const char *name, uint8_t *message,
+                     size_t *at) {
+    struct namespace *space = namespace_find(&store->engine, name);
+    if (operation->kind != GROVE_STORE_SET || !is_sealed(space)) {
+        *at = put(message, *at, operation->value, operation->value_bytes);
+        return 0;
+    }
+    int status = sealed_close(store, space, operation, message + *at);
+    *at += operation->value_bytes + SEAL_OVERHEAD;
+    return status;
+}
+
+static int encode(struct store *store, const struct pending *pending, struct grove_request *request, uint8_t *message,
+                  size_t *bytes) {
+    int status = 0;
     const struct transaction *transaction = pending->transaction;
     struct grove_store_transaction_head head = {.version = GROVE_STORE_PROTOCOL_VERSION,
                                                 .count = transaction->count,
@@ -167,19 +208,22 @@ static size_t encode(const struct pending *pending, struct grove_request *reques
         struct grove_store_operation wire = {.kind = operation->kind,
                                              .namespace_bytes = (uint8_t)strlen(name),
                                              .key_bytes = operation->key_bytes,
-                                             .value_bytes = operation->value_bytes,
+                                             .value_bytes =
+                                                 operation->value_bytes + overhead_of(store, operation, name),
                                              .version = operation->version,
                                              .lifetime_ms = operation->lifetime_ms};
         at = put(message, at, &wire, sizeof wire);
         at = put(message, at, name, wire.namespace_bytes);
         at = put(message, at, operation->key, operation->key_bytes);
-        at = put(message, at, operation->value, operation->value_bytes);
+        if (status == 0)
+            status = put_value(store, operation, name, message, &at);
         for (; at % 8 != 0; at++)
             message[at] = 0;
     }
     head.total_bytes = (uint32_t)at;
     memcpy(message, &head, sizeof head);
-    return at;
+    *bytes = at;
+    return status;
 }
 
 /* The provider of all its namespaces; NULL: none of them is a service's. *is_mixed: they are of several. */
@@ -205,14 +249,21 @@ bool remote_commits(struct store *store, struct grove_request *request, struct p
     const char *provider = provider_of(store, pending, &is_mixed);
     if (provider == NULL)
         return false;
-    /* Every operation may grow by its namespace's name and padding. */
-    size_t most_bytes = pending->transaction->bytes + pending->transaction->count * (GROVE_NAME_MAX + 8u);
+    /* Every operation may grow by its namespace's name, encryption and padding. */
+    size_t most_bytes =
+        pending->transaction->bytes + pending->transaction->count * (GROVE_NAME_MAX + 8u + SEAL_OVERHEAD);
     uint8_t *message = is_mixed ? NULL : malloc(most_bytes);
     struct passed *passed = message != NULL ? passed_new(store, request, pending->own) : NULL;
     if (passed != NULL) {
-        size_t bytes = encode(pending, request, message);
+        size_t bytes = 0;
         passed->transaction = pending->transaction;
-        (void)pass_on(passed, provider, message, bytes);
+        int status = encode(store, pending, request, message, &bytes);
+        if (status == 0) {
+            (void)pass_on(passed, provider, message, bytes);
+        } else {
+            (void)grove_fail(request, status, "the key of a namespace cannot be read");
+            passed_end(passed);
+        }
     } else {
         transaction_destroy(pending->transaction);
         (void)grove_fail(

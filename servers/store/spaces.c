@@ -88,7 +88,7 @@ int on_namespaces(struct grove_request *request, void *context) {
 
 /* ---- quotas, flags, providers ---- */
 
-static int change_provider(struct pending *pending, struct namespace *space, const char *provider) {
+static int change_provider(struct pending *pending, struct namespace *space, const char *provider, uint32_t flags) {
     struct engine *engine = &pending->store->engine;
     struct grove_name endpoint;
     int status = namespace_load(engine, space);
@@ -101,6 +101,9 @@ static int change_provider(struct pending *pending, struct namespace *space, con
                       "can be kept by sqlite, memory, or a service that is named by its endpoint", space->name);
     (void)snprintf(space->provider_name, sizeof space->provider_name, "%s", provider);
     space->provider = namespace_provider(engine, provider);
+    space->flags &= ~(uint32_t)GROVE_STORE_NAMESPACE_SEALED;
+    if (space->provider == NULL)
+        space->flags |= flags & GROVE_STORE_NAMESPACE_SEALED;
     return status;
 }
 
@@ -115,7 +118,7 @@ static int configure(struct pending *pending) {
         return refuse(pending, status < 0 ? status : GROVE_WRONG_STATE, "cannot be made now", wanted->name.text);
     namespace_touch(engine, space);
     if ((wanted->fields & GROVE_STORE_CONFIGURE_PROVIDER) != 0)
-        status = change_provider(pending, space, wanted->provider);
+        status = change_provider(pending, space, wanted->provider, wanted->flags);
     if (status < 0)
         return status;
     if ((wanted->fields & GROVE_STORE_CONFIGURE_BYTES) != 0)

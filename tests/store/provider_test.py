@@ -1,7 +1,9 @@
 """A namespace that a service keeps: the example in Python, by whom the same is promised."""
+import json
 import os
 import re
 
+from points_test import GUARD
 from store_support import LIBRARY, ROOT, StoreTest, grove, gs
 
 
@@ -92,6 +94,52 @@ class Provider(StoreTest):
         self.assertIn("protocol, storage, health or metrics", result.stderr)
         result = self.system.grove("find", "--extension", "storage", "--tag", "x", check=False)
         self.assertIn("--tag is about services", result.stderr)
+
+    def test_it_can_be_kept_from_reading_what_it_keeps(self):
+        self.system.grove("store", "quota", "demo.secrets", "--provider", "demo.provider", "--encrypt", "on")
+        self.assertTrue(self.system.json("store", "quota", "demo.secrets")["sealed"])
+        self.assertEqual(self.system.grove("store", "quota", "demo.x", "--encrypt", "on", check=False).returncode, 2)
+        secrets = self.store("demo.secrets")
+        values = {b"a": b"plain words", b"b": b"", b"c": os.urandom(100000)}
+        with secrets.transaction() as change:
+            for key, value in values.items():
+                change.set(key, value)
+        self.kill_store()
+        self.assertEqual({entry.key: entry.data for entry in secrets.scan()}, values)
+        self.assertEqual([entry.key for entry in secrets.scan(keys_only=True)], sorted(values))
+        self.assertEqual({key: secrets.get(key).data for key in values}, values)
+        self.assertIsNone(secrets.get("none"))
+        (folder, ) = [path for path, _, files in os.walk(self.system.state) if "entries" in files]
+        with open(os.path.join(folder, "entries"), "r+b") as file:
+            kept = file.read()
+            self.assertNotIn(b"plain words".hex().encode(), kept)
+            # What a provider changes, or gives for another key, is found out.
+            os.kill(self.system.services()["demo.provider"]["process"], gs.signal.SIGSTOP)
+            key_a, key_b = (b'"demo.secrets", "%s"' % key.hex().encode() for key in (b"a", b"b"))
+            file.seek(0)
+            file.write(kept.replace(key_a, b"?").replace(key_b, key_a).replace(b"?", key_b))
+        os.kill(self.system.services()["demo.provider"]["process"], gs.signal.SIGKILL)
+        for key in ("a", "b"):
+            with self.assertRaisesRegex(grove.Corrupt, "what was not given to it"):
+                secrets.get(key)
+
+    def test_hooks_look_at_what_a_service_keeps(self):
+        self.system.grove("store", "quota", "demo.secrets", "--provider", "demo.provider", "--encrypt", "on")
+        self.up("ops", {"guard": self.service("guard", GUARD)})
+        self.system.wait_for_state("ops.guard", "ready")
+        for point in ("before-write", "after-write", "after-read"):
+            self.system.grove("hooks", "set", point, "ops.guard", "--pattern", "demo.*", "--timeout", "2s")
+        self.ask("ops.guard", 1, b"upper")
+        for name in ("demo.notes", "demo.secrets"):
+            store = self.store(name)
+            store.set("a", b"quiet")
+            self.assertEqual(store.get("a").data, b"QUIET")
+            self.assertEqual([entry.data for entry in store.scan()], [b"QUIET"])
+        self.ask("ops.guard", 1, b"no")
+        with self.assertRaisesRegex(grove.Denied, "says no: not today"):
+            self.notes.set("a", b"1")
+        seen = [(point, subject) for point, subject, *_ in json.loads(self.ask("ops.guard", 2))]
+        self.assertIn((9, "demo.secrets a"), seen)
 
     def test_a_provider_that_is_not_there_is_named(self):
         self.system.grove("store", "quota", "demo.lost", "--provider", "demo.nobody")

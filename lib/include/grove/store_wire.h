@@ -123,12 +123,13 @@ enum grove_store_namespace_flags {
     GROVE_STORE_NAMESPACE_MAP = 1u << 0, /* what it holds is published in a read-only map */
     GROVE_STORE_NAMESPACE_ROTATING = 1u << 1, /* values under an old key are being encrypted again */
     GROVE_STORE_NAMESPACE_EVENTS = 1u << 2, /* the bus is told of each change: storage.changed.NAMESPACE.KEY */
+    GROVE_STORE_NAMESPACE_SEALED = 1u << 3, /* a service keeps it, and is given its values encrypted */
 };
 enum grove_store_configure_fields {
     GROVE_STORE_CONFIGURE_BYTES = 1u << 0,
     GROVE_STORE_CONFIGURE_KEYS = 1u << 1,
     GROVE_STORE_CONFIGURE_FLAGS = 1u << 2, /* MAP */
-    GROVE_STORE_CONFIGURE_PROVIDER = 1u << 3, /* while it is empty only */
+    GROVE_STORE_CONFIGURE_PROVIDER = 1u << 3, /* while it is empty only; with a service SEALED among the flags */
     GROVE_STORE_CONFIGURE_EVENTS = 1u << 4, /* EVENTS among the flags */
 };
 #define GROVE_STORE_PROVIDER_BYTES 64u

@@ -15,6 +15,7 @@ static const struct command_option options[] = {
     {"keys", 'K', "COUNT", "quota: most keys that it may have"},
     {"map", 'm', "on|off", "quota: publish it in a read-only map"},
     {"events", 'e', "on|off", "quota: tell the bus of its changes, as storage.changed.NAMESPACE.KEY"},
+    {"encrypt", 'E', "on|off", "quota: with a service as the provider: give it values encrypted only"},
     {"provider", 'P', "NAME",
      "quota: who keeps it, while it is empty: sqlite, memory, or a service, by its endpoint or as a storage extension"},
     {"prefix", 'x', "KEY", "share: only the keys that begin with this"},

@@ -19,13 +19,14 @@ static const struct output_column columns[] = {{"NAMESPACE", "name", OUTPUT_TEXT
                                                {0}};
 
 static json_t *describe(const struct grove_store_namespace_record *record) {
-    return json_pack("{s:s#, s:I, s:I, s:I, s:I, s:s#, s:b, s:b, s:b, s:i, s:I}", "name", record->name.text,
+    return json_pack("{s:s#, s:I, s:I, s:I, s:I, s:s#, s:b, s:b, s:b, s:b, s:i, s:I}", "name", record->name.text,
                      strnlen(record->name.text, sizeof record->name.text), "keys", (json_int_t)record->used_keys,
                      "quota_keys", (json_int_t)record->quota_keys, "bytes", (json_int_t)record->used_bytes,
                      "quota_bytes", (json_int_t)record->quota_bytes, "provider", record->provider,
                      strnlen(record->provider, sizeof record->provider), "map",
                      (record->flags & GROVE_STORE_NAMESPACE_MAP) != 0, "events",
-                     (record->flags & GROVE_STORE_NAMESPACE_EVENTS) != 0, "rotating",
+                     (record->flags & GROVE_STORE_NAMESPACE_EVENTS) != 0, "sealed",
+                     (record->flags & GROVE_STORE_NAMESPACE_SEALED) != 0, "rotating",
                      (record->flags & GROVE_STORE_NAMESPACE_ROTATING) != 0, "key_generation",
                      (int)record->key_generation, "version", (json_int_t)record->revision);
 }
@@ -137,8 +138,12 @@ static int take_quota(const struct invocation *invocation, struct grove_store_na
         status = take_switch(invocation, "map", GROVE_STORE_NAMESPACE_MAP, &request->flags);
     if (status == 0)
         status = take_switch(invocation, "events", GROVE_STORE_NAMESPACE_EVENTS, &request->flags);
+    if (status == 0)
+        status = take_switch(invocation, "encrypt", GROVE_STORE_NAMESPACE_SEALED, &request->flags);
     if (status != 0)
         return status;
+    if (command_has(invocation, "encrypt") && provider == NULL)
+        return command_misused(invocation, "--encrypt is said together with --provider");
     request->fields = (command_has(invocation, "bytes") ? GROVE_STORE_CONFIGURE_BYTES : 0u) |
                       (command_has(invocation, "keys") ? GROVE_STORE_CONFIGURE_KEYS : 0u) |
                       (command_has(invocation, "map") ? GROVE_STORE_CONFIGURE_FLAGS : 0u) |
