@@ -125,7 +125,7 @@ static bool pass(struct showing *showing, struct grove_store_record *record, siz
 
 static void answered(const struct grove_hook_outcome *outcome, void *context) {
     struct showing *showing = context;
-    struct grove_store_record record;
+    struct grove_store_record record = {0};
     size_t bytes = 0;
     (void)take_record(showing, &record, &bytes); /* as when it was asked about */
     const void *value = showing->given + showing->at + sizeof record + record.key_bytes;
