@@ -47,7 +47,14 @@ class Device:
         self.wrong = None
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
+
+    def close(self):
+        """Wait for the thread: one that still accepts would take the connections of the next socket with this number."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.listener.close()
 
     def accept(self):
         while True:
@@ -113,7 +120,7 @@ class DeviceFaults(grid_test.Grid):
         super().setUp()
         self.bad, self.good = Device(), Device()
         for device in (self.bad, self.good):
-            self.addCleanup(device.listener.close)
+            self.addCleanup(device.close)
         self.port = self.bad.port
         config = self.write("grid.conf", CONFIG.format(port=self.bad.port, good=self.good.port))
         services = []
@@ -205,7 +212,7 @@ class Limits(grid.GridTest):
 
     def test_as_many_feeders_as_there_may_be_and_one_more(self):
         device = Device()
-        self.addCleanup(device.listener.close)
+        self.addCleanup(device.close)
         self.port = device.port
         result = self.acquire(self.feeders(64))
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
@@ -217,7 +224,7 @@ class Limits(grid.GridTest):
 
     def test_odd_profiles_are_refused_with_their_line(self):
         device = Device()  # its port is taken: a profile that is accepted ends there, and says so
-        self.addCleanup(device.listener.close)
+        self.addCleanup(device.close)
         for line in ("at 0s feeder 1 load nan", "at 0s feeder 1 load inf", "at 0s feeder 1 load 1e999",
                      "at 0s feeder 1 load -1e300", "at -1s feeder 1 load 5", "at 99999999999999999999s feeder 1 load 5",
                      "at 0s feeder 0 load 5", "at 0s feeder 65 load 5", "at 0s feeder 1 load", "loop 0s",
