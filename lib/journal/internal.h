@@ -51,6 +51,7 @@ struct journal_writer {
     uint64_t durable_bytes; /* what counts of previous_number, without a mark behind it */
     uint64_t counts_bytes; /* the same of the segment that is open */
     uint32_t seed;
+    bool is_unsynchronised; /* GROVE_JOURNAL_UNSYNCHRONISED */
     bool is_given_up; /* nothing more may be written to it */
     bool is_marked; /* the next batch begins with the mark that is there already */
     uint64_t next_sequence, next_batch, latest_ns;
@@ -84,11 +85,12 @@ struct grove_journal {
     struct journal_writer writer;
     bool is_committing;
     struct grove_journal_facts facts; /* what is on disk, for the thread of the loop */
-    struct {
+    struct journal_place {
         uint64_t segment, offset_bytes;
-    } reported[JOURNAL_REMEMBERED]; /* damage that was told of, a ring */
+    } * reported; /* damage that was told of, a ring of JOURNAL_REMEMBERED; NULL: none, or no memory to remember it */
     unsigned reported_count;
     unsigned quarantined; /* files there are */
+    bool passes_unreadable; /* GROVE_JOURNAL_PASS_UNREADABLE */
 };
 
 /* Set the sentence from errno; returns the status. */

@@ -12,8 +12,9 @@
 #include "grove/abi/status.h"
 #include "lib/journal/internal.h"
 
-#define BATCH_BYTES_AT_FIRST (UINT32_C(16) << 10)
-#define TABLE_AT_FIRST 16u
+#define BATCH_BYTES_AT_FIRST (UINT32_C(4) << 10)
+#define BATCH_BYTES_AT_REST (UINT32_C(16) << 10)
+#define TABLE_AT_FIRST 4u
 
 static void set_limits(struct grove_journal *journal, const struct grove_journal_limits *limits) {
     struct grove_journal_limits *set = &journal->limits;
@@ -49,6 +50,8 @@ int grove_journal_open(const struct grove_journal_options *options, struct grove
     made->context = options->context;
     memcpy(made->content, options->content, strnlen(options->content, sizeof made->content));
     memcpy(made->writer.content, made->content, sizeof made->content);
+    made->writer.is_unsynchronised = (options->flags & GROVE_JOURNAL_UNSYNCHRONISED) != 0;
+    made->passes_unreadable = (options->flags & GROVE_JOURNAL_PASS_UNREADABLE) != 0;
     set_limits(made, &options->limits);
     made->writer.descriptor = -1;
     made->writer.next_sequence = made->writer.next_batch = 1;
@@ -72,6 +75,7 @@ void grove_journal_close(struct grove_journal *journal) {
     for (unsigned index = 0; index < journal->segment_count; index++)
         journal_index_free(&journal->segment[index].index);
     free(journal->segment);
+    free(journal->reported);
     free(journal->open.bytes);
     free(journal->writer.batch.bytes);
     free(journal);
@@ -157,17 +161,22 @@ uint32_t grove_journal_pending(const struct grove_journal *journal) {
 
 /* ---- commit ---- */
 
+/* Appending goes on in the buffer of the batch before. */
+static void close_open_batch(struct grove_journal *journal) {
+    struct journal_batch empty = journal->writer.batch;
+    if (empty.records > 0)
+        return; /* that one first */
+    journal->writer.batch = journal->open;
+    journal->open = empty;
+}
+
 bool grove_journal_commit_begin(struct grove_journal *journal) {
     struct journal_writer *writer = &journal->writer;
     if (journal->is_committing || (writer->batch.records == 0 && journal->open.records == 0))
         return false;
     if (journal_table_grow(journal, JOURNAL_BEGUN_MAX) < 0)
         return false;
-    if (writer->batch.records == 0) {
-        struct journal_batch empty = writer->batch;
-        writer->batch = journal->open;
-        journal->open = empty;
-    }
+    close_open_batch(journal);
     writer->segment_bytes = journal->limits.segment_bytes;
     journal->is_committing = true;
     return true;
@@ -241,7 +250,8 @@ int grove_journal_commit(struct grove_journal *journal, struct grove_journal_com
         grove_journal_commit_run(journal);
         return grove_journal_commit_end(journal, done, problem);
     }
-    if (journal->open.records > 0 && !journal->is_committing) {
+    if (!journal->is_committing && (journal->open.records > 0 || journal->writer.batch.records > 0)) {
+        close_open_batch(journal); /* a batch that failed, which may be discarded */
         errno = ENOMEM;
         return journal_fail(problem, "commit to", "the journal");
     }
@@ -259,18 +269,19 @@ uint32_t grove_journal_discard(struct grove_journal *journal) {
     return records;
 }
 
-static void shrink(struct journal_batch *batch) {
-    if (batch->records == 0 && batch->capacity_bytes > BATCH_BYTES_AT_FIRST) {
+static void shrink(struct journal_batch *batch, size_t kept_bytes) {
+    if (batch->records == 0 && batch->capacity_bytes > kept_bytes) {
         free(batch->bytes);
         *batch = (struct journal_batch){0};
     }
 }
 
 void grove_journal_rest(struct grove_journal *journal) {
-    shrink(&journal->open);
+    size_t kept_bytes = journal->writer.is_unsynchronised ? 0 : BATCH_BYTES_AT_REST;
+    shrink(&journal->open, kept_bytes);
     if (journal->is_committing)
         return;
-    shrink(&journal->writer.batch);
+    shrink(&journal->writer.batch, kept_bytes);
     journal_writer_mark(&journal->writer);
 }
 

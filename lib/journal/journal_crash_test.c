@@ -31,6 +31,7 @@
 static char path[2][40];
 static int folders[2];
 static unsigned damages; /* other than torn tails */
+static uint32_t flags;
 
 static int make_folders(void **state) {
     (void)state;
@@ -77,8 +78,11 @@ static void on_damage(const struct grove_journal_damage *damage, void *context) 
 }
 
 static int try_open(int folder, struct grove_journal **journal) {
-    struct grove_journal_options options = {
-        .folder = folder, .limits = {.segment_bytes = 65536}, .content = "TEST", .on_damage = on_damage};
+    struct grove_journal_options options = {.folder = folder,
+                                            .flags = flags,
+                                            .limits = {.segment_bytes = 65536},
+                                            .content = "TEST",
+                                            .on_damage = on_damage};
     struct grove_journal_problem problem = {""};
     int status = grove_journal_open(&options, journal, &problem);
     assert_true(status == 0 || problem.sentence[0] != 0);
@@ -214,6 +218,8 @@ static void every_call_fails_once(void **state) {
             assert_true(acknowledged > 60);
             assert_int_equal(reopen_and_read(folders[0], acknowledged), acknowledged);
             check_leftovers(acknowledged, DISK_KEEPS_ALL, 0);
+            if ((flags & GROVE_JOURNAL_UNSYNCHRONISED) != 0)
+                continue;
             check_leftovers(acknowledged, DISK_KEEPS_CERTAIN, 0);
             check_leftovers(acknowledged, DISK_KEEPS_SOME, call);
         }
@@ -265,6 +271,98 @@ static void what_is_discarded_stays_away(void **state) {
     grove_journal_close(journal);
 }
 
+/* ---- without synchronisation ---- */
+
+/* Records that are there are whole, and what is missing is said; returns the last number. */
+static uint64_t read_what_is_left(int folder) {
+    struct grove_journal *journal = NULL;
+    struct grove_journal_reader *reader;
+    struct grove_journal_item item;
+    uint64_t next = 1, number;
+    int status;
+    assert_int_equal(try_open(folder, &journal), 0);
+    assert_int_equal(grove_journal_reader_create(journal, &reader), 0);
+    next = grove_journal_reader_sequence(reader);
+    while ((status = grove_journal_reader_next(reader, &item)) == 0) {
+        assert_int_equal(item.sequence, next);
+        next = item.last_sequence + 1;
+        if (item.gap != GROVE_JOURNAL_NO_GAP)
+            continue;
+        memcpy(&number, item.data, sizeof number);
+        assert_int_equal(number, item.sequence);
+    }
+    assert_int_equal(status, GROVE_AGAIN);
+    assert_int_equal(next, grove_journal_facts(journal).next_sequence);
+    grove_journal_reader_destroy(reader);
+    grove_journal_close(journal);
+    return next - 1;
+}
+
+/* A crash of the machine costs what it likes of what was not on disk; then all goes on, and stays. */
+static void check_remains(enum disk_loss loss, unsigned random) {
+    struct grove_journal *journal = NULL;
+    empty_folder(1);
+    disk_leave(folders[1], loss, random);
+    uint64_t last = read_what_is_left(folders[1]);
+    assert_int_equal(read_what_is_left(folders[1]), last);
+    assert_int_equal(try_open(folders[1], &journal), 0);
+    assert_int_equal(work(journal, last, 3), last + 6);
+    grove_journal_close(journal);
+    assert_int_equal(read_what_is_left(folders[1]), last + 6);
+}
+
+static void a_death_costs_nothing_that_was_not_synchronised(void **state) {
+    (void)state;
+    flags = GROVE_JOURNAL_UNSYNCHRONISED;
+    unsigned total = count_calls();
+    assert_true(total > 30);
+    for (unsigned call = 0; call <= total; call++) {
+        new_disk();
+        disk_stop(call);
+        uint64_t acknowledged = run(run(0, COMMITS), COMMITS);
+        check_leftovers(acknowledged, DISK_KEEPS_ALL, 0);
+        check_remains(DISK_KEEPS_CERTAIN, 0);
+        for (unsigned turn = 0; turn < LEFTOVERS / 2; turn++)
+            check_remains(DISK_KEEPS_SOME, call * 31 + turn);
+    }
+    flags = 0;
+}
+
+static void an_error_costs_nothing_that_was_not_synchronised(void **state) {
+    flags = GROVE_JOURNAL_UNSYNCHRONISED;
+    every_call_fails_once(state);
+    flags = 0;
+}
+
+/* ---- what cannot be read ---- */
+
+/* Every block of the last segment in turn: without the flag that is an error, and with it only what is in it is missing. */
+static void a_block_that_cannot_be_read(void **state) {
+    (void)state;
+    static const char name[] = "0000000002.journal";
+    for (long block = 0; block < 65536; block += 4096) {
+        struct grove_journal *journal = NULL;
+        new_disk();
+        uint64_t last = run(0, COMMITS);
+        last = run(last, COMMITS / 2);
+        disk_spoil(name, block, block + 4096);
+        int status = try_open(folders[0], &journal);
+        assert_int_equal(status, block < 8192 ? 0 : GROVE_IO); /* one header is enough */
+        grove_journal_close(journal);
+        flags = GROVE_JOURNAL_PASS_UNREADABLE;
+        journal = NULL;
+        assert_int_equal(try_open(folders[0], &journal), 0);
+        uint64_t next = grove_journal_facts(journal).next_sequence;
+        assert_true(next > last);
+        assert_int_equal(work(journal, next - 1, 3), next + 5);
+        grove_journal_close(journal);
+        flags = 0;
+        disk_spoil(name, 0, 0);
+        /* The device had only been away: nothing that was acknowledged is missing, and no number was used twice. */
+        assert_true(read_what_is_left(folders[0]) >= next + 5);
+    }
+}
+
 int main(void) {
 #define CRASH_TEST(name) cmocka_unit_test_setup_teardown(name, make_folders, remove_folders)
     const struct CMUnitTest tests[] = {
@@ -272,6 +370,9 @@ int main(void) {
         CRASH_TEST(every_call_fails_once),
         CRASH_TEST(an_error_and_then_a_crash),
         CRASH_TEST(what_is_discarded_stays_away),
+        CRASH_TEST(a_death_costs_nothing_that_was_not_synchronised),
+        CRASH_TEST(an_error_costs_nothing_that_was_not_synchronised),
+        CRASH_TEST(a_block_that_cannot_be_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -179,7 +179,7 @@ static int write_again(int descriptor, uint64_t from_bytes, uint64_t to_bytes) {
  */
 static int make_certain(const struct grove_journal *journal, int descriptor, const struct journal_measure *measure) {
     bool is_first = measure->batch_offset_bytes == JOURNAL_DATA_OFFSET;
-    if (!is_first && measure->batch_offset_bytes == measure->end_bytes)
+    if (journal->writer.is_unsynchronised || (!is_first && measure->batch_offset_bytes == measure->end_bytes))
         return 0; /* a mark follows it */
     if (write_again(descriptor, is_first ? 0 : measure->batch_offset_bytes, measure->end_bytes) < 0)
         return -1;
@@ -196,16 +196,38 @@ static void report_torn_tail(struct grove_journal *journal, int descriptor, cons
     journal_report(journal, descriptor, &damage);
 }
 
-static int measure_last(struct journal_segment *segment, int descriptor, struct journal_measure *measure) {
+static int measure_last(struct journal_segment *segment, int descriptor, bool passes_unreadable,
+                        struct journal_measure *measure) {
     struct journal_walk walk = {.descriptor = descriptor,
                                 .seed = segment->seed,
                                 .offset_bytes = JOURNAL_DATA_OFFSET,
                                 .end_bytes = segment->file_bytes,
                                 .sequence = segment->first_sequence,
-                                .batch = segment->first_batch};
+                                .batch = segment->first_batch,
+                                .passes_unreadable = passes_unreadable};
     int status = journal_measure(&walk, segment->latest_ns, measure);
     journal_window_free(&walk.window);
     return status;
+}
+
+/*
+ * Nobody knows what stood in the part that cannot be read: it stays with what counts, so that readers try it again, and no
+ * number that may be in it is used again.
+ */
+static void pass_unreadable(struct grove_journal *journal, const struct journal_segment *segment,
+                            struct journal_measure *measure) {
+    uint64_t numbers = segment->file_bytes / sizeof(struct journal_record);
+    struct grove_journal_damage damage = {.kind = GROVE_JOURNAL_UNREADABLE,
+                                          .segment = segment->number,
+                                          .offset_bytes = measure->end_bytes,
+                                          .length_bytes = measure->used_bytes - measure->end_bytes,
+                                          .first_sequence = measure->next_sequence,
+                                          .records = numbers};
+    if (damage.length_bytes > 0)
+        journal_report(journal, -1, &damage);
+    measure->end_bytes = measure->batch_offset_bytes = measure->used_bytes;
+    measure->next_sequence += numbers;
+    measure->next_batch += numbers;
 }
 
 /* The next header has to say what counts of the last segment that holds something: an empty one may be removed. */
@@ -228,13 +250,16 @@ static int continue_segment(struct grove_journal *journal, unsigned index, struc
     writer->descriptor = openat(journal->folder, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (writer->descriptor < 0)
         return journal_fail(problem, "open for writing", name);
-    int status = measure_last(segment, writer->descriptor, &measure);
+    int status = measure_last(segment, writer->descriptor, journal->passes_unreadable, &measure);
     if (status < 0) {
         (void)snprintf(problem->sentence, sizeof problem->sentence, "cannot read %s: %s", name,
                        status == GROVE_IO ? "the device reports an error" : "memory is exhausted");
         return status;
     }
-    if (make_certain(journal, writer->descriptor, &measure) < 0)
+    bool is_tail_unknown = measure.is_unreadable && measure.used_bytes > measure.end_bytes;
+    if (is_tail_unknown)
+        pass_unreadable(journal, segment, &measure);
+    else if (make_certain(journal, writer->descriptor, &measure) < 0)
         return journal_fail(problem, "synchronise", name);
     if (measure.used_bytes > measure.end_bytes)
         report_torn_tail(journal, writer->descriptor, segment, &measure);
@@ -245,7 +270,7 @@ static int continue_segment(struct grove_journal *journal, unsigned index, struc
     writer->next_sequence = measure.next_sequence;
     writer->next_batch = measure.next_batch;
     writer->latest_ns = measure.latest_ns;
-    writer->is_given_up = measure.used_bytes > measure.end_bytes;
+    writer->is_given_up = is_tail_unknown || measure.used_bytes > measure.end_bytes;
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,8 +15,10 @@
 
 #define COPY_MAX_BYTES (UINT64_C(4) << 20)
 
+/* A part of the folder that is damaged is told of again where there is no memory; its file is there, and says so. */
 static bool is_reported(const struct grove_journal *journal, const struct grove_journal_damage *damage) {
-    for (unsigned index = 0; index < journal->reported_count && index < JOURNAL_REMEMBERED; index++)
+    for (unsigned index = 0; journal->reported != NULL && index < journal->reported_count && index < JOURNAL_REMEMBERED;
+         index++)
         if (journal->reported[index].segment == damage->segment &&
             journal->reported[index].offset_bytes == damage->offset_bytes)
             return true;
@@ -23,6 +26,10 @@ static bool is_reported(const struct grove_journal *journal, const struct grove_
 }
 
 static void remember(struct grove_journal *journal, const struct grove_journal_damage *damage) {
+    if (journal->reported == NULL)
+        journal->reported = calloc(JOURNAL_REMEMBERED, sizeof *journal->reported);
+    if (journal->reported == NULL)
+        return;
     unsigned place = journal->reported_count++ % JOURNAL_REMEMBERED;
     journal->reported[place].segment = damage->segment;
     journal->reported[place].offset_bytes = damage->offset_bytes;

@@ -172,11 +172,15 @@ static int find_used(struct journal_walk *walk, struct journal_measure *measure)
         uint64_t left = walk->end_bytes - offset;
         size_t step = left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES;
         int status = window_at(walk, offset, step, &bytes);
+        bool is_passed = status == GROVE_IO && walk->passes_unreadable;
         if (status == GROVE_NOT_FOUND)
             return 0;
-        if (status < 0)
+        if (status < 0 && !is_passed)
             return status;
-        for (size_t index = 0; index < step; index++)
+        if (is_passed)
+            measure->used_bytes = offset + step;
+        measure->is_unreadable = measure->is_unreadable || is_passed;
+        for (size_t index = 0; index < step && !is_passed; index++)
             if (bytes[index] != 0)
                 measure->used_bytes = offset + index + 1;
         offset += step;
@@ -197,6 +201,7 @@ int journal_measure(struct journal_walk *walk, uint64_t latest_ns, struct journa
         int status = journal_walk_next(walk, &found);
         if (status < 0)
             return status;
+        made.is_unreadable = made.is_unreadable || found.is_unreadable;
         if (found.kind != JOURNAL_FOUND_RECORD)
             continue;
         if (found.record.batch >= made.next_batch) {

@@ -60,6 +60,7 @@ struct journal_measure {
     uint64_t next_sequence, next_batch, latest_ns;
     uint64_t
         batch_offset_bytes; /* where the last batch that counts begins; end_bytes: it is a mark, or there is none */
+    bool is_unreadable; /* something was passed that could not be read: what was in it is not known */
 };
 /* `walk` stands at the segment's beginning. 0, GROVE_IO, GROVE_NO_MEMORY. */
 int journal_measure(struct journal_walk *walk, uint64_t latest_ns, struct journal_measure *measure);

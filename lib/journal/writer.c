@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -90,14 +89,17 @@ static void make_header(const struct journal_writer *writer, uint64_t number, st
     journal_header_seal(header);
 }
 
-/* Both copies, the room for records, and the name: all on disk when this returns 0. */
+/* Both copies, the room for records, and the name: all on disk when this returns 0, unless nothing is synchronised. */
 static int fill_segment(const struct journal_writer *writer, int descriptor, const struct journal_header *header) {
     /* Not every file system can reserve room; then the file grows as it is written. */
-    if (fallocate(descriptor, 0, 0, (off_t)writer->segment_bytes) < 0 && errno != EOPNOTSUPP && errno != ENOSYS)
+    if (!writer->is_unsynchronised && fallocate(descriptor, 0, 0, (off_t)writer->segment_bytes) < 0 &&
+        errno != EOPNOTSUPP && errno != ENOSYS)
         return -1;
     if (write_all(descriptor, header, sizeof *header, 0) < 0 ||
         write_all(descriptor, header, sizeof *header, JOURNAL_COPY_OFFSET) < 0)
         return -1;
+    if (writer->is_unsynchronised)
+        return 0;
     return fsync(descriptor) < 0 || fsync(writer->folder) < 0 ? -1 : 0;
 }
 
@@ -113,7 +115,6 @@ static void leave_segment(struct journal_writer *writer) {
 }
 
 static void enter_segment(struct journal_writer *writer, int descriptor, const struct journal_header *header) {
-    struct stat facts;
     leave_segment(writer);
     writer->begun[writer->begun_count++] = (struct journal_segment){
         .number = header->number,
@@ -122,7 +123,7 @@ static void enter_segment(struct journal_writer *writer, int descriptor, const s
         .created_ns = header->created_ns,
         .latest_ns = header->latest_ns,
         .end_bytes = JOURNAL_DATA_OFFSET,
-        .file_bytes = fstat(descriptor, &facts) < 0 ? writer->segment_bytes : (uint64_t)facts.st_size,
+        .file_bytes = writer->segment_bytes, /* what it will have, also where nothing was reserved */
         .seed = journal_seed(header),
     };
     writer->descriptor = descriptor;
@@ -213,7 +214,7 @@ static int write_batch(struct journal_writer *writer) {
     writer->is_given_up = true;
     if (write_all(writer->descriptor, writer->batch.bytes, writer->batch.length_bytes, writer->offset_bytes) < 0)
         return fail(writer, "write", writer->number);
-    if (fdatasync(writer->descriptor) < 0)
+    if (!writer->is_unsynchronised && fdatasync(writer->descriptor) < 0)
         return fail(writer, "synchronise", writer->number);
     writer->is_given_up = false;
     batch_is_durable(writer);
@@ -233,8 +234,8 @@ void journal_writer_run(struct journal_writer *writer) {
 void journal_writer_mark(struct journal_writer *writer) {
     struct journal_record mark = {
         .flags = JOURNAL_MARK | JOURNAL_MARKED, .sequence = writer->next_sequence, .batch = writer->next_batch};
-    bool is_possible = writer->descriptor >= 0 && !writer->is_given_up && !writer->is_marked &&
-                       writer->offset_bytes > JOURNAL_DATA_OFFSET &&
+    bool is_possible = !writer->is_unsynchronised && writer->descriptor >= 0 && !writer->is_given_up &&
+                       !writer->is_marked && writer->offset_bytes > JOURNAL_DATA_OFFSET &&
                        writer->offset_bytes + sizeof mark <= writer->segment_bytes;
     if (!is_possible)
         return;

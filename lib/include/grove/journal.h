@@ -93,9 +93,22 @@ struct grove_journal_limits {
     uint32_t batch_bytes; /* in memory for one batch; 0: 1 MiB. At most a quarter of a segment is used */
     uint32_t reserved;
 };
+enum grove_journal_flags {
+    /*
+     * A commit writes and does not wait for the disk: what it covers outlives the process, and of what the last half
+     * minute held a crash of the machine may keep any part. Readers are told what is missing in the middle; numbers at the
+     * end may be given a second time. No room is reserved, and a resting journal has no buffers: for many small ones.
+     */
+    GROVE_JOURNAL_UNSYNCHRONISED = 1u << 0,
+    /*
+     * Open although a part of the last segment cannot be read. What it held is damage to readers (who try again to read
+     * it), and as many numbers are passed over as could have been in it. Without this the opening fails with GROVE_IO.
+     */
+    GROVE_JOURNAL_PASS_UNREADABLE = 1u << 1,
+};
 struct grove_journal_options {
     int folder; /* descriptor of a folder that may be written to; borrowed until close. Nothing else writes there */
-    uint32_t flags; /* 0 */
+    uint32_t flags; /* enum grove_journal_flags */
     struct grove_journal_limits limits;
     const char *content; /* up to 8 bytes that say what the records are; a journal of other content is refused */
     grove_journal_damage_handler *on_damage; /* NULL: nobody is told */
@@ -156,7 +169,8 @@ GROVE_PUBLIC int grove_journal_commit_end(struct grove_journal *journal, struct 
 GROVE_PUBLIC uint32_t grove_journal_discard(struct grove_journal *journal);
 /*
  * When nothing is to be done for a while: write a mark behind the last batch, without waiting for the disk, so that a bit
- * which flips there is known to be damage and no torn tail; and give back memory that only bursts need.
+ * which flips there is known to be damage and no torn tail; and give back memory that only bursts need. Without
+ * synchronisation there is no mark, and all buffers are given back.
  */
 GROVE_PUBLIC void grove_journal_rest(struct grove_journal *journal);
 

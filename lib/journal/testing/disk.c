@@ -26,6 +26,7 @@ struct file {
     char *bytes; /* certain */
     size_t length_bytes;
     struct change *first, **last;
+    off_t spoilt_from, spoilt_to;
 };
 
 static int watched = -1;
@@ -35,6 +36,7 @@ static int fail_error;
 
 int __real_openat64(int folder, const char *name, int flags, ...);
 int __real_unlinkat(int folder, const char *name, int flags);
+ssize_t __real_pread64(int descriptor, void *bytes, size_t length_bytes, off_t offset);
 ssize_t __real_pwrite64(int descriptor, const void *bytes, size_t length_bytes, off_t offset);
 int __real_fallocate64(int descriptor, int mode, off_t offset, off_t length);
 int __real_ftruncate64(int descriptor, off_t length);
@@ -42,6 +44,7 @@ int __real_fdatasync(int descriptor);
 int __real_fsync(int descriptor);
 int __wrap_openat64(int folder, const char *name, int flags, ...);
 int __wrap_unlinkat(int folder, const char *name, int flags);
+ssize_t __wrap_pread64(int descriptor, void *bytes, size_t length_bytes, off_t offset);
 ssize_t __wrap_pwrite64(int descriptor, const void *bytes, size_t length_bytes, off_t offset);
 int __wrap_fallocate64(int descriptor, int mode, off_t offset, off_t length);
 int __wrap_ftruncate64(int descriptor, off_t length);
@@ -86,6 +89,14 @@ void disk_fail(unsigned call, int error) {
 
 void disk_stop(unsigned call) {
     stop_call = call;
+}
+
+void disk_spoil(const char *name, long from, long to) {
+    for (unsigned index = 0; index < file_count; index++)
+        if (files[index].inode != 0 && strcmp(files[index].name, name) == 0) {
+            files[index].spoilt_from = from;
+            files[index].spoilt_to = to;
+        }
 }
 
 /* Count a changing call. False: it fails, with errno set. */
@@ -159,6 +170,18 @@ int __wrap_unlinkat(int folder, const char *name, int flags) {
             files[index].removal_is_uncertain = true;
         }
     return __real_unlinkat(folder, name, flags);
+}
+
+/* What lies before the spoilt part is given; whoever begins in it gets an error. */
+ssize_t __wrap_pread64(int descriptor, void *bytes, size_t length_bytes, off_t offset) {
+    const struct file *file = file_of(descriptor);
+    if (file != NULL && offset >= file->spoilt_from && offset < file->spoilt_to) {
+        errno = EIO;
+        return -1;
+    }
+    if (file != NULL && offset < file->spoilt_from && offset + (off_t)length_bytes > file->spoilt_from)
+        length_bytes = (size_t)(file->spoilt_from - offset);
+    return __real_pread64(descriptor, bytes, length_bytes, offset);
 }
 
 ssize_t __wrap_pwrite64(int descriptor, const void *bytes, size_t length_bytes, off_t offset) {

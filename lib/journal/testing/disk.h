@@ -22,6 +22,9 @@ void disk_fail(unsigned call, int error);
 /* From the call with that number on nothing happens any more, and every call fails: the machine has stopped. */
 void disk_stop(unsigned call);
 
+/* From now on nothing of the file with that name can be read from `from` up to `to`. */
+void disk_spoil(const char *name, long from, long to);
+
 enum disk_loss {
     DISK_KEEPS_ALL, /* as if only the process had died; the call that stopped may be half done */
     DISK_KEEPS_CERTAIN,
