@@ -1,9 +1,10 @@
 /*
  * What the parts of the log service share.
  *
- *   main.c     set-up; finding containers      streams.c   from the pipes into the segments
- *   reads.c    READ                            segments.c  the files
- *   changes.c  NAMES, CHANGES              metrics.c   counts
+ *   main.c     set-up; finding containers      streams.c       from the pipes into the files
+ *   reads.c    READ, over kept_read.c          kept.c          the files
+ *   changes.c  NAMES, CHANGES                  old_segments.c  those of the format before
+ *   metrics.c  counts
  */
 #ifndef SERVERS_LOG_LOG_H
 #define SERVERS_LOG_LOG_H
@@ -12,7 +13,7 @@
 
 #include "grove/grove.h"
 #include "servers/common/name_table.h"
-#include "servers/log/segments.h"
+#include "servers/log/kept.h"
 
 #define LOG_STREAMS 2u
 
@@ -21,7 +22,7 @@ struct logger;
 struct source {
     char name[GROVE_NAME_MAX + 1];
     struct logger *logger;
-    struct segments segments;
+    struct kept kept;
     struct stream {
         struct source *source;
         int descriptor; /* -1 none */

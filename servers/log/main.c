@@ -28,12 +28,12 @@ static struct source *make_source(struct logger *logger, const char *name, bool 
         source->logger = logger;
         for (unsigned index = 0; index < LOG_STREAMS; index++)
             source->streams[index] = (struct stream){.source = source, .descriptor = -1, .kind = index};
-        status = segments_open(&source->segments, logger->folder, name);
+        status = kept_open(&source->kept, logger->folder, name);
     }
     if (status == 0) {
         status = name_table_add(&logger->sources, source->name, source);
         if (status < 0)
-            segments_close(&source->segments);
+            kept_close(&source->kept);
     }
     if (status == 0) {
         changes_note(source); /* what an earlier instance kept may be new to those who follow */

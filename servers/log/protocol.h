@@ -31,7 +31,7 @@ struct log_read {
     uint32_t version, flags;
     struct grove_name name;
     uint32_t lines; /* 0: all that is kept */
-    uint32_t segment;
+    uint32_t segment; /* as a page said; nobody else's numbers */
     uint64_t offset_bytes;
     uint64_t since_ns; /* wall clock: nothing older */
     uint32_t wait_ms; /* at most LOG_WAIT_MS_MAX */

@@ -14,7 +14,7 @@ struct reader {
     struct grove_request *request;
     struct logger *logger;
     struct source *source;
-    struct segment_position position;
+    struct kept_position position;
     uint64_t since_ns;
     uint32_t timer;
 };
@@ -22,24 +22,24 @@ struct reader {
 static struct {
     struct log_page head;
     _Alignas(8) char chunks[LOG_PAGE_BYTES - sizeof(struct log_page)];
-} page;
+} answered;
 
 /* Fill the page from a position on. */
-static int fill(struct source *source, struct segment_position *position, uint64_t since_ns, size_t *used_bytes) {
-    uint32_t count = 0;
+static int fill(struct source *source, struct kept_position *position, uint64_t since_ns, size_t *used_bytes) {
+    struct page page = {.since_ns = since_ns, .buffer = answered.chunks, .buffer_bytes = sizeof answered.chunks};
     bool is_end = true;
-    int status = segments_read(&source->segments, position, since_ns, page.chunks, sizeof page.chunks, used_bytes,
-                               &count, &is_end);
-    page.head = (struct log_page){.version = LOG_PROTOCOL_VERSION,
-                                  .count = count,
-                                  .segment = position->segment,
-                                  .offset_bytes = position->offset_bytes,
-                                  .is_end = is_end};
+    int status = kept_read(&source->kept, position, &page, &is_end);
+    answered.head = (struct log_page){.version = LOG_PROTOCOL_VERSION,
+                                      .count = page.count,
+                                      .segment = position->segment,
+                                      .offset_bytes = position->offset,
+                                      .is_end = is_end};
+    *used_bytes = page.used_bytes;
     return status;
 }
 
 static int answer(struct grove_request *request, size_t used_bytes) {
-    return grove_reply(request, &page, sizeof page.head + used_bytes);
+    return grove_reply(request, &answered, sizeof answered.head + used_bytes);
 }
 
 static void let_go(struct reader *reader) {
@@ -55,9 +55,9 @@ static void let_go(struct reader *reader) {
 
 static void answer_reader(struct reader *reader, bool also_nothing) {
     size_t used_bytes = 0;
-    struct segment_position position = reader->position;
+    struct kept_position position = reader->position;
     int status = fill(reader->source, &position, reader->since_ns, &used_bytes);
-    if (status == 0 && page.head.count == 0 && !also_nothing)
+    if (status == 0 && answered.head.count == 0 && !also_nothing)
         return;
     if (status < 0)
         (void)grove_fail(reader->request, status, "the log of %s cannot be read: %s", reader->source->name,
@@ -94,7 +94,7 @@ static void waited_enough(struct grove_service *service, void *context) {
 }
 
 static int wait_for_more(struct grove_request *request, struct logger *logger, struct source *source,
-                         const struct log_read *wanted, const struct segment_position *position) {
+                         const struct log_read *wanted, const struct kept_position *position) {
     struct reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL || grove_request_defer(request) < 0) {
         free(reader);
@@ -130,7 +130,7 @@ static int check(struct grove_request *request, struct log_read *wanted) {
 int log_read(struct grove_request *request, void *context) {
     struct logger *logger = context;
     struct log_read wanted = {0};
-    struct segment_position position;
+    struct kept_position position;
     size_t used_bytes = 0;
     int status = check(request, &wanted);
     if (status < 0)
@@ -140,15 +140,15 @@ int log_read(struct grove_request *request, void *context) {
         return grove_fail(request, GROVE_NOT_FOUND,
                           "nothing is kept of %s: it has never run, or its streams are not 'log'", wanted.name.text);
     if ((wanted.flags & LOG_READ_FROM_POSITION) != 0)
-        position = (struct segment_position){wanted.segment, wanted.offset_bytes};
+        position = (struct kept_position){wanted.segment, wanted.offset_bytes};
     else
-        status = segments_tail(&source->segments, wanted.lines, &position);
+        status = kept_tail(&source->kept, wanted.lines, &position);
     if (status == 0)
         status = fill(source, &position, wanted.since_ns, &used_bytes);
     if (status < 0)
         return grove_fail(request, status, "the log of %s cannot be read: %s", wanted.name.text,
                           grove_status_text(status));
-    if (page.head.count == 0 && (wanted.flags & LOG_READ_WAIT) != 0 && wanted.wait_ms > 0)
+    if (answered.head.count == 0 && (wanted.flags & LOG_READ_WAIT) != 0 && wanted.wait_ms > 0)
         return wait_for_more(request, logger, source, &wanted, &position);
     return answer(request, used_bytes);
 }

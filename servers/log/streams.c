@@ -1,5 +1,5 @@
 /*
- * From the pipes into the segments.
+ * From the pipes into the files.
  *
  * The kernel holds both ends of every pipe, so a death of this process loses nothing that is still in one. What is read
  * must not get lost either: bytes are duplicated with tee(2) and consumed only when they are written. A death in between
@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static char chunk[SEGMENT_CHUNK_MAX];
+static char chunk[KEPT_CHUNK_MAX];
 
 static uint64_t wall_clock_ns(void) {
     struct timespec now;
@@ -68,7 +68,7 @@ static void take_chunk(struct stream *stream) {
     if (!is_peeked)
         bytes = read(stream->descriptor, chunk, sizeof chunk);
     if (bytes > 0) {
-        int status = segments_append(&source->segments, wall_clock_ns(), stream->kind, chunk, (uint32_t)bytes);
+        int status = kept_append(&source->kept, wall_clock_ns(), stream->kind, chunk, (uint32_t)bytes);
         *(status == 0 ? &logger->written_bytes : &logger->lost_bytes) += (uint64_t)bytes;
         if (is_peeked)
             consume(stream->descriptor, bytes);

@@ -1,5 +1,5 @@
 /*
- * Fuzz target: a segment of the log. Of whatever stands in it the intact records are read, in bounded memory; what is
+ * Fuzz target: a segment of the log, of the format before the journal. Of whatever stands in it the intact records are read, in bounded memory; what is
  * appended afterwards is read back as the last.
  */
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "servers/log/segments.h"
+#include "servers/log/kept.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 
@@ -22,7 +22,7 @@ static void expect(int is_true) {
 
 static void remove_segments(void) {
     (void)unlinkat(parent, "a/00000001.log", 0);
-    (void)unlinkat(parent, "a/00000002.log", 0);
+    (void)unlinkat(parent, "a/0000000001.journal", 0);
     (void)unlinkat(parent, "a", AT_REMOVEDIR);
 }
 
@@ -42,30 +42,29 @@ static void open_parent(void) {
 }
 
 static void write_segment(const uint8_t *data, size_t size_bytes) {
-    struct segments segments;
-    expect(segments_open(&segments, parent, "a") == 0);
-    int descriptor = openat(segments.folder, "00000001.log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    struct kept kept;
+    expect(kept_open(&kept, parent, "a") == 0);
+    int descriptor = openat(kept.folder, "00000001.log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     expect(descriptor >= 0);
     expect(write(descriptor, data, size_bytes) == (ssize_t)size_bytes);
     (void)close(descriptor);
-    segments_close(&segments);
+    kept_close(&kept);
 }
 
 /* Returns the number of records; the bytes of the last one read are left in `last`. */
-static uint32_t read_all(const struct segments *segments, struct segment_position position, char *last, size_t bytes) {
+static uint32_t read_all(struct kept *kept, struct kept_position position, char *last, size_t bytes) {
     static _Alignas(8) char buffer[65536];
     uint32_t total = 0;
     for (bool is_end = false; !is_end;) {
-        size_t used_bytes = 0;
-        uint32_t count = 0;
-        expect(segments_read(segments, &position, 0, buffer, sizeof buffer, &used_bytes, &count, &is_end) == 0);
-        expect(used_bytes <= sizeof buffer && (is_end || count > 0));
-        total += count;
-        for (size_t offset = 0; offset < used_bytes;) {
+        struct page page = {.buffer = buffer, .buffer_bytes = sizeof buffer};
+        expect(kept_read(kept, &position, &page, &is_end) == 0);
+        expect(page.used_bytes <= sizeof buffer && (is_end || page.count > 0));
+        total += page.count;
+        for (size_t offset = 0; offset < page.used_bytes;) {
             struct log_chunk chunk;
             memcpy(&chunk, buffer + offset, sizeof chunk);
             offset += sizeof chunk;
-            expect(chunk.length_bytes <= SEGMENT_CHUNK_MAX && offset + chunk.length_bytes <= used_bytes);
+            expect(chunk.length_bytes <= KEPT_CHUNK_MAX && offset + chunk.length_bytes <= page.used_bytes);
             memset(last, 0, bytes);
             memcpy(last, buffer + offset, chunk.length_bytes < bytes ? chunk.length_bytes : bytes);
             offset += ((size_t)chunk.length_bytes + 7u) / 8 * 8;
@@ -75,21 +74,21 @@ static uint32_t read_all(const struct segments *segments, struct segment_positio
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
-    struct segments segments;
-    struct segment_position position;
+    struct kept kept;
+    struct kept_position position;
     char last[sizeof last_words] = "";
     open_parent();
-    if (size_bytes > SEGMENT_BYTES)
+    if (size_bytes > OLD_SEGMENT_BYTES)
         return 0;
     write_segment(data, size_bytes);
-    expect(segments_open(&segments, parent, "a") == 0);
-    uint32_t before = read_all(&segments, (struct segment_position){1, 0}, last, sizeof last);
-    expect(segments_tail(&segments, 3, &position) == 0);
-    (void)read_all(&segments, position, last, sizeof last);
-    expect(segments_append(&segments, 1, LOG_STREAM_LOG, last_words, sizeof last_words) == 0);
-    expect(read_all(&segments, (struct segment_position){1, 0}, last, sizeof last) == before + 1);
+    expect(kept_open(&kept, parent, "a") == 0);
+    uint32_t before = read_all(&kept, (struct kept_position){0}, last, sizeof last);
+    expect(kept_tail(&kept, 3, &position) == 0);
+    (void)read_all(&kept, position, last, sizeof last);
+    expect(kept_append(&kept, 1, LOG_STREAM_LOG, last_words, sizeof last_words) == 0);
+    expect(read_all(&kept, (struct kept_position){0}, last, sizeof last) == before + 1);
     expect(memcmp(last, last_words, sizeof last_words) == 0);
-    segments_close(&segments);
+    kept_close(&kept);
     remove_segments();
     return 0;
 }
