@@ -1,4 +1,6 @@
 """What services write is kept: by instance after instance, and over the death of the log service."""
+import os
+
 import grove_system as gs
 
 
@@ -26,6 +28,24 @@ class Logs(gs.SystemTest):
         kept = set(self.lines())
         missing = [number for number in range(60) if f"out: line {number}" not in kept]
         self.assertEqual(missing, [])
+
+    def test_a_flipped_bit_costs_its_line_and_is_told(self):
+        self.system.up()
+        for number in range(5):
+            self.system.call("basic.talker", "say", f"number {number}")
+            gs.wait_for("it is kept", lambda number=number: f"error: number {number}" in self.lines())
+        folder = os.path.join(self.system.state, "services", "system.log", "basic.talker")
+        with open(os.path.join(folder, "0000000001.journal"), "r+b") as file:
+            place = file.read().index(b"out: number 2")
+            file.seek(place)
+            file.write(b"O")
+        self.system.grove("restart", "log")
+        lines = gs.wait_for("they are read", self.lines)
+        self.assertNotIn("out: number 2", lines)
+        self.assertTrue({f"out: number {number}" for number in (0, 1, 3, 4)} <= set(lines))
+        self.assertRegex("\n".join(lines), r"up to \d pieces of the log are damaged here")
+        self.assertEqual(sum(name.startswith("quarantine-") for name in os.listdir(folder)), 1)
+        gs.wait_for("the log service says so", lambda: "is damaged" in "\n".join(self.lines("system.log")))
 
     def test_what_an_ended_service_wrote_can_be_read(self):
         self.system.up()
