@@ -9,10 +9,10 @@ import signal
 import subprocess
 import time
 
-from .common import GROVE, Kernel, program, wait_until
+from .common import BUILD, GROVE, Kernel, wait_until
 
 WRITERS, RATE, SECONDS = 20, 500, 3
-WRITER = os.path.join(os.path.dirname(os.path.dirname(program())), "musl", "bench", "bench-writer")
+WRITER = os.path.join(BUILD, "musl", "bench", "bench-writer")
 
 
 def processor_seconds(process):
@@ -44,8 +44,8 @@ def logs(kernel, *arguments):
 
 def lost_of(kernel, names):
     """The sum of what the writers lost, when all have said so."""
-    wait_until("the end of all writers", lambda: len(logs(kernel, "--grep", "^done", *names)) == WRITERS)
-    return sum(int(json.loads(line)["fields"]["lost"]) for line in logs(kernel, "--grep", "^done", *names))
+    wait_until("the end of all writers", lambda: len(logs(kernel, "--grep", "message=done", *names)) == WRITERS)
+    return sum(int(json.loads(line)["fields"]["lost"]) for line in logs(kernel, "--grep", "message=done", *names))
 
 
 def run_writers(kernel, name, follower=None):

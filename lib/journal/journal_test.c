@@ -10,6 +10,7 @@
 
 #include "grove/abi/status.h"
 #include "lib/journal/crc32c.h"
+#include "lib/journal/crc32c_ways.h"
 
 static void the_check_is_the_one_of_the_standard(void **state) {
     (void)state;
@@ -17,6 +18,18 @@ static void the_check_is_the_one_of_the_standard(void **state) {
     assert_int_equal(crc32c(0, "123456789", 9), 0xe3069283u);
     assert_int_equal(crc32c(0, zeros, sizeof zeros), 0x8a9136aau); /* RFC 3720, B.4 */
     assert_int_equal(crc32c(crc32c(0, "12345", 5), "6789", 4), 0xe3069283u);
+}
+
+/* At every place in a word, of every length around those that are taken at a time. */
+static void both_ways_to_the_check_agree(void **state) {
+    (void)state;
+    static unsigned char bytes[300];
+    for (size_t index = 0; index < sizeof bytes; index++)
+        bytes[index] = (unsigned char)(index * 167 + index / 7);
+    crc32c_tables_make();
+    for (size_t from = 0; from < 9; from++)
+        for (size_t length = 0; length < sizeof bytes - from; length++)
+            assert_int_equal(~crc32c_by_tables(~UINT32_C(5), bytes + from, length), crc32c(5, bytes + from, length));
 }
 
 static void what_is_committed_is_found_again(void **state) {
@@ -201,6 +214,7 @@ static void refusals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_check_is_the_one_of_the_standard),
+        cmocka_unit_test(both_ways_to_the_check_agree),
         JOURNAL_TEST(what_is_committed_is_found_again),
         JOURNAL_TEST(a_reader_waits_at_the_end_and_goes_on),
         JOURNAL_TEST(appending_goes_on_during_a_commit),
