@@ -345,7 +345,7 @@ static void an_error_costs_nothing_that_was_not_synchronised(void **state) {
 static void a_block_that_cannot_be_read(void **state) {
     (void)state;
     static const char name[] = "0000000002.journal";
-    for (long block = 0; block < 65536; block += 4096 * step()) {
+    for (long block = 0; block < 65536; block += 4096L * step()) {
         struct grove_journal *journal = NULL;
         new_disk();
         uint64_t last = run(0, COMMITS);

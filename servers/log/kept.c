@@ -79,7 +79,7 @@ static int append(struct kept *kept, uint64_t time_ns, uint32_t stream, const vo
     struct grove_journal_entry entry = {.kind = stream, .time_ns = time_ns, .parts = &part, .part_count = 1};
     struct grove_journal_commit done;
     struct grove_journal_problem problem;
-    struct grove_journal *journal;
+    struct grove_journal *journal = NULL;
     int status = kept_journal(kept, &journal);
     if (status == 0)
         status = grove_journal_append(journal, &entry);

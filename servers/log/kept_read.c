@@ -62,7 +62,7 @@ static bool take_item(struct page *page, const struct grove_journal_item *item, 
 }
 
 static int read_journal(struct kept *kept, uint64_t *position, struct page *page, bool *is_end) {
-    struct grove_journal *journal;
+    struct grove_journal *journal = NULL;
     struct grove_journal_reader *reader = NULL;
     struct grove_journal_item item, gap = {.gap = GROVE_JOURNAL_NO_GAP};
     int status = kept_journal(kept, &journal);
@@ -156,7 +156,7 @@ static int tail_of_journal(struct grove_journal *journal, uint32_t *lines, uint6
 }
 
 int kept_tail(struct kept *kept, uint32_t lines, struct kept_position *position) {
-    struct grove_journal *journal;
+    struct grove_journal *journal = NULL;
     struct old_position old;
     uint32_t wanted = lines + 1; /* one more: the first of them may have begun in the record before */
     *position = (struct kept_position){0};

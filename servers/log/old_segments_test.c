@@ -10,10 +10,10 @@
 
 #include "grove/abi/status.h"
 
-static uint64_t fnv(uint64_t hash, const void *data, size_t bytes) {
-    const unsigned char *next = data;
+static uint64_t fnv(const char *data, size_t bytes) {
+    uint64_t hash = UINT64_C(14695981039346656037);
     for (size_t index = 0; index < bytes; index++)
-        hash = (hash ^ next[index]) * UINT64_C(1099511628211);
+        hash = (hash ^ (unsigned char)data[index]) * UINT64_C(1099511628211);
     return hash;
 }
 
@@ -22,10 +22,11 @@ static void write_old(struct fixture *fixture, const char *file, uint64_t time_n
     static char record[sizeof(struct segment_record) + OLD_SEGMENT_CHUNK_MAX];
     struct segment_record head = {.magic = OLD_SEGMENT_MAGIC, .length_bytes = (uint32_t)count, .time_ns = time_ns};
     size_t padded = (count + 7) / 8 * 8;
-    head.check = fnv(fnv(UINT64_C(14695981039346656037), &head, sizeof head), bytes, count);
     memset(record, 0, sizeof head + padded);
     memcpy(record, &head, sizeof head);
     memcpy(record + sizeof head, bytes, count);
+    head.check = fnv(record, sizeof head + count);
+    memcpy(record, &head, sizeof head);
     int descriptor = open(path_of(fixture, file), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     assert_int_equal(write(descriptor, record, sizeof head + padded), sizeof head + padded);
     (void)close(descriptor);
