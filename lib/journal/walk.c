@@ -63,9 +63,12 @@ static int window_at(struct journal_walk *walk, uint64_t offset_bytes, size_t by
 static bool record_is_plausible(const struct journal_walk *walk, const struct journal_record *record,
                                 uint64_t offset_bytes) {
     uint64_t room = walk->end_bytes - offset_bytes;
-    if (record->sequence < walk->sequence || record->sequence - walk->sequence > walk->end_bytes / sizeof *record)
+    uint64_t most = walk->end_bytes / sizeof *record; /* of both, in what lies between */
+    if (record->sequence < walk->sequence || record->sequence - walk->sequence > most)
         return false;
-    if (record->batch < walk->batch || record->batch == UINT64_MAX || record->sequence == UINT64_MAX)
+    if (record->batch < walk->batch || record->batch - walk->batch > most)
+        return false;
+    if (record->batch == UINT64_MAX || record->sequence == UINT64_MAX)
         return false;
     if (record->length_bytes > GROVE_JOURNAL_RECORD_MAX || journal_record_bytes(record) > room)
         return false;

@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 
 static char path[] = "/dev/shm/grove-fuzz-XXXXXX"; /* in memory, where there is such a file system */
 static int folder = -1;
+static uint32_t flags; /* of the journal; the second bit of the input's first byte asks for them */
 
 static void expect(int is_true) {
     if (!is_true)
@@ -107,7 +108,8 @@ static uint64_t read_all(struct grove_journal *journal, char *last, size_t bytes
 }
 
 static struct grove_journal *open_journal(void) {
-    struct grove_journal_options options = {.folder = folder, .limits = {.segment_bytes = 65536}, .content = "FUZZ"};
+    struct grove_journal_options options = {
+        .folder = folder, .flags = flags, .limits = {.segment_bytes = 65536}, .content = "FUZZ"};
     struct grove_journal *journal = NULL;
     struct grove_journal_problem problem = {""};
     int status = grove_journal_open(&options, &journal, &problem);
@@ -124,6 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     open_folder();
     if (size_bytes == 0 || size_bytes > 65536)
         return 0;
+    flags = (data[0] & 2) != 0 ? GROVE_JOURNAL_UNSYNCHRONISED | GROVE_JOURNAL_PASS_UNREADABLE : 0;
     write_segment(data + 1, size_bytes - 1, (data[0] & 1) != 0);
     for (unsigned turn = 0; turn < 2; turn++) {
         struct grove_journal *journal = open_journal();
