@@ -12,9 +12,11 @@ operation that was under way.
 """
 import argparse
 import contextlib
+import glob
 import importlib.util
 import os
 import re
+import socket
 import struct
 import subprocess
 import sys
@@ -118,8 +120,26 @@ class Driver(threading.Thread):
             self.breakdown = "an operation never ended"
 
 
+def gateways():
+    """Services that are there when they are asked for, with an address at which they listen."""
+    manifests = glob.glob(os.path.join(gs.build_folder(), "servers", "gateways", "*.yaml"))
+    return sorted(os.path.basename(path)[:-len(".yaml")] for path in manifests)
+
+
+def start_gateways(system, services):
+    """They can be chosen only before the system runs: {name: port} is left in the system for the loads."""
+    system.gateways = {}
+    with contextlib.ExitStack() as held:
+        for name in set(services) & set(gateways()):
+            probe = held.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            system.gateways[name] = probe.getsockname()[1]
+    words = [word for name, port in system.gateways.items() for word in ("--gateway", f"{name}=127.0.0.1:{port}")]
+    system.grove("up", *words)
+
+
 @contextlib.contextmanager
-def small_system(no_mounts):
+def small_system(no_mounts, services):
     """A system whose state is on a small disk of its own, where such a one can be had."""
     system = gs.System()
     if not no_mounts:
@@ -127,6 +147,7 @@ def small_system(no_mounts):
         size = f"size={chaos_faults.DISK_BYTES},mode=755"
         subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", system.state], check=True)
     try:
+        start_gateways(system, services)
         yield system
     finally:
         system.close()
@@ -173,7 +194,8 @@ class Stage:
     def longest_delay(self):
         if self.is_of_kernel:
             return 0.0
-        path = os.path.join(gs.build_folder(), "servers", f"{self.service}.yaml")
+        folder = "servers/gateways" if self.service in gateways() else "servers"
+        path = os.path.join(gs.build_folder(), folder, f"{self.service}.yaml")
         with open(path, encoding="utf-8") as file:
             found = re.search(r"delay-cap: *([0-9.]+)(ms|s|m)\b", file.read())
         # The kernel restarts init after five seconds at most; thirty are the default of a manifest.
@@ -260,12 +282,12 @@ def run(chosen, no_mounts, is_short):
     """{(service, fault name): (words, problems)}; says each as it comes. The long run has a system for each service."""
     results = {}
     if is_short:
-        with small_system(no_mounts) as system:
+        with small_system(no_mounts, chosen) as system:
             for service, faults in chosen.items():
                 results.update(try_service(system, service, faults, no_mounts))
         return results
     for service, faults in chosen.items():
-        with small_system(no_mounts) as system:
+        with small_system(no_mounts, [service]) as system:
             results.update(try_service(system, service, faults, no_mounts))
     return results
 
@@ -297,7 +319,7 @@ def main():
     parser.add_argument("--faults")
     parser.add_argument("--write")
     options = parser.parse_args()
-    services = options.services.split(",") if options.services else gs.system_services() + [KERNEL]
+    services = options.services.split(",") if options.services else gs.system_services() + gateways() + [KERNEL]
     names = options.faults.split(",") if options.faults else [kind.name for kind in chaos_faults.ALL]
     faults = [kind for kind in chaos_faults.ALL if kind.name in names]
     results = run(cells(services, faults, options.short), chaos_faults.own_mounts(), options.short)
