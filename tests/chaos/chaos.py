@@ -165,6 +165,9 @@ class Stage:
         self.load = load_class(service)(system)
         self.load.begin()
         self.plain = self.measure_plain_kill()
+        # What the checks themselves open for good (channels, files) is there before anything is counted.
+        self.first_problems = self.load.problems()
+        self.load.end()
 
     def entry(self, service=None):
         """What is known of a system service without asking one that may be the victim: its process, or None."""
@@ -224,7 +227,7 @@ class Stage:
             return f"not here: {obstacle}", []
         before = account(self.system)
         driver = Driver(self.load)
-        bound, problems = self.bound(), []
+        bound, problems, self.first_problems = self.bound(), self.first_problems, []
         if driver.await_operations(time.monotonic(), gs.DEADLINE_SECONDS) is None:
             problems.append("the load did not begin: " + (driver.breakdown or getattr(driver, "refusal", "")))
         with kind(self, self.service) as fault:

@@ -7,7 +7,7 @@ import chaos_load
 
 VICTIM = "chaosrecovery.victim"
 MANIFEST = ('exec: ["{actors}/actor", echo, victim]\nprovides: [victim]\n'
-            "recovery: {{crash: {{restarts: 1000000, delay: 1ms, delay-cap: 1ms, heal: 24h}}}}\n"
+            "recovery: {{crash: {{restarts: 1000, delay: 1ms, delay-cap: 1ms, heal: 10ms}}}}\n"
             "restart: {{policy: always, first-delay: 0s, delay: 1ms, delay-cap: 10ms, give-up: 0}}\n")
 
 
