@@ -71,6 +71,7 @@ struct channel_end {
     uint64_t reply_count[GROVE_LANES];
     uint64_t waiting; /* what the own word says */
     uint64_t woken; /* the peer's waiting word for which it was last woken */
+    uint64_t woken_ms; /* when that was */
     bool is_broken; /* the peer broke the protocol: everything is GROVE_CORRUPT from now on */
     enum grove_channel_role role;
     struct grove_channel_layout layout;

@@ -19,10 +19,13 @@
 #include "prefetch.h"
 
 #include <string.h>
+#include <time.h>
 
 #define CACHE_LINE_BYTES 64u
 /* A header and a small payload. */
 #define RECORD_USUAL_BYTES 128u
+/* A peer that was woken comes within this, or is woken again with the next record. */
+#define WAKE_AGAIN_MS 1000u
 
 static uint64_t align_record(uint64_t size_bytes) {
     return (size_bytes + GROVE_RECORD_ALIGN - 1u) & ~(uint64_t)(GROVE_RECORD_ALIGN - 1u);
@@ -120,17 +123,30 @@ static void fill_pad(struct lane_out *out) {
     CHANNEL_STORED();
 }
 
-/* Must the peer be woken for what was just made visible? Once for each of its sleeps. */
+/* Whole milliseconds that pass for every process alike; cheaper than the exact time. */
+static uint64_t coarse_ms(void) {
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/*
+ * Must the peer be woken for what was just made visible? Once for each of its sleeps; and once more when it has not come for
+ * so long that the wake-up may not have reached it. Else one that is lost would end the channel in silence.
+ */
 static bool must_wake(struct channel_end *end, bool by_room, enum grove_waiting *waiting) {
     if (end->peer_control == NULL)
         return false;
     /* After the ordered store of a position; pairs with the peer's ordered store in channel_end_prepare_sleep. */
     uint64_t word = load_ordered(&end->peer_control->waiting);
-    if (LIKELY((word & GROVE_WAITING_HOW) == GROVE_AWAKE) || word == end->woken)
+    if (LIKELY((word & GROVE_WAITING_HOW) == GROVE_AWAKE))
+        return false;
+    if (word == end->woken && coarse_ms() - end->woken_ms < WAKE_AGAIN_MS)
         return false;
     if (by_room && (word & GROVE_WAITING_FOR_ROOM) == 0)
         return false;
     end->woken = word;
+    end->woken_ms = coarse_ms();
     *waiting = (word & GROVE_WAITING_HOW) == GROVE_WAITING_BELL ? GROVE_WAITING_BELL : GROVE_WAITING_FUTEX;
     return true;
 }

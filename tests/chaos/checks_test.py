@@ -26,7 +26,10 @@ class FalseSystem:
         self.keeps, self.names, self.lines = keeps, [], []
         self.told = self.counted = 5
         self.generation, self.restarts = 1, True
-        self.values = {}
+        self.failures, self.counted_each = 0, 1
+        self.values, self.changes = {}, []
+        self.kept = {kind: [] for kind in ("sink", "silence", "hook", "token")}
+        self.is_refusing = True
 
     def write_project(self, name, services):
         return name
@@ -45,7 +48,57 @@ class FalseSystem:
 
     def do_ps(self, *arguments):
         services = [{"name": f"{name}.one"} for name in self.names]
-        return chaos_load.gs.json.dumps(services + [{"name": "system.log", "generation": self.generation}])
+        services += [{"name": name, "generation": self.generation, "state": "ready"}
+                     for name in ("system.log", "chaosrecovery.victim")]
+        return chaos_load.gs.json.dumps(services)
+
+    def do_kill(self, *arguments):
+        self.generation += self.restarts
+        self.failures += self.counted_each
+        return ""
+
+    def change(self, kind, name, is_there):
+        """Sinks, silences, hooks and tokens come and go; what comes is kept as `keeps` says, what goes if it does."""
+        if is_there:
+            self.kept[kind] += self.keeps(name)
+        elif self.keeps(name):
+            self.kept[kind] = [kept for kept in self.kept[kind] if kept != name]
+
+    def do_health(self, *words):
+        verb = words[1] if words[0] == "--json" else words[0]
+        if words[0] != "--json" and verb != "probe":
+            self.change(verb, words[1], words[2] not in ("remove", "0s"))
+        lists = {"sinks": [{"sink": name} for name in self.kept["sink"]], "recovery": [{"crash": {"total": self.failures}}],
+                 "silences": [{"pattern": name} for name in self.kept["silence"]]}
+        return chaos_load.gs.json.dumps(lists.get(verb))
+
+    def do_hooks(self, *words):
+        if words[0] == "set":
+            self.change("hook", (words[1], words[-1]), True)
+        elif words[0] == "clear":
+            for hook in [hook for hook in self.kept["hook"] if hook[0] == words[1]]:
+                self.change("hook", hook, False)
+        return chaos_load.gs.json.dumps([{"point": point, "pattern": pattern} for point, pattern in self.kept["hook"]])
+
+    def do_start(self, *arguments):
+        return ""
+
+    do_stop = do_start
+
+    def do_why(self, *arguments):
+        return "the hook chaosguard.guard says no" if self.is_refusing else ""
+
+    def do_token(self, *words):
+        if words[1] == "add" or words[0] == "remove":
+            self.change("token", words[2] if words[1] == "add" else words[1], words[1] == "add")
+        return chaos_load.gs.json.dumps([{"name": name} for name in self.kept["token"]] if "list" in words else
+                                        {"token": "secret"})
+
+    def do_config(self, *words):
+        if words[0] == "set":
+            for number in self.keeps(words[-1]):
+                self.changes.insert(0, {"why": number, "changes": [{"key": key, "after": number} for key in ("left", "right")]})
+        return chaos_load.gs.json.dumps(self.changes)
 
     def do_store(self, verb, space, key, value=None):
         if verb == "set" and self.keeps(value):
@@ -60,6 +113,9 @@ class FalseSystem:
         if "say" in arguments:
             self.lines += self.keeps(arguments[-1])
             return "{}"
+        if "pair" in arguments:
+            newest = int(self.changes[0]["why"])
+            return chaos_load.gs.json.dumps({"left": newest, "right": newest})
         return chaos_load.gs.json.dumps({"told": self.told, "count": self.counted})
 
     def do_logs(self, *arguments):
@@ -75,7 +131,7 @@ def problems_after(service, system, steps=12):
 
 class Loads(unittest.TestCase):
     def test_a_true_system_passes(self):
-        for service in ("registry", "log", "init", "store", "any"):
+        for service in ("registry", "log", "init", "store", "any", "config", "health", "hooks", "reincarnation"):
             self.assertEqual(problems_after(service, FalseSystem()), [], service)
 
     def test_a_registration_that_is_lost_is_found(self):
@@ -128,6 +184,60 @@ class Loads(unittest.TestCase):
             system = FalseSystem()
             system.counted = counted
             self.assertEqual(len(problems_after("any", system, 1)), 1, counted)
+
+    def test_a_change_of_configuration_that_is_lost_doubled_or_half_is_found(self):
+        lost = problems_after("config", FalseSystem(lambda why: [] if why == "5" else [why]))
+        self.assertEqual(lost, ["change 5 was acknowledged and is not in the history"])
+        doubled = problems_after("config", FalseSystem(lambda why: [why, why] if why == "5" else [why]))
+        self.assertIn("has changes twice", doubled[0])
+        system = FalseSystem()
+        load = chaos.load_class("config")(system)
+        load.step()
+        system.changes[0]["changes"][0]["after"] = "0"
+        self.assertIn("half there", load.problems()[0])
+
+    def test_a_reader_that_stays_behind_is_found(self):
+        system = FalseSystem()
+        system.do_call = lambda *arguments: '{"left": 1, "right": 1}'
+        self.assertIn("is the newest, and the reader has", problems_after("config", system)[0])
+
+    def test_sinks_silences_and_hooks_that_are_lost_doubled_or_come_back_are_found(self):
+        for service, names in (("health", ("chaos5", "chaos6")), ("hooks", (("before-load", "chaos1.>"),) * 2)):
+            for name in names:
+                for keeps, words in ((lambda other, name=name: [] if other == name else [other], "was set and is not there"),
+                                     (lambda other, name=name: [other, other] if other == name else [other], "is there twice")):
+                    self.assertTrue(any(words in problem for problem in problems_after(service, FalseSystem(keeps), 5 if
+                                    service == "hooks" else 8)), (service, name, words))
+            system = FalseSystem()
+            load = chaos.load_class(service)(system)
+            for _ in range(20):
+                load.step()
+            gone = sorted(load.gone)[0]
+            system.kept["hook" if service == "hooks" else "sink"].append(gone)
+            self.assertTrue(any("and is there" in problem for problem in load.problems()), service)
+
+    def test_a_hook_that_is_not_heard_is_found(self):
+        system = FalseSystem()
+        system.is_refusing = False
+        self.assertIn("a start was not refused", problems_after("hooks", system, 1)[0])
+
+    def test_failures_that_are_not_restarted_or_counted_wrongly_are_found(self):
+        for counted in (0, 2):
+            system = FalseSystem()
+            system.counted_each, system.failures = counted, 0
+            self.assertNotEqual(problems_after("reincarnation", system, 2), [], counted)
+        system = FalseSystem()
+        system.restarts = 2
+        self.assertTrue(any("restarts" in problem for problem in problems_after("reincarnation", system, 2)))
+
+    def test_tokens_and_numbers_of_the_gateway_that_are_wrong_are_found(self):
+        system = FalseSystem()
+        load = chaos.load_class("nats")(system)
+        system.kept["token"], load.tokens, load.gone = ["user", "a", "b"], ["a"], {"b"}
+        self.assertEqual(load.problems(), ["the token b was removed and is there"])
+        system.kept["token"], load.received = ["a", "a"], [1, 2, 2]
+        self.assertEqual(load.problems(), ["the token user was made and is not there", "the token a is there twice",
+                                           "numbers came twice: [2]"])
 
 
 class Matrix(unittest.TestCase):

@@ -1,4 +1,6 @@
 """Services that come and go: a registration that was acknowledged is there, once; one that was taken back is gone."""
+import re
+
 import chaos_load
 
 KEPT = 8  # registered at a time
@@ -35,7 +37,7 @@ class Load(chaos_load.Load):
 
     def names(self):
         listed = [entry["name"] for entry in chaos_load.gs.json.loads(self.ask("ps", "--json"))]
-        return [name[:-len(".one")] for name in listed if name.startswith("chaos")]
+        return [name[:-len(".one")] for name in listed if re.fullmatch(r"chaos\d+\.one", name)]
 
     def problems(self):
         names = self.answered(self.names)

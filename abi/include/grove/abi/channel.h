@@ -66,7 +66,8 @@ struct grove_channel_layout {
 enum grove_waiting { GROVE_AWAKE = 0, GROVE_WAITING_FUTEX = 1, GROVE_WAITING_BELL = 2 };
 /*
  * The `waiting` word: how the owner sleeps, whether it also waits for room (else a completion need not wake it), and
- * above that a count of its sleeps, so that a peer wakes it once for each sleep and not once for each record.
+ * above that a count of its sleeps, so that a peer wakes it once for each sleep and not once for each record (and again
+ * when it does not come: a wake-up may be lost).
  */
 #define GROVE_WAITING_HOW 3u
 #define GROVE_WAITING_FOR_ROOM 4u
