@@ -24,8 +24,8 @@
 #define CACHE_LINE_BYTES 64u
 /* A header and a small payload. */
 #define RECORD_USUAL_BYTES 128u
-/* A peer that was woken comes within this, or is woken again with the next record. */
-#define WAKE_AGAIN_MS 1000u
+/* A peer that was woken comes within this, or is woken again: with the next record, or by who waits for its answer. */
+#define WAKE_AGAIN_MS 900u
 
 static uint64_t align_record(uint64_t size_bytes) {
     return (size_bytes + GROVE_RECORD_ALIGN - 1u) & ~(uint64_t)(GROVE_RECORD_ALIGN - 1u);
