@@ -3,7 +3,9 @@
  *
  * One request to the service of hooks always waits: it is answered when the set of points with hooks changes, which
  * updates the mask, and is sent again, which tells the service of hooks that this one knows. When the service of hooks dies
- * the request stays in its lane and its next instance answers it; the mask stays as it was meanwhile. A question is a call of its own. It
+ * the request stays in its lane and its next instance answers it; the mask stays as it was meanwhile. Before the first answer
+ * nobody knows, and so every point counts as one with hooks, for a second at most: else an instance that begins anew would do
+ * unasked what its predecessor would have asked about. A question is a call of its own. It
  * waits for the hooks' deadlines, which the service of hooks keeps; here is only the bound for its own death. What is not
  * answered counts as continue: hooks are a wish to be asked, not a wall.
  */
@@ -12,10 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hooks/wire.h"
 #include "lib/session/session.h"
 
 /* The request that waits is renewed so often, if nothing changes: no wake-up to speak of. */
 #define TABLE_TIMEOUT_NS (UINT64_C(86400) * GROVE_SECOND)
+/* So long nothing is known after the begin, and then nothing is set until the service of hooks says otherwise. */
+#define UNKNOWN_NS GROVE_SECOND
+#define ALL_POINTS ((1u << GROVE_HOOK_POINTS) - 1u)
 /* All hooks of a point together may not take longer; the service of hooks keeps this bound, and a second is its own. */
 #define RUN_TIMEOUT_NS (2 * GROVE_HOOK_TIMEOUT_MAX_NS + GROVE_SECOND)
 
@@ -25,7 +31,8 @@
 struct grove_hooks {
     struct grove_channel *channel;
     uint32_t mask;
-    uint64_t sequence; /* of the mask */
+    uint64_t sequence; /* of the mask; 0: nothing was heard so far */
+    bool has_waited; /* for the first answer */
 };
 
 struct question {
@@ -45,7 +52,10 @@ static void table_came(int status, const struct grove_answer *answer, void *cont
             hooks->sequence = table.sequence;
         }
     }
-    if (status == GROVE_CANCELLED || status == GROVE_CLOSED || status == GROVE_CORRUPT)
+    if (status == GROVE_TIMED_OUT && hooks->sequence == 0)
+        hooks->mask = 0; /* it has not come up so far: what is begun does not wait for it */
+    hooks->has_waited = true;
+    if (status == GROVE_CANCELLED || status == GROVE_CLOSED || status == GROVE_CORRUPT || status == GROVE_DENIED)
         hooks->mask = 0; /* closing, or nobody will ever answer */
     else
         (void)ask_for_table(hooks);
@@ -57,7 +67,7 @@ static int ask_for_table(struct grove_hooks *hooks) {
                               .priority = GROVE_PRIORITY_HIGH,
                               .data = &known,
                               .length_bytes = sizeof known,
-                              .timeout_ns = TABLE_TIMEOUT_NS};
+                              .timeout_ns = hooks->has_waited ? TABLE_TIMEOUT_NS : UNKNOWN_NS};
     return grove_call_start(hooks->channel, &call, table_came, hooks);
 }
 
@@ -67,6 +77,7 @@ int grove_hooks_open(struct grove_session *session, struct grove_hooks **hooks) 
     struct grove_hooks *opened = calloc(1, sizeof *opened);
     if (opened == NULL)
         return error_set(GROVE_NO_MEMORY, "no memory is left for hooks");
+    opened->mask = ALL_POINTS;
     int status = grove_connect_with(GROVE_HOOKS_ENDPOINT, &options, &opened->channel);
     if (status == 0)
         status = ask_for_table(opened);
@@ -95,19 +106,9 @@ const uint32_t *grove_hooks_mask(const struct grove_hooks *hooks) {
 static void answered(int status, const struct grove_answer *answer, void *context) {
     struct question *question = context;
     struct grove_hook_outcome outcome = {.result = GROVE_HOOK_CONTINUE};
-    char reason[GROVE_HOOK_REASON_MAX + 1] = "";
-    struct grove_hooks_result head;
-    if (status == 0 && answer->length_bytes >= sizeof head) {
-        memcpy(&head, answer->data, sizeof head);
-        const char *rest = (const char *)answer->data + sizeof head;
-        size_t bytes = answer->length_bytes - sizeof head;
-        if (head.version == GROVE_HOOKS_VERSION && head.result == GROVE_HOOK_CHANGE) {
-            outcome = (struct grove_hook_outcome){.result = GROVE_HOOK_CHANGE, .data = rest, .length_bytes = bytes};
-        } else if (head.version == GROVE_HOOKS_VERSION && head.result == GROVE_HOOK_VETO) {
-            memcpy(reason, rest, bytes < GROVE_HOOK_REASON_MAX ? bytes : GROVE_HOOK_REASON_MAX);
-            outcome = (struct grove_hook_outcome){.result = GROVE_HOOK_VETO, .reason = reason};
-        }
-    }
+    char reason[GROVE_HOOK_REASON_MAX + 1];
+    if (status == 0)
+        hook_outcome_read(answer->data, answer->length_bytes, reason, &outcome);
     if (question->done != NULL)
         question->done(&outcome, question->context);
     free(question);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/hooks/wire.h"
 #include "lib/session/session.h"
 
 #define CALL_TIMEOUT_NS (5 * GROVE_SECOND)
@@ -74,26 +75,7 @@ int grove_hook_clear(struct grove_session *session, enum grove_hook_point point,
 
 int grove_hook_read(const struct grove_request *request, struct grove_hook_call *call) {
     static _Thread_local struct grove_hooks_run run; /* a copy: the data is the sender's */
-    size_t bytes = grove_request_bytes(request);
-    if (bytes < sizeof run || bytes - sizeof run > GROVE_HOOK_DATA_MAX)
-        return error_set(GROVE_INVALID, "a call of a hook has %zu bytes and more, and this one has %zu", sizeof run,
-                         bytes);
-    memcpy(&run, grove_request_data(request), sizeof run);
-    if (run.version != GROVE_HOOKS_VERSION)
-        return error_set(GROVE_VERSION, "hooks are called in version %u here, not %u", GROVE_HOOKS_VERSION,
-                         run.version);
-    run.subject[GROVE_HOOK_SUBJECT_MAX] = '\0';
-    run.who.text[GROVE_NAME_MAX] = '\0';
-    *call = (struct grove_hook_call){
-        .point = run.point,
-        .is_cut = run.total_bytes > bytes - sizeof run,
-        .subject = run.subject,
-        .who = run.who.text,
-        .data = (const char *)grove_request_data(request) + sizeof run,
-        .length_bytes = bytes - sizeof run,
-        .total_bytes = run.total_bytes,
-    };
-    return 0;
+    return hook_call_read(grove_request_data(request), grove_request_bytes(request), &run, call);
 }
 
 static int answer(struct grove_request *request, enum grove_hook_result result, const void *data, size_t bytes) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "servers/common/names.h"
+#include "servers/hooks/answer.h"
 #include "servers/hooks/hooks.h"
 
 #define OWNED_MAX 16u
@@ -76,6 +77,7 @@ int extension_add(struct grove_request *request, void *context) {
     status = check_version(request, &wanted.extension);
     if (status < 0)
         return status;
+    answer_clean(wanted.extension.detail);
     struct extension_slot *old = find(hooks, wanted.extension.kind, wanted.extension.name.text), *slot = NULL;
     status = request_owns(request, &wanted.extension.endpoint);
     if (status == 0)

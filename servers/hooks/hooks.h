@@ -4,6 +4,7 @@
  *   main.c        set-up, and which method is where     table.c       what is set, in the state region
  *   set.c         SET, CLEAR, LIST                      run.c         one question: hook after hook
  *   owners.c      who has points, and what they know    extensions.c  what services add to the system
+ *   answer.c      what a hook answered; patterns
  */
 #ifndef SERVERS_HOOKS_HOOKS_H
 #define SERVERS_HOOKS_HOOKS_H

@@ -16,6 +16,7 @@
 
 #include "servers/common/names.h"
 #include "servers/common/system_event.h"
+#include "servers/hooks/answer.h"
 #include "servers/hooks/hooks.h"
 
 #define QUESTION_NS (2 * GROVE_HOOK_TIMEOUT_MAX_NS)
@@ -35,17 +36,6 @@ struct question {
 };
 
 static void ask_next(struct question *question, bool is_first);
-
-/* ---- what is honoured where ---- */
-
-static bool takes_change(uint32_t point) {
-    return point == GROVE_HOOK_BEFORE_PUBLISH || point == GROVE_HOOK_BEFORE_DELIVER ||
-           point == GROVE_HOOK_BEFORE_WRITE || point == GROVE_HOOK_AFTER_READ;
-}
-
-static bool takes_veto(uint32_t point) {
-    return point % 2 == 0; /* the points before */
-}
 
 /* ---- failures ---- */
 
@@ -84,6 +74,7 @@ static void failed(struct question *question, const char *why) {
     facts->failures_in_a_row++;
     (void)snprintf(facts->last_failure, sizeof facts->last_failure, "%s %.60s: %.100s", point,
                    question->message.head.subject, why);
+    answer_clean(facts->last_failure);
     const struct system_event_field fields[] = {{.name = "endpoint", .text = question->asked.hook.endpoint.text},
                                                 {.name = "point", .text = point},
                                                 {.name = "subject", .text = question->message.head.subject},
@@ -127,6 +118,8 @@ static void veto(struct question *question, const char *reason, size_t bytes) {
     (void)snprintf(facts->last_veto, sizeof facts->last_veto, "%s %.60s: %.*s",
                    grove_hook_point_text(question->asked.hook.point), question->message.head.subject,
                    (int)(bytes < 100 ? bytes : 100), bytes > 0 ? reason : "");
+    answer_clean(facts->last_veto);
+    answer_clean(text);
     facts->vetoes++;
     question->hooks->counts[question->asked.hook.point].vetoes++;
     answer(question, GROVE_HOOK_VETO, text, length < (int)sizeof text ? (size_t)length : sizeof text - 1);
@@ -134,32 +127,17 @@ static void veto(struct question *question, const char *reason, size_t bytes) {
 
 /* ---- asking ---- */
 
-static const char *judge(struct question *question, const char *data, size_t bytes, bool *is_veto) {
-    struct hook_facts *facts = &question->hooks->facts[question->index];
-    struct grove_hooks_result head;
-    if (bytes == 0)
-        return NULL; /* continue, said shortly */
-    if (bytes < sizeof head)
-        return "answered with too little";
-    memcpy(&head, data, sizeof head);
-    if (head.version != GROVE_HOOKS_VERSION)
-        return "answered in another version";
-    bytes -= sizeof head;
-    if (head.result == GROVE_HOOK_CONTINUE)
-        return NULL;
-    if (head.result == GROVE_HOOK_VETO && takes_veto(question->asked.hook.point)) {
-        *is_veto = true;
-        return NULL;
-    }
-    if (head.result != GROVE_HOOK_CHANGE || !takes_change(question->asked.hook.point))
-        return "answered with what has no meaning at this point";
-    if (bytes > GROVE_HOOK_DATA_MAX || question->message.head.total_bytes > GROVE_HOOK_DATA_MAX)
-        return "changed what is too large to be changed";
-    memcpy(question->message.data, data + sizeof head, bytes);
-    question->length_bytes = bytes;
-    question->message.head.total_bytes = bytes;
+/* Takes what the hook said; NULL, or why it counts for nothing. */
+static const char *take(struct question *question, const char *data, size_t bytes, struct hook_said *said) {
+    const char *why = answer_judge(question->asked.hook.point, question->message.head.total_bytes, data, bytes, said);
+    if (why != NULL || said->result != GROVE_HOOK_CHANGE)
+        return why;
+    if (said->length_bytes > 0)
+        memcpy(question->message.data, said->data, said->length_bytes);
+    question->length_bytes = said->length_bytes;
+    question->message.head.total_bytes = said->length_bytes;
     question->is_changed = true;
-    facts->changes++;
+    question->hooks->facts[question->index].changes++;
     return NULL;
 }
 
@@ -167,8 +145,8 @@ static void came_back(int status, const struct grove_answer *given, void *contex
     struct question *question = context;
     struct hook_facts *facts = &question->hooks->facts[question->index];
     uint64_t took_ns = grove_now_ns() - question->asked_ns;
-    bool is_veto = false;
-    const char *why = status < 0 ? grove_last_error() : judge(question, given->data, given->length_bytes, &is_veto);
+    struct hook_said said = {.result = GROVE_HOOK_CONTINUE};
+    const char *why = status < 0 ? grove_last_error() : take(question, given->data, given->length_bytes, &said);
     facts->users--;
     facts->runs++;
     question->hooks->counts[question->asked.hook.point].asked++;
@@ -177,9 +155,8 @@ static void came_back(int status, const struct grove_answer *given, void *contex
         failed(question, why);
     else
         facts->failures_in_a_row = 0;
-    if (is_veto)
-        veto(question, (const char *)given->data + sizeof(struct grove_hooks_result),
-             given->length_bytes - sizeof(struct grove_hooks_result));
+    if (why == NULL && said.result == GROVE_HOOK_VETO)
+        veto(question, said.data, said.length_bytes);
     else
         ask_next(question, false);
 }

@@ -7,22 +7,10 @@
 #include <string.h>
 
 #include "servers/common/names.h"
+#include "servers/hooks/answer.h"
 #include "servers/hooks/hooks.h"
 
 /* ---- checks ---- */
-
-static bool pattern_is_valid(const char *pattern) {
-    size_t length = strlen(pattern);
-    if (length == 0 || pattern[0] == '.' || pattern[length - 1] == '.' || strstr(pattern, "..") != NULL)
-        return false;
-    for (const char *at = pattern; *at != '\0'; at++) {
-        bool is_alone = (at == pattern || at[-1] == '.') && (at[1] == '.' || at[1] == '\0');
-        if ((unsigned char)*at <= ' ' || *at == 0x7f || ((*at == '*' || *at == '>') && !is_alone) ||
-            (*at == '>' && at[1] != '\0'))
-            return false;
-    }
-    return true;
-}
 
 static int may(struct grove_request *request, uint16_t kind, const char *pattern) {
     int status = grove_request_client_may(request, kind, strcmp(pattern, ">") == 0 ? NULL : pattern);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "servers/hooks/answer.h"
 #include "servers/hooks/hooks.h"
 
 /* ---- the state region ---- */
@@ -96,20 +97,6 @@ void table_forget(struct hooks *hooks, struct hook_slot *slot) {
 }
 
 /* ---- choosing ---- */
-
-/* Tokens between dots, "*" is any one, a last ">" one or more; the key of the store follows a space and is not looked at. */
-static bool pattern_matches(const char *pattern, const char *subject) {
-    while (*subject != '\0' && *subject != ' ') {
-        size_t length = strcspn(subject, ". "), wanted = strcspn(pattern, ".");
-        if (wanted == 1 && pattern[0] == '>')
-            return true;
-        if (!(wanted == 1 && pattern[0] == '*') && (wanted != length || memcmp(pattern, subject, length) != 0))
-            return false;
-        subject += length + (subject[length] == '.');
-        pattern += wanted + (pattern[wanted] == '.');
-    }
-    return *pattern == '\0';
-}
 
 static bool comes_before(const struct hook_slot *one, const struct hook_slot *other) {
     return one->hook.priority != other->hook.priority ? one->hook.priority < other->hook.priority

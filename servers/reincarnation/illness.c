@@ -58,6 +58,13 @@ static void see_to_system(const struct matter *matter) {
     events_recovered(matter);
 }
 
+void matter_begin_any(const struct matter *matter) {
+    if (strncmp(matter->service.text, "system.", 7) == 0)
+        see_to_system(matter);
+    else
+        matter_begin(matter);
+}
+
 static void on_change(const struct grove_health_record *record, void *context) {
     struct matter matter = {
         .reincarnation = context, .service = record->name, .generation = record->generation, .is_of_running = true};
@@ -65,10 +72,7 @@ static void on_change(const struct grove_health_record *record, void *context) {
         return;
     (void)snprintf(matter.reason, sizeof matter.reason, "%s: %.150s",
                    matter.cause == GROVE_RECOVERY_HANG ? "hung" : "not well", record->reason);
-    if (strncmp(record->name.text, "system.", 7) == 0)
-        see_to_system(&matter);
-    else
-        matter_begin(&matter);
+    matter_begin_any(&matter);
 }
 
 static void subscribe(struct grove_service *service, void *context) {

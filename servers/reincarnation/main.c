@@ -84,7 +84,7 @@ static int on_report(struct grove_request *request, void *context) {
     matter.generation = report.generation;
     matter.cause = report.cause;
     text_set(matter.reason, sizeof matter.reason, report.reason);
-    matter_begin(&matter);
+    matter_begin_any(&matter);
     return 0;
 }
 

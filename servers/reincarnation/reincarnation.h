@@ -70,6 +70,8 @@ void failures_wait(struct reincarnation *reincarnation);
 /* ---- illness.c ---- */
 
 void illness_begin(struct reincarnation *reincarnation);
+/* As matter_begin, for system services too: these are ended from here, and init starts them again. */
+void matter_begin_any(const struct matter *matter);
 /* End the instance of a system service, if it is still this one; init starts the next. */
 int illness_end_system(struct reincarnation *reincarnation, const char *service, uint32_t generation,
                        const char *reason);

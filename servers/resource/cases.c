@@ -4,12 +4,14 @@
  *               warned            a second passed, near      ... calm for CALM_TICKS   its time is over   ended, or another
  *     none      tell; watched     -                          -                         -                  -
  *     watched   tell              act after `after`          close                     -                  close
- *     acted     tell              -                          -                         undo; watched      close
+ *     acted     tell              -                          -                         undo; watched, or  close
+ *                                                                                      kill (terminate)
  *
  * The kernel says when a limit is near (the registry and init pass that on), once for each time; from then on this looks
  * every second until the service has been clear of it for a while. Acting is throttle (the registry lowers the budget of
- * processor time), suspend (freeze) or terminate (kill). What one instance of a service did is no matter to the next: it gets
- * its full budget, and the case is closed.
+ * processor time), suspend (freeze) or terminate: reincarnation is told, which ends it and restarts it by the policy for
+ * budgets; if it still runs DECISION_NS later it is killed from here. What one instance of a service did is no matter to the
+ * next: it gets its full budget, and the case is closed.
  *
  * Cases lie in the state region, in plain stores by one thread: whoever is killed between acting and noting it acts twice, which is
  * the same as once (a budget set again, a freeze of what is frozen); between undoing and noting, it is undone again. So
@@ -20,6 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "grove/health.h"
 #include "servers/common/names.h"
 #include "servers/common/system_event.h"
 #include "servers/registry/protocol.h"
@@ -27,6 +30,7 @@
 #define CASES_MAGIC UINT64_C(0x3153455341435247) /* "GRCASES1" */
 #define CALM_TICKS 3u
 #define REGISTRY_PATIENCE_NS (2 * GROVE_SECOND)
+#define DECISION_NS (2 * GROVE_SECOND)
 
 struct slot {
     struct grove_name service; /* empty: free */
@@ -144,6 +148,35 @@ static int set_processor(struct resource *resource, const char *service, uint64_
                             budget_was_set, NULL);
 }
 
+/* What was not heard is made up for by the look at DECISION_NS. */
+static void failure_was_told(int status, const struct grove_answer *answer, void *context) {
+    (void)answer;
+    (void)context;
+    if (status < 0)
+        (void)fprintf(stderr, "resource: reincarnation does not take a failure: %s\n", grove_last_error());
+}
+
+static int tell_reincarnation(struct resource *resource, const struct slot *slot) {
+    struct grove_recovery_report report = {.version = GROVE_HEALTH_VERSION,
+                                           .cause = GROVE_RECOVERY_BUDGET,
+                                           .service = slot->service,
+                                           .generation = slot->generation};
+    (void)snprintf(report.reason, sizeof report.reason, "over its budget of %s", resource_text(slot->limit.resource));
+    if (resource->reincarnation == NULL && grove_connect(GROVE_REINCARNATION_ENDPOINT, &resource->reincarnation) < 0)
+        return GROVE_NOT_FOUND;
+    return grove_call_start(resource->reincarnation,
+                            &(struct grove_call){.method = GROVE_REINCARNATION_REPORT,
+                                                 .data = &report,
+                                                 .length_bytes = sizeof report,
+                                                 .timeout_ns = DECISION_NS},
+                            failure_was_told, NULL);
+}
+
+/* By who decides about failures; at once from here where nobody does. */
+static int terminate(struct resource *resource, const struct slot *slot) {
+    return tell_reincarnation(resource, slot) == 0 ? 0 : control(resource, slot->service.text, GROVE_ACTION_KILL);
+}
+
 static void close_case(struct slot *slot) {
     slot->service.text[0] = '\0';
 }
@@ -153,20 +186,24 @@ static void act(struct resource *resource, struct slot *slot, uint64_t now_ns) {
                                         [GROVE_LIMIT_SUSPEND] = "suspended",
                                         [GROVE_LIMIT_TERMINATE] = "terminated"};
     uint32_t policy = slot->limit.policy;
-    slot->until_ns = now_ns + slot->limit.for_ns;
+    slot->until_ns = now_ns + (policy == GROVE_LIMIT_TERMINATE ? DECISION_NS : slot->limit.for_ns);
     slot->actions++;
     slot->stage = GROVE_LIMIT_ACTED; /* noted first: whoever comes after a death in between undoes it in time */
     int status = policy == GROVE_LIMIT_THROTTLE  ? set_processor(resource, slot->service.text, slot->limit.to_ppm)
                  : policy == GROVE_LIMIT_SUSPEND ? control(resource, slot->service.text, GROVE_ACTION_FREEZE)
-                                                 : control(resource, slot->service.text, GROVE_ACTION_KILL);
+                                                 : terminate(resource, slot);
     if (status < 0) {
         (void)fprintf(stderr, "resource: %s is not %s: %s\n", slot->service.text, words[policy], grove_last_error());
         slot->stage = GROVE_LIMIT_WATCHED;
         return;
     }
     tell_of(slot, words[policy]);
-    if (policy == GROVE_LIMIT_TERMINATE)
-        close_case(slot);
+}
+
+/* Its end closes the case (look). */
+static void end_it(const struct resource *resource, struct slot *slot, uint64_t now_ns) {
+    (void)control(resource, slot->service.text, GROVE_ACTION_KILL);
+    slot->until_ns = now_ns + RESOURCE_TICK_NS; /* once more */
 }
 
 static void undo(struct resource *resource, struct slot *slot, uint64_t now_ns) {
@@ -217,7 +254,9 @@ static void look(struct resource *resource, struct slot *slot, uint64_t now_ns) 
     if (is_over || status < 0)
         return;
     if (slot->stage == GROVE_LIMIT_ACTED) {
-        if (now_ns >= slot->until_ns)
+        if (now_ns >= slot->until_ns && slot->limit.policy == GROVE_LIMIT_TERMINATE)
+            end_it(resource, slot, now_ns);
+        else if (now_ns >= slot->until_ns)
             undo(resource, slot, now_ns);
         return;
     }

@@ -22,7 +22,7 @@
 struct resource {
     struct grove_service *service;
     struct grove_session *session;
-    struct grove_channel *registry; /* NULL: not open yet */
+    struct grove_channel *registry, *reincarnation; /* NULL: not open yet */
     int folder; /* descriptor of the state folder */
     uint32_t timer; /* 0: nothing is to be looked at */
 };

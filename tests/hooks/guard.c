@@ -1,6 +1,6 @@
 /*
  * A service that looks at starts and registrations, for the tests of hooks: `guard [POINT PATTERN]...`, which it sets for
- * itself. How it answers is told to it: yes, no, late (never), nonsense, or die.
+ * itself. How it answers is told to it: yes, no, late (never), nonsense, or die; with -no it begins by saying no.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +51,11 @@ static int say_seen(struct grove_request *request, void *context) {
 static int on_init(struct grove_service *service, enum grove_start_reason reason, void *context) {
     (void)reason;
     (void)context;
+    if (argument_count > 1 && strcmp(arguments[1], "-no") == 0) {
+        (void)snprintf(manner, sizeof manner, "no");
+        argument_count--;
+        arguments++;
+    }
     for (int index = 1; index + 1 < argument_count; index += 2)
         for (uint32_t point = 0; point < GROVE_HOOK_POINTS; point++) {
             struct grove_hook hook = {

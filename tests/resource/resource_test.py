@@ -191,7 +191,35 @@ class Limits(Resource):
         before = self.pid("ended.a")
         self.hold("ended.a", 60 * MEBIBYTE)
         gs.wait_for("it is another one", lambda: self.pid("ended.a") not in (None, before))
-        self.assertEqual(self.cases(), {})
+        gs.wait_for("the case is closed", lambda: self.cases() == {})
+
+    def test_terminated_by_the_ladder_for_budgets(self):
+        """Each cause has a ladder: this one does not restart at all over a budget, and goes on over crashes."""
+        self.system.up(self.system.write_project("ended", {"a": self.greedy(
+            "a", "64M", "terminate", "recovery: {crash: 1000, budget: {restarts: 0, then: [give-up]}}")}))
+        before = self.pid("ended.a")
+        os.kill(before, signal.SIGKILL)
+        gs.wait_for("it is another one", lambda: self.pid("ended.a") not in (None, before))
+        self.system.wait_for_state("ended.a", "ready")
+        self.hold("ended.a", 60 * MEBIBYTE)
+        self.system.wait_for_state("ended.a", "given-up")
+        (found,) = gs.wait_for("both are counted", lambda: [record for record in self.system.json("health", "recovery")
+                               if record["name"] == "ended.a" and record.get("budget", {}).get("total") == 1])
+        self.assertEqual((found["crash"]["total"], found["cause"], found["step"]), (1, "budget", "give-up"))
+        self.assertIn("over its budget of memory", found["reason"])
+        gs.wait_for("the case is closed", lambda: self.cases() == {})
+
+    def test_terminated_though_nobody_decides(self):
+        self.system.up(self.system.write_project("ended", {
+            "a": self.greedy("a", "64M", "terminate", "restart: {policy: always, delay: 1ms, give-up: 0}")}))
+        before, decider = self.pid("ended.a"), self.pid("system.reincarnation")
+        os.kill(decider, signal.SIGSTOP)
+        try:
+            self.hold("ended.a", 60 * MEBIBYTE)
+            gs.wait_for("it is another one", lambda: self.pid("ended.a") not in (None, before))
+        finally:
+            os.kill(decider, signal.SIGCONT)
+        gs.wait_for("the case is closed", lambda: self.cases() == {})
 
     def test_suspended_for_a_while_and_again_while_it_does_not_change(self):
         self.system.up(self.system.write_project("still", {"a": self.greedy("a", "64M", "{policy: suspend, for: 1s}")}))

@@ -130,6 +130,8 @@ GROVE_PUBLIC int grove_hook_veto(struct grove_request *request, const char *reas
 /*
  * A local table that says at which points any hook is set: a look costs one load, and nothing else is done where none is.
  * The service of hooks keeps it up to date by answering a request that waits. While there is no such service, none is set.
+ * From the begin until its first answer, a second at most, all points count as set: nothing is done unasked by an instance
+ * that only does not know yet.
  */
 struct grove_hooks;
 /* Never waits. GROVE_NOT_FOUND: there is no service of hooks (yet): open again when there is one. */

@@ -21,6 +21,7 @@ grove.TimedOut, ...), whose text says what failed and how to mend it. One thread
 
 from . import errors, registry, resource
 from . import errors, extensions, health, metrics, registry
+from . import errors, health, hooks, registry
 from .capabilities import Capability
 from .channels import Answer, Channel, connect
 from .config import Config, config_of
@@ -33,4 +34,4 @@ from .sessions import Session, region, state
 HIGH, MEDIUM, LOW = 1, 2, 3  # enum grove_priority; 0 inherits
 
 __all__ = ["Answer", "Capability", "Channel", "Config", "HIGH", "LANES", "LOW", "Loan", "MEDIUM", "METHOD_ANY", "Region", "Request",
-           "Service", "Session", "config_of", "connect", "extensions", "health", "log", "lost_lines", "metrics", "region", "registry", "resource", "state", *errors.__all__]
+           "Service", "Session", "config_of", "connect", "extensions", "health", "hooks", "log", "lost_lines", "metrics", "region", "registry", "resource", "state", *errors.__all__]
