@@ -250,9 +250,7 @@ int attachment_set_peer(struct attachment *attachment, uint32_t epoch, int segme
     channel_end_awake(attachment->end);
     attachment_activate(attachment);
     /* What was published before could not wake a peer that was not here to be seen. */
-    enum grove_waiting waiting = GROVE_AWAKE;
-    if (channel_end_must_wake(attachment->end, &waiting))
-        attachment_wake(attachment, waiting);
+    attachment_wake_sleeper(attachment);
     return 0;
 }
 
@@ -307,6 +305,12 @@ void attachment_wake(struct attachment *attachment, enum grove_waiting waiting) 
     else if (attachment->bell >= 0)
         while (write(attachment->bell, "", 1) < 0 && errno == EINTR)
             continue; /* a full bell has been rung already, and one without a listener needs no ring */
+}
+
+void attachment_wake_sleeper(struct attachment *attachment) {
+    enum grove_waiting waiting = GROVE_AWAKE;
+    if (channel_end_must_wake(attachment->end, &waiting))
+        attachment_wake(attachment, waiting);
 }
 
 void attachment_publish(struct attachment *attachment, enum grove_lane lane) {

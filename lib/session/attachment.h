@@ -67,6 +67,8 @@ int attachment_fail(struct attachment *attachment, int status);
 void attachment_publish(struct attachment *attachment, enum grove_lane lane);
 void attachment_complete(struct attachment *attachment, const struct channel_taken *taken);
 void attachment_wake(struct attachment *attachment, enum grove_waiting waiting);
+/* Wake the peer if it sleeps and was not woken, or was and does not come. */
+void attachment_wake_sleeper(struct attachment *attachment);
 /* Let the others have their turn first. */
 void attachment_took(struct attachment *attachment);
 /* Where in the peer's arena `place` lies, given a record that lies in the same mapping. GROVE_INVALID: nowhere. */

@@ -121,13 +121,6 @@ static int sleep_on_peer(struct attachment *attachment, enum channel_sleep what,
     return status;
 }
 
-/* It has not answered for the length of a look: if it still sleeps, the wake-up did not reach it. */
-static void wake_again(struct attachment *attachment) {
-    enum grove_waiting waiting = GROVE_AWAKE;
-    if (channel_end_must_wake(attachment->end, &waiting))
-        attachment_wake(attachment, waiting);
-}
-
 int session_wait_one(struct attachment *attachment, enum channel_sleep what, uint64_t deadline_ns) {
     struct grove_session *session = attachment->session;
     if (session->is_closed || session_has_news(session))
@@ -139,7 +132,7 @@ int session_wait_one(struct attachment *attachment, enum channel_sleep what, uin
     if (status != GROVE_TIMED_OUT)
         return status;
     if (has_live_peer(attachment))
-        wake_again(attachment);
+        attachment_wake_sleeper(attachment); /* if it still sleeps, the wake-up did not reach it */
     status = session_read(session);
     return status == 0 && end_ns == deadline_ns ? GROVE_TIMED_OUT : status;
 }

@@ -8,7 +8,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from hooks_test import GUARD, ONE, Hooks, gs  # noqa: E402
 
 VICTIMS = ("system.hooks", "system.registry", "ops.guard")
-ROUNDS = int(os.environ.get("HOOKS_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("HOOKS_ROUNDS", "9"))
 RIGHTS = "capabilities:\n  - PROC_CONTROL:plant.>\n  - PROC_CONTROL:field.>\n"
 # It is asked by those that are killed: a failure is not to leave it out.
 RESTART = "restart: {policy: always, first-delay: 0s, delay: 1ms, delay-cap: 10ms, give-up: 0}\n"
@@ -67,7 +67,7 @@ class Kills(Hooks):
 
     def test_what_is_acknowledged_as_set_outlives_a_death_at_once(self):
         self.guard_says_no_to_plant()
-        for number in range(10):
+        for number in range(5):
             self.system.grove("hooks", "set", "before-publish", "ops.guard", "--pattern", f"load.n{number}")
             self.kill("system.hooks")
             self.assertIn(f"load.n{number}", [hook["pattern"] for hook in self.hooks()])
