@@ -99,6 +99,27 @@ class Alerts(hs.HealthTest):
         hs.wait_for("the command ran", lambda: os.path.exists(f"{folder}/told"))
         self.assertEqual(os.listdir(folder), ["told"])
 
+    def test_sinks_that_never_take_it_are_given_up_and_hold_nobody(self):
+        """Nobody listens, an answer that never comes, a command that fails: each is counted, and the one that works is told."""
+        self.system.grove("up")
+        address, got, _ = self.webhook()
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        self.up(duty="system-files: true\n")
+        self.system.grove("health", "sink", "dead", "webhook", f"http://127.0.0.1:{self.port()}/")
+        self.system.grove("health", "sink", "silent", "webhook", f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        self.system.grove("health", "sink", "wrong", "command", "h.duty", "/usr/bin/false")
+        self.system.grove("health", "sink", "works", "webhook", address)
+        self.start()
+        self.assertEqual(got.get(timeout=60)["alert"], "tcp")
+        sinks = hs.wait_for("two are given up", lambda: [sink for sink in self.system.json("health", "sinks")
+                            if sink["failed"] == 1 and sink["sink"] in ("dead", "wrong")][1:] and
+                            {sink["sink"]: sink for sink in self.system.json("health", "sinks")})
+        self.assertEqual((sinks["works"]["told"], sinks["works"]["failed"], sinks["silent"]["told"]), (1, 0, 0))
+        said = self.system.grove("logs", "system.health").stdout
+        for name in ("dead", "wrong"):
+            self.assertIn(f"the sink {name} cannot be told", said)
+
     def test_sinks_outlive_health_and_the_kernel_and_are_checked(self):
         self.system.grove("up")
         self.system.grove("health", "sink", "ops", "webhook", "http://127.0.0.1:9/x", "--severity", "critical")

@@ -1,5 +1,7 @@
 """What grows is announced before it does harm: memory before it kills, latency before the timeout."""
+import http.server
 import re
+import threading
 
 import health_system as hs
 
@@ -35,6 +37,33 @@ class Trends(hs.HealthTest):
         alert = hs.wait_for("it is announced", lambda: self.alerts("h.a").get("latency call"))
         self.assertRegex(alert["text"], "longer each time: its timeout in [0-9]+ s")
         self.assertEqual(self.check("h.a", "call")["failures"], 0, "before it fails")
+        self.wait_for_health("h.a", "degraded", cause="trend")
+
+    def test_errors_that_become_more_are_announced_before_the_check_fails(self):
+        """The share of failures grows from none to nearly half, evenly spread: never so many in a row that it fails."""
+        facts = {"asked": 0, "owed": 0.0}
+
+        class Failing(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                facts["asked"] += 1
+                facts["owed"] += min(0.45, facts["asked"] / 140)
+                fails = facts["owed"] >= 1
+                facts["owed"] -= fails
+                self.send_response(500 if fails else 200)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Failing)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.up(a=f"health: {{kind: http, argument: 'http://127.0.0.1:{server.server_address[1]}/', interval: 20ms, "
+                  "failures: 4, severity: warning}\n")
+        alert = hs.wait_for("it is announced", lambda: self.alerts("h.a").get("errors http"))
+        self.assertRegex(alert["text"], r"fails [0-9]+% of the time, and more and more: half of it in [0-9]+ s")
+        self.assertNotIn("http", self.alerts("h.a"), "it has not failed")
         self.wait_for_health("h.a", "degraded", cause="trend")
 
 
