@@ -149,6 +149,18 @@ static void on_notice(const struct grove_message *notice, const int *objects, un
 
 /* ---- set-up and end ---- */
 
+/*
+ * All endpoints first: who starts early may connect to who starts late. The registry's comes after all others, as
+ * `grove up` takes it for the sign that there is a system to speak with.
+ */
+static void prepare(struct init *init, bool is_registry) {
+    for (uint32_t index = 0; index < init->count; index++) {
+        struct unit *unit = &init->units[index];
+        if ((strcmp(unit->name, REGISTRY_ENDPOINT) == 0) == is_registry && unit_prepare(unit) < 0)
+            (void)fprintf(stderr, "init: %s: %s\n", unit->name, grove_last_error());
+    }
+}
+
 static int on_init(struct grove_service *service, enum grove_start_reason reason, void *context) {
     struct init *init = context;
     struct grove_message kernel = {.operation = GROVE_REQUEST_KERNEL_READ};
@@ -171,11 +183,8 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
         status = boot_recover(init);
     if (status < 0)
         return status;
-    for (uint32_t index = 0; index < init->count; index++) {
-        /* All endpoints first: who starts early may connect to who starts late. */
-        if (unit_prepare(&init->units[index]) < 0)
-            (void)fprintf(stderr, "init: %s: %s\n", init->units[index].name, grove_last_error());
-    }
+    prepare(init, false);
+    prepare(init, true);
     phases_continue(init);
     tell_registry_soon(init);
     return 0;
