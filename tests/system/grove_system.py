@@ -280,9 +280,21 @@ class SystemTest(unittest.TestCase):
         wait_for("no more mounts than before", lambda: mounts() <= self.mounts)
 
 
+def share_of_tests(share):
+    """The tests of the program, or with "1/2" every second of them: the shares may run beside each other."""
+    found = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+    tests = [test for of_class in found for test in of_class]
+    number, count = (int(word) for word in share.split("/"))
+    if number > min(count, len(tests)):
+        raise ValueError(f"{share}: there are {len(tests)} tests")
+    return unittest.TestSuite(tests[number - 1::count])
+
+
 def main():
     build = build_folder()
     if not os.path.exists(os.path.join(build, "musl", "tests", "system", "actor")):
         print(f"{build}/musl is not built: the services of the tests are missing")
         sys.exit(1)
+    if len(sys.argv) > 2:
+        sys.exit(not unittest.TextTestRunner(verbosity=2).run(share_of_tests(sys.argv[2])).wasSuccessful())
     unittest.main(argv=[sys.argv[0], "-v"], verbosity=2)
