@@ -67,10 +67,18 @@ static inline struct grove_log_field grove_log_real(const char *key, double real
     field.value.real = real;
     return field;
 }
-/* With one field or more; without any, grove_log(level, message, NULL, 0). */
+/* With one field or more; without any, grove_log(level, message, NULL, 0). Its value is that of grove_log. */
+#ifdef __cplusplus
+#define GROVE_LOG(level, message, ...) \
+    ([&] { \
+        const struct grove_log_field grove_log_fields[] = {__VA_ARGS__}; \
+        return grove_log((level), (message), grove_log_fields, sizeof grove_log_fields / sizeof grove_log_fields[0]); \
+    }())
+#else
 #define GROVE_LOG(level, message, ...) \
     grove_log((level), (message), (const struct grove_log_field[]){__VA_ARGS__}, \
               sizeof((const struct grove_log_field[]){__VA_ARGS__}) / sizeof(struct grove_log_field))
+#endif
 
 #ifdef __cplusplus
 }

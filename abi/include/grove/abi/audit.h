@@ -8,6 +8,7 @@
 #ifndef GROVE_ABI_AUDIT_H
 #define GROVE_ABI_AUDIT_H
 
+#include "grove/abi/language.h"
 #include "grove/abi/port.h"
 
 #define GROVE_AUDIT_TABLE(X) \
@@ -60,6 +61,6 @@ struct grove_audit_record {
     } argument;
 };
 
-_Static_assert(sizeof(struct grove_audit_record) == 512, "the record has one size on every machine");
+GROVE_STATIC_ASSERT(sizeof(struct grove_audit_record) == 512, "the record has one size on every machine");
 
 #endif

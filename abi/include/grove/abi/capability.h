@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Longest text of an argument and of a name, in bytes, without a terminator. */
 #define GROVE_ARGUMENT_TEXT_MAX 496u
 #define GROVE_NAME_MAX 63u
@@ -127,5 +131,9 @@ bool grove_argument_covers(const struct grove_argument *wide, const struct grove
 
 /* The argument kind that a permission kind takes, or GROVE_ARGUMENT_NONE for object and unknown kinds. */
 enum grove_argument_kind grove_capability_argument_kind(uint16_t capability_kind);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -40,6 +40,8 @@
 
 #include <stdint.h>
 
+#include "grove/abi/language.h"
+
 #define GROVE_CHANNEL_VERSION 1u
 #define GROVE_LANES 3u
 #define GROVE_RECORD_ALIGN 16u
@@ -82,20 +84,20 @@ enum grove_control_features {
 
 /* One page. Every field is written by the segment's owner only; the kernel writes signal after the owner's death. */
 struct grove_control {
-    _Alignas(64) uint32_t signal; /* futex word the *peer* sleeps on */
-    _Alignas(64) uint64_t waiting; /* enum grove_waiting in its low bits: how the owner sleeps */
+    GROVE_ALIGNED(64) uint32_t signal; /* futex word the *peer* sleeps on */
+    GROVE_ALIGNED(64) uint64_t waiting; /* enum grove_waiting in its low bits: how the owner sleeps */
     uint32_t processor; /* where the owner last ran + 1; 0 unknown. A hint for spinning */
     uint32_t features; /* enum grove_control_features: what the owner's library does; stored before it attaches */
     struct {
-        _Alignas(64) uint64_t write_position; /* of the owner's outgoing lane */
+        GROVE_ALIGNED(64) uint64_t write_position; /* of the owner's outgoing lane */
     } out[GROVE_LANES];
     struct {
-        _Alignas(64) uint64_t read_position; /* the owner has completed the peer's lane up to here */
+        GROVE_ALIGNED(64) uint64_t read_position; /* the owner has completed the peer's lane up to here */
         uint64_t taken_position; /* and may have begun on what ends up to here: redelivered to its next instance */
     } in[GROVE_LANES];
-    _Alignas(64) uint64_t next_number; /* number of the owner's next request; stored before it is used */
+    GROVE_ALIGNED(64) uint64_t next_number; /* number of the owner's next request; stored before it is used */
     uint64_t reply_count[GROVE_LANES]; /* entries ever written to the reply marks of a lane */
-    _Alignas(64) uint64_t held[GROVE_HELD_MAX]; /* peer arena ranges the owner keeps past completion, or 0 */
+    GROVE_ALIGNED(64) uint64_t held[GROVE_HELD_MAX]; /* peer arena ranges the owner keeps past completion, or 0 */
 };
 
 /* A held range: offset + 1 in the low 32 bits, length in the high 32; both fit, see GROVE_ARENA_BYTES_MAX. */

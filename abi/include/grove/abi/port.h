@@ -17,6 +17,7 @@
 #ifndef GROVE_ABI_PORT_H
 #define GROVE_ABI_PORT_H
 
+#include "grove/abi/language.h"
 #include "grove/abi/operation.h"
 #include "grove/abi/request.h"
 #include "grove/abi/status.h"
@@ -194,7 +195,8 @@ struct grove_message {
     } body;
 };
 
-_Static_assert(sizeof(struct grove_message) == 32 + GROVE_PORT_BODY_BYTES, "the packet has one size on every machine");
+GROVE_STATIC_ASSERT(sizeof(struct grove_message) == 32 + GROVE_PORT_BODY_BYTES,
+                    "the packet has one size on every machine");
 
 /*
  * The kernel page: one page per container that the kernel writes and the container maps read-only. The descriptor comes

@@ -28,6 +28,10 @@
 
 #include "grove/abi/capability.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define GROVE_SPEC_MAGIC 0x43505347u /* "GSPC" */
 #define GROVE_SPEC_VERSION 1u
 #define GROVE_SPEC_BYTES_MAX 65536u
@@ -124,7 +128,11 @@ enum grove_schedule_class {
     GROVE_SCHEDULE_IDLE = 4,
 };
 struct grove_schedule {
-    uint32_t class;
+#ifdef __cplusplus
+    uint32_t schedule_class; /* enum grove_schedule_class */
+#else
+    uint32_t class; /* enum grove_schedule_class */
+#endif
     int32_t priority; /* FAIR: nice -20..19; FIXED, ROUND_ROBIN: 1..99 */
     uint64_t runtime_ns, deadline_ns, period_ns; /* DEADLINE */
 };
@@ -257,5 +265,9 @@ const void *grove_spec_section(const struct grove_spec *spec, uint32_t tag, uint
 
 /* Negative, 0 or positive as a is older than, the same as or newer than b. */
 int grove_version_compare(struct grove_version a, struct grove_version b);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
