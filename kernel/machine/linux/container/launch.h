@@ -24,6 +24,7 @@ struct launch {
     char report_text[16], listen_text[32], host_name[GROVE_NAME_MAX + 1];
     int error; /* of the part that failed, an errno */
     struct launch *stack_of; /* a prepared child runs on the stack of the block it was prepared with; else NULL */
+    struct cgroup *last_group; /* of a killed child that still runs on this block; goes when it has ended */
     struct launch *next;
 };
 
@@ -46,6 +47,7 @@ struct spare {
     int report;
     bool is_ready;
     bool is_lent; /* its process is not counted in its project */
+    bool has_place; /* one of the reaper's is reserved for it */
     int32_t listener; /* its number in the child; 0: none */
     uint64_t last_wanted;
 };
@@ -57,7 +59,7 @@ bool spare_take(const struct plan *plan, struct spare *taken);
  * with errno, when that is not possible, and nothing has changed.
  */
 bool spare_send(const struct spare *spare, const struct launch *launch);
-/* Kill it, and free all it has. */
+/* Kill it, and free all it has; what it runs on and its group as soon as it has ended, which nobody waits for. */
 void spare_end(struct spare *spare);
 /* A start with this plan has succeeded: have one ready for the next, a moment later. */
 void spare_want(const struct plan *plan);

@@ -14,6 +14,7 @@
  *     what it needs later is passed to it over that socket.
  *   - Each spare becomes one instance, once: process number, namespaces, control group and memory file system are never
  *     used a second time.
+ *   - Whether it ends in time when it is killed is not waited for: it has a place with the reaper from the beginning.
  *   - A spare that cannot be had (never made, failed, not ready yet, of another profile, killed) costs time and nothing
  *     else: the start then clones a child as if there were no spares.
  *
@@ -23,12 +24,11 @@
  */
 #include "kernel/machine/linux/container/launch.h"
 
+#include "kernel/machine/linux/loop/reaper.h"
+
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* Three profiles are usual: services linked with libgrove, with and without a network, and programs that know nothing of it. */
@@ -118,11 +118,22 @@ static void end_loan(struct spare *spare) {
     spare->is_lent = false;
 }
 
+static void release_place(struct spare *spare) {
+    if (spare->has_place)
+        reaper_release();
+    spare->has_place = false;
+}
+
 static int spare_make(struct spare *spare, const struct plan *profile) {
-    struct spare made = {.launch = launch_take(), .last_wanted = wanted_count};
+    struct spare made = {.last_wanted = wanted_count, .has_place = reaper_reserve()};
+    if (!made.has_place)
+        return GROVE_EXHAUSTED;
+    made.launch = launch_take();
     int result = made.launch == NULL ? GROVE_NO_MEMORY : GROVE_OK;
-    if (result < 0)
+    if (result < 0) {
+        release_place(&made);
         return result;
+    }
     (void)memset(&made.launch->plan, 0, sizeof made.launch->plan);
     profile_copy(&made.launch->plan, profile);
     made.launch->plan.streams[0] = container_shared.null;
@@ -138,23 +149,30 @@ static int spare_make(struct spare *spare, const struct plan *profile) {
         return GROVE_OK;
     }
     end_loan(&made);
+    release_place(&made);
     if (made.cgroup != NULL)
         cgroup_destroy(made.cgroup);
     launch_give_back(made.launch);
     return result;
 }
 
-/* Killed and waited for at once: it has no program, so its end takes a moment only, and nobody else waits for it. */
+static void give_back(void *context) {
+    struct launch *launch = context;
+    if (launch->last_group != NULL)
+        cgroup_destroy(launch->last_group);
+    launch->last_group = NULL;
+    launch_give_back(launch);
+}
+
+/* It has no program, so its end takes a moment, unless a call that no signal interrupts holds it: see reaper.h. */
 void spare_end(struct spare *spare) {
-    (void)syscall(SYS_pidfd_send_signal, spare->process_descriptor, SIGKILL, NULL, 0);
-    (void)waitid(P_PIDFD, (id_t)spare->process_descriptor, &(siginfo_t){0}, WEXITED | __WALL);
-    (void)close(spare->process_descriptor);
-    (void)close(spare->report);
-    end_loan(spare);
-    if (spare->cgroup != NULL)
-        cgroup_destroy(spare->cgroup);
-    launch_give_back(spare->launch);
+    struct spare ending = *spare;
     *spare = (struct spare){0};
+    (void)close(ending.report);
+    end_loan(&ending);
+    release_place(&ending);
+    ending.launch->last_group = ending.cgroup;
+    reaper_kill(linux_machine->loop, ending.process, ending.process_descriptor, give_back, ending.launch);
 }
 
 /*
@@ -280,6 +298,7 @@ bool spare_take(const struct plan *plan, struct spare *taken) {
         if (spares[i].launch == NULL || !is_profile(&spares[i].launch->plan, plan) || !look_ready(&spares[i]))
             continue;
         end_loan(&spares[i]);
+        release_place(&spares[i]); /* the start has asked for room of its own */
         *taken = spares[i];
         spares[i] = (struct spare){0};
         used_count++;

@@ -21,6 +21,7 @@ struct killed {
 };
 
 static struct killed killed[REAPER_MAX];
+static unsigned reserved;
 static uint64_t timer;
 
 /* Its number cannot be another process's: it is ours until it has been waited for. */
@@ -55,7 +56,18 @@ static unsigned sweep(void) {
 }
 
 bool reaper_has_room(void) {
-    return sweep() < REAPER_MAX;
+    return sweep() + reserved < REAPER_MAX;
+}
+
+bool reaper_reserve(void) {
+    if (!reaper_has_room())
+        return false;
+    reserved++;
+    return true;
+}
+
+void reaper_release(void) {
+    reserved--;
 }
 
 static void look_again(struct loop *loop, void *context) {

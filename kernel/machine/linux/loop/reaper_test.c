@@ -156,6 +156,18 @@ static void there_is_room_for_so_many(void **state) {
     assert_true(reaper_has_room());
 }
 
+static void a_reserved_place_is_nobody_elses(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < REAPER_MAX; i++)
+        assert_true(reaper_reserve());
+    assert_false(reaper_has_room());
+    assert_false(reaper_reserve());
+    reaper_release();
+    assert_true(reaper_has_room());
+    for (unsigned i = 1; i < REAPER_MAX; i++)
+        reaper_release();
+}
+
 static int set_up(void **state) {
     (void)state;
     return loop_create(&loop);
@@ -173,6 +185,7 @@ int main(void) {
         cmocka_unit_test(without_a_descriptor_a_later_turn_finds_it),
         cmocka_unit_test(one_that_cannot_end_holds_nobody_up),
         cmocka_unit_test(there_is_room_for_so_many),
+        cmocka_unit_test(a_reserved_place_is_nobody_elses),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
