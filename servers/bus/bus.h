@@ -8,6 +8,7 @@
  *   feeds.c     one ring for each pattern           queues.c, deliveries.c  events kept for a queue: out, done, again, dead
  *   polls.c     what a client waits for             requests.c  request and reply
  *   rights.c    who may what                        looks.c     metrics, lists
+ *   points.h    where hooks look at all that
  *   dlq.h, durable.h  what is behind them is the disk
  *
  * One thread. An event goes one of two ways: it is written into the ring of each pattern that matches and is read in place
@@ -65,6 +66,9 @@ struct subject {
 
 struct event;
 
+/* What hooks make of a delivery: delivery_points.c. From CONTINUE on the answer is known. */
+enum look_state { LOOK_NONE, LOOK_WANTED, LOOK_ASKED, LOOK_CONTINUE, LOOK_CHANGE, LOOK_VETO };
+
 /* One event for one queue. In exactly one list of the queue. */
 struct delivery {
     struct delivery *next, *previous;
@@ -75,6 +79,9 @@ struct delivery {
     struct member *member; /* OUT: who has it */
     uint64_t due_ns; /* OUT: when it counts as failed; DELAYED: when it is tried again */
     bool is_redelivered;
+    uint8_t look; /* enum look_state */
+    uint32_t changed_bytes;
+    uint8_t *changed; /* by hooks: its data from now on; NULL: it is as it was published */
 };
 struct delivery_list {
     struct delivery *first, *last;
@@ -98,6 +105,8 @@ struct queue {
     struct member *members; /* by next_in_queue */
     struct member *turn; /* whose turn it is in a group; NULL: the first */
     struct delivery_list waiting, out, delayed; /* by number; by due time; by due time */
+    struct delivery_list asking; /* by number: hooks look at them */
+    struct delivery *unasked; /* the first of those that was not asked about; NULL: none */
     uint64_t bytes;
     struct replay *replay; /* durable: where it reads the log; NULL: it does not */
 };
@@ -157,10 +166,15 @@ struct client {
     unsigned durables; /* publications that wait for the disk */
     uint64_t held_look; /* publish.c: the round in which one of them had to go on waiting */
     uint64_t kept_bytes; /* in the arena, on its account */
+    struct asked *asked; /* publications that hooks look at, in their order */
+    uint64_t vetoes, veto_said_ns;
 };
 
 struct dlq;
 struct held; /* a publication that waits for room */
+struct asked;
+struct verdict;
+struct grove_hooks;
 struct inbox; /* a request that waits for its answer */
 
 struct bus {
@@ -186,6 +200,14 @@ struct bus {
     struct inbox *inboxes[64];
     struct durable *durable;
     struct dlq *dlq;
+    struct grove_hooks *hooks; /* NULL: there is no service of hooks */
+    const uint32_t *points; /* at which of them hooks are set; never NULL */
+    uint64_t hooks_tried_ns;
+    bool are_points_full; /* the hooks take no more questions, and some are left */
+    bool is_retry_set; /* a timer for those */
+    struct verdict *verdict; /* of the publication under way; NULL: nobody looked, or nothing was changed */
+    const struct grove_request *released; /* the publication that hooks have looked at, while its handler runs */
+    const struct grove_request *counted; /* whose `dropped` has been counted */
     uint64_t looks; /* rounds through lists in which each thing is met once */
     uint64_t arena_bytes;
     const char *folder; /* for what is on disk; NULL: none */
@@ -321,6 +343,9 @@ int event_keep(struct bus *bus, struct subject *subject, const struct grove_bus_
 /* The same for one queue alone, on nobody's account. */
 int event_keep_for(struct bus *bus, struct queue *queue, struct subject *subject, const struct grove_bus_image *head,
                    const struct incoming *incoming, const char *publisher);
+/* The same for an event that hooks have looked at. */
+int event_keep_looked(struct bus *bus, struct queue *queue, struct subject *subject, const struct grove_bus_image *head,
+                      const struct incoming *incoming, const char *publisher);
 /* Events it keeps, whatever their state. */
 unsigned queue_count(const struct queue *queue);
 void delivery_move(struct delivery *delivery, struct delivery_list *list);
@@ -375,6 +400,12 @@ void incoming_of_image(const struct grove_bus_image *image, struct incoming *inc
 /* The bytes of a publication, checked, and its subject, which this client may publish. A status told with grove_fail. */
 int publish_begin(struct bus *bus, struct grove_request *request, struct incoming *incoming, struct client **client,
                   struct subject **subject);
+/* Does it come again after a crash, and had been accepted? */
+bool publish_is_known(const struct bus *bus, const struct grove_request *request, const struct subject *subject);
+/* Defer a publication: whoever does that answers and finishes it. */
+int request_defer(struct bus *bus, struct grove_request *request);
+/* The head of an image whose data has another length now. */
+void image_resize(struct grove_bus_image *head, const struct incoming *incoming);
 /* Publications that wait for room are tried again. */
 void held_retry(struct bus *bus);
 void held_drop(struct bus *bus, struct client *client);
@@ -394,6 +425,11 @@ void metrics_serve(struct bus *bus, struct grove_service *service); /* metrics.c
 int on_metrics(struct grove_request *request, void *bus);
 int on_subscription_metrics(struct grove_request *request, void *bus);
 int on_subscription_next(struct grove_request *request, void *bus);
+
+/* ---- say.c ---- */
+
+/* As the event bus.vetoed.CLIENT: hooks did not let it publish. */
+void say_vetoed(struct bus *bus, const struct client *client, const char *subject, const char *reason);
 
 /* ---- all ---- */
 

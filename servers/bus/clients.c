@@ -6,6 +6,7 @@
  * does not are ended some time after that. When the container is gone, all of it goes.
  */
 #include "servers/bus/durable.h"
+#include "servers/bus/points.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +52,7 @@ struct client *client_of(struct bus *bus, const struct grove_request *request) {
 
 void client_let_go(struct bus *bus, struct client *client) {
     if (client->channels > 0 || client->members != NULL || client->held > 0 || client->durables > 0 ||
-        client->kept_bytes > 0)
+        client->kept_bytes > 0 || client->asked != NULL)
         return;
     struct client **place = &bus->clients[bucket_of(client->id)];
     while (*place != client)
@@ -79,6 +80,7 @@ static void instance_ended(struct bus *bus, struct client *client) {
 }
 
 static void gone(struct bus *bus, struct client *client) {
+    points_drop(client);
     held_drop(bus, client);
     polls_drop(bus, client);
     while (client->members != NULL)

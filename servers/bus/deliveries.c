@@ -4,7 +4,7 @@
  * In order: of one subject at most one delivery of a queue is under way; those behind it wait until it is done or dead.
  * Finding that costs a look at what is under way, which is bounded by the subscription's in_flight and what is delayed.
  */
-#include "servers/bus/bus.h"
+#include "servers/bus/points.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,6 +123,7 @@ void delivery_result(struct bus *bus, struct delivery *delivery, int status, con
     }
     if (delivery->member != NULL)
         delivery->member->saved->metrics.completed++;
+    points_delivered(bus, delivery);
     delivery_done(bus, delivery);
 }
 
@@ -198,6 +199,8 @@ static bool may_have(const struct queue *queue, const struct member *member) {
 
 void queue_offer(struct bus *bus, struct queue *queue) {
     unsigned members = 0;
+    if (queue->unasked != NULL)
+        points_ask_queue(bus, queue);
     for (const struct member *member = queue->members; member != NULL; member = member->next_in_owner)
         members++;
     /* Each member once, beginning with the one whose turn it is. */

@@ -1,4 +1,6 @@
 /* The log of durable events, and the publications that wait for it; see durable.h. */
+#include "servers/bus/points.h"
+
 #include "servers/bus/durable.h"
 
 #include <errno.h>
@@ -21,6 +23,7 @@ struct pending {
     struct client *client;
     struct subject *subject;
     uint32_t doubt;
+    struct verdict *verdict;
     struct grove_bus_image image; /* and what belongs to it */
 };
 
@@ -118,6 +121,7 @@ static void let_go(struct bus *bus, struct pending *pending) {
     client->durables--;
     grove_request_finish(pending->request);
     client_let_go(bus, client);
+    verdict_free(pending->verdict);
     free(pending);
 }
 
@@ -155,11 +159,12 @@ static int wait_for_disk(struct bus *bus, struct grove_request *request, struct 
     struct grove_bus_image head;
     publish_number(bus, client, subject, incoming, GROVE_EVENT_DURABLE, &head);
     struct pending *pending = malloc(sizeof *pending - sizeof head + head.size_bytes);
-    if (pending == NULL || grove_request_defer(request) < 0) {
+    if (pending == NULL || request_defer(bus, request) < 0) {
         free(pending);
         return grove_fail(request, GROVE_NO_MEMORY, "the bus has no memory for the event");
     }
-    *pending = (struct pending){.request = request, .client = client, .subject = subject};
+    *pending = (struct pending){.request = request, .client = client, .subject = subject, .verdict = bus->verdict};
+    bus->verdict = NULL;
     image_fill((uint8_t *)&pending->image, &head, incoming, client->name.text);
     subject->users++;
     client->durables++;
@@ -176,7 +181,10 @@ int on_publish_durable(struct grove_request *request, void *context) {
     struct client *client;
     struct subject *subject;
     uint32_t doubt = 0;
-    int status = durable_need_log(bus, request);
+    int status = 0;
+    if (points_hold(bus, request, on_publish_durable, &status))
+        return status;
+    status = durable_need_log(bus, request);
     if (status == 0)
         status = publish_begin(bus, request, &incoming, &client, &subject);
     if (status < 0)
@@ -252,7 +260,9 @@ static void fail_pending(struct bus *bus, struct pending *pending, int status, c
 
 static void finish_pending(struct bus *bus, struct pending *pending, uint64_t sequence) {
     pending->image.durable_sequence = sequence;
+    bus->verdict = pending->verdict;
     publish_image(bus, pending->client, pending->subject, &pending->image, sequence, 0);
+    bus->verdict = NULL;
     doubt_delivered(&bus->state, pending->doubt, pending->request);
     (void)answer(pending->request, &pending->image);
     doubt_end(&bus->state, pending->doubt, pending->request);

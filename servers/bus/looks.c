@@ -36,7 +36,7 @@ void looks_read(const struct bus *bus, struct grove_bus_metrics *now) {
         const struct queue *queue = bus->queues[i];
         if (queue == NULL)
             continue;
-        now->queued += queue->waiting.count + queue->delayed.count;
+        now->queued += queue->waiting.count + queue->asking.count + queue->delayed.count;
         now->in_flight += queue->out.count;
     }
 }
@@ -53,7 +53,7 @@ static struct grove_subscription_metrics metrics_of(const struct member *member)
     metrics.is_paused = member->saved->is_paused;
     metrics.in_flight = member->out;
     if (queue != NULL)
-        metrics.queued = queue->waiting.count + queue->delayed.count;
+        metrics.queued = queue->waiting.count + queue->asking.count + queue->delayed.count;
     metrics.matched = metrics.queued + metrics.in_flight + metrics.completed + metrics.dead + metrics.dropped;
     if (member->feed != NULL)
         metrics.matched = member->feed->count - member->first_count;

@@ -7,6 +7,7 @@
  */
 #include "servers/bus/dlq.h"
 #include "servers/bus/durable.h"
+#include "servers/bus/points.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -96,6 +97,7 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
     bus->held_tail = &bus->held;
     bus->started_ns = wall_ns();
     grove_session_on_notice(bus->session, on_notice, bus);
+    points_open(bus); /* before anything that hooks may look at */
     int status = read_kernel_version(bus);
     if (status == 0)
         status = open_state(bus, bus->arena_bytes);
@@ -109,6 +111,8 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
         status = members_open(bus);
     if (status == 0)
         status = events_open(bus);
+    if (status == 0)
+        points_resume(bus);
     if (status == 0)
         status = dlq_open(bus, bus->folder); /* first: opening the log may deliver, and what is delivered may die */
     if (status == 0)

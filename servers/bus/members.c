@@ -5,6 +5,7 @@
  * Where no more rings are to be had it has a queue as well.
  */
 #include "servers/bus/durable.h"
+#include "servers/bus/points.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -222,6 +223,7 @@ int on_subscribe(struct grove_request *request, void *context) {
         status = durable_subscribe(bus, request, &wanted);
     if (status < 0)
         return status;
+    points_try(bus);
     client_is_instance(bus, client, wanted.generation);
     client->main_channel = grove_request_channel(request);
     struct member *member = left_behind(client, &wanted);

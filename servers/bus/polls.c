@@ -5,7 +5,7 @@
  * that does not fit an answer goes alone, lent in the client's channel. A poll that comes while another of the same lane
  * is under way takes its place.
  */
-#include "servers/bus/bus.h"
+#include "servers/bus/points.h"
 
 #include <string.h>
 
@@ -51,8 +51,10 @@ static void address(struct bus *bus, const struct delivery *delivery, struct mem
 /* It is stored as out, or at most once as done, before it is sent. */
 static void hand_out(struct bus *bus, struct delivery *delivery, struct member *member, uint64_t now_ns) {
     delivery_out(bus, delivery, member, now_ns);
-    if (delivery->queue->saved->quality == GROVE_BUS_AT_MOST_ONCE)
-        delivery_done(bus, delivery);
+    if (delivery->queue->saved->quality != GROVE_BUS_AT_MOST_ONCE)
+        return;
+    points_delivered(bus, delivery);
+    delivery_done(bus, delivery);
 }
 
 /* Lend the whole image; false: no room is left at this client, who still holds what was lent before. */

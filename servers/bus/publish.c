@@ -9,7 +9,8 @@
  * its share of it, a publication that is to be delivered at least once stays in its lane, uncompleted, with all that its
  * publisher sends after it. It waits as long as the policy says; then the oldest event of a queue makes room.
  */
-#include "servers/bus/bus.h"
+#include "servers/bus/durable.h"
+#include "servers/bus/points.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ struct held {
     struct held *next;
     struct grove_request *request;
     struct client *client;
+    struct verdict *verdict;
     uint64_t due_ns; /* 0: it waits behind others of its client's, and its own time has not begun */
 };
 
@@ -68,8 +70,13 @@ static void fill_head(struct bus *bus, const struct client *client, const struct
     head->durable_sequence = head->token = head->missed = 0;
 }
 
-static void give_to_rings(struct bus *bus, const struct subject *subject, const struct grove_bus_image *head,
-                          const struct incoming *incoming, const char *publisher) {
+void image_resize(struct grove_bus_image *head, const struct incoming *incoming) {
+    head->data_bytes = incoming->data_bytes;
+    head->size_bytes = image_bytes(incoming, head->publisher_bytes);
+}
+
+static void write_to_rings(struct bus *bus, const struct subject *subject, const struct grove_bus_image *head,
+                           const struct incoming *incoming, const char *publisher) {
     unsigned left = subject->feed_count;
     for (unsigned i = 0; left > 0 && i < subject->target_count; i++) {
         if (*subject->targets[i] != TARGET_FEED)
@@ -77,6 +84,26 @@ static void give_to_rings(struct bus *bus, const struct subject *subject, const 
         feed_write(bus, (struct feed *)(void *)subject->targets[i], head, incoming, publisher);
         left--;
     }
+}
+
+/* As hooks have made it, if they have. */
+static void give_to_rings(struct bus *bus, const struct subject *subject, const struct grove_bus_image *head,
+                          const struct incoming *incoming, const char *publisher) {
+    const struct verdict *verdict = bus->verdict;
+    struct grove_bus_image changed_head = *head;
+    struct incoming changed;
+    if (verdict != NULL && verdict->is_ring_vetoed)
+        return;
+    if (verdict != NULL && verdict->ring_data != NULL) {
+        changed = *incoming;
+        changed.data = verdict->ring_data;
+        changed.data_bytes = verdict->ring_bytes;
+        image_resize(&changed_head, &changed);
+        head = &changed_head;
+        incoming = &changed;
+    }
+    write_to_rings(bus, subject, head, incoming, publisher);
+    points_tell(bus, GROVE_HOOK_AFTER_DELIVER, subject, NULL, incoming);
 }
 
 static void give_to_queues(struct bus *bus, struct subject *subject) {
@@ -116,6 +143,7 @@ static void give(struct bus *bus, const char *publisher, struct subject *subject
         bus->state.head->counters.unmatched++;
     if (subject->feed_count > 0)
         give_to_rings(bus, subject, head, incoming, publisher);
+    points_tell(bus, GROVE_HOOK_AFTER_PUBLISH, subject, publisher, incoming);
     if (subject->queue_count > 0)
         give_to_queues(bus, subject);
 }
@@ -186,7 +214,7 @@ void publish_image(struct bus *bus, struct client *client, struct subject *subje
 
 /* ---- once ---- */
 
-static void doubt_begin(struct bus *bus, const struct grove_request *request) {
+static void acceptance_begin(struct bus *bus, const struct grove_request *request) {
     struct state_doubt *doubt = &bus->state.head->doubt;
     state_store(&doubt->is_done, 0);
     doubt->channel = grove_request_channel(request);
@@ -195,7 +223,7 @@ static void doubt_begin(struct bus *bus, const struct grove_request *request) {
     doubt->sequence = bus->state.head->sequence + 1;
 }
 
-static void doubt_end(struct bus *bus) {
+static void acceptance_end(struct bus *bus) {
     state_store(&bus->state.head->doubt.is_done, 1);
 }
 
@@ -227,7 +255,19 @@ static bool was_accepted(const struct bus *bus, const struct grove_request *requ
     return doubt != NULL && (doubt->is_done != 0 || subject->queue_count == 0 || is_kept(bus, doubt->sequence));
 }
 
+bool publish_is_known(const struct bus *bus, const struct grove_request *request, const struct subject *subject) {
+    uint32_t doubt = 0;
+    return was_accepted(bus, request, subject) || doubt_find(&bus->state, request, &doubt) != 0;
+}
+
 /* ---- who and what ---- */
+
+/* A publication that is looked at more than once says once what its sender dropped. */
+static void count_dropped(struct bus *bus, const struct grove_request *request, const struct incoming *incoming) {
+    if (bus->counted != request)
+        bus->state.head->counters.dropped_by_publishers += incoming->dropped;
+    bus->counted = NULL;
+}
 
 int publish_begin(struct bus *bus, struct grove_request *request, struct incoming *incoming, struct client **client,
                   struct subject **subject) {
@@ -240,7 +280,7 @@ int publish_begin(struct bus *bus, struct grove_request *request, struct incomin
     *client = client_of(bus, request);
     if (*client == NULL)
         return grove_fail(request, GROVE_EXHAUSTED, "the bus has as many clients as it takes");
-    bus->state.head->counters.dropped_by_publishers += incoming->dropped;
+    count_dropped(bus, request, incoming);
     status = subject_find(bus, incoming->subject, incoming->subject_bytes, incoming->hash, subject);
     if (status < 0)
         return grove_fail(request, status, "the bus keeps no more subjects in mind than it does (%u), all in use",
@@ -248,6 +288,10 @@ int publish_begin(struct bus *bus, struct grove_request *request, struct incomin
     status = rights_publish(bus, request, *subject);
     if (status < 0)
         bus->state.head->counters.refused++;
+    if (bus->verdict != NULL && bus->verdict->data != NULL) {
+        incoming->data = bus->verdict->data;
+        incoming->data_bytes = bus->verdict->data_bytes;
+    }
     return status;
 }
 
@@ -258,15 +302,18 @@ int on_emit(struct grove_request *request, void *context) {
     struct incoming incoming;
     struct client *client;
     struct subject *subject;
-    int status = publish_begin(bus, request, &incoming, &client, &subject);
+    int status = 0;
+    if (points_hold(bus, request, on_emit, &status))
+        return 0;
+    status = publish_begin(bus, request, &incoming, &client, &subject);
     if (status < 0)
         return 0; /* counted, and where it was refused in the audit log; a sentence for each would flood the log */
     if (was_accepted(bus, request, subject) || request_answered(bus, client, &incoming))
         return 0;
-    doubt_begin(bus, request);
+    acceptance_begin(bus, request);
     if (publish_event(bus, client, subject, &incoming, 0) < 0)
         bus->state.head->counters.dropped++;
-    doubt_end(bus);
+    acceptance_end(bus);
     return 0;
 }
 
@@ -311,24 +358,25 @@ static int publish_once(struct bus *bus, struct grove_request *request, bool is_
     *longest_ns = is_due ? 0 : wait_ns(bus, client, subject, &incoming);
     if (*longest_ns > 0)
         return GROVE_AGAIN;
-    doubt_begin(bus, request);
+    acceptance_begin(bus, request);
     status =
         is_due ? publish_by_force(bus, client, subject, &incoming) : publish_event(bus, client, subject, &incoming, 0);
     if (status == GROVE_EXHAUSTED && !is_due) {
         *longest_ns = ROOM_WAIT_NS;
         return GROVE_AGAIN;
     }
-    doubt_end(bus);
+    acceptance_end(bus);
     return status;
 }
 
 static int hold(struct bus *bus, struct grove_request *request, struct client *client, uint64_t longest_ns) {
     struct held *held = bus->held_count < HELD_MAX ? malloc(sizeof *held) : NULL;
-    if (held == NULL || grove_request_defer(request) < 0) {
+    if (held == NULL || request_defer(bus, request) < 0) {
         free(held);
         return GROVE_NO_MEMORY;
     }
-    *held = (struct held){.request = request, .client = client};
+    *held = (struct held){.request = request, .client = client, .verdict = bus->verdict};
+    bus->verdict = NULL;
     held->due_ns = longest_ns > 0 ? grove_now_ns() + longest_ns : 0;
     *bus->held_tail = held;
     bus->held_tail = &held->next;
@@ -343,8 +391,11 @@ int on_publish(struct grove_request *request, void *context) {
     struct bus *bus = context;
     struct client *client = client_of(bus, request);
     uint64_t longest_ns = 0;
+    int status = 0;
+    if (points_hold(bus, request, on_publish, &status))
+        return 0;
     bool must_follow = client != NULL && client->held > 0; /* what it sent before waits */
-    int status = must_follow ? GROVE_AGAIN : publish_once(bus, request, false, &longest_ns);
+    status = must_follow ? GROVE_AGAIN : publish_once(bus, request, false, &longest_ns);
     if (status == GROVE_AGAIN && hold(bus, request, client, longest_ns) < 0)
         (void)publish_once(bus, request, true, &longest_ns); /* accepted is delivered, if not in its turn */
     return 0; /* a refusal is counted, and in the audit log; a sentence for each would flood the log */
@@ -362,6 +413,21 @@ static struct held *take_held(struct bus *bus, struct held **place) {
     return held;
 }
 
+static void finish_held(struct held *held) {
+    grove_request_finish(held->request);
+    verdict_free(held->verdict);
+    free(held);
+}
+
+static int try_held(struct bus *bus, struct held *held, bool is_due, uint64_t *longest_ns) {
+    bus->verdict = held->verdict;
+    bus->counted = held->request;
+    int status = publish_once(bus, held->request, is_due, longest_ns);
+    bus->verdict = NULL;
+    bus->counted = NULL;
+    return status;
+}
+
 void held_retry(struct bus *bus) {
     static bool is_at_work; /* what is published here may be acknowledged, or make room, on the way */
     if (bus->held_count == 0 || is_at_work)
@@ -373,7 +439,7 @@ void held_retry(struct bus *bus) {
         struct held *held = *place;
         bool is_behind = held->client->held_look == look; /* an earlier one of its own still waits */
         bool is_due = held->due_ns != 0 && held->due_ns <= now_ns;
-        int status = is_behind ? GROVE_AGAIN : publish_once(bus, held->request, is_due, &longest_ns);
+        int status = is_behind ? GROVE_AGAIN : try_held(bus, held, is_due, &longest_ns);
         if (status == GROVE_AGAIN) {
             if (!is_behind && held->due_ns == 0) {
                 held->due_ns = now_ns + longest_ns;
@@ -383,9 +449,7 @@ void held_retry(struct bus *bus) {
             place = &held->next;
             continue;
         }
-        held = take_held(bus, place);
-        grove_request_finish(held->request);
-        free(held);
+        finish_held(take_held(bus, place));
     }
     is_at_work = false;
 }
@@ -396,9 +460,7 @@ void held_drop(struct bus *bus, struct client *client) {
             place = &(*place)->next;
             continue;
         }
-        struct held *held = take_held(bus, place);
-        grove_request_finish(held->request);
-        free(held);
+        finish_held(take_held(bus, place));
     }
 }
 

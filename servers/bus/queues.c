@@ -14,6 +14,7 @@
  */
 #include "servers/bus/dlq.h"
 #include "servers/bus/durable.h"
+#include "servers/bus/points.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,8 @@ static void unlink_delivery(struct delivery *delivery) {
     *(delivery->previous != NULL ? &delivery->previous->next : &list->first) = delivery->next;
     *(delivery->next != NULL ? &delivery->next->previous : &list->last) = delivery->previous;
     list->count--;
+    if (delivery->queue->unasked == delivery)
+        delivery->queue->unasked = delivery->next;
     delivery->list = NULL;
 }
 
@@ -46,7 +49,7 @@ static uint64_t number_of(const struct delivery *delivery) {
 void delivery_move(struct delivery *delivery, struct delivery_list *list) {
     unlink_delivery(delivery);
     struct delivery *after = list->last;
-    if (list == &delivery->queue->waiting)
+    if (list == &delivery->queue->waiting || list == &delivery->queue->asking)
         while (after != NULL && number_of(after) > number_of(delivery))
             after = after->previous;
     else
@@ -146,6 +149,8 @@ void delivery_done(struct bus *bus, struct delivery *delivery) {
         delivery->member->out--;
     delivery->queue->bytes -= event->size_bytes;
     unlink_delivery(delivery);
+    free(delivery->changed);
+    delivery->changed = NULL;
     state_store(&delivery->saved->state, DELIVERY_DONE);
     if (--event->left == 0)
         event_let_go(bus, event);
@@ -182,12 +187,13 @@ static void push_out(struct bus *bus, struct delivery *delivery) {
 
 static struct delivery *oldest(const struct queue *queue) {
     return queue->waiting.first != NULL   ? queue->waiting.first
+           : queue->asking.first != NULL  ? queue->asking.first
            : queue->delayed.first != NULL ? queue->delayed.first
                                           : queue->out.first;
 }
 
 unsigned queue_count(const struct queue *queue) {
-    return queue->waiting.count + queue->delayed.count + queue->out.count;
+    return queue->waiting.count + queue->asking.count + queue->delayed.count + queue->out.count;
 }
 
 bool queue_blocks(const struct queue *queue) {
@@ -265,7 +271,28 @@ static void enter(struct bus *bus, struct event *event, unsigned at, struct queu
     event->left++;
 }
 
+/* Hooks are to look at it before anybody gets it. */
+static void look_first(struct delivery *delivery) {
+    struct queue *queue = delivery->queue;
+    delivery->look = LOOK_WANTED;
+    delivery_move(delivery, &queue->asking);
+    if (queue->unasked == NULL)
+        queue->unasked = delivery;
+}
+
 /* ---- what an earlier instance left ---- */
+
+static void restore_delivery(struct bus *bus, struct delivery *delivery) {
+    struct saved_delivery *saved = delivery->saved;
+    bool is_new = saved->state == DELIVERY_QUEUED && saved->attempts == 0;
+    delivery->is_redelivered = !is_new && saved->state != DELIVERY_LOOKED;
+    if (is_new && point_is_set(bus, GROVE_HOOK_BEFORE_DELIVER) && points_mean(delivery->event->subject)) {
+        look_first(delivery);
+        return;
+    }
+    saved->state = is_new ? DELIVERY_QUEUED : DELIVERY_LOOKED;
+    delivery_move(delivery, &delivery->queue->waiting);
+}
 
 static int restore_event(struct bus *bus, uint32_t index) {
     struct saved_event *saved = &bus->state.events[index];
@@ -282,9 +309,7 @@ static int restore_event(struct bus *bus, uint32_t index) {
             continue;
         }
         enter(bus, event, at, queue);
-        event->deliveries[at].is_redelivered = delivery->state != DELIVERY_QUEUED;
-        delivery->state = DELIVERY_QUEUED;
-        delivery_move(&event->deliveries[at], &queue->waiting);
+        restore_delivery(bus, &event->deliveries[at]);
     }
     /* It was numbered; whether the numbers were stored as well, before the crash, nobody knows. */
     if (image->sequence > bus->state.head->sequence)
@@ -313,20 +338,30 @@ int events_open(struct bus *bus) {
 }
 
 /* The deliveries of an event that was just made: for `only`, or for each queue among the subject's targets. */
-static void enter_all(struct bus *bus, struct event *event, const struct subject *subject, struct queue *only) {
+static void enter_all(struct bus *bus, struct event *event, const struct subject *subject, struct queue *only,
+                      bool is_looked) {
     unsigned at = 0;
+    bool is_hooked = !is_looked && point_is_set(bus, GROVE_HOOK_BEFORE_DELIVER) && points_mean(subject);
     for (unsigned i = 0; i < (only != NULL ? 1 : subject->target_count); i++) {
         if (only == NULL && *subject->targets[i] != TARGET_QUEUE)
             continue;
         struct queue *queue = only != NULL ? only : (struct queue *)(void *)subject->targets[i];
         state_deliveries(&bus->state, event->index)[at] =
-            (struct saved_delivery){.queue = queue->index, .queue_serial = queue->saved->serial};
-        enter(bus, event, at++, queue);
+            (struct saved_delivery){.queue = queue->index,
+                                    .queue_serial = queue->saved->serial,
+                                    .state = is_looked ? DELIVERY_LOOKED : DELIVERY_QUEUED};
+        enter(bus, event, at, queue);
+        if (is_hooked || (!is_looked && queue->asking.count > 0)) /* it overtakes none that hooks look at */
+            look_first(&event->deliveries[at]);
+        else if (is_looked)
+            delivery_move(&event->deliveries[at], &queue->waiting); /* those behind it were let through before it */
+        at++;
     }
 }
 
 static int keep(struct bus *bus, struct subject *subject, const struct grove_bus_image *head,
-                const struct incoming *incoming, struct client *client, const char *publisher, struct queue *only) {
+                const struct incoming *incoming, struct client *client, const char *publisher, struct queue *only,
+                bool is_looked) {
     uint32_t index = 0;
     int status = state_new_event(&bus->state, only != NULL ? 1 : subject->queue_count, head->size_bytes, &index);
     if (status < 0)
@@ -338,17 +373,22 @@ static int keep(struct bus *bus, struct subject *subject, const struct grove_bus
         return GROVE_NO_MEMORY;
     }
     image_fill((uint8_t *)(void *)state_image(&bus->state, index), head, incoming, publisher);
-    enter_all(bus, event, subject, only);
+    enter_all(bus, event, subject, only, is_looked);
     state_commit_event(&bus->state, index);
     return 0;
 }
 
 int event_keep(struct bus *bus, struct subject *subject, const struct grove_bus_image *head,
                const struct incoming *incoming, struct client *client, const char *publisher) {
-    return keep(bus, subject, head, incoming, client, publisher, NULL);
+    return keep(bus, subject, head, incoming, client, publisher, NULL, false);
 }
 
 int event_keep_for(struct bus *bus, struct queue *queue, struct subject *subject, const struct grove_bus_image *head,
                    const struct incoming *incoming, const char *publisher) {
-    return keep(bus, subject, head, incoming, NULL, publisher, queue);
+    return keep(bus, subject, head, incoming, NULL, publisher, queue, false);
+}
+
+int event_keep_looked(struct bus *bus, struct queue *queue, struct subject *subject, const struct grove_bus_image *head,
+                      const struct incoming *incoming, const char *publisher) {
+    return keep(bus, subject, head, incoming, NULL, publisher, queue, true);
 }

@@ -29,10 +29,10 @@ static uint64_t number_of(const struct bus *bus, const struct delivery *delivery
 /* The lowest and the highest number among what a queue keeps; `from` if that is nothing. */
 static void range_of(const struct bus *bus, const struct queue *queue, uint64_t from, uint64_t *lowest,
                      uint64_t *highest) {
-    const struct delivery_list *lists[] = {&queue->waiting, &queue->out, &queue->delayed};
+    const struct delivery_list *lists[] = {&queue->waiting, &queue->asking, &queue->out, &queue->delayed};
     *lowest = from;
     *highest = 0;
-    for (unsigned list = 0; list < 3; list++)
+    for (unsigned list = 0; list < sizeof lists / sizeof lists[0]; list++)
         for (const struct delivery *at = lists[list]->first; at != NULL; at = at->next) {
             uint64_t number = number_of(bus, at);
             *lowest = number != 0 && number < *lowest ? number : *lowest;

@@ -5,7 +5,7 @@
  * The subject for the answer holds 128 random bits, so whoever knows it got it from the request: that is the right to
  * answer. After a crash the request comes again and is published again, with another subject.
  */
-#include "servers/bus/bus.h"
+#include "servers/bus/points.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +62,7 @@ static int add(struct bus *bus, struct grove_request *request, struct incoming *
     if (inbox == NULL)
         return grove_fail(request, GROVE_EXHAUSTED, "%u requests wait for their answers already", INBOXES_MAX);
     if (getrandom(inbox->token, sizeof inbox->token, 0) != (ssize_t)sizeof inbox->token ||
-        grove_request_defer(request) < 0) {
+        request_defer(bus, request) < 0) {
         free(inbox);
         return grove_fail(request, GROVE_IO, "the bus has no random numbers for a subject to answer to");
     }
@@ -84,7 +84,10 @@ int on_request(struct grove_request *request, void *context) {
     struct client *client;
     struct subject *subject;
     struct inbox **place = NULL;
-    int status = publish_begin(bus, request, &incoming, &client, &subject);
+    int status = 0;
+    if (points_hold(bus, request, on_request, &status))
+        return status;
+    status = publish_begin(bus, request, &incoming, &client, &subject);
     if (status < 0)
         return status;
     if (subject->target_count == 0)

@@ -39,3 +39,30 @@ void say_damage(struct bus *bus, const struct grove_journal_damage *damage) {
                    (unsigned long long)damage->records, damage->quarantine);
     say(bus, "bus.damaged", json);
 }
+
+/* A name or subject may hold what JSON may not; the reason is a person's own words. */
+static void quote(char *text, size_t room, const char *from) {
+    size_t used = 0;
+    for (; *from != '\0' && used + 7 < room; from++) {
+        unsigned char byte = (unsigned char)*from;
+        if (byte == '"' || byte == '\\')
+            text[used++] = '\\';
+        if (byte < 0x20)
+            used += (size_t)snprintf(text + used, room - used, "\\u%04x", byte);
+        else
+            text[used++] = (char)byte;
+    }
+    text[used] = '\0';
+}
+
+void say_vetoed(struct bus *bus, const struct client *client, const char *subject, const char *reason) {
+    char text[GROVE_SUBJECT_MAX + 1], quoted_subject[2 * GROVE_SUBJECT_MAX], quoted_reason[512], json[1400];
+    (void)snprintf(text, sizeof text, "bus.vetoed.%s", client->name.text);
+    if (!subject_is_valid(text, strlen(text)))
+        return; /* as many tokens as there may be, or more */
+    quote(quoted_subject, sizeof quoted_subject, subject);
+    quote(quoted_reason, sizeof quoted_reason, reason);
+    (void)snprintf(json, sizeof json, "{\"subject\":\"%s\",\"reason\":\"%s\",\"count\":%llu}", quoted_subject,
+                   quoted_reason, (unsigned long long)client->vetoes);
+    say(bus, text, json);
+}

@@ -70,7 +70,13 @@ struct saved_subject {
     char text[GROVE_SUBJECT_MAX + 1];
 };
 
-enum delivery_state { DELIVERY_QUEUED = 0, DELIVERY_OUT = 1, DELIVERY_DELAYED = 2, DELIVERY_DONE = 3 };
+enum delivery_state {
+    DELIVERY_QUEUED = 0,
+    DELIVERY_OUT = 1,
+    DELIVERY_DELAYED = 2,
+    DELIVERY_DONE = 3,
+    DELIVERY_LOOKED = 4, /* queued, and hooks have looked at it */
+};
 struct saved_delivery {
     uint32_t queue, queue_serial; /* a queue that has another serial now is gone */
     uint32_t state; /* enum delivery_state */

@@ -74,7 +74,8 @@ void table_changed(struct hooks *hooks);
  * there is none. Left out are those that are paused, whose pattern does not match, and those of `subject` itself at the
  * points of a start, which cannot answer.
  */
-struct hook_slot *table_next(struct hooks *hooks, uint32_t point, const char *subject, const struct hook_slot *after);
+struct hook_slot *table_next(struct hooks *hooks, uint32_t point, const char *subject, const char *who,
+                             const struct hook_slot *after);
 struct hook_facts *table_facts(struct hooks *hooks, const struct hook_slot *slot);
 void table_forget(struct hooks *hooks, struct hook_slot *slot); /* free it */
 

@@ -115,8 +115,9 @@ static void veto(struct question *question, const char *reason, size_t bytes) {
     struct hook_facts *facts = &question->hooks->facts[question->index];
     int length = snprintf(text, sizeof text, "the hook %s says no: %.*s", question->asked.hook.endpoint.text,
                           (int)bytes, bytes > 0 ? reason : "");
-    (void)snprintf(facts->last_veto, sizeof facts->last_veto, "%s %.60s: %.*s",
+    (void)snprintf(facts->last_veto, sizeof facts->last_veto, "%s %.60s%s%.60s: %.*s",
                    grove_hook_point_text(question->asked.hook.point), question->message.head.subject,
+                   question->message.head.who.text[0] != '\0' ? " for " : "", question->message.head.who.text,
                    (int)(bytes < 100 ? bytes : 100), bytes > 0 ? reason : "");
     answer_clean(facts->last_veto);
     answer_clean(text);
@@ -199,7 +200,8 @@ static void ask_next(struct question *question, bool is_first) {
     struct hooks *hooks = question->hooks;
     const struct hook_slot *after = is_first ? NULL : &question->asked;
     struct hook_slot *slot;
-    while ((slot = table_next(hooks, question->message.head.point, question->message.head.subject, after)) != NULL) {
+    while ((slot = table_next(hooks, question->message.head.point, question->message.head.subject,
+                              question->message.head.who.text, after)) != NULL) {
         struct hook_facts *facts = table_facts(hooks, slot);
         question->asked = *slot;
         question->index = (unsigned)(slot - hooks->state->hooks);

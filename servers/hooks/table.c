@@ -108,13 +108,21 @@ static bool is_of_itself(uint32_t point, const struct hook_slot *slot, const cha
            (strcmp(slot->owner.text, subject) == 0 || strcmp(slot->hook.endpoint.text, subject) == 0);
 }
 
-struct hook_slot *table_next(struct hooks *hooks, uint32_t point, const char *subject, const struct hook_slot *after) {
+/* A service does not look at what it publishes itself: it may do so while it looks at something. */
+static bool is_by_itself(uint32_t point, const struct hook_slot *slot, const char *who) {
+    return (point == GROVE_HOOK_BEFORE_PUBLISH || point == GROVE_HOOK_AFTER_PUBLISH) &&
+           strcmp(slot->owner.text, who) == 0;
+}
+
+struct hook_slot *table_next(struct hooks *hooks, uint32_t point, const char *subject, const char *who,
+                             const struct hook_slot *after) {
     struct hook_slot *found = NULL;
     for (unsigned index = 0; index < hooks->state->hook_count; index++) {
         struct hook_slot *slot = &hooks->state->hooks[index];
         if (slot->order == 0 || slot->hook.point != point || hooks->facts[index].paused_until_ns != 0 ||
             (after != NULL && !comes_before(after, slot)) || (found != NULL && !comes_before(slot, found)) ||
-            is_of_itself(point, slot, subject) || !pattern_matches(slot->hook.pattern, subject))
+            is_of_itself(point, slot, subject) || is_by_itself(point, slot, who) ||
+            !pattern_matches(slot->hook.pattern, subject))
             continue;
         found = slot;
     }

@@ -95,7 +95,8 @@ class Points(StoreTest):
         self.up("demo", {"one": self.service("one", "")})
         told = self.system.grove("why", "ops.guard").stdout
         self.assertIn("said no 1 times, the last time at before-write demo.one a: not today", told)
-        self.assertIn("ops.guard said no at before-write demo.one a: not today", self.system.grove("why", "demo.one").stdout)
+        self.assertIn("ops.guard said no to what it did, the last time at before-write demo.one a: not today",
+                      self.system.grove("why", "demo.one").stdout)
         self.system.grove("hooks", "clear", "before-write", "ops.guard")
         self.store().set("a", b"1")
         self.assertEqual(self.store().get("a").data, b"1")

@@ -207,25 +207,33 @@ static bool is_hook_of(const json_t *hook, const char *name) {
            strcmp(json_string_value(json_object_get(hook, "endpoint")), name) == 0;
 }
 
-/* "before-write NAME KEY: reason", or "before-start NAME: reason". */
-static bool is_veto_about(const json_t *hook, const char *name) {
+/*
+ * Did this hook, the last time that it said no, say no to something of this service's? "before-write NAME KEY: reason",
+ * "before-start NAME: reason", or "before-publish SUBJECT for NAME: reason".
+ */
+static bool said_no_to(const json_t *hook, const char *name) {
+    char words[GROVE_NAME_MAX + 8];
     const char *veto = json_string_value(json_object_get(hook, "last_veto"));
     const char *subject = veto != NULL ? strchr(veto, ' ') : NULL;
     size_t length = strlen(name);
-    return subject != NULL && strncmp(subject + 1, name, length) == 0 &&
-           (subject[1 + length] == ' ' || subject[1 + length] == ':');
+    (void)snprintf(words, sizeof words, " for %s: ", name);
+    return subject != NULL && ((strncmp(subject + 1, name, length) == 0 &&
+                                (subject[1 + length] == ' ' || subject[1 + length] == ':')) ||
+                               strstr(subject, words) != NULL);
 }
 
-/* What it did as a hook: those of its hooks that failed, or said no; and what hooks said no to about it. NULL: nothing. */
+/* What it did as a hook, or what a hook did to it: hooks that failed, or said no. NULL: nothing. */
 static json_t *hooks_of(const struct invocation *invocation, const char *name) {
     json_t *all, *own = NULL, *hook;
     size_t index;
     if (system_hooks(invocation, true, &all) != 0)
         return NULL;
     json_array_foreach(all, index, hook) {
-        bool has_facts = json_object_get(hook, "last_failure") != NULL || json_object_get(hook, "last_veto") != NULL;
-        if ((!is_hook_of(hook, name) || !has_facts) && !is_veto_about(hook, name))
+        bool is_own = is_hook_of(hook, name);
+        bool is_told = json_object_get(hook, "last_failure") != NULL || json_object_get(hook, "last_veto") != NULL;
+        if (!(is_own && is_told) && !said_no_to(hook, name))
             continue;
+        json_object_set_new(hook, "is_own", json_boolean(is_own));
         if (own == NULL)
             own = json_array();
         json_array_append(own, hook);
@@ -238,13 +246,14 @@ static void print_hooks(const struct invocation *invocation, json_t *hooks, cons
     json_t *hook;
     size_t index;
     json_array_foreach(hooks, index, hook) {
-        if (!is_hook_of(hook, name)) {
-            printf("the hook %s said no at %s\n", json_string_value(json_object_get(hook, "endpoint")),
-                   json_string_value(json_object_get(hook, "last_veto")));
-            continue;
-        }
         const char *failure = json_string_value(json_object_get(hook, "last_failure"));
         const char *veto = json_string_value(json_object_get(hook, "last_veto"));
+        if (!json_is_true(json_object_get(hook, "is_own"))) {
+            printf("the hook %s %ssaid no%s to what it did, the last time at %s\n",
+                   json_string_value(json_object_get(hook, "endpoint")), output_on(invocation, OUTPUT_BAD),
+                   output_off(invocation), veto);
+            continue;
+        }
         printf("as a hook %s of %s it", json_string_value(json_object_get(hook, "point")),
                json_string_value(json_object_get(hook, "pattern")));
         if (failure != NULL)
