@@ -7,6 +7,7 @@
  *   clients.c   who is connected                    members.c   subscribe, unsubscribe, pause
  *   feeds.c     one ring for each pattern           queues.c, deliveries.c  events kept for a queue: out, done, again, dead
  *   polls.c     what a client waits for             requests.c  request and reply
+ *   poll_message.h  the bytes of that, checked
  *   rights.c    who may what                        looks.c     metrics, lists
  *   points.h    where hooks look at all that
  *   dlq.h, durable.h  what is behind them is the disk

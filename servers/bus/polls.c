@@ -6,6 +6,7 @@
  * is under way takes its place.
  */
 #include "servers/bus/points.h"
+#include "servers/bus/poll_message.h"
 
 #include <string.h>
 
@@ -161,21 +162,6 @@ void polls_drop(struct bus *bus, struct client *client) {
 
 /* ---- acknowledgements ---- */
 
-struct reader {
-    const uint8_t *at;
-    size_t left_bytes;
-};
-
-/* The next bytes, in place: the caller copies what decides anything. */
-static const void *take(struct reader *reader, size_t bytes) {
-    const uint8_t *place = reader->at;
-    if (bytes > reader->left_bytes)
-        return NULL;
-    reader->at += bytes;
-    reader->left_bytes -= bytes;
-    return place;
-}
-
 static void acknowledge(struct bus *bus, struct client *client, const struct grove_bus_acknowledgement *told,
                         const char *sentence) {
     struct member *member = member_find(bus, client, told->member);
@@ -191,47 +177,37 @@ static void acknowledge(struct bus *bus, struct client *client, const struct gro
         queue_offer(bus, queue);
 }
 
-static int read_acknowledgements(struct bus *bus, struct client *client, struct reader *reader, uint32_t count) {
+static int read_acknowledgements(struct bus *bus, struct client *client, struct poll_message *message, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         struct grove_bus_acknowledgement told;
-        char sentence[GROVE_BUS_ERROR_MAX + 1] = "";
-        const void *place = take(reader, sizeof told);
-        if (place == NULL)
-            return GROVE_INVALID;
-        memcpy(&told, place, sizeof told);
-        if (told.sentence_bytes > GROVE_BUS_ERROR_MAX)
-            return GROVE_INVALID;
-        place = take(reader, padded(told.sentence_bytes));
-        if (place == NULL)
-            return GROVE_INVALID;
-        memcpy(sentence, place, told.sentence_bytes);
+        char sentence[GROVE_BUS_ERROR_MAX + 1];
+        int status = poll_message_acknowledgement(message, &told, sentence);
+        if (status < 0)
+            return status;
         acknowledge(bus, client, &told, sentence);
     }
     return 0;
 }
 
-static int read_head(struct bus *bus, struct grove_request *request, struct reader *reader, struct grove_bus_poll *poll,
-                     struct client **client) {
-    *reader = (struct reader){.at = grove_request_data(request), .left_bytes = grove_request_bytes(request)};
-    const void *place = take(reader, sizeof *poll);
+static int read_head(struct bus *bus, struct grove_request *request, struct poll_message *message,
+                     struct grove_bus_poll *poll, struct client **client) {
     *client = client_of(bus, request);
-    if (place == NULL || *client == NULL)
-        return grove_fail(request, GROVE_INVALID, "the message is too short, or its client is one too many");
-    memcpy(poll, place, sizeof *poll);
-    if (poll->version != GROVE_BUS_PROTOCOL_VERSION || poll->acknowledgements > GROVE_BUS_POLL_ENTRIES_MAX ||
-        poll->places > GROVE_BUS_POLL_ENTRIES_MAX)
-        return grove_fail(request, GROVE_INVALID, "the message is malformed, or of another version");
+    if (*client == NULL)
+        return grove_fail(request, GROVE_INVALID, "its client is one too many");
+    int status = poll_message_open(grove_request_data(request), grove_request_bytes(request), message, poll);
+    if (status < 0)
+        return grove_fail(request, status, "the message is too short, malformed, or of another version");
     return 0;
 }
 
 int on_acknowledge(struct grove_request *request, void *context) {
     struct bus *bus = context;
-    struct reader reader;
+    struct poll_message message;
     struct grove_bus_poll head;
     struct client *client = NULL;
-    int status = read_head(bus, request, &reader, &head, &client);
+    int status = read_head(bus, request, &message, &head, &client);
     if (status == 0)
-        status = read_acknowledgements(bus, client, &reader, head.acknowledgements);
+        status = read_acknowledgements(bus, client, &message, head.acknowledgements);
     if (status < 0)
         return status;
     for (uint32_t lane = 0; lane < GROVE_LANES; lane++)
@@ -282,14 +258,13 @@ static bool look(struct bus *bus, struct client *client, const struct grove_bus_
     return feed_is_unread(bus, member->feed, place->position);
 }
 
-static int read_places(struct bus *bus, struct client *client, struct reader *reader, uint32_t count,
+static int read_places(struct bus *bus, struct client *client, struct poll_message *message, uint32_t count,
                        struct grove_request *request, struct answer *answer, bool *has_more) {
     for (uint32_t i = 0; i < count; i++) {
         struct grove_bus_place told;
-        const void *place = take(reader, sizeof told);
-        if (place == NULL)
-            return GROVE_INVALID;
-        memcpy(&told, place, sizeof told);
+        int status = poll_message_place(message, &told);
+        if (status < 0)
+            return status;
         *has_more |= look(bus, client, &told, request, answer);
     }
     return 0;
@@ -311,11 +286,11 @@ static void take_place(struct client *client, uint32_t lane, struct grove_reques
 
 int on_poll(struct grove_request *request, void *context) {
     struct bus *bus = context;
-    struct reader reader;
+    struct poll_message message;
     struct grove_bus_poll head;
     struct client *client = NULL;
     uint32_t lane = (uint32_t)grove_request_lane(request);
-    int status = read_head(bus, request, &reader, &head, &client);
+    int status = read_head(bus, request, &message, &head, &client);
     if (status < 0)
         return status;
     if (head.generation < client->generation)
@@ -323,14 +298,14 @@ int on_poll(struct grove_request *request, void *context) {
     client_is_instance(bus, client, head.generation);
     if (rights_have_changed(bus))
         rights_look_again(bus);
-    status = read_acknowledgements(bus, client, &reader, head.acknowledgements);
+    status = read_acknowledgements(bus, client, &message, head.acknowledgements);
     static struct answer answer; /* not the scratch: answers to others are put together meanwhile */
     answer.used_bytes = answer.items = 0;
     answer.room_bytes = answer_room(&head);
     bool has_more = false;
     disarm(client, lane);
     if (status == 0)
-        status = read_places(bus, client, &reader, head.places, request, &answer, &has_more);
+        status = read_places(bus, client, &message, head.places, request, &answer, &has_more);
     if (status == 0)
         status = grove_request_defer(request);
     if (status < 0)
