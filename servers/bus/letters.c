@@ -25,6 +25,18 @@ static uint32_t check_of(const struct letter *letter, const void *image) {
     return crc32c(crc32c(0, (const char *)letter + covered, sizeof *letter - covered), image, letter->image_bytes);
 }
 
+/* Subject, publisher and reply_to, each as long as it says: they are used as texts. */
+static bool texts_are_whole(const struct grove_bus_image *image) {
+    const uint16_t lengths[] = {image->subject_bytes, image->publisher_bytes, image->reply_bytes};
+    const char *at = (const char *)(image + 1);
+    for (unsigned text = 0; text < sizeof lengths / sizeof lengths[0]; text++) {
+        if (at[lengths[text]] != '\0' || memchr(at, '\0', lengths[text]) != NULL)
+            return false;
+        at += lengths[text] + 1u;
+    }
+    return lengths[0] > 0;
+}
+
 bool letter_image_is_sound(const struct grove_bus_image *image, size_t length_bytes) {
     if (length_bytes < sizeof *image || image->size_bytes != length_bytes)
         return false;
@@ -33,7 +45,8 @@ bool letter_image_is_sound(const struct grove_bus_image *image, size_t length_by
         image->reply_bytes > GROVE_SUBJECT_MAX || image->headers_bytes > GROVE_BUS_DATA_MAX ||
         image->data_bytes > GROVE_BUS_DATA_MAX)
         return false;
-    return ((sizeof *image + texts + image->headers_bytes + 7) & ~UINT64_C(7)) + image->data_bytes <= length_bytes;
+    return ((sizeof *image + texts + image->headers_bytes + 7) & ~UINT64_C(7)) + image->data_bytes <= length_bytes &&
+           texts_are_whole(image);
 }
 
 /* ---- the table ---- */

@@ -42,12 +42,12 @@ static int remove_folder(void **state) {
 
 /* An image of the subject "a.b" with that many bytes of data. */
 static struct grove_bus_image *make_image(uint32_t data_bytes) {
-    uint32_t before = (uint32_t)((sizeof(struct grove_bus_image) + 3 + 4 + 0 + 3 + 7) & ~(size_t)7);
+    uint32_t before = (uint32_t)((sizeof(struct grove_bus_image) + 3 + 3 + 0 + 3 + 7) & ~(size_t)7);
     uint32_t size_bytes = (before + data_bytes + 15) & ~15u;
     struct grove_bus_image *image = calloc(1, size_bytes);
     assert_non_null(image);
     *image = (struct grove_bus_image){
-        .size_bytes = size_bytes, .subject_bytes = 3, .publisher_bytes = 4, .data_bytes = data_bytes, .sequence = 9};
+        .size_bytes = size_bytes, .subject_bytes = 3, .publisher_bytes = 3, .data_bytes = data_bytes, .sequence = 9};
     memcpy(image + 1, "a.b\0who", 7);
     memset((char *)image + before, 'd', data_bytes);
     return image;
