@@ -141,10 +141,10 @@ static bool has_step(const struct asked *asked) {
 static int put(struct asked *asked) {
     struct incoming incoming;
     const char *reason;
-    size_t slice_bytes = 0;
-    const void *slice = grove_request_slice(asked->request, &slice_bytes);
-    int status = incoming_decode(grove_request_data(asked->request), grove_request_bytes(asked->request), slice,
-                                 slice_bytes, &incoming, &reason);
+    struct incoming_bytes bytes = {.data = grove_request_data(asked->request),
+                                   .length_bytes = grove_request_bytes(asked->request)};
+    bytes.slice = grove_request_slice(asked->request, &bytes.slice_bytes);
+    int status = incoming_decode(&bytes, asked->subject, &incoming, &reason);
     if (status < 0)
         return status; /* the sender has changed it since: it is refused when it is its turn */
     bool is_publish = asked->step == STEP_PUBLISH;
