@@ -242,7 +242,7 @@ static json_t *hooks_of(const struct invocation *invocation, const char *name) {
     return own;
 }
 
-static void print_hooks(const struct invocation *invocation, json_t *hooks, const char *name) {
+static void print_hooks(const struct invocation *invocation, json_t *hooks) {
     json_t *hook;
     size_t index;
     json_array_foreach(hooks, index, hook) {
@@ -287,7 +287,7 @@ static int print(const struct invocation *invocation, json_t *state, bool is_pro
         print_state(invocation, state);
     print_events(invocation, "refused", json_object_get(document, "refusals"), is_program);
     print_events(invocation, "ended", json_object_get(document, "ends"), is_program);
-    print_hooks(invocation, hooks, json_string_value(json_object_get(state, "name")));
+    print_hooks(invocation, hooks);
     if (refusals.count + ends.count == 0 && hooks == NULL)
         printf("nothing was refused to it, and it has not failed since the kernel started\n");
     json_decref(document);
