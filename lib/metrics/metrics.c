@@ -129,7 +129,7 @@ static int add(struct grove_metrics *metrics, enum grove_metric_kind kind, const
 int grove_metrics_counter(struct grove_metrics *metrics, const struct grove_metric *metric, uint64_t **counter) {
     struct variable *variable = NULL;
     int status = add(metrics, GROVE_METRIC_COUNTER, metric, &variable);
-    if (status == 0)
+    if (variable != NULL)
         *counter = &variable->of.counter;
     return status;
 }
@@ -137,7 +137,7 @@ int grove_metrics_counter(struct grove_metrics *metrics, const struct grove_metr
 int grove_metrics_gauge(struct grove_metrics *metrics, const struct grove_metric *metric, double **gauge) {
     struct variable *variable = NULL;
     int status = add(metrics, GROVE_METRIC_GAUGE, metric, &variable);
-    if (status == 0)
+    if (variable != NULL)
         *gauge = &variable->of.gauge;
     return status;
 }
@@ -151,7 +151,7 @@ int grove_metrics_histogram(struct grove_metrics *metrics, const struct grove_me
     if (!is_valid)
         return error_set(GROVE_INVALID, "a histogram has 1 to %u bounds, which grow", GROVE_METRICS_BUCKETS);
     int status = add(metrics, GROVE_METRIC_HISTOGRAM, metric, &variable);
-    if (status < 0)
+    if (variable == NULL)
         return status;
     variable->of.histogram.bucket_count = bound_count;
     memcpy(variable->of.histogram.bounds, bounds, bound_count * sizeof *bounds);
