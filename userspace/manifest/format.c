@@ -101,7 +101,7 @@ static const struct choice limit_policies[] = {{"tell", GROVE_LIMIT_TELL},
 static const struct field limit_fields[] = {
     {"policy", FIELD_CHOICE, PLACE(limit, policy), .choices = limit_policies, .standing = "tell", .example = "suspend",
      .help = "tell: an event and a line in the log; throttle: less processor time for a while; suspend: frozen for a "
-             "while; terminate: killed, and restarted by its restart policy."},
+             "while; terminate: ended, and restarted by `recovery.budget`, or by its restart policy."},
     {"after", FIELD_DURATION, PLACE(limit, after), .standing = "0s", .example = "5s",
      .help = "Act when the limit has been near for this long."},
     {"for", FIELD_DURATION, PLACE(limit, lasting), .standing = "10s", .example = "30s",
