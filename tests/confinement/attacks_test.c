@@ -87,6 +87,7 @@ static const struct attack {
     {"host-name", L(UTS_NAMESPACE), ANY, HOST_NAME, {0}},
     {"ring", L(SECCOMP), ANY, NOTHING, {0}},
     {"keyring", L(SECCOMP), ANY, NOTHING, {0}},
+    {"fault-handler", L(SECCOMP), ANY, NOTHING, {0}},
     {"terminal-input", L(SECCOMP), ANY, NOTHING, {0}},
     {"no-randomization", L(SECCOMP), ANY, NOTHING, {0}},
     {"other-mode", L(SECCOMP), ANY, NOTHING, {0}},

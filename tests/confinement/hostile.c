@@ -332,6 +332,12 @@ static int keyring(void) {
     return result < 0 && errno == ENOSYS ? IMPOSSIBLE : judge(result, EPERM, EPERM);
 }
 
+/* Whoever handles the faults of a page that a peer shares holds the peer up in the middle of a read: 1 is for user mode only. */
+static int fault_handler(void) {
+    long result = syscall(SYS_userfaultfd, 1 | O_CLOEXEC);
+    return result < 0 && errno == ENOSYS ? IMPOSSIBLE : judge(result, EPERM, EPERM);
+}
+
 /* Without the filter the driver of /dev/null says ENOTTY: the call came through. */
 static int terminal_input(void) {
     char byte = 'x';
@@ -408,6 +414,7 @@ static const struct {
     {"host-name", host_name},
     {"ring", ring},
     {"keyring", keyring},
+    {"fault-handler", fault_handler},
     {"terminal-input", terminal_input},
     {"no-randomization", no_randomization},
     {"other-mode", other_mode},
