@@ -55,11 +55,13 @@ static void try_ring(const uint8_t *data, size_t size_bytes) {
         .id = 1, .head = head, .images = memory + GROVE_BUS_RING_HEAD_BYTES, .size_bytes = RING_BYTES};
     ring.position = head->instance % (4 * RING_BYTES) & ~(uint64_t)(PIECE_BYTES - 1);
     unsigned pieces = 0;
-    while (bus_ring_take(&client, &ring) == 0) {
-        try_image(client.image, client.image_room);
+    const struct grove_bus_image *image;
+    while (bus_ring_take(&client, &ring, &image) == 0) {
+        expect_within(image, image->size_bytes, client.copy.bytes, client.copy.room_bytes);
+        try_image((const uint8_t *)image, image->size_bytes);
         expect(++pieces <= RING_BYTES / PIECE_BYTES);
     }
-    free(client.image);
+    free(client.copy.bytes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
