@@ -215,6 +215,8 @@ static bool said_no_to(const json_t *hook, const char *name) {
     char words[GROVE_NAME_MAX + 8];
     const char *veto = json_string_value(json_object_get(hook, "last_veto"));
     const char *subject = veto != NULL ? strchr(veto, ' ') : NULL;
+    if (name == NULL)
+        return false;
     size_t length = strlen(name);
     (void)snprintf(words, sizeof words, " for %s: ", name);
     return subject != NULL && ((strncmp(subject + 1, name, length) == 0 &&
