@@ -1,4 +1,5 @@
 """The machines that tests/vm can boot: what QEMU is told, and where their kernel and libraries lie."""
+import fcntl
 import glob
 import os
 import re
@@ -14,10 +15,19 @@ def skip(reason):
 
 def unpacked_kernel(cache):
     """Debian's cloud kernel for this processor: from /boot, or unpacked from its package (never installed)."""
-    found = sorted(glob.glob("/boot/vmlinuz-*cloud-amd64")) + sorted(glob.glob(cache + "/boot/vmlinuz-*"))
+    installed = sorted(glob.glob("/boot/vmlinuz-*cloud-amd64"))
+    if installed:
+        return installed[-1]
+    os.makedirs(cache, exist_ok=True)
+    with open(os.path.join(cache, "lock"), "w", encoding="utf-8") as lock:  # machines are begun beside each other
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return unpack_kernel(cache)
+
+
+def unpack_kernel(cache):
+    found = sorted(glob.glob(cache + "/boot/vmlinuz-*"))
     if found:
         return found[-1]
-    os.makedirs(cache, exist_ok=True)
     depends = subprocess.run(["apt-cache", "depends", "linux-image-cloud-amd64"], stdout=subprocess.PIPE, text=True,
                              stderr=subprocess.DEVNULL, check=False).stdout
     name = re.search(r"Depends: (linux-image-\S+)", depends)
