@@ -53,7 +53,7 @@ class Kills(bs.BusTest):
                 self.assertEqual(self.count(name)["doubled"], 0, "nobody of these was killed, so nothing comes twice")
         self.assertEqual(self.count("steps")["disordered"], 0)
         self.assertEqual(sum(self.count(name)["missed"] for name in ("sink", "steps", "left", "right")), 0)
-        gs.wait_for("the kernel has its descriptors back", lambda: self.own_descriptors() <= accounts)
+        self.assert_descriptors_return(accounts, lambda: [self.kill_bus() for _ in range(12)])
 
     def test_nothing_is_lost_when_anybody_is_killed(self):
         self.start_flow()

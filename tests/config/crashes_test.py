@@ -66,7 +66,7 @@ class Crashes(cs.ConfigTest):
         gs.wait_for("the reader has the newest", lambda: self.system.call("demo.reader", "pair") ==
                     {"left": last, "right": last})
         self.wait_until_told(f"-> {last}")
-        gs.wait_for("the kernel has its descriptors back", lambda: self.own_descriptors() <= descriptors)
+        self.assert_descriptors_return(descriptors, lambda: [self.kill() for _ in range(ROUNDS)])
 
     def test_the_next_instance_of_either_goes_on(self):
         self.up()

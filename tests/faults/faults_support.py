@@ -127,11 +127,13 @@ class Scarcity(grid_test.Grid):
                            if count > was + slack]
         return not self.grown
 
-    def assert_as_before(self, before):
-        try:
-            gs.wait_for("all accounts are as before", lambda: self.is_as_before(before))
-        except AssertionError:
-            self.fail("; ".join(self.grown))
+    def grown_since(self, before):
+        self.is_as_before(before)
+        return self.grown
+
+    def assert_as_before(self, before, again):
+        """`again` does once more what was done since: see gs.assert_comes_to_cost_nothing."""
+        gs.assert_comes_to_cost_nothing(before, self.account, again, self.grown_since)
 
     def attempt(self, *arguments):
         """A command that may fail, but then says why, and not by a signal."""

@@ -26,21 +26,24 @@ class KernelCalls(fs.Scarcity):
         for name in variables:
             del os.environ[name]
 
+    def use_while_failing(self, every, kernel):
+        with open(self.switch, "w", encoding="ascii") as file:
+            file.write(str(every))
+        wanted = self.use_everything()
+        os.unlink(self.switch)
+        self.assertEqual(self.system.kernel, kernel)
+        self.assertFalse(gs.has_ended(kernel), "the kernel ended")
+        self.assert_all_is_well(wanted)
+        self.system.grove("down", "-p", "extra")
+
     def try_all(self):
         self.assert_all_is_well(self.use_everything())
         self.system.grove("down", "-p", "extra")
         before, kernel = self.account(), self.system.kernel
         for every in (1, 2, 3, 5, 7, 11, 13) if os.environ.get("FAULT_ALL") else (1, 3, 7):
             with self.subTest(f"one in {every}"):
-                with open(self.switch, "w", encoding="ascii") as file:
-                    file.write(str(every))
-                wanted = self.use_everything()
-                os.unlink(self.switch)
-                self.assertEqual(self.system.kernel, kernel)
-                self.assertFalse(gs.has_ended(kernel), "the kernel ended")
-                self.assert_all_is_well(wanted)
-                self.system.grove("down", "-p", "extra")
-                self.assert_as_before(before)
+                self.use_while_failing(every, kernel)
+                self.assert_as_before(before, lambda every=every: self.use_while_failing(every, kernel))
         self.assertGreater(self.refused, 0, "nothing was refused: no call failed")
 
 

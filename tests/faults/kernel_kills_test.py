@@ -110,6 +110,10 @@ class KernelKills(fs.Scarcity):
         services = self.system.services()
         names = ["groved"] + [name for name, service in services.items() if service.get("process")]
         before = self.account()
+        self.stop_each(names)
+        self.assert_as_before(before, lambda: self.stop_each(names))
+
+    def stop_each(self, names):
         for name in names:
             with self.subTest(name):
                 process = self.process_of(name)
@@ -122,13 +126,18 @@ class KernelKills(fs.Scarcity):
                     os.kill(process, signal.SIGCONT)
                 self.assert_all_is_well()
                 self.assertEqual(self.process_of(name), process, "it was replaced")
-        self.assert_as_before(before)
 
     def test_every_service_killed_at_random(self):
         names = ["system.init", "system.registry", "system.log", "basic.counter", "basic.teller"] + \
             [f"grid.{name}" for name in fs.grid_test.USER_SERVICES]
         self.assert_all_is_well()
         before = self.account()
+        self.kill_at_random(names)
+        told = self.system.call("basic.teller", "told")["told"]
+        gs.wait_for("all numbers are counted", lambda: self.system.call("basic.counter", "count")["count"] >= told)
+        self.assert_as_before(before, lambda: self.kill_at_random(names))
+
+    def kill_at_random(self, names):
         for _ in range(ROUNDS):
             victims = self.chance.sample(names, self.chance.randint(1, 4))
             for name in victims:
@@ -136,9 +145,6 @@ class KernelKills(fs.Scarcity):
                 if process:
                     os.kill(process, signal.SIGKILL)
         self.assert_all_is_well()
-        told = self.system.call("basic.teller", "told")["told"]
-        gs.wait_for("all numbers are counted", lambda: self.system.call("basic.counter", "count")["count"] >= told)
-        self.assert_as_before(before)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,15 @@ GRID = tuple(f"grid.{name}" for name in ("historian", "acquire", "protect", "ala
 
 
 class Scarcity(fs.Scarcity):
+    def use_while_short(self, name, kind, reserve):
+        process = self.process_of(name)
+        with fs.nothing_left(process, kind, reserve):
+            wanted = self.use_everything()
+        if name == "groved":
+            self.assertFalse(gs.has_ended(process), "the kernel ended for want of " + kind)
+        self.assert_all_is_well(wanted)
+        self.system.grove("down", "-p", "extra")
+
     def run_short(self, kind, reserve):
         # Once with nothing missing: services on demand are started, sessions opened, and the accounts are those of every day.
         self.assert_all_is_well(self.use_everything())
@@ -22,14 +31,8 @@ class Scarcity(fs.Scarcity):
         before = self.account()
         for name in SYSTEM + GRID:
             with self.subTest(f"no {kind} for {name}"):
-                process = self.process_of(name)
-                with fs.nothing_left(process, kind, reserve):
-                    wanted = self.use_everything()
-                if name == "groved":
-                    self.assertFalse(gs.has_ended(process), "the kernel ended for want of " + kind)
-                self.assert_all_is_well(wanted)
-                self.system.grove("down", "-p", "extra")
-                self.assert_as_before(before)
+                self.use_while_short(name, kind, reserve)
+                self.assert_as_before(before, lambda name=name: self.use_while_short(name, kind, reserve))
 
         self.assertGreater(self.refused, 0, "nothing was refused: the limits limit nothing")
 

@@ -53,6 +53,10 @@ class Storage(fs.Scarcity):
         self.assert_all_is_well(self.use_everything())
         self.system.grove("down", "-p", "extra")
         before, kernel = self.account(), self.system.kernel
+        self.use_while_full(kernel)
+        self.assert_as_before(before, lambda: self.use_while_full(kernel))
+
+    def use_while_full(self, kernel):
         filler = fill(self.system.run)
         wanted = self.use_everything()
         self.assertEqual(self.system.kernel, kernel)
@@ -60,7 +64,6 @@ class Storage(fs.Scarcity):
         os.unlink(filler)
         self.assert_all_is_well(wanted)
         self.system.grove("down", "-p", "extra")
-        self.assert_as_before(before)
 
     def test_a_kernel_that_finds_its_run_folder_full(self):
         self.system.kill_kernel()

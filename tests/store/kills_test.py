@@ -77,14 +77,17 @@ class Kills(StoreTest):
         self.system.wait_until_booted()
         self.assert_all_is_there(writers)
 
+    def kill_and_use(self, one):
+        for _ in range(5):
+            self.kill_store()
+            one.set("a", b"")
+
     def test_accounts_are_as_before(self):
         one = self.store(timeout=60.0)
         one.set("a", b"")
         before = self.settled_descriptors()
-        for _ in range(5):
-            self.kill_store()
-            one.set("a", b"")
-        gs.wait_for("the kernel has its descriptors back", lambda: self.own_descriptors() <= before)
+        self.kill_and_use(one)
+        self.assert_descriptors_return(before, lambda: self.kill_and_use(one))
         self.close_sessions()
         self.sessions.clear()
         accounts = self.accounts()

@@ -3,6 +3,7 @@
 Nothing here sleeps for a fixed time: `wait_for` asks again until a deadline, and the deadline is generous, so that a slow
 machine is slow and not wrong.
 """
+import contextlib
 import glob
 import json
 import os
@@ -19,6 +20,8 @@ import unittest
 
 SOURCE = os.path.dirname(os.path.abspath(__file__))
 DEADLINE_SECONDS = 60
+# How long accounts may take to be as before, and how often what was done is done again where they are not.
+SETTLE_SECONDS, AGAIN_AT_MOST = 20, 3
 # How the folder of one kernel's control groups is called.
 CGROUP_MARK = re.compile("grove-kernel-[0-9a-f]{16}")
 
@@ -113,6 +116,23 @@ def wait_for(what, condition, seconds=DEADLINE_SECONDS):
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {seconds} s")
         time.sleep(0.005)
+
+
+def assert_comes_to_cost_nothing(before, account, again, grown):
+    """What `grown(before)` tells comes to be nothing: by waiting, or when it is done `again` after another account()."""
+    told = []
+
+    def is_nothing():
+        told[:] = grown(before)
+        return not told
+
+    for attempt in range(AGAIN_AT_MOST + 1):
+        if attempt > 0:
+            before = account()
+            again()
+        with contextlib.suppress(AssertionError):
+            return wait_for("all accounts are as before", is_nothing, SETTLE_SECONDS)
+    raise AssertionError(f"more is left each of {attempt + 1} times: {'; '.join(told)}")
 
 
 def select_readable(stream):
@@ -257,6 +277,15 @@ class SystemTest(unittest.TestCase):
         wait_for("the descriptors come to rest",
                     lambda: counts.append(self.own_descriptors()) or counts[-1] == counts[-2])
         return counts[-1]
+
+    def assert_descriptors_return(self, before, again):
+        """
+        The kernel has as many descriptors as before, or comes to have. A service opens some channels for good when it first
+        needs them, and that may be at any time: then it is done `again`, until it costs nothing. A leak costs each time.
+        """
+        assert_comes_to_cost_nothing(
+            before, self.settled_descriptors, again,
+            lambda before: [f"{now} descriptors, and {before} before" for now in [self.own_descriptors()] if now > before])
 
     def own_descriptors(self):
         """Without those of children prepared for coming starts: a process, its set-up socket, its group of version 2."""

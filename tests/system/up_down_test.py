@@ -52,10 +52,13 @@ class UpAndDown(gs.SystemTest):
         self.system.up()
         self.system.grove("down", "--project", "basic")
         before = self.settled_descriptors()
+        self.go_up_and_down()
+        self.assert_descriptors_return(before, self.go_up_and_down)
+
+    def go_up_and_down(self):
         for _ in range(8):
             self.system.up()
             self.system.grove("down", "--project", "basic")
-        gs.wait_for("the kernel has its descriptors back", lambda: self.own_descriptors() == before)
 
     def test_a_fault_in_a_manifest_is_named_with_file_and_line(self):
         folder = self.system.write_project("faulty", {"one": "exec: [/bin/true]\nreadyness: grove"})
