@@ -133,7 +133,7 @@ class Scarcity(grid_test.Grid):
 
     def assert_as_before(self, before, again):
         """`again` does once more what was done since: see gs.assert_comes_to_cost_nothing."""
-        gs.assert_comes_to_cost_nothing(before, self.account, again, self.grown_since)
+        return gs.assert_comes_to_cost_nothing(before, self.account, again, self.grown_since)
 
     def attempt(self, *arguments):
         """A command that may fail, but then says why, and not by a signal."""

@@ -32,7 +32,7 @@ class Scarcity(fs.Scarcity):
         for name in SYSTEM + GRID:
             with self.subTest(f"no {kind} for {name}"):
                 self.use_while_short(name, kind, reserve)
-                self.assert_as_before(before, lambda name=name: self.use_while_short(name, kind, reserve))
+                before = self.assert_as_before(before, lambda name=name: self.use_while_short(name, kind, reserve))
 
         self.assertGreater(self.refused, 0, "nothing was refused: the limits limit nothing")
 
