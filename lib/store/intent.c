@@ -94,8 +94,8 @@ static int prepare(struct grove_store *store, const struct grove_intent_kind *ki
 }
 
 static void set_key(struct grove_intent *intent, const struct grove_intent_kind *kind, uint64_t number) {
-    intent->key_bytes = (size_t)snprintf(intent->key, sizeof intent->key, "intent/%s/%020llu", kind->name,
-                                         (unsigned long long)number);
+    intent->key_bytes =
+        (size_t)snprintf(intent->key, sizeof intent->key, "intent/%s/%020llu", kind->name, (unsigned long long)number);
 }
 
 int grove_intent_begin(struct grove_store *store, const struct grove_intent_kind *kind, const void *data,

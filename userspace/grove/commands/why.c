@@ -219,9 +219,9 @@ static bool said_no_to(const json_t *hook, const char *name) {
         return false;
     size_t length = strlen(name);
     (void)snprintf(words, sizeof words, " for %s: ", name);
-    return subject != NULL && ((strncmp(subject + 1, name, length) == 0 &&
-                                (subject[1 + length] == ' ' || subject[1 + length] == ':')) ||
-                               strstr(subject, words) != NULL);
+    return subject != NULL &&
+           ((strncmp(subject + 1, name, length) == 0 && (subject[1 + length] == ' ' || subject[1 + length] == ':')) ||
+            strstr(subject, words) != NULL);
 }
 
 /* What it did as a hook, or what a hook did to it: hooks that failed, or said no. NULL: nothing. */
