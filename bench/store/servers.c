@@ -57,8 +57,10 @@ static int etcd_is_whole(const char *answer) {
     const char *body = strstr(answer, "\r\n\r\n"), *length = strstr(answer, "Content-Length: ");
     if (body == NULL)
         return 0;
-    if (strncmp(answer, "HTTP/1.1 200", 12) != 0 || length == NULL)
+    if (strncmp(answer, "HTTP/1.1 200", 12) != 0 || length == NULL) {
         peer_fail("the answer");
+        return 0;
+    }
     return strlen(body + 4) >= strtoul(length + 16, NULL, 10);
 }
 

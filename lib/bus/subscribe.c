@@ -114,7 +114,7 @@ static int accept(struct grove_subscription *subscription, const struct grove_bu
 }
 
 static int ask(struct grove_subscription *subscription) {
-    struct grove_bus_subscribed told;
+    struct grove_bus_subscribed told = {0};
     int status = session_expect_regions(subscription->client->session, GROVE_BUS_ENDPOINT);
     if (status == 0)
         status = bus_call(subscription->client, GROVE_BUS_SUBSCRIBE, &subscription->wanted, sizeof subscription->wanted,

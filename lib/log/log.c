@@ -82,7 +82,7 @@ static bool put_value(struct line *line, const char *value) {
     if (!put(line, "\"", 1))
         return false;
     for (; *value != '\0'; value++) {
-        char text[4];
+        char text[4] = {0};
         if (!put(line, text, escape((unsigned char)*value, text)))
             return false;
     }

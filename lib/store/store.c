@@ -81,15 +81,16 @@ static void gather(uint8_t *place, const struct store_part *parts, unsigned coun
     }
 }
 
-static int call_lent(struct grove_store *store, struct grove_call *call, const struct store_part *parts, unsigned count,
-                     size_t bytes, struct grove_answer *answer) {
+static int call_lent(struct grove_store *store, const struct grove_call *call, const struct store_part *parts,
+                     unsigned count, size_t bytes, struct grove_answer *answer) {
     struct grove_loan loan;
     int status = grove_loan(store->channel, bytes, call->timeout_ns != 0 ? call->timeout_ns : 5 * GROVE_SECOND, &loan);
     if (status < 0)
         return status;
     gather(loan.data, parts, count);
-    call->loan = &loan;
-    status = grove_call(store->channel, call, answer);
+    struct grove_call lent = *call;
+    lent.loan = &loan;
+    status = grove_call(store->channel, &lent, answer);
     if (status < 0)
         grove_loan_return(&loan); /* no matter if it was sent: then it is not ours any more */
     return status;

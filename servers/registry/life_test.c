@@ -57,7 +57,8 @@ int grove_container_start(struct grove_session *session, grove_handle container,
     (void)session;
     (void)container;
     (void)streams;
-    reply->generation = 7;
+    if (reply != NULL)
+        reply->generation = 7;
     say(reason == GROVE_START_FRESH ? "start" : "start-again");
     return start_status;
 }

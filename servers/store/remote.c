@@ -121,8 +121,9 @@ static void on_answer(int status, const struct grove_answer *answer, void *conte
     passed_end(passed);
 }
 
-static int start(struct remote *remote, struct grove_call *call, const void *message, size_t bytes,
+static int start(struct remote *remote, const struct grove_call *asked, const void *message, size_t bytes,
                  struct passed *passed) {
+    struct grove_call call = *asked;
     struct grove_loan loan;
     bool is_lent = bytes > SENT_MAX;
     int status = is_lent ? grove_loan(remote->channel, bytes, 1, &loan) : 0;
@@ -130,12 +131,12 @@ static int start(struct remote *remote, struct grove_call *call, const void *mes
         return status;
     if (is_lent) {
         memcpy(loan.data, message, bytes);
-        call->loan = &loan;
+        call.loan = &loan;
     } else {
-        call->data = message;
-        call->length_bytes = bytes;
+        call.data = message;
+        call.length_bytes = bytes;
     }
-    status = grove_call_start(remote->channel, call, on_answer, passed);
+    status = grove_call_start(remote->channel, &call, on_answer, passed);
     if (status < 0 && is_lent)
         grove_loan_return(&loan);
     return status;

@@ -31,7 +31,8 @@ static int read_name(const struct invocation *invocation, const char *option, st
 
 static int read_version(const struct invocation *invocation, const char *option, struct grove_version *version) {
     const char *text = command_value(invocation, option);
-    unsigned parts[3] = {0}, end = 0;
+    unsigned parts[3] = {0};
+    int end = 0;
     if (text == NULL)
         return 0;
     int count = sscanf(text, "%5u%n.%5u%n.%5u%n", &parts[0], &end, &parts[1], &end, &parts[2], &end);

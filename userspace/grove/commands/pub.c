@@ -30,7 +30,7 @@ static int ask(const struct invocation *invocation, const struct grove_publish *
 }
 
 static int publish_one(const struct invocation *invocation, const struct grove_publish *publish) {
-    struct grove_published receipt;
+    struct grove_published receipt = {0};
     struct grove_publish kept = *publish;
     kept.receipt = publish->quality == GROVE_BUS_DURABLE ? &receipt : NULL;
     if (command_has(invocation, "request"))
