@@ -71,7 +71,21 @@ static int open_log(struct bus *bus) {
     return durable->status;
 }
 
+/*
+ * A place may be behind the end of a log that lost what was not synchronised yet. What comes next gets those numbers again, and
+ * must not be taken for done.
+ */
+static void bound_places(struct durable *durable) {
+    uint64_t next = grove_journal_facts(durable->log).next_sequence;
+    for (unsigned at = 0; at < durable->place_count; at++)
+        if (durable->places[at].sequence > next) {
+            durable->places[at].sequence = next;
+            durable->are_places_changed = true;
+        }
+}
+
 static void log_is_open(struct bus *bus) {
+    bound_places(bus->durable);
     doubts_settle(&bus->state, grove_journal_facts(bus->durable->log).next_sequence, replay_publish, bus);
     bus->durable->has_news = true;
 }

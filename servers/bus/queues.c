@@ -42,8 +42,10 @@ static void link_delivery(struct delivery_list *list, struct delivery *after, st
     list->count++;
 }
 
+/* In which order they are: in the log, whose numbers outlive the kernel, or else in the bus, whose numbers do not. */
 static uint64_t number_of(const struct delivery *delivery) {
-    return state_image(&delivery->queue->bus->state, delivery->event->index)->sequence;
+    const struct grove_bus_image *image = state_image(&delivery->queue->bus->state, delivery->event->index);
+    return delivery->queue->saved->quality == GROVE_BUS_DURABLE ? image->durable_sequence : image->sequence;
 }
 
 void delivery_move(struct delivery *delivery, struct delivery_list *list) {

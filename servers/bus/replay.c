@@ -161,8 +161,11 @@ static int resume(struct bus *bus, struct queue *queue) {
     if (status < 0)
         return status;
     range_of(bus, queue, queue->saved->fetched, &lowest, &highest);
+    uint64_t next = grove_journal_facts(bus->durable->log).next_sequence;
     if (highest >= queue->saved->fetched)
         queue->saved->fetched = highest + 1;
+    if (queue->saved->fetched > next)
+        queue->saved->fetched = next; /* as in durable.c, bound_places */
     return grove_journal_reader_seek(queue->replay->reader, queue->saved->fetched);
 }
 

@@ -38,7 +38,7 @@ MUTANTS = [
      "return"),
     ("room is compared with the last look", "end.c", "== out->refused_at)", "== out->peer_read)"),
     ("a block that came back is slept over", "end.c", "end->arena.is_refused && arena_can_collect(end)", "false"),
-    ("woken again for the same sleep", "ring.c", " || word == end->woken)", ")"),
+    ("woken again for the same sleep", "ring.c", "word == end->woken && coarse_ms()", "word == 0 && coarse_ms()"),
     ("block never comes back", "arena.c", "            block_free(arena, first);", "            ;"),
     ("hold stays after its holder died", "end.c", "            store_release(&control->held[i], 0);", "            ;"),
     ("next instance forgets what records carry", "arena_take_over.c", "        block->records++;", "        ;"),

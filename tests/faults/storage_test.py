@@ -139,7 +139,7 @@ class Storage(fs.Scarcity):
     @staticmethod
     def leave_nothing(path):
         """The lowest limit that is taken: below what is in use, Linux refuses it (version 1) or ends the process."""
-        for bytes_left in (4096, 65536, 131072, 196608, 262144, 393216, 524288, 1048576):
+        for bytes_left in range(4096, 2 << 20, 4096):
             try:
                 with open(path, "w", encoding="ascii") as file:
                     file.write(str(bytes_left))

@@ -92,10 +92,13 @@ int store_add(struct store *store, const struct reading *reading) {
     struct segment_feeder *feeder = store_feeder_place(store->expected, reading->feeder);
     if (feeder == NULL)
         return GROVE_EXHAUSTED;
-    if (numbering_is_repeated(&feeder->numbering, reading->epoch, reading->sequence))
+    struct numbering_past *past = &store->past[feeder - store->expected];
+    if (numbering_is_repeated(&feeder->numbering, reading->epoch, reading->sequence) ||
+        numbering_is_past(past, reading->epoch, reading->sequence))
         return GROVE_EXISTS;
     if (store->batch_count == STORE_BATCH_MAX)
         return GROVE_AGAIN;
+    numbering_remember(past, &feeder->numbering, reading->epoch);
     numbering_take(&feeder->numbering, reading->epoch, reading->sequence);
     store->batch[store->batch_count++].reading = *reading;
     return 0;

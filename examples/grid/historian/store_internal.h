@@ -25,6 +25,8 @@ struct store {
     struct store_segment *segment;
     struct segment_feeder durable[GRID_FEEDERS_MAX]; /* as on disk */
     struct segment_feeder expected[GRID_FEEDERS_MAX]; /* as it will be when the batch is on disk */
+    /* Of the feeder in the same place of both: the bus reads its log again from up to a second back, whatever began anew since. */
+    struct numbering_past past[GRID_FEEDERS_MAX];
     struct reading latest[GRID_FEEDERS_MAX];
     unsigned batch_count;
     struct segment_record batch[STORE_BATCH_MAX];

@@ -105,6 +105,7 @@ static void records_apply(struct store *store, const struct segment_record *reco
         struct segment_feeder *feeder = store_feeder_place(store->durable, reading->feeder);
         if (feeder == NULL)
             continue;
+        numbering_remember(&store->past[feeder - store->durable], &feeder->numbering, reading->epoch);
         numbering_take(&feeder->numbering, reading->epoch, reading->sequence);
         store->latest[feeder - store->durable] = *reading;
     }
