@@ -10,9 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define WAITING_BYTES_MAX (UINT64_C(16) << 20)
+#define ANEW_NS (5 * GROVE_SECOND)
 #define RETRY_NS GROVE_SECOND
 /* After others were heard of, so many groups are written by the thread. */
 #define MIXED_GROUPS 64u
@@ -105,12 +107,25 @@ int durable_open(struct bus *bus, const char *folder) {
                        "this bus has no folder to keep events in");
         return 0;
     }
+    durable->began_ns = grove_now_ns();
     durable->worker = worker_create(); /* without one the loop writes */
     streams_load(durable);
     int status = places_load(durable);
     if (status == 0 && open_log(bus) == 0)
         log_is_open(bus);
     return status;
+}
+
+/*
+ * A file system that was read-only when this instance began stays so for it: its mount is a copy. Another instance sees whether
+ * that has been mended. Nothing is lost by ending: the state region and the clients' lanes have it.
+ */
+static void begin_anew_if_read_only(const struct durable *durable, uint64_t now_ns) {
+    struct statvfs facts;
+    if (now_ns < durable->began_ns + ANEW_NS || fstatvfs(durable->folder, &facts) < 0 || !(facts.f_flag & ST_RDONLY))
+        return;
+    fputs("bus: the folder of the durable events is read-only; beginning anew, to see whether it still is\n", stderr);
+    exit(1);
 }
 
 int durable_need_log(struct bus *bus, struct grove_request *request) {
@@ -120,6 +135,8 @@ int durable_need_log(struct bus *bus, struct grove_request *request) {
         durable->retry_ns = now_ns + RETRY_NS;
         if (open_log(bus) == 0)
             log_is_open(bus);
+        else
+            begin_anew_if_read_only(durable, now_ns);
     }
     if (durable->log != NULL)
         return 0;

@@ -36,7 +36,7 @@ struct durable {
     struct grove_journal *log; /* NULL: it could not be opened: */
     struct grove_journal_problem problem;
     int status;
-    uint64_t retry_ns; /* when opening it is tried again */
+    uint64_t retry_ns, began_ns; /* when opening it is tried again */
     uint64_t retain_bytes, retain_ns;
     struct worker *worker;
     bool is_handed_over; /* the thread writes the group; if not, it does something else, or nothing */

@@ -38,8 +38,8 @@ def begin(reason):
         grove.hooks.set("before-start", "guard", "else.>")
     except grove.Denied as problem:
         seen.append(f"refused: {problem}")
-    grove.hooks.extend("protocol", "guarding", "guard", version=(1, 2, 3), detail="port=7")
-    grove.hooks.extend("metrics", "counts", "guard")
+    grove.extensions.register("protocol", "guarding", "guard", version=(1, 2, 3), detail="port=7")
+    grove.extensions.register("metrics", "counts", "guard")
 
 
 @service.on("guard", 1)
@@ -54,9 +54,9 @@ def told(request):
 
 @service.on("guard", 3)
 def found(request):
-    grove.hooks.withdraw("metrics", "counts")
-    every = grove.hooks.extensions("protocol", version=(1, 2))
-    none = grove.hooks.extensions("protocol", version=(2, 0)) + grove.hooks.extensions("metrics")
+    grove.extensions.unregister("metrics", "counts")
+    every = grove.extensions.every("protocol")
+    none = grove.extensions.every("metrics")
     return repr([tuple(each) for each in every] + none).encode()
 
 

@@ -19,9 +19,7 @@ Times are in seconds. Every failure raises grove.Error or a subclass named after
 grove.TimedOut, ...), whose text says what failed and how to mend it. One thread uses a session, as in C.
 """
 
-from . import errors, registry, resource
-from . import errors, extensions, health, metrics, registry
-from . import errors, health, hooks, registry
+from . import errors, extensions, health, hooks, metrics, registry, resource
 from .capabilities import Capability
 from .channels import Answer, Channel, connect
 from .config import Config, config_of

@@ -1,4 +1,4 @@
-"""Hooks and extensions: grove/hooks.h.
+"""Hooks: grove/hooks.h; for extensions see grove.extensions.
 
     @grove.hooks.on(service, "guard")
     def look(call):
@@ -21,7 +21,6 @@ from .native import library, nanoseconds, text_of
 
 POINTS = tuple(f"{side}-{what}" for what in ("load", "start", "publish", "deliver", "write", "read")
                for side in ("before", "after"))
-KINDS = (None, "protocol", "storage", "health", "metrics")
 METHOD = 0x484F4F4B
 
 
@@ -35,21 +34,9 @@ class _Call(Structure):
                 ("length_bytes", c_size_t), ("total_bytes", c_uint64)]
 
 
-class _Version(Structure):
-    _fields_ = [("major", c_uint16), ("minor", c_uint16), ("patch", c_uint16), ("reserved", c_uint16)]
-
-
-class _Extension(Structure):
-    _fields_ = [("kind", c_uint32), ("version", _Version), ("name", native.Name), ("endpoint", native.Name),
-                ("owner", native.Name), ("detail", c_char * 128)]
-
-
 for _name, _arguments in (("grove_hook_set", [c_void_p, POINTER(_Hook)]), ("grove_hook_clear", [c_void_p, c_int, c_char_p]),
                           ("grove_hook_read", [c_void_p, POINTER(_Call)]), ("grove_hook_continue", [c_void_p]),
-                          ("grove_hook_change", [c_void_p, c_char_p, c_size_t]), ("grove_hook_veto", [c_void_p, c_char_p]),
-                          ("grove_extension_register", [c_void_p, POINTER(_Extension)]),
-                          ("grove_extension_unregister", [c_void_p, c_uint32, c_char_p]),
-                          ("grove_extension_next", [c_void_p, c_uint32, _Version, POINTER(c_uint32), POINTER(_Extension)])):
+                          ("grove_hook_change", [c_void_p, c_char_p, c_size_t]), ("grove_hook_veto", [c_void_p, c_char_p])):
     getattr(library, _name).restype = c_int
     getattr(library, _name).argtypes = _arguments
 
@@ -67,15 +54,6 @@ class Call(NamedTuple):
 class _Answer(NamedTuple):
     reason: str = None
     data: bytes = None
-
-
-class Extension(NamedTuple):
-    kind: str
-    name: str
-    version: tuple
-    endpoint: str
-    owner: str
-    detail: str
 
 
 def _number(words, word, what):
@@ -140,33 +118,3 @@ def on(service, endpoint):
         service.on(endpoint, METHOD)(lambda request: answer(request, handler(read(request))))
         return handler
     return register
-
-
-# ---- extensions --------------------------------------------------------------------------------------------------------
-
-
-def extend(kind, name, endpoint, *, version=(1, 0, 0), detail="", session=None):
-    """Say that this service adds something to the system, for others to find."""
-    major, minor, patch = version
-    if len(detail.encode()) > 127:
-        raise Invalid("the detail of an extension has at most 127 bytes")
-    raw = _Extension(kind=_number(KINDS, kind, "kind of extension"), version=_Version(major, minor, patch),
-                     name=native.Name(name.encode()), endpoint=native.Name(endpoint.encode()), detail=detail.encode())
-    check(library.grove_extension_register(_handle(session), byref(raw)))
-
-
-def withdraw(kind, name, *, session=None):
-    check(library.grove_extension_unregister(_handle(session), _number(KINDS, kind, "kind of extension"), name.encode()))
-
-
-def extensions(kind=None, *, version=(0, 0), session=None):
-    """All of a kind (None: any) whose interface has this major version (0: any) and at least this minor one."""
-    number, cursor, raw, found = _number(KINDS, kind, "kind of extension") if kind else 0, c_uint32(0), _Extension(), []
-    while True:
-        try:
-            check(library.grove_extension_next(_handle(session), number, _Version(*version), byref(cursor), byref(raw)))
-        except NotFound:
-            return found
-        found.append(Extension(KINDS[raw.kind] if raw.kind < len(KINDS) else str(raw.kind), text_of(raw.name.text),
-                               (raw.version.major, raw.version.minor, raw.version.patch), text_of(raw.endpoint.text),
-                               text_of(raw.owner.text), text_of(raw.detail)))
