@@ -65,7 +65,7 @@ struct grove_subscription {
     uint64_t recent[BUS_RECENT];
     unsigned recent_next, pending_count;
     struct bus_pending {
-        uint64_t sequence, token;
+        uint64_t number, token; /* number: see number_of in subscribe.c */
     } pending[BUS_RECENT];
     struct grove_subscription_metrics local;
 };

@@ -201,22 +201,30 @@ void bus_subscribe_again(struct grove_subscription *subscription) {
 
 /* ---- delivering ---- */
 
-static bool is_handled(const struct grove_subscription *subscription, uint64_t sequence) {
+/*
+ * By which an event is known when it comes again: its number in the log, which outlives the kernel, if the subscription reads
+ * the log. Numbers of the bus begin anew with the kernel, so two events of a log may have the same.
+ */
+static uint64_t number_of(const struct grove_subscription *subscription, const struct grove_event *event) {
+    return subscription->wanted.quality == GROVE_BUS_DURABLE ? event->durable_sequence : event->sequence;
+}
+
+static bool is_handled(const struct grove_subscription *subscription, uint64_t number) {
     for (unsigned i = 0; i < BUS_RECENT; i++)
-        if (subscription->recent[i] == sequence)
+        if (subscription->recent[i] == number)
             return true;
     return false;
 }
 
-static struct bus_pending *find_pending(struct grove_subscription *subscription, uint64_t sequence) {
+static struct bus_pending *find_pending(struct grove_subscription *subscription, uint64_t number) {
     for (unsigned i = 0; i < subscription->pending_count; i++)
-        if (subscription->pending[i].sequence == sequence)
+        if (subscription->pending[i].number == number)
             return &subscription->pending[i];
     return NULL;
 }
 
-static void note_handled(struct grove_subscription *subscription, uint64_t sequence) {
-    subscription->recent[subscription->recent_next++ % BUS_RECENT] = sequence;
+static void note_handled(struct grove_subscription *subscription, uint64_t number) {
+    subscription->recent[subscription->recent_next++ % BUS_RECENT] = number;
 }
 
 static int run_handler(struct grove_subscription *subscription, struct grove_event *event, uint64_t token) {
@@ -238,24 +246,25 @@ static int run_handler(struct grove_subscription *subscription, struct grove_eve
 
 static void deliver_by_queue(struct grove_subscription *subscription, const struct grove_bus_image *head,
                              struct grove_event *event) {
-    bool may_be_known = (event->flags & GROVE_EVENT_REDELIVERED) != 0 && event->sequence != 0;
-    struct bus_pending *pending = may_be_known ? find_pending(subscription, event->sequence) : NULL;
+    uint64_t number = number_of(subscription, event);
+    bool may_be_known = (event->flags & GROVE_EVENT_REDELIVERED) != 0 && number != 0;
+    struct bus_pending *pending = may_be_known ? find_pending(subscription, number) : NULL;
     if (pending != NULL) {
         pending->token = head->token; /* it is being worked on, and acknowledged under its new token */
         return;
     }
-    if (may_be_known && is_handled(subscription, event->sequence)) {
+    if (may_be_known && is_handled(subscription, number)) {
         bus_acknowledge(subscription, head->token, 0, NULL);
         return;
     }
     int status = run_handler(subscription, event, head->token);
     if (subscription->is_deferred && status >= 0 && subscription->pending_count < BUS_RECENT) {
         subscription->pending[subscription->pending_count++] =
-            (struct bus_pending){.sequence = event->sequence, .token = head->token};
+            (struct bus_pending){.number = number, .token = head->token};
         return;
     }
     if (status >= 0)
-        note_handled(subscription, event->sequence);
+        note_handled(subscription, number);
     bus_acknowledge(subscription, head->token, status, subscription->sentence);
 }
 
@@ -283,7 +292,7 @@ int grove_event_defer(const struct grove_event *event, struct grove_event_ticket
     subscription->is_deferred = true;
     ticket->internal[0] = subscription->client;
     ticket->internal[1] = subscription;
-    ticket->number = event->sequence;
+    ticket->number = number_of(subscription, event);
     return 0;
 }
 

@@ -127,15 +127,18 @@ print(json.dumps(said))
 """
 
 SERVICE = """
+import sys
 import grove
 from grove import bus
 
 service = grove.Service()
-numbers = []
+numbers, held = [], []
 
 
 def take(event):
     numbers.append(int(event.data))
+    if "hold" in sys.argv:
+        held.append(event.defer())
 
 
 @service.on_change("init")
@@ -181,18 +184,21 @@ class Python(bs.BusTest):
             "stream": [["durable", 64 << 20, 3600.0, 2]], "mine": [["mine.*", "team", 0]], "dropped": 0,
             "refused": ["Invalid"] * 3, "matches": [True, False]})
 
-    def test_a_service_goes_on_after_both_were_killed(self):
+    def start_taker(self, *words):
         program = os.path.join(self.system.folder, "service.py")
         with open(program, "w", encoding="utf-8") as file:
             file.write(SERVICE)
         variables = ", ".join(f"{name}: '{value}'" for name, value in self.environment().items())
         self.system.grove("up", self.system.write_project("bus", {"taker": (
-            f"exec: [/usr/bin/python3, '{program}']\nsystem-files: true\nrequires: [system.bus]\n"
+            f"exec: [{', '.join(('/usr/bin/python3', program, *words))}]\nsystem-files: true\nrequires: [system.bus]\n"
             f"environment: {{{variables}}}\nprovides:\n  - name: taker\n    version: 1.0.0\n    methods:\n"
             "      - {number: 1, name: say, reply: \"said:text\"}\n"
             f"capabilities: ['BUS_SUB:flow.*', 'FS_READ:{program}', 'FS_READ:{self.package}', "
             f"'FS_EXEC:{os.path.join(self.system.build, 'lib')}']\nrestart: {{policy: always, delay: 5ms}}\n")}))
         self.system.wait_for_state("bus.taker", "ready")
+
+    def test_a_service_goes_on_after_both_were_killed(self):
+        self.start_taker()
         for number in range(1, 6):
             self.publish(number)
         self.kill_bus()
@@ -203,6 +209,21 @@ class Python(bs.BusTest):
         # Its next instance begins where it was: at most what was not acknowledged comes again.
         gs.wait_for("the next instance has the seventh", lambda: self.said() and self.said()[-1] == 7)
         self.assertEqual(self.said(), list(range(self.said()[0], 8)))
+
+    def test_events_of_two_kernels_come_in_order_also_again(self):
+        """The bus's own numbers begin anew with the kernel; the log's do not."""
+        for number in range(1, 4):
+            self.publish(number)
+        self.system.kill_kernel()
+        self.system.grove("up")
+        self.system.wait_for_state("system.bus", "ready")
+        for number in range(4, 7):
+            self.publish(number)
+        self.start_taker("hold")
+        gs.wait_for("it has six", lambda: self.said() == [1, 2, 3, 4, 5, 6])
+        self.system.grove("kill", "bus.taker")
+        gs.wait_for("its next instance has all again", lambda: len(self.said()) == 6)
+        self.assertEqual(self.said(), [1, 2, 3, 4, 5, 6])
 
     def publish(self, number):
         self.system.grove("pub", "--durable", f"flow.{number % 2}", str(number))
