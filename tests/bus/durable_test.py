@@ -3,6 +3,7 @@ of when the disk has damaged them."""
 import glob
 import json
 import os
+import shutil
 import threading
 
 import bus_system as bs
@@ -140,6 +141,18 @@ class Places(bs.BusTest):
         gs.wait_for("the sink has all", lambda: self.count("sink")["count"] >= told)
         counts = self.count("sink")
         self.assertEqual((counts["count"], counts["disordered"], counts["missed"]), (told, 0, 0))
+
+    def test_a_place_in_a_log_that_is_no_more_skips_nothing(self):
+        source = {"source": bs.actor("source", "source", "flow.a", "durable", "period=2000")}
+        sink = {"sink": bs.actor("sink", "sink", "flow.*", "durable", "name=place", "first", "order")}
+        self.start(source | sink)
+        gs.wait_for("the sink has some", lambda: self.count("sink")["count"] > 20)
+        self.system.grove("down", "--all")
+        shutil.rmtree(os.path.join(self.system.state, "services", "system.bus", "events"))
+        self.start(source | sink)
+        gs.wait_for("some are published", lambda: self.system.call("bus.source", "told")["told"] > 5)
+        told = self.system.call("bus.source", "stop")["told"]
+        gs.wait_for("the sink has all", lambda: self.count("sink")["count"] >= told)
 
 
 if __name__ == "__main__":
