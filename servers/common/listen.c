@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 #define BACKLOG 128
+/* Connections that are taken before others have their turn. */
+#define ACCEPTS_A_TURN 64u
 
 bool listen_parse(const char *text, struct listen_address *address) {
     const char *colon = strrchr(text, ':');
@@ -51,4 +54,20 @@ int listen_open(const char *who, const char *text, struct listen_address *addres
     if (listener >= 0)
         (void)close(listener);
     return -1;
+}
+
+static void on_connection(struct grove_service *service, int descriptor, short events, void *context) {
+    const struct listen *listen = context;
+    (void)service;
+    (void)events;
+    for (unsigned i = 0; i < ACCEPTS_A_TURN; i++) {
+        int connection = accept4(descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (connection < 0)
+            return;
+        listen->opened(listen->context, connection);
+    }
+}
+
+int listen_watch(struct grove_service *service, struct listen *listen) {
+    return grove_service_watch(service, listen->listener, POLLIN, on_connection, listen);
 }

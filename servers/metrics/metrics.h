@@ -12,6 +12,7 @@
 #define SERVERS_METRICS_METRICS_H
 
 #include "grove/metrics.h"
+#include "servers/common/listen.h"
 #include "servers/metrics/page.h"
 
 #define METRICS_CLIENTS_MAX 64u
@@ -35,7 +36,7 @@ void body_unref(struct body *body); /* NULL: nothing happens */
 struct gateway {
     struct grove_service *service;
     struct grove_session *session;
-    int listener;
+    struct listen listen;
     struct client *clients;
     unsigned client_count;
     uint32_t timer; /* for the earliest deadline of a client; 0: none is set */

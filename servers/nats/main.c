@@ -11,32 +11,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "servers/common/listen.h"
-
-#define ACCEPTS_A_TURN 64u
-
-static void on_connection(struct grove_service *service, int descriptor, short events, void *context) {
-    struct gateway *gateway = context;
-    (void)service;
-    (void)events;
-    for (unsigned i = 0; i < ACCEPTS_A_TURN; i++) {
-        int connection = accept4(descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (connection < 0)
-            return;
-        client_open(gateway, connection);
-    }
+static void opened(void *context, int connection) {
+    client_open(context, connection);
 }
 
 static int listen_at(struct gateway *gateway, const char *text) {
     struct listen_address address;
-    gateway->listener = listen_open("nats", text, &address);
-    if (gateway->listener < 0)
+    gateway->listen.listener = listen_open("nats", text, &address);
+    if (gateway->listen.listener < 0)
         return -1;
     memcpy(gateway->host, address.host, sizeof gateway->host);
     gateway->port = address.port;
@@ -66,7 +52,7 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
     (void)reason;
     gateway->service = service;
     gateway->session = grove_service_session(service);
-    return grove_service_watch(service, gateway->listener, POLLIN, on_connection, gateway);
+    return listen_watch(service, &gateway->listen);
 }
 
 static void on_stop(struct grove_service *service, void *context) {
@@ -75,7 +61,7 @@ static void on_stop(struct grove_service *service, void *context) {
 }
 
 int main(int argument_count, char **arguments) {
-    static struct gateway gateway;
+    static struct gateway gateway = {.listen = {.opened = opened, .context = &gateway}};
     if (argument_count != 3) {
         (void)fprintf(stderr, "usage: grove-nats STATE-FOLDER HOST:PORT (started by init; see docs/nats.md)\n");
         return 2;

@@ -14,6 +14,7 @@
 #define SERVERS_NATS_NATS_H
 
 #include "grove/bus.h"
+#include "servers/common/listen.h"
 #include "servers/nats/parse.h"
 #include "servers/nats/tokens.h"
 
@@ -84,7 +85,7 @@ struct gateway {
     struct topic *topics;
     unsigned client_count;
     uint64_t last_id;
-    int listener;
+    struct listen listen;
     bool is_ticking; /* a timer runs while there are clients */
     bool is_turn_due; /* and one is set when something waits to be written, to be tried again or to be closed */
     uint16_t port;
