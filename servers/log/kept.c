@@ -10,24 +10,15 @@
 #include <unistd.h>
 
 #include "grove/abi/status.h"
-
-static int status_of(int error) {
-    if (error == ENOSPC || error == EDQUOT)
-        return GROVE_FULL;
-    if (error == EROFS || error == EACCES || error == EPERM)
-        return GROVE_READ_ONLY;
-    if (error == ENOMEM)
-        return GROVE_NO_MEMORY;
-    return error == EMFILE || error == ENFILE ? GROVE_NO_DESCRIPTORS : GROVE_IO;
-}
+#include "servers/common/file_status.h"
 
 int kept_open(struct kept *kept, int parent, const char *name) {
     *kept = (struct kept){.folder = -1};
     if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
-        return status_of(errno);
+        return file_status(errno);
     kept->folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (kept->folder < 0)
-        return status_of(errno);
+        return file_status(errno);
     int status = old_segments_find(kept->folder, &kept->old);
     if (status < 0)
         kept_close(kept);

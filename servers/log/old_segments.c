@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "grove/abi/status.h"
+#include "servers/common/file_status.h"
 
 #define SEARCH_BYTES_MAX (UINT64_C(4) << 20)
 
@@ -39,16 +40,6 @@ static uint64_t padded(uint64_t bytes) {
     return (bytes + 7) & ~UINT64_C(7);
 }
 
-static int status_of(int error) {
-    if (error == ENOSPC || error == EDQUOT)
-        return GROVE_FULL;
-    if (error == EROFS || error == EACCES || error == EPERM)
-        return GROVE_READ_ONLY;
-    if (error == ENOMEM)
-        return GROVE_NO_MEMORY;
-    return error == EMFILE || error == ENFILE ? GROVE_NO_DESCRIPTORS : GROVE_IO;
-}
-
 static void file_name(char *text, size_t text_bytes, uint32_t number) {
     (void)snprintf(text, text_bytes, "%08" PRIu32 ".log", number);
 }
@@ -67,8 +58,8 @@ static int view_open(int folder, uint32_t number, struct view *view) {
     *view = (struct view){0};
     int descriptor = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (descriptor < 0)
-        return errno == ENOENT ? GROVE_NOT_FOUND : status_of(errno);
-    int status = fstat(descriptor, &facts) < 0 ? status_of(errno) : 0;
+        return errno == ENOENT ? GROVE_NOT_FOUND : file_status(errno);
+    int status = fstat(descriptor, &facts) < 0 ? file_status(errno) : 0;
     if (status == 0 && facts.st_size > 0) {
         uint64_t size_bytes =
             (uint64_t)facts.st_size < 2 * OLD_SEGMENT_BYTES ? (uint64_t)facts.st_size : 2 * OLD_SEGMENT_BYTES;
@@ -160,7 +151,7 @@ int old_segments_find(int folder, struct old_segments *old) {
     const struct dirent *entry;
     *old = (struct old_segments){0};
     if (listing == NULL) {
-        int status = status_of(errno);
+        int status = file_status(errno);
         if (descriptor >= 0)
             (void)close(descriptor);
         return status;

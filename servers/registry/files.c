@@ -27,25 +27,6 @@ static uint64_t check_of(const struct file_header *header, const void *body) {
     return fnv(fnv(UINT64_C(14695981039346656037), &plain, sizeof plain), body, header->body_bytes);
 }
 
-int file_status(int error) {
-    switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-        return GROVE_FULL;
-    case EROFS:
-    case EACCES:
-    case EPERM:
-        return GROVE_READ_ONLY;
-    case EMFILE:
-    case ENFILE:
-        return GROVE_NO_DESCRIPTORS;
-    case ENOMEM:
-        return GROVE_NO_MEMORY;
-    default:
-        return GROVE_IO;
-    }
-}
-
 bool file_is_scarcity(int status) {
     return status == GROVE_NO_MEMORY || status == GROVE_NO_DESCRIPTORS;
 }

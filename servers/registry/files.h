@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "servers/common/file_status.h"
+
 #define FILE_VERSION 1u
 #define FILE_BODY_MAX (65536u + 64u) /* a spec and the name of its owner */
 #define FILE_PATH_BYTES 96u
@@ -27,8 +29,6 @@ struct file_header {
 };
 _Static_assert(sizeof(struct file_header) == 32, "the header has one size on every machine");
 
-/* errno as a status. */
-int file_status(int error);
 /* Whether a status says that this process has no memory or descriptors left, and nothing of what it was about. */
 bool file_is_scarcity(int status);
 /*
