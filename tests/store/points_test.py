@@ -27,14 +27,23 @@ def look(request):
         return struct.pack("<II", 1, VETO) + b"not today"
     if manner[0] == "upper":
         return struct.pack("<II", 1, CHANGE) + data.upper()
-    if manner[0] == "slow first" and data == b"first":
-        import time
-        time.sleep(0.02)
+    if manner[0] == "hold first" and data == b"first":
+        request.defer()
+        kept.append(request)
+        return None
     return struct.pack("<II", 1, CONTINUE)
 
 @service.on("guard", 1)
 def become(request):
     manner[0] = request.data.decode()
+    return b""
+
+@service.on("guard", 3)
+def go_on(request):
+    while kept:
+        held = kept.pop()
+        held.reply(struct.pack("<II", 1, CONTINUE))
+        held.finish()
     return b""
 
 @service.on("guard", 2)
@@ -123,12 +132,16 @@ class Points(StoreTest):
 
     def test_commits_of_one_client_keep_their_order(self):
         self.guard(BEFORE_WRITE, pattern="demo.one")
-        self.become("slow first")
+        self.become("hold first")
         one, answers = self.store("demo.one"), []
         for name, value in (("demo.one", b"first"), ("demo.two", b"second")):
             change = one.transaction()
             change.set("k", value, namespace=name)
             change.start(lambda status, version, name=name: answers.append((name, status)))
+        gs.wait_for("the first is asked about", lambda: "first" in [line[3] for line in self.seen()])
+        self.store("demo.two", timeout=60.0).set("other", b"")  # the store has had its turn, and the second waits
+        self.assertEqual(answers, [])
+        self.ask("ops.guard", 3)
         gs.wait_for("both answers", lambda: (one._session.dispatch(0.05), len(answers) == 2)[1])
         self.assertEqual(answers, [("demo.one", 0), ("demo.two", 0)])
         first, second = self.store("demo.one").get("k"), self.store("demo.two").get("k")
