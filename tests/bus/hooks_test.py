@@ -3,26 +3,21 @@ doubled or disordered when the hook, the service of hooks and the bus are killed
 import json
 import os
 import random
+import sys
 
 import bus_system as bs
 import grove_system as gs
 
-GUARD = """exec: ['${hooks}/guard', %s]
-provides:
-  - name: guard
-    version: 1.0.0
-    methods:
-      - {number: 1, name: become, request: "manner:text"}
-      - {number: 2, name: seen, reply: "seen:text"}
-requires:
-  - system.hooks
-capabilities: [BUS_SUB:flow.>, BUS_PUB:flow.>]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "hooks"))
+import hook_guard  # noqa: E402
+
+GUARD = hook_guard.GUARD + """capabilities: [BUS_SUB:flow.>, BUS_PUB:flow.>]
 restart: {policy: always, delay: 5ms, delay-cap: 50ms, give-up: 0}
 """
 VETO = "the hook ops.guard says no: not today"
 
 
-class Hooks(bs.BusTest):
+class Hooks(hook_guard.Guarded, bs.BusTest):
     def setUp(self):
         super().setUp()
         self.buffers = {}
@@ -30,14 +25,8 @@ class Hooks(bs.BusTest):
     def guard(self, *points):
         words = ", ".join(f"{point}, 'flow.>'" for point in points)
         folder = self.system.write_project("ops", {"guard": GUARD % words})
-        self.system.grove("up", "--set", "hooks=" + os.path.join(self.system.build, "musl", "tests", "hooks"), folder)
+        self.system.grove("up", "--set", "bin=" + os.path.join(self.system.build, "musl", "tests", "hooks"), folder)
         self.system.wait_for_state("ops.guard", "ready")
-
-    def become(self, manner):
-        self.system.call("ops.guard", "become", manner)
-
-    def seen(self):
-        return [tuple(line.split(" ")) for line in self.system.call("ops.guard", "seen")["seen"].split(";") if line]
 
     def pub(self, *arguments, check=True):
         return self.system.grove("pub", *arguments, check=check)

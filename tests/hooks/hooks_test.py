@@ -3,24 +3,14 @@ import os
 import signal
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
-import grove_system as gs  # noqa: E402  (the folder of the system tests)
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from hook_guard import GUARD, Guarded, gs  # noqa: E402
 
-GUARD = """exec: ['${bin}/guard', %s]
-provides:
-  - name: guard
-    version: 1.0.0
-    methods:
-      - {number: 1, name: become, request: "manner:text"}
-      - {number: 2, name: seen, reply: "seen:text"}
-requires:
-  - system.hooks
-"""
 CONTROL = "capabilities:\n  - PROC_CONTROL:plant\n  - PROC_CONTROL:plant.>\n"
 ONE = "exec: ['${actors}/actor', echo, one]\n"
 
 
-class Hooks(gs.SystemTest):
+class Hooks(Guarded, gs.SystemTest):
     def setUp(self):
         super().setUp()
         self.bin = os.path.join(self.system.build, "musl", "tests", "hooks")
@@ -31,12 +21,6 @@ class Hooks(gs.SystemTest):
     def guard(self, *points, capabilities=CONTROL):
         words = ", ".join(f"{point}, '{pattern}'" for point, pattern in points)
         self.up("ops", {"guard": GUARD % words + capabilities})
-
-    def become(self, manner):
-        self.system.call("ops.guard", "become", manner)
-
-    def seen(self):
-        return [tuple(line.split(" ")) for line in self.system.call("ops.guard", "seen")["seen"].split(";") if line]
 
     def hooks(self):
         return self.system.json("hooks")
