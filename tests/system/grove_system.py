@@ -282,14 +282,16 @@ class SystemTest(unittest.TestCase):
                     lambda: counts.append(self.own_descriptors()) or counts[-1] == counts[-2])
         return counts[-1]
 
-    def assert_descriptors_return(self, before, again):
+    def assert_descriptors_return(self, before, again, exactly=False):
         """
         The kernel has as many descriptors as before, or comes to have. A service opens some channels for good when it first
         needs them, and that may be at any time: then it is done `again`, until it costs nothing. A leak costs each time.
+        `exactly`: fewer than before are as wrong.
         """
         assert_comes_to_cost_nothing(
             before, self.settled_descriptors, again,
-            lambda before: [f"{now} descriptors, and {before} before" for now in [self.own_descriptors()] if now > before])
+            lambda before: [f"{now} descriptors, and {before} before" for now in [self.own_descriptors()]
+                            if now > before or (exactly and now < before)])
 
     def own_descriptors(self):
         """Without those of children prepared for coming starts: a process, its set-up socket, its group of version 2."""

@@ -53,7 +53,7 @@ class UpAndDown(gs.SystemTest):
         self.system.grove("down", "--project", "basic")
         before = self.settled_descriptors()
         self.go_up_and_down()
-        self.assert_descriptors_return(before, self.go_up_and_down)
+        self.assert_descriptors_return(before, self.go_up_and_down, exactly=True)
 
     def go_up_and_down(self):
         for _ in range(8):
