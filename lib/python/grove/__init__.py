@@ -31,5 +31,6 @@ from .sessions import Session, region, state
 
 HIGH, MEDIUM, LOW = 1, 2, 3  # enum grove_priority; 0 inherits
 
-__all__ = ["Answer", "Capability", "Channel", "Config", "HIGH", "LANES", "LOW", "Loan", "MEDIUM", "METHOD_ANY", "Region", "Request",
-           "Service", "Session", "config_of", "connect", "extensions", "health", "hooks", "log", "lost_lines", "metrics", "region", "registry", "resource", "state", *errors.__all__]
+__all__ = ["Answer", "Capability", "Channel", "Config", "HIGH", "LANES", "LOW", "Loan", "MEDIUM", "METHOD_ANY", "Region",
+           "Request", "Service", "Session", "config_of", "connect", "extensions", "health", "hooks", "log", "lost_lines",
+           "metrics", "region", "registry", "resource", "state", *errors.__all__]

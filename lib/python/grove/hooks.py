@@ -12,11 +12,11 @@
 What the handler returns: nothing (continue), change(bytes), or veto(reason). One that raises is cut off: what it was asked
 about goes on.
 """
-from ctypes import Structure, POINTER, byref, c_bool, c_char, c_char_p, c_int, c_int32, c_size_t, c_uint16, c_uint32, c_uint64, c_void_p
+from ctypes import Structure, POINTER, byref, c_bool, c_char_p, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 from typing import NamedTuple
 
 from . import native
-from .errors import Invalid, NotFound, check
+from .errors import Invalid, check
 from .native import library, nanoseconds, text_of
 
 POINTS = tuple(f"{side}-{what}" for what in ("load", "start", "publish", "deliver", "write", "read")

@@ -25,9 +25,8 @@ static const struct command_option options[] = {
     {"optional", 'O', "LAYER,...",
      "sandbox layers that may be missing on this machine, if the kernel is started; else $GROVE_OPTIONAL_LAYERS"},
     {"gateway", 'g', "NAME=ADDRESS",
-     "start the system with this gateway, now and from now on: nats=127.0.0.1:4222; =off ends that; may be given "
-     "several "
-     "times"},
+     "start the system with this gateway, now and from now on: nats=127.0.0.1:4222, metrics=127.0.0.1:9464; =off ends "
+     "that; may be given several times"},
     {0},
 };
 
