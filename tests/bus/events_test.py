@@ -1,5 +1,6 @@
 """What the bus promises, from the command line and between services; what it refuses, and how."""
 import json
+import signal
 import time
 
 import bus_system as bs
@@ -74,6 +75,27 @@ class Events(bs.BusTest):
                                    "-r", "large.one"], input=data, text=True, check=True, timeout=gs.DEADLINE_SECONDS)
                 lines = process.communicate(timeout=gs.DEADLINE_SECONDS)[0].split("\n")
                 self.assertTrue(data in lines, f"{[len(line) for line in lines]}")
+
+    def test_as_many_as_wanted_are_printed_also_of_those_that_come_at_once(self):
+        for options in (("-n", "2"), ("-r", "-n", "2"), ("-g", "shared", "-n", "2")):
+            with self.subTest(options):
+                process = self.sub("-d", *options, "burst.*")
+                process.send_signal(signal.SIGSTOP)
+                for number in range(5):
+                    self.system.grove("pub", "-r", "burst.a", str(number))
+                process.send_signal(signal.SIGCONT)
+                self.assertEqual(process.communicate(timeout=gs.DEADLINE_SECONDS)[0].split(), ["0", "1"])
+
+    def test_what_is_more_than_wanted_goes_to_another(self):
+        process = self.sub("-r", "-g", "team", "-n", "1", "burst.*")
+        process.send_signal(signal.SIGSTOP)
+        for number in range(5):
+            self.system.grove("pub", "-r", "burst.a", f"{number:08}")
+        self.start({"sink": bs.actor("sink", "sink", "burst.*", "reliable", "group=team")})
+        self.system.wait_for_state("bus.sink", "ready")
+        process.send_signal(signal.SIGCONT)
+        self.assertEqual(len(process.communicate(timeout=gs.DEADLINE_SECONDS)[0].splitlines()), 1)
+        gs.wait_for("the other member has the rest", lambda: self.count("sink")["attempts"] >= 4)
 
     def test_what_fails_is_tried_again_and_then_given_up(self):
         self.start({

@@ -22,20 +22,24 @@ static const struct command_option options[] = {
 struct following {
     const struct invocation *invocation;
     enum event_form form;
-    uint64_t seen;
+    uint64_t seen, count; /* count 0: no end */
 };
 
+/* Several may come at once. What is more than was asked for stays unacknowledged, so it goes to another, or is not lost. */
 static int on_event(const struct grove_event *event, void *context) {
     struct following *following = context;
+    struct grove_event_ticket never;
+    if (following->count != 0 && following->seen == following->count)
+        return grove_event_defer(event, &never);
     event_print(following->invocation, event, following->form);
     following->seen++;
     return 0;
 }
 
-/* Until `count` have come (0: no end), or none for wait_ns. */
-static int follow(struct grove_session *session, struct following *following, uint64_t count, uint64_t wait_ns) {
+/* Until as many as wanted have come, or none for wait_ns. */
+static int follow(struct grove_session *session, struct following *following, uint64_t wait_ns) {
     uint64_t seen = following->seen, last_ns = grove_now_ns();
-    while (count == 0 || following->seen < count) {
+    while (following->count == 0 || following->seen < following->count) {
         int status = grove_session_dispatch(session, wait_ns);
         if (status < 0 && status != GROVE_TIMED_OUT)
             return command_fail_library(following->invocation, "the bus can no longer be heard");
@@ -115,8 +119,8 @@ static int run(struct invocation *invocation) {
                                   .form = command_has(invocation, "data") ? EVENT_DATA : EVENT_FULL};
     struct grove_session *session = NULL;
     struct grove_subscription *subscription = NULL;
-    uint64_t count = 0, wait_ns = 0;
-    int status = command_number(invocation, "count", 1, UINT32_MAX, 0, &count);
+    uint64_t wait_ns = 0;
+    int status = command_number(invocation, "count", 1, UINT32_MAX, 0, &following.count);
     if (status == 0)
         status = command_duration(invocation, "wait", 365 * UINT64_C(86400) * GROVE_SECOND, &wait_ns);
     if (status == 0 && command_has(invocation, "list") != (invocation->argument_count == 0))
@@ -138,7 +142,7 @@ static int run(struct invocation *invocation) {
     if (grove_bus_subscribe(NULL, &wanted, on_event, &following, &subscription) < 0)
         return command_fail_library(invocation, "%s cannot be subscribed to", wanted.pattern);
     command_remark(invocation, "listening for %s", wanted.pattern);
-    status = follow(session, &following, count, wait_ns);
+    status = follow(session, &following, wait_ns);
     grove_bus_unsubscribe(subscription);
     return status;
 }
