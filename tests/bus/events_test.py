@@ -86,11 +86,20 @@ class Events(bs.BusTest):
                 process.send_signal(signal.SIGCONT)
                 self.assertEqual(process.communicate(timeout=gs.DEADLINE_SECONDS)[0].split(), ["0", "1"])
 
-    def test_what_is_more_than_wanted_goes_to_another(self):
+    def stopped_with_five(self):
+        """A command that was stopped after it had asked for events, so that five are its; None: it was stopped before."""
         process = self.sub("-r", "-g", "team", "-n", "1", "burst.*")
         process.send_signal(signal.SIGSTOP)
         for number in range(5):
             self.system.grove("pub", "-r", "burst.a", f"{number:08}")
+        if [row["in_flight"] for row in self.system.json("sub", "--list") if row["group"] == "team"] == [5]:
+            return process
+        self.end(process)
+        gs.wait_for("it is gone", lambda: not self.is_subscribed("burst.*"))
+        return None
+
+    def test_what_is_more_than_wanted_goes_to_another(self):
+        process = gs.wait_for("a command is stopped while it waits", self.stopped_with_five)
         self.start({"sink": bs.actor("sink", "sink", "burst.*", "reliable", "group=team")})
         self.system.wait_for_state("bus.sink", "ready")
         process.send_signal(signal.SIGCONT)
