@@ -77,6 +77,10 @@ struct bus_lane {
     unsigned acknowledgements;
     uint32_t used_bytes;
     uint8_t bytes[BUS_ACKNOWLEDGEMENTS_BYTES];
+    /* Those that went with the poll which is under way: the bus may not have read it yet. */
+    unsigned polled;
+    uint32_t polled_bytes;
+    uint8_t polled_with[BUS_ACKNOWLEDGEMENTS_BYTES];
 };
 
 struct bus_client {
@@ -127,6 +131,12 @@ void bus_wake(struct bus_client *client);
 void bus_acknowledge(struct grove_subscription *subscription, uint64_t token, int status, const char *sentence);
 /* Say what is to be said now, without waiting for the next poll. */
 void bus_acknowledge_now(struct bus_client *client, uint32_t lane);
+
+/*
+ * Send also those again that went with a poll which has no answer yet. A poll goes by another channel than what ends a
+ * subscription, which may overtake it; then the bus would give to others what is done. Told twice, the second time is nothing.
+ */
+void bus_acknowledge_all(struct bus_client *client, uint32_t lane);
 
 /* ---- subscribe.c ---- */
 

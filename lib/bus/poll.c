@@ -89,19 +89,29 @@ static uint32_t padded(uint32_t bytes) {
     return (bytes + 7u) & ~7u;
 }
 
-void bus_acknowledge_now(struct bus_client *client, uint32_t lane) {
-    struct bus_lane *at = &client->lanes[lane];
+/* If they cannot be sent, the bus hears nothing in time and delivers again. */
+static void send_acknowledgements(struct bus_client *client, unsigned count, const uint8_t *bytes,
+                                  uint32_t used_bytes) {
     struct grove_channel *channel = NULL;
     const struct grove_bus_poll head = {.version = GROVE_BUS_PROTOCOL_VERSION,
                                         .generation = client->session->identity.generation,
-                                        .acknowledgements = at->acknowledgements};
-    const struct bus_part parts[2] = {{&head, sizeof head}, {at->bytes, at->used_bytes}};
-    if (at->acknowledgements == 0)
-        return;
-    /* If it cannot be sent, the bus hears nothing in time and delivers again. */
-    if (bus_channel(client, BUS_MAIN, &channel) == 0)
+                                        .acknowledgements = count};
+    const struct bus_part parts[2] = {{&head, sizeof head}, {bytes, used_bytes}};
+    if (count > 0 && bus_channel(client, BUS_MAIN, &channel) == 0)
         (void)bus_send(channel, GROVE_LANE_HIGH, GROVE_BUS_ACKNOWLEDGE, parts, 2, GROVE_SECOND, NULL);
+}
+
+void bus_acknowledge_now(struct bus_client *client, uint32_t lane) {
+    struct bus_lane *at = &client->lanes[lane];
+    send_acknowledgements(client, at->acknowledgements, at->bytes, at->used_bytes);
     at->acknowledgements = at->used_bytes = 0;
+}
+
+void bus_acknowledge_all(struct bus_client *client, uint32_t lane) {
+    struct bus_lane *at = &client->lanes[lane];
+    send_acknowledgements(client, at->polled, at->polled_with, at->polled_bytes);
+    at->polled = at->polled_bytes = 0;
+    bus_acknowledge_now(client, lane);
 }
 
 void bus_acknowledge(struct grove_subscription *subscription, uint64_t token, int status, const char *sentence) {
@@ -200,6 +210,8 @@ static void answered(int status, const struct grove_answer *answer, void *contex
         lane->replaced--; /* another poll is under way that has taken its place */
     else
         lane->is_polling = false;
+    if (!lane->is_polling)
+        lane->polled = lane->polled_bytes = 0;
     if (status == 0 && read_items(client, answer) == GROVE_CORRUPT)
         fprintf(stderr, "grove: the bus gave an answer that makes no sense\n");
     if (lane->is_polling) /* another poll is under way: there is none that these could go with */
@@ -250,11 +262,15 @@ static int poll_lane(struct bus_client *client, uint32_t lane) {
                                                    .length_bytes = length_bytes,
                                                    .timeout_ns = POLL_TIMEOUT_NS},
                               answered, at);
-    if (status < 0)
+    if (status < 0) {
         at->is_polling = false;
-    else
-        at->acknowledgements = at->used_bytes = 0;
-    return status;
+        return status;
+    }
+    memcpy(at->polled_with, at->bytes, at->used_bytes);
+    at->polled = at->acknowledgements;
+    at->polled_bytes = at->used_bytes;
+    at->acknowledgements = at->used_bytes = 0;
+    return 0;
 }
 
 static bool is_wanted(const struct bus_client *client, uint32_t lane) {

@@ -351,7 +351,7 @@ static int tell(const struct grove_subscription *subscription, uint32_t method, 
 void grove_bus_unsubscribe(struct grove_subscription *subscription) {
     if (subscription == NULL || subscription->is_over)
         return;
-    bus_acknowledge_now(subscription->client, subscription->wanted.lane);
+    bus_acknowledge_all(subscription->client, subscription->wanted.lane);
     subscription->is_over = true;
     if (subscription->member != 0)
         (void)tell(subscription, GROVE_BUS_UNSUBSCRIBE, 0);
