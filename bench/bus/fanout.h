@@ -19,6 +19,7 @@
 
 struct fanout {
     const char *name;
+    bool dials_first; /* the publisher makes what readers look for */
     /* A reader: subscribe, add what came to *count, and set *is_ready when subscribed. Never returns. */
     void (*read)(const char *address, unsigned reader, _Atomic uint64_t *count, _Atomic bool *is_ready);
     void *(*dial)(const char *address);

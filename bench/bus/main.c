@@ -76,7 +76,7 @@ int main(int argument_count, char **arguments) {
     }
     const char *address = argument_count > 2 ? arguments[2] : "";
     struct shared *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    void *publisher = fanout == &fanout_raw || fanout == &fanout_zeromq ? fanout->dial(address) : NULL;
+    void *publisher = fanout->dials_first ? fanout->dial(address) : NULL;
     for (unsigned i = 0; i < READERS; i++)
         if (fork() == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -50,4 +50,5 @@ static void publish_raw(void *publisher, unsigned events) {
     }
 }
 
-const struct fanout fanout_raw = {.name = "raw", .read = read_raw, .dial = dial_raw, .publish = publish_raw};
+const struct fanout fanout_raw = {
+    .name = "raw", .dials_first = true, .read = read_raw, .dial = dial_raw, .publish = publish_raw};

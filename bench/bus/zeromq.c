@@ -48,4 +48,4 @@ static void publish_zeromq(void *publisher, unsigned events) {
 }
 
 const struct fanout fanout_zeromq = {
-    .name = "zeromq", .read = read_zeromq, .dial = dial_zeromq, .publish = publish_zeromq};
+    .name = "zeromq", .dials_first = true, .read = read_zeromq, .dial = dial_zeromq, .publish = publish_zeromq};
