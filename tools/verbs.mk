@@ -37,7 +37,7 @@ chaos: setup-test build ## make every fault against every system service, and wr
 
 bench: build ## measure against peers and the raw limits
 	@tools/install-packages bench
-	@$(MESON) setup --reconfigure $(SYSTEM) >$(SYSTEM)/reconfigure.log || { cat $(SYSTEM)/reconfigure.log; exit 1; } # peers are looked for anew
+	@$(MESON) configure --clearcache $(SYSTEM) && $(MESON) setup --reconfigure $(SYSTEM) >$(SYSTEM)/reconfigure.log || { cat $(SYSTEM)/reconfigure.log; exit 1; } # peers are looked for anew
 	@ninja --quiet -C $(SYSTEM) bench-programs
 	@BUILD=$(SYSTEM) bench/run
 
