@@ -82,8 +82,6 @@ static void synchronised(struct store *store, int result) {
     reads_again(store);
 }
 
-static void run_soon(struct store *store);
-
 static void on_done(struct grove_service *service, int descriptor, short events, void *context) {
     (void)service;
     (void)descriptor;
@@ -95,8 +93,6 @@ static void sync_over(struct store *store, int result) {
     (void)grove_service_watch(store->service, store->syncer.done, 0, NULL, NULL);
     store->is_syncing = false;
     synchronised(store, result);
-    if (store->queue != NULL)
-        run_soon(store);
 }
 
 void commits_poll(struct store *store) {
@@ -221,22 +217,15 @@ static void run(struct store *store) {
     synchronised(store, 0);
 }
 
-static void on_run_due(struct grove_service *service, void *context) {
+/* When nothing more has come: so what clients send at once is one batch. */
+static bool on_rest(struct grove_service *service, void *context) {
     struct store *store = context;
     (void)service;
-    store->is_run_due = false;
     commits_poll(store);
-    if (!store->is_syncing)
-        run(store);
-}
-
-static void run_soon(struct store *store) {
-    uint32_t timer;
-    if (store->is_run_due || store->is_syncing)
-        return;
-    store->is_run_due = grove_service_after(store->service, 0, on_run_due, store, &timer) == 0;
-    if (!store->is_run_due)
-        run(store);
+    if (store->queue == NULL || store->is_syncing)
+        return false;
+    run(store);
+    return true;
 }
 
 /* The queue is full: the disk has to be waited for, here. */
@@ -275,7 +264,6 @@ static void append(struct store *store, struct grove_request *request, struct pe
     store->queue_count++;
     store->queue_bytes += sizeof *pending + (pending->transaction != NULL ? pending->transaction->bytes : 0);
     commits_poll(store);
-    run_soon(store);
 }
 
 int pending_add(struct store *store, struct grove_request *request, const struct pending *made) {
@@ -302,6 +290,7 @@ int pending_add_deferred(struct store *store, struct grove_request *request, con
 int commits_open(struct store *store) {
     store->queue_tail = &store->queue;
     store->durable = store->syncing = store->engine.revision;
+    grove_service_on_rest(store->service, on_rest, store);
     int status = syncer_init(&store->syncer, &store->engine.database);
     return status < 0 ? status : notes_open(&store->notes, store->session, store->engine.revision);
 }

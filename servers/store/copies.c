@@ -69,7 +69,8 @@ static int say(struct copies *copies, sqlite3 *connection, const char *what, int
 static int copy_database(struct copies *copies) {
     sqlite3 *connection = NULL;
     sqlite3_stmt *statement = NULL;
-    int result = sqlite3_open_v2(copies->database, &connection, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int result =
+        sqlite3_open_v2(copies->database, &connection, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, DATABASE_VFS);
     if (result == SQLITE_OK)
         result = sqlite3_prepare_v2(connection, "VACUUM INTO ?1", -1, &statement, NULL);
     if (result == SQLITE_OK)

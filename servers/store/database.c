@@ -139,7 +139,7 @@ int database_open(struct database *database, const char *folder) {
     *database = (struct database){.provider.operations = &sqlite_operations, .log = -1};
     (void)snprintf(database->path, sizeof database->path, "%s/%s", folder, DATABASE_FILE);
     int result = sqlite3_open_v2(database->path, &database->connection,
-                                 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+                                 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, DATABASE_VFS);
     int status = database_status(database->connection, result);
     if (status == 0)
         status = database_run(database, PRAGMAS);

@@ -155,7 +155,7 @@ static int view_open(struct provider *provider, struct provider_view **view) {
     if (opened == NULL)
         return GROVE_NO_MEMORY;
     int result =
-        sqlite3_open_v2(database->path, &opened->connection, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+        sqlite3_open_v2(database->path, &opened->connection, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, DATABASE_VFS);
     if (result == SQLITE_OK) /* the read is what takes the state; begin alone does not */
         result = sqlite3_exec(opened->connection,
                               "PRAGMA query_only = ON; PRAGMA cache_size = -128; BEGIN; SELECT revision FROM meta",

@@ -121,7 +121,7 @@ struct store {
     struct pending *unsynced; /* applied and committed, waiting for the disk */
     uint64_t durable; /* all up to this transaction is on the disk */
     uint64_t syncing; /* what will be when the synchronisation under way is done */
-    bool is_run_due, is_syncing;
+    bool is_syncing;
     uint64_t read_ns; /* when something was last read */
     struct syncer syncer;
     struct notes notes;
