@@ -97,7 +97,7 @@ void recovery_restart_around(struct record *record, bool with_required) {
                       record->name);
         return;
     }
-    stop_selected(&selection, false, true);
+    stop_running(&selection);
     selection_deinit(&selection);
 }
 

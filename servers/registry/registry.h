@@ -62,6 +62,7 @@ struct record {
     bool is_prepared; /* what is to be written lies beside its place already */
     bool is_done; /* a task that has ended well */
     bool is_stop_due; /* to be stopped when nothing that requires it runs any more */
+    bool is_stop_handed_on; /* in a stop without running: what it requires waits for those that require it */
     bool is_start_due; /* to be started again when it has ended */
     bool is_probed; /* its probe succeeded, or it needs none */
     bool is_waiting; /* on the waiting list */
@@ -211,8 +212,8 @@ struct selection {
 int select_records(struct registry *registry, const struct grove_name *service, const struct grove_name *project,
                    bool is_tree, struct selection *selection);
 /*
- * All that runs and requires this record, directly or not; `with_required`: also what it requires, and what requires that.
- * Without the record itself. GROVE_NO_MEMORY.
+ * This record, which is the named one, and all that requires it, directly or not; `with_required`: also what it requires, and
+ * what requires that. GROVE_NO_MEMORY.
  */
 int select_around(struct record *record, bool with_required, struct selection *selection);
 void selection_deinit(struct selection *selection);
@@ -239,6 +240,8 @@ void order_recheck_all(struct registry *registry);
 
 /* Stop in reverse order. `is_final`: keep what is wanted, for the next boot. `is_restart`: start each when it has ended. */
 void stop_selected(const struct selection *selection, bool is_final, bool is_restart);
+/* The same for what runs of it, the named one excepted, to be started again; the others only stand between. */
+void stop_running(const struct selection *selection);
 /* A record has come to rest: those that waited with their stop for it may stop. */
 void stop_progressed(struct record *record);
 
@@ -287,7 +290,7 @@ void readiness_notice(struct registry *registry, const struct grove_notice_conta
 
 /* Is there somebody who decides about this failure? Then it is asked; the answer comes as LIFE_DECIDED, or not in time. */
 bool recovery_ask(struct record *record);
-/* Restart what select_around says, in order; the record itself is not running, and the caller's business. */
+/* Restart what runs of what select_around says, in order; the record itself is not running, and the caller's business. */
 void recovery_restart_around(struct record *record, bool with_required);
 int recovery_failures(struct grove_request *request, void *registry);
 int recovery_recover(struct grove_request *request, void *registry);

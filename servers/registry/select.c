@@ -76,19 +76,16 @@ static void add_required(struct selection *selection, struct record *record, uin
 
 int select_around(struct record *record, bool with_required, struct selection *selection) {
     struct registry *registry = record->registry;
-    uint32_t number = ++registry->selections, kept = 0;
+    uint32_t number = ++registry->selections;
     *selection = (struct selection){.records = calloc(registry->count + 1, sizeof(struct record *))};
     if (selection->records == NULL)
         return GROVE_NO_MEMORY;
+    selection->named = record;
     add(selection, record, number);
     for (uint32_t index = 0; with_required && index < selection->count; index++)
         add_required(selection, selection->records[index], number);
     for (uint32_t index = 0; index < selection->count; index++)
         add_requirers(selection, selection->records[index], number);
-    for (uint32_t index = 0; index < selection->count; index++)
-        if (selection->records[index] != record && record_is_running(selection->records[index]))
-            selection->records[kept++] = selection->records[index];
-    selection->count = kept;
     return 0;
 }
 

@@ -1,20 +1,38 @@
 /*
  * Stopping in the reverse order of requirements.
  *
- * A record that is to stop counts those in the same stop that require it; it is stopped when the last of them has ended.
- * The deadlines of the single stops bound the whole.
+ * A record that is to stop counts those in the same stop that require it; it is stopped when the last of them has ended. One
+ * that has ended before counts as well, and hands on that the last of its own has: between a service that crashed and what it
+ * requires may stand others that run, outside of it. The deadlines of the single stops bound the whole.
  */
 #include "servers/registry/registry.h"
 
-static void let_providers_stop(struct record *record) {
+/* What keeps its provider from stopping; NULL where an optional requirement, or none, stands there. */
+static struct record *held_provider(struct record *record, uint32_t index) {
     struct record *provider;
+    bool is_optional = (grove_spec_required(record->node.spec, index)->flags & GROVE_INTERFACE_OPTIONAL) != 0;
+    (void)order_need(record, index, &provider);
+    return is_optional || provider == record ? NULL : provider;
+}
+
+static void let_providers_stop(struct record *record);
+
+static void hand_on(struct record *record) {
+    if (!record->is_stop_handed_on || record->stop_blockers > 0)
+        return;
+    record->is_stop_handed_on = false;
+    let_providers_stop(record);
+}
+
+static void let_providers_stop(struct record *record) {
     for (uint32_t index = 0; index < record->node.spec->requires.count; index++) {
-        (void)order_need(record, index, &provider);
-        if (provider == NULL || provider == record || provider->stop_blockers == 0)
+        struct record *provider = held_provider(record, index);
+        if (provider == NULL || provider->stop_blockers == 0)
             continue;
         provider->stop_blockers--;
         if (provider->stop_blockers == 0 && provider->is_stop_due)
             life_event(provider, LIFE_UNWANT);
+        hand_on(provider);
     }
 }
 
@@ -27,11 +45,9 @@ void stop_progressed(struct record *record) {
 }
 
 static void block_providers(struct record *record) {
-    struct record *provider;
     for (uint32_t index = 0; index < record->node.spec->requires.count; index++) {
-        bool is_optional = (grove_spec_required(record->node.spec, index)->flags & GROVE_INTERFACE_OPTIONAL) != 0;
-        (void)order_need(record, index, &provider);
-        if (!is_optional && provider != NULL && provider != record && provider->is_stop_due)
+        struct record *provider = held_provider(record, index);
+        if (provider != NULL && (provider->is_stop_due || provider->is_stop_handed_on))
             provider->stop_blockers++;
     }
 }
@@ -39,6 +55,7 @@ static void block_providers(struct record *record) {
 static void mark_for_stop(struct record *record, bool is_named, bool is_final, bool is_restart) {
     record->stop_blockers = 0;
     record->is_stop_due = record_is_running(record);
+    record->is_stop_handed_on = !record->is_stop_due;
     record->is_start_due = is_restart && (is_named || record->state != REGISTRY_STATE_REGISTERED);
     if (is_final || is_restart || !record->is_wanted)
         return;
@@ -65,8 +82,32 @@ void stop_selected(const struct selection *selection, bool is_final, bool is_res
     for (uint32_t index = 0; index < selection->count; index++)
         mark_for_stop(selection->records[index], selection->records[index] == selection->named, is_final, is_restart);
     for (uint32_t index = 0; index < selection->count; index++)
-        if (selection->records[index]->is_stop_due)
-            block_providers(selection->records[index]);
+        block_providers(selection->records[index]);
     for (uint32_t index = 0; index < selection->count; index++)
         stop_unblocked(selection->records[index]);
+    for (uint32_t index = 0; index < selection->count; index++)
+        hand_on(selection->records[index]);
+}
+
+static void mark_between(struct record *record) {
+    record->stop_blockers = 0;
+    record->is_stop_due = false;
+    record->is_stop_handed_on = true;
+}
+
+void stop_running(const struct selection *selection) {
+    for (uint32_t index = 0; index < selection->count; index++) {
+        struct record *record = selection->records[index];
+        if (record != selection->named && record_is_running(record))
+            mark_for_stop(record, false, false, true);
+        else
+            mark_between(record);
+    }
+    for (uint32_t index = 0; index < selection->count; index++)
+        block_providers(selection->records[index]);
+    for (uint32_t index = 0; index < selection->count; index++)
+        if (selection->records[index]->is_stop_due)
+            stop_unblocked(selection->records[index]);
+    for (uint32_t index = 0; index < selection->count; index++)
+        hand_on(selection->records[index]);
 }

@@ -60,6 +60,37 @@ class Recovery(hs.HealthTest):
         spans = [services[f"h.{name}"]["uptime_ns"] for name in names]
         self.assertEqual(spans, sorted(spans, reverse=True), names)
 
+    def test_quiet_time_takes_steps_down_again(self):
+        """One has been quiet for as long as heals a step when it fails again; the other, beside it, never heals."""
+        self.up(a="recovery: {crash: {restarts: 9, heal: 300ms}}\n", b="recovery: {crash: {restarts: 9, heal: 0s}}\n")
+        for _ in range(2):
+            for name in ("h.a", "h.b"):
+                process = self.wait_for_next(name, self.crash(name))
+                hs.wait_for("it has been quiet for more than that", lambda name=name, process=process:
+                            self.process(name) == process and self.system.services()[name]["uptime_ns"] > 600_000_000)
+        hs.wait_for("both are remembered", lambda: all(
+            self.recovery(name).get("crash", {}).get("total") == 2 for name in ("h.a", "h.b")))
+        self.assertEqual([self.recovery(name)["crash"]["level"] for name in ("h.a", "h.b")], [1, 2])
+
+    def test_a_tree_stops_from_the_outside_in(self):
+        self.up(a="recovery: {crash: {restarts: 0, then: [tree]}}\nrequires: [base]\n", base="", b="requires: [a]\n",
+                c="requires: [b]\n")
+        listener = self.listen("capability.>", "-r")
+        hs.wait_for("it listens", lambda: "capability.>" in self.system.grove("sub", "--list").stdout)
+        before = {name: self.process(f"h.{name}") for name in ("base", "a", "b", "c")}
+        self.crash("h.a")
+        for name, process in before.items():
+            self.wait_for_next(f"h.{name}", process)
+        ended, started = [], []
+        while len(started) < 4:
+            event = json.loads(listener.stdout.readline())
+            kind, _, name = event["subject"].partition(".h.")
+            if kind == "capability.stopped":
+                ended.append(name)
+            if kind == "capability.ready":
+                started.append(name)
+        self.assertEqual((ended, started), (["c", "b", "base"], ["base", "a", "b", "c"]))
+
     def test_causes_have_ladders_of_their_own(self):
         self.up(a="health: {kind: heartbeat, interval: 50ms, timeout: 200ms, failures: 2}\n"
                   "recovery: {crash: 9, hang: 9}\n")
@@ -125,7 +156,7 @@ class Recovery(hs.HealthTest):
         self.up(a="health: {kind: heartbeat, interval: 50ms, timeout: 200ms, failures: 2}\n"
                   "recovery: {hang: 20, crash: {restarts: 0, then: [dependents]}}\n")
         self.wait_for_health("h.a", "ok")
-        listeners = {pattern: self.listen(pattern) for pattern in
+        listeners = {pattern: self.listen(pattern, "-n", "1") for pattern in
                      ("health.changed.h.a", "health.alert.h.a", "reincarnation.restart.h.a", "reincarnation.escalated.h.a")}
         hs.wait_for("all listen", lambda: all(pattern in self.system.grove("sub", "--list").stdout for pattern in listeners))
         before = self.process("h.a")
@@ -140,9 +171,9 @@ class Recovery(hs.HealthTest):
         self.assertEqual((told["reincarnation.escalated.h.a"]["cause"], told["reincarnation.escalated.h.a"]["step"]),
                          ("crash", "dependents"))
 
-    def listen(self, pattern):
+    def listen(self, pattern, *options):
         listener = subprocess.Popen([self.system.program, "sub", "--run", self.system.run, "--state", self.system.state,
-                                     "--json", "-n", "1", pattern], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                     "--json", *options, pattern], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                     text=True)
         self.addCleanup(listener.stdout.close)
         self.addCleanup(listener.wait)
