@@ -258,7 +258,7 @@ class Stage:
 # The short run: one cell for each service, a fault that this one meets and that the others do not try.
 SHORT = {"init": "delayed wake-ups", "bus": "clock jump", "config": "disk full", "health": "disk error", "hooks": "stop 2 s",
          "log": "memory limit", "registry": "descriptor limit", "reincarnation": "kill -9", "resource": "kill -9",
-         "store": "slow disk", "nats": "dropped wake-ups", KERNEL: "memory limit"}
+         "store": "slow disk", "nats": "dropped wake-ups", "metrics": "delayed wake-ups", KERNEL: "memory limit"}
 
 
 def cells(services, faults, is_short):

@@ -239,6 +239,19 @@ class Loads(unittest.TestCase):
         self.assertEqual(load.problems(), ["the token user was made and is not there", "the token a is there twice",
                                            "numbers came twice: [2]"])
 
+    def test_pages_that_are_wrong_are_found(self):
+        told = 'grove_metrics_service_answered{service="system.resource"} 1\n'
+        good = told + "".join(f'grove_resource_starts_total{{service="{name}"}} 2\n' for name in ("basic.counter", "basic.teller"))
+        for pages, words in (((good, good), None), ((good, good.replace("} 2", "} 1")), "went from 2.0 to 1.0"),
+                             ((good + "grove_cut{serv",), "no line of a page"), ((good + good,), "twice on the page"),
+                             (("",), None), ((told,), "basic.counter runs and is not on the page")):
+            load = chaos.load_class("metrics")(FalseSystem())
+            for page in pages:
+                load.judge(page)
+            load.fetch = lambda good=good: good
+            self.assertEqual(any(words in problem for problem in load.problems()) if words else load.problems(),
+                             True if words else [], pages)
+
 
 class Matrix(unittest.TestCase):
     def test_what_has_grown_is_found(self):
