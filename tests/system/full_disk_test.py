@@ -1,7 +1,8 @@
 """A full disk under the state folder: clear errors, nothing acknowledged is lost, and all goes on when there is room.
 
 The state folder is a small tmpfs in a mount namespace of the test's own; without root, in a user namespace of its own too,
-where the test may mount although it stays who it is.
+where the test may mount although it stays who it is. Before Linux 6.3 root needs $GROVE_SMALL_DISK instead, a device with a
+file system whose folders can be mapped to the users of containers, as a tmpfs cannot be there.
 """
 import ctypes
 import os
@@ -14,11 +15,12 @@ CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
 MS_REC, MS_PRIVATE, MNT_DETACH = 0x4000, 0x40000, 2
 AUDIT_RECORD = 512
 JOURNAL_HEADERS = 8192 # bytes at the beginning of each file of a log
+SMALL_DISK = os.environ.get("GROVE_SMALL_DISK")
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def mount(kind, target, flags, options):
-    if LIBC.mount(b"none", target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode()) != 0:
+def mount(kind, target, flags, options, device="none"):
+    if LIBC.mount(device.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode()) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), target)
 
 
@@ -40,7 +42,10 @@ class FullDisk(gs.SystemTest):
         self.addCleanup(lambda: LIBC.umount2(self.system.state.encode(), MNT_DETACH))
         super().setUp()
         os.mkdir(self.system.state)
-        mount("tmpfs", self.system.state, 0, "size=8m,mode=755")
+        if SMALL_DISK:
+            mount("ext4", self.system.state, 0, "", SMALL_DISK)
+        else:
+            mount("tmpfs", self.system.state, 0, "size=8m,mode=755")
         self.filler = os.path.join(self.system.state, "filler")
 
     def fill(self):

@@ -1,4 +1,7 @@
 """A project goes up and down, and nothing stays behind."""
+import os
+import shutil
+
 import grove_system as gs
 
 
@@ -16,6 +19,18 @@ class UpAndDown(gs.SystemTest):
         self.system.grove("down", "--all")
         self.assert_nothing_is_left(accounts)
         self.assertNotEqual(self.system.grove("ps", check=False).returncode, 0)
+
+    def test_a_registry_that_cannot_start_is_said_and_not_waited_for(self):
+        """Waiting would end with an answer that did not come in time, and the reason is another."""
+        servers = os.path.join(self.system.folder, "servers")
+        shutil.copytree(os.path.join(self.system.build, "musl", "servers"), servers, ignore=shutil.ignore_patterns("*.p", "*.a"))
+        with open(os.path.join(servers, "grove-registry"), "w", encoding="ascii") as file:
+            file.write("broken")
+        self.system.environment["GROVE_SERVERS"] = servers
+        result = self.system.up(check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("the registry cannot be started", result.stderr)
+        self.assertIn("system.registry could not be started: layer execute", result.stderr)
 
     def test_going_up_again_changes_nothing_that_has_not_changed(self):
         self.system.up()

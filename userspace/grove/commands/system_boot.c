@@ -24,7 +24,6 @@
 #include "userspace/grove/commands/gateways.h"
 #include "userspace/grove/commands/system_faults.h"
 
-#define INIT_FAULTS_MAX 3u /* a start that failed that often will fail again */
 #define LOOK_EVERY 128u /* polls */
 
 extern char **environ;
@@ -258,7 +257,7 @@ int boot_reach_registry(const struct invocation *invocation, uint64_t deadline_n
     for (unsigned look = 1; (status = grove_connect_with(REGISTRY_ENDPOINT, &options, &channel)) == GROVE_NOT_FOUND &&
                             grove_now_ns() < deadline_ns;
          look++) {
-        if (look % LOOK_EVERY == 0 && system_faults_of_init(invocation, since_ns) >= INIT_FAULTS_MAX)
+        if (look % LOOK_EVERY == 0 && system_faults_are_final(invocation, INIT_ENDPOINT, since_ns))
             break;
         (void)poll(NULL, 0, 1);
     }

@@ -13,6 +13,7 @@
 
 #define FAULT_TIMEOUT_NS (2 * GROVE_SECOND)
 #define LINE_BYTES 1024u
+#define FAULTS_MAX 3u /* a start that failed that often will fail again */
 
 static const char *const services[] = {"system.init", "system.registry", "system.log"};
 
@@ -50,10 +51,10 @@ static unsigned read_faults(struct grove_session *session, const char *service, 
     }
 }
 
-unsigned system_faults_of_init(const struct invocation *invocation, uint64_t since_ns) {
+bool system_faults_are_final(const struct invocation *invocation, const char *service, uint64_t since_ns) {
     struct grove_session *session;
     struct grove_audit_record last;
-    return command_connect(invocation, &session) == 0 ? read_faults(session, services[0], since_ns, &last) : 0;
+    return command_connect(invocation, &session) == 0 && read_faults(session, service, since_ns, &last) >= FAULTS_MAX;
 }
 
 /* The last line that begins with the service's name and a colon; empty if there is none. */

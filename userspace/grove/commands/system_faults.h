@@ -9,8 +9,8 @@
 
 /* Now, as the audit log tells time. */
 uint64_t system_faults_clock_ns(void);
-/* How often a start of init failed since then; init is what starts all others. */
-unsigned system_faults_of_init(const struct invocation *invocation, uint64_t since_ns);
+/* Has this system service failed so often since then that it is in vain to wait for it? */
+bool system_faults_are_final(const struct invocation *invocation, const char *service, uint64_t since_ns);
 /* Print a line for each system service that failed since then, and what groved wrote about it. */
 void system_faults_print(const struct invocation *invocation, uint64_t since_ns);
 

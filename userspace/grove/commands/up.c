@@ -17,6 +17,7 @@
 
 #define INLINE_BYTES 16384u
 #define WINDOW 64u /* registrations under way at a time; the library keeps track of twice as many calls */
+#define LOOK_NS (500 * GROVE_MILLISECOND) /* how often it is looked whether waiting is in vain */
 
 static const struct command_option options[] = {
     COMMAND_MANIFEST_OPTIONS,
@@ -33,6 +34,7 @@ static const struct command_option options[] = {
 struct up {
     const struct invocation *invocation;
     uint64_t begin_ns, timeout_ns;
+    uint64_t began_ns; /* begin_ns as the audit log tells time */
     struct project **projects;
     unsigned count;
     bool kernel_started;
@@ -151,7 +153,10 @@ static unsigned open_of(const struct registration *registrations, unsigned count
     return open;
 }
 
-/* Wait until at most `most` of the answers are still out. They come in the order of the calls. */
+/*
+ * Wait until at most `most` of the answers are still out. They come in the order of the calls. A registry that cannot be
+ * started is not waited for.
+ */
 static int wait_for_answers(const struct up *up, const struct registration *registrations, unsigned count,
                             unsigned most) {
     struct grove_session *session;
@@ -161,7 +166,10 @@ static int wait_for_answers(const struct up *up, const struct registration *regi
         uint64_t now_ns = grove_now_ns();
         if (now_ns >= deadline_ns)
             return command_fail(up->invocation, "the registry does not answer; \"grove status registry\" may tell why");
-        (void)grove_session_dispatch(session, deadline_ns - now_ns);
+        (void)grove_session_dispatch(session, deadline_ns - now_ns < LOOK_NS ? deadline_ns - now_ns : LOOK_NS);
+        if (grove_now_ns() - now_ns >= LOOK_NS && open_of(registrations, count) > most &&
+            system_faults_are_final(up->invocation, REGISTRY_ENDPOINT, up->began_ns))
+            return command_fail(up->invocation, "the registry cannot be started");
     }
     return status;
 }
@@ -272,6 +280,9 @@ static int register_all(const struct up *up, struct grove_channel *channel, cons
         if (status == 0)
             status = config_send_project(up->invocation, project);
     }
+    /* The first answer says that there is a registry: changes are waited for much longer. */
+    if (status == 0 && open_of(registrations, sent) > 0)
+        status = wait_for_answers(up, registrations, sent, open_of(registrations, sent) - 1);
     /* Behind the registrations in the same lane, so it is handled after them. */
     int start_status = status == 0 ? start_project(up, project) : 0;
     if (status == 0)
@@ -349,9 +360,10 @@ static int boot(struct up *up) {
 }
 
 static int run(struct invocation *invocation) {
-    uint64_t begin_ns = grove_now_ns(), began_ns = system_faults_clock_ns(), timeout_ns = 0;
+    uint64_t begin_ns = grove_now_ns(), timeout_ns = 0;
     int status = command_duration(invocation, "timeout", 30 * GROVE_SECOND, &timeout_ns);
-    struct up up = {.invocation = invocation, .begin_ns = begin_ns, .timeout_ns = timeout_ns};
+    struct up up = {
+        .invocation = invocation, .begin_ns = begin_ns, .began_ns = system_faults_clock_ns(), .timeout_ns = timeout_ns};
     if (status == 0)
         status = boot(&up);
     for (unsigned index = 0; status == 0 && index < up.count; index++)
@@ -359,7 +371,7 @@ static int run(struct invocation *invocation) {
     if (status == 0)
         status = report(&up);
     else
-        system_faults_print(invocation, began_ns);
+        system_faults_print(invocation, up.began_ns);
     for (unsigned index = 0; index < up.count; index++)
         project_destroy(up.projects[index]);
     free(up.projects);
