@@ -65,9 +65,11 @@ static void make_room(struct kept *kept) {
     old_segments_keep(kept->folder, &kept->old, segments < KEPT_SEGMENTS ? KEPT_SEGMENTS - (uint32_t)segments : 0);
 }
 
-static int append(struct kept *kept, uint64_t time_ns, uint32_t stream, const void *bytes, uint32_t length_bytes) {
+static int append(struct kept *kept, struct order_stamp stamp, uint32_t stream, const void *bytes,
+                  uint32_t length_bytes) {
     struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length_bytes};
-    struct grove_journal_entry entry = {.kind = stream, .time_ns = time_ns, .parts = &part, .part_count = 1};
+    struct grove_journal_entry entry = {
+        .kind = LOG_CHUNK_STREAM(stream, stamp.steps), .time_ns = stamp.time_ns, .parts = &part, .part_count = 1};
     struct grove_journal_commit done;
     struct grove_journal_problem problem;
     struct grove_journal *journal = NULL;
@@ -85,17 +87,18 @@ static int append(struct kept *kept, uint64_t time_ns, uint32_t stream, const vo
     return status;
 }
 
-int kept_append(struct kept *kept, uint64_t time_ns, uint32_t stream, const void *bytes, uint32_t length_bytes) {
+int kept_append(struct kept *kept, struct order_stamp stamp, uint32_t stream, const void *bytes,
+                uint32_t length_bytes) {
     if (length_bytes > KEPT_CHUNK_MAX)
         return GROVE_TOO_LARGE;
     if (kept->dropped_bytes > 0) {
         char text[128];
         int length = snprintf(text, sizeof text, "%" PRIu64 " bytes were dropped here: the log could not be written\n",
                               kept->dropped_bytes);
-        if (append(kept, time_ns, LOG_STREAM_LOG, text, (uint32_t)length) == 0)
+        if (append(kept, stamp, LOG_STREAM_LOG, text, (uint32_t)length) == 0)
             kept->dropped_bytes = 0;
     }
-    int status = append(kept, time_ns, stream, bytes, length_bytes);
+    int status = append(kept, stamp, stream, bytes, length_bytes);
     if (status < 0)
         kept->dropped_bytes += length_bytes;
     return status;

@@ -1,8 +1,8 @@
 /*
  * What one service wrote, in a bounded journal (grove/journal.h) in the folder FOLDER/NAME.
  *
- * A record holds what was read from a stream at one time; lines may go over several. Its kind is the stream. Nothing is
- * synchronised: what is appended outlives every process, and of the last half minute a crash of the machine may take a
+ * A record holds what was read from a stream at one time; lines may go over several. Its kind is the stream, and above that
+ * byte the steps of its stamp (order.h). Nothing is synchronised: what is appended outlives every process, and of the last half minute a crash of the machine may take a
  * part. Damage costs the records that it hits, is said to the reader in their place, and its bytes are kept beside the
  * journal. At most KEPT_BYTES for each service: the oldest goes.
  *
@@ -17,6 +17,7 @@
 
 #include "grove/journal.h"
 #include "servers/log/old_segments.h"
+#include "servers/log/order.h"
 #include "servers/log/page.h"
 
 #define KEPT_SEGMENT_BYTES (UINT64_C(1) << 20)
@@ -38,7 +39,7 @@ void kept_close(struct kept *kept);
  * Append one chunk, at most KEPT_CHUNK_MAX. GROVE_FULL, GROVE_READ_ONLY, GROVE_IO, GROVE_NO_MEMORY, GROVE_NO_DESCRIPTORS:
  * it was dropped and counted.
  */
-int kept_append(struct kept *kept, uint64_t time_ns, uint32_t stream, const void *bytes, uint32_t length_bytes);
+int kept_append(struct kept *kept, struct order_stamp stamp, uint32_t stream, const void *bytes, uint32_t length_bytes);
 
 /* A place between two records: `offset` is a number of the journal, or with a segment, one of the old format, bytes. */
 struct kept_position {

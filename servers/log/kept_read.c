@@ -23,7 +23,11 @@ static int next_item(struct grove_journal_reader *reader, struct grove_journal_i
 
 /* ---- pages ---- */
 
-static bool put_gap(struct page *page, const struct grove_journal_item *gap, uint64_t time_ns) {
+static struct order_stamp stamp_of(const struct grove_journal_item *item) {
+    return (struct order_stamp){.time_ns = item->time_ns, .steps = LOG_CHUNK_STEPS(item->kind)};
+}
+
+static bool put_gap(struct page *page, const struct grove_journal_item *gap, struct order_stamp stamp) {
     char text[128];
     uint64_t pieces = gap->last_sequence - gap->sequence + 1;
     (void)snprintf(text, sizeof text,
@@ -31,17 +35,19 @@ static bool put_gap(struct page *page, const struct grove_journal_item *gap, uin
                                                            " pieces of the log were removed before they were read\n"
                                                          : "up to %" PRIu64 " pieces of the log are damaged here\n",
                    pieces);
-    return page_say(page, time_ns, text);
+    return page_say(page, stamp, text);
 }
 
 static bool put_item(struct page *page, const struct grove_journal_item *item) {
-    struct log_chunk chunk = {
-        .time_ns = item->time_ns, .length_bytes = (uint32_t)item->length_bytes, .stream = item->kind};
+    uint32_t steps = page->with_steps ? LOG_CHUNK_STEPS(item->kind) : 0;
+    struct log_chunk chunk = {.time_ns = item->time_ns,
+                              .length_bytes = (uint32_t)item->length_bytes,
+                              .stream = LOG_CHUNK_STREAM(LOG_CHUNK_KIND(item->kind), steps)};
     return page_put(page, &chunk, item->data);
 }
 
 /*
- * A gap has no time of its own: it is said with that of the record behind it, or, at the end, with the latest of all. It
+ * A gap has no stamp of its own: it is said with that of the record behind it, or, at the end, with the latest of all. It
  * is waiting while `gap` holds one. False: the page is full, and the position says where to go on.
  */
 static bool take_item(struct page *page, const struct grove_journal_item *item, struct grove_journal_item *gap,
@@ -51,7 +57,7 @@ static bool take_item(struct page *page, const struct grove_journal_item *item, 
         return true;
     }
     bool is_wanted = item->time_ns >= page->since_ns;
-    if (is_wanted && gap->gap != GROVE_JOURNAL_NO_GAP && !put_gap(page, gap, item->time_ns))
+    if (is_wanted && gap->gap != GROVE_JOURNAL_NO_GAP && !put_gap(page, gap, stamp_of(item)))
         return false;
     gap->gap = GROVE_JOURNAL_NO_GAP;
     *position = item->sequence;
@@ -78,12 +84,15 @@ static int read_journal(struct kept *kept, uint64_t *position, struct page *page
     if (is_by_time && grove_journal_reader_seek_time(reader, page->since_ns) == 0)
         *position = grove_journal_reader_sequence(reader);
     (void)grove_journal_reader_seek(reader, *position);
-    while ((status = next_item(reader, &item)) == 0)
+    struct order_stamp latest = {.time_ns = facts.latest_ns};
+    while ((status = next_item(reader, &item)) == 0) {
+        latest.steps = item.gap == GROVE_JOURNAL_NO_GAP ? LOG_CHUNK_STEPS(item.kind) : latest.steps;
         if (!take_item(page, &item, &gap, position))
             break;
+    }
     *is_end = status == GROVE_AGAIN;
     if (*is_end && gap.gap != GROVE_JOURNAL_NO_GAP && facts.latest_ns >= page->since_ns)
-        *is_end = put_gap(page, &gap, facts.latest_ns);
+        *is_end = put_gap(page, &gap, latest);
     if (*is_end)
         *position = facts.next_sequence;
     grove_journal_reader_destroy(reader);

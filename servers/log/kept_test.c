@@ -60,7 +60,8 @@ static void the_oldest_go_and_reading_goes_on_behind_them(void **state) {
     memset(chunk, 'x', sizeof chunk);
     chunk[sizeof chunk - 1] = '\n';
     for (unsigned index = 0; index < 6 * KEPT_SEGMENT_BYTES / KEPT_CHUNK_MAX; index++)
-        assert_int_equal(kept_append(&fixture->kept, 1, LOG_STREAM_ERROR, chunk, sizeof chunk), 0);
+        assert_int_equal(kept_append(&fixture->kept, (struct order_stamp){1, 0}, LOG_STREAM_ERROR, chunk, sizeof chunk),
+                         0);
     assert_in_range(grove_journal_facts(fixture->kept.journal).segments, 3, KEPT_SEGMENTS);
     assert_int_equal(access(path_of(fixture, "0000000001.journal"), F_OK), -1);
     /* Whoever was in the middle is told. */
@@ -123,7 +124,7 @@ static void what_could_not_be_written_is_counted_and_said_later(void **state) {
     small.rlim_max = before.rlim_max;
     (void)signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    int status = kept_append(&fixture->kept, 1, LOG_STREAM_OUT, "lost\n", 5);
+    int status = kept_append(&fixture->kept, (struct order_stamp){1, 0}, LOG_STREAM_OUT, "lost\n", 5);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(status, GROVE_FULL);
     assert_int_equal(fixture->kept.dropped_bytes, 5);
@@ -151,7 +152,7 @@ static void what_cannot_be_looked_at_for_want_of_descriptors_is_not_lost(void **
         say(fixture, 1, text);
         open_again(fixture);
         struct rlimit limit = leave_descriptors(left);
-        int status = kept_append(&fixture->kept, 2, LOG_STREAM_OUT, "scarce\n", 7);
+        int status = kept_append(&fixture->kept, (struct order_stamp){2, 0}, LOG_STREAM_OUT, "scarce\n", 7);
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
         assert_int_equal(status, left < 1 ? GROVE_NO_DESCRIPTORS : 0);
     }

@@ -4,7 +4,7 @@
  *   main.c     set-up; finding containers      streams.c       from the pipes into the files
  *   reads.c    READ, over kept_read.c          kept.c          the files
  *   changes.c  NAMES, CHANGES                  old_segments.c  those of the format before
- *   metrics.c  counts
+ *   metrics.c  counts                          order.c         of lines, over a clock that is set back
  */
 #ifndef SERVERS_LOG_LOG_H
 #define SERVERS_LOG_LOG_H
@@ -14,6 +14,7 @@
 #include "grove/grove.h"
 #include "servers/common/name_table.h"
 #include "servers/log/kept.h"
+#include "servers/log/order.h"
 
 #define LOG_STREAMS 2u
 
@@ -40,6 +41,7 @@ struct logger {
     struct grove_service *service;
     struct grove_session *session;
     int folder;
+    struct order order;
     struct name_table sources;
     struct reader *readers;
     struct watcher *watchers;

@@ -122,6 +122,10 @@ int main(int argument_count, char **arguments) {
         (void)fprintf(stderr, "log: no descriptor is left for a pipe: %s\n", strerror(errno));
         return 1;
     }
+    if (!order_open(&logger.order, logger.folder))
+        (void)fprintf(stderr,
+                      "log: the last time in %s/%s is not known: a clock that was set back since is not noticed\n",
+                      arguments[1], ORDER_FILE);
     struct grove_service_options options = {.on_init = on_init, .context = &logger};
     if (grove_service_create(&options, &service) < 0 ||
         grove_service_on(service, LOG_ENDPOINT, LOG_ATTACH, on_attach, &logger) < 0 ||

@@ -187,7 +187,7 @@ static bool put_record(struct page *page, const struct segment_record *record, c
 static bool put_damage(struct page *page, uint64_t damaged_bytes, uint64_t time_ns) {
     char text[96];
     (void)snprintf(text, sizeof text, "%" PRIu64 " bytes of the log are damaged here\n", damaged_bytes);
-    return page_say(page, time_ns, text);
+    return page_say(page, (struct order_stamp){.time_ns = time_ns}, text);
 }
 
 /* From an offset to the end of a segment. False: the page is full, and the offset says where to go on. */

@@ -117,7 +117,8 @@ static void they_go_as_the_journal_grows(void **state) {
     open_again(fixture);
     for (unsigned segments = 1; segments <= KEPT_SEGMENTS; segments++) {
         do
-            assert_int_equal(kept_append(&fixture->kept, 9, LOG_STREAM_OUT, chunk, sizeof chunk), 0);
+            assert_int_equal(
+                kept_append(&fixture->kept, (struct order_stamp){9, 0}, LOG_STREAM_OUT, chunk, sizeof chunk), 0);
         while (grove_journal_facts(fixture->kept.journal).segments < segments);
         for (unsigned number = 1; number <= OLD_SEGMENTS_KEPT; number++) {
             (void)snprintf(name, sizeof name, "%08u.log", number);

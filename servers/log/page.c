@@ -17,7 +17,9 @@ bool page_put(struct page *page, const struct log_chunk *chunk, const void *byte
     return true;
 }
 
-bool page_say(struct page *page, uint64_t time_ns, const char *sentence) {
-    struct log_chunk chunk = {.time_ns = time_ns, .length_bytes = (uint32_t)strlen(sentence), .stream = LOG_STREAM_LOG};
+bool page_say(struct page *page, struct order_stamp stamp, const char *sentence) {
+    struct log_chunk chunk = {.time_ns = stamp.time_ns,
+                              .length_bytes = (uint32_t)strlen(sentence),
+                              .stream = LOG_CHUNK_STREAM(LOG_STREAM_LOG, page->with_steps ? stamp.steps : 0)};
     return page_put(page, &chunk, sentence);
 }

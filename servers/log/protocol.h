@@ -26,6 +26,7 @@ struct log_attach {
 enum log_read_flags {
     LOG_READ_FROM_POSITION = 1u << 0, /* go on at `segment`, `offset_bytes`; else at the last `lines` lines */
     LOG_READ_WAIT = 1u << 1, /* nothing there: answer when there is, or after wait_ms with nothing */
+    LOG_READ_STEPS = 1u << 2, /* with the chunks' steps; a log service that does not know of them passes this over */
 };
 struct log_read {
     uint32_t version, flags;
@@ -53,8 +54,16 @@ enum log_stream { LOG_STREAM_OUT = 0, LOG_STREAM_ERROR = 1, LOG_STREAM_LOG = 2 /
 struct log_chunk {
     uint64_t time_ns; /* wall clock, since 1970 */
     uint32_t length_bytes;
-    uint32_t stream; /* enum log_stream */
+    uint32_t
+        stream; /* enum log_stream; with LOG_READ_STEPS above that byte how often the clock had been set back until then */
 };
+/*
+ * Of all services together, what was written first has the smaller number of steps, or as many and the smaller time: a clock
+ * that is set back begins a step (order.h).
+ */
+#define LOG_CHUNK_STREAM(kind, steps) ((uint32_t)(kind) | (uint32_t)(steps) << 8)
+#define LOG_CHUNK_KIND(stream) ((stream)&0xffu)
+#define LOG_CHUNK_STEPS(stream) ((stream) >> 8)
 
 #define LOG_PAGE_BYTES 28672u
 

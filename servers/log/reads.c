@@ -16,6 +16,7 @@ struct reader {
     struct source *source;
     struct kept_position position;
     uint64_t since_ns;
+    bool with_steps;
     uint32_t timer;
 };
 
@@ -25,8 +26,12 @@ static struct {
 } answered;
 
 /* Fill the page from a position on. */
-static int fill(struct source *source, struct kept_position *position, uint64_t since_ns, size_t *used_bytes) {
-    struct page page = {.since_ns = since_ns, .buffer = answered.chunks, .buffer_bytes = sizeof answered.chunks};
+static int fill(struct source *source, struct kept_position *position, uint64_t since_ns, bool with_steps,
+                size_t *used_bytes) {
+    struct page page = {.since_ns = since_ns,
+                        .with_steps = with_steps,
+                        .buffer = answered.chunks,
+                        .buffer_bytes = sizeof answered.chunks};
     bool is_end = true;
     int status = kept_read(&source->kept, position, &page, &is_end);
     answered.head = (struct log_page){.version = LOG_PROTOCOL_VERSION,
@@ -56,7 +61,7 @@ static void let_go(struct reader *reader) {
 static void answer_reader(struct reader *reader, bool also_nothing) {
     size_t used_bytes = 0;
     struct kept_position position = reader->position;
-    int status = fill(reader->source, &position, reader->since_ns, &used_bytes);
+    int status = fill(reader->source, &position, reader->since_ns, reader->with_steps, &used_bytes);
     if (status == 0 && answered.head.count == 0 && !also_nothing)
         return;
     if (status < 0)
@@ -105,7 +110,8 @@ static int wait_for_more(struct grove_request *request, struct logger *logger, s
                               .logger = logger,
                               .source = source,
                               .position = *position,
-                              .since_ns = wanted->since_ns};
+                              .since_ns = wanted->since_ns,
+                              .with_steps = (wanted->flags & LOG_READ_STEPS) != 0};
     logger->readers = reader;
     uint32_t wait_ms = wanted->wait_ms < LOG_WAIT_MS_MAX ? wanted->wait_ms : LOG_WAIT_MS_MAX;
     return grove_service_after(logger->service, wait_ms * GROVE_MILLISECOND, waited_enough, reader, &reader->timer);
@@ -144,7 +150,7 @@ int log_read(struct grove_request *request, void *context) {
     else
         status = kept_tail(&source->kept, wanted.lines, &position);
     if (status == 0)
-        status = fill(source, &position, wanted.since_ns, &used_bytes);
+        status = fill(source, &position, wanted.since_ns, (wanted.flags & LOG_READ_STEPS) != 0, &used_bytes);
     if (status < 0)
         return grove_fail(request, status, "the log of %s cannot be read: %s", wanted.name.text,
                           grove_status_text(status));

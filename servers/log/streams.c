@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,18 @@ static uint64_t wall_clock_ns(void) {
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     return (uint64_t)now.tv_sec * GROVE_SECOND + (uint64_t)now.tv_nsec;
+}
+
+static struct order_stamp stamp_of_now(struct logger *logger) {
+    uint64_t before_ns = logger->order.last.time_ns;
+    struct order_stamp stamp;
+    if (order_next(&logger->order, wall_clock_ns(), &stamp))
+        (void)fprintf(stderr,
+                      "log: the clock was set back by %" PRIu64
+                      " s; what is written from now on stands behind what was "
+                      "written before\n",
+                      (before_ns - stamp.time_ns) / GROVE_SECOND);
+    return stamp;
 }
 
 static void close_stream(struct stream *stream) {
@@ -68,7 +81,7 @@ static void take_chunk(struct stream *stream) {
     if (!is_peeked)
         bytes = read(stream->descriptor, chunk, sizeof chunk);
     if (bytes > 0) {
-        int status = kept_append(&source->kept, wall_clock_ns(), stream->kind, chunk, (uint32_t)bytes);
+        int status = kept_append(&source->kept, stamp_of_now(logger), stream->kind, chunk, (uint32_t)bytes);
         *(status == 0 ? &logger->written_bytes : &logger->lost_bytes) += (uint64_t)bytes;
         if (is_peeked)
             consume(stream->descriptor, bytes);

@@ -85,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     uint32_t before = read_all(&kept, (struct kept_position){0}, last, sizeof last);
     expect(kept_tail(&kept, 3, &position) == 0);
     (void)read_all(&kept, position, last, sizeof last);
-    expect(kept_append(&kept, 1, LOG_STREAM_LOG, last_words, sizeof last_words) == 0);
+    expect(kept_append(&kept, (struct order_stamp){1, 0}, LOG_STREAM_LOG, last_words, sizeof last_words) == 0);
     expect(read_all(&kept, (struct kept_position){0}, last, sizeof last) == before + 1);
     expect(memcmp(last, last_words, sizeof last_words) == 0);
     kept_close(&kept);

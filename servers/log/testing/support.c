@@ -42,7 +42,8 @@ const char *path_of(const struct fixture *fixture, const char *file) {
 }
 
 void say(struct fixture *fixture, uint64_t time_ns, const char *text) {
-    assert_int_equal(kept_append(&fixture->kept, time_ns, LOG_STREAM_OUT, text, (uint32_t)strlen(text)), 0);
+    assert_int_equal(
+        kept_append(&fixture->kept, (struct order_stamp){time_ns, 0}, LOG_STREAM_OUT, text, (uint32_t)strlen(text)), 0);
 }
 
 /* Put the chunks of a page together behind `length` bytes of text; returns the new length. */

@@ -8,8 +8,8 @@
 
 void log_source_init(struct log_source *source, const struct grove_name *name, uint32_t lines, uint64_t since_ns) {
     *source = (struct log_source){.name = *name};
-    source->wanted =
-        (struct log_read){.version = LOG_PROTOCOL_VERSION, .name = *name, .lines = lines, .since_ns = since_ns};
+    source->wanted = (struct log_read){
+        .version = LOG_PROTOCOL_VERSION, .flags = LOG_READ_STEPS, .name = *name, .lines = lines, .since_ns = since_ns};
 }
 
 static void drop_all(struct log_source *source) {
@@ -62,18 +62,22 @@ static void end_line(struct log_source *source, uint32_t stream) {
     }
     char *text = strdup(source->begun[stream].length > 0 ? source->begun[stream].text : "");
     if (text != NULL)
-        source->lines[source->count++] =
-            (struct log_line){.text = text, .time_ns = source->begun[stream].time_ns, .stream = stream};
+        source->lines[source->count++] = (struct log_line){.text = text,
+                                                           .time_ns = source->begun[stream].time_ns,
+                                                           .steps = source->begun[stream].steps,
+                                                           .stream = stream};
     source->begun[stream].length = 0;
 }
 
 static void add_chunk(struct log_source *source, const struct log_chunk *chunk, const char *text) {
-    uint32_t stream = chunk->stream < LOG_SOURCE_STREAMS ? chunk->stream : 0;
+    uint32_t kind = LOG_CHUNK_KIND(chunk->stream), stream = kind < LOG_SOURCE_STREAMS ? kind : 0;
     for (size_t left = chunk->length_bytes; left > 0;) {
         const char *end = memchr(text, '\n', left);
         size_t length = end == NULL ? left : (size_t)(end - text);
-        if (source->begun[stream].length == 0)
+        if (source->begun[stream].length == 0) {
             source->begun[stream].time_ns = chunk->time_ns;
+            source->begun[stream].steps = LOG_CHUNK_STEPS(chunk->stream);
+        }
         if (!append(source, stream, text, length))
             return;
         if (end == NULL && source->begun[stream].length < LOG_LINE_MAX)

@@ -16,6 +16,7 @@
 struct log_line {
     char *text; /* malloc'ed */
     uint64_t time_ns; /* when it began, wall clock */
+    uint32_t steps; /* how often the clock had been set back until then */
     uint32_t stream; /* enum log_stream */
 };
 
@@ -26,6 +27,7 @@ struct log_source {
         char *text;
         size_t length, size;
         uint64_t time_ns;
+        uint32_t steps;
     } begun[LOG_SOURCE_STREAMS];
     struct log_line *lines; /* of the page, from `first` on not given yet */
     size_t first, count, size;

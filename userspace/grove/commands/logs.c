@@ -67,8 +67,9 @@ static json_t *string_of(const char *text) {
 static void print_json(const struct log_line *line, const struct grove_name *name) {
     char key[64], value[GROVE_LOG_LINE_MAX];
     int level = log_line_level(line->text);
-    json_t *object = json_pack("{s:I, s:s, s:s, s:o}", "time_ns", (json_int_t)line->time_ns, "service", name->text,
-                               "stream", stream_names[line->stream], "text", string_of(line->text));
+    json_t *object =
+        json_pack("{s:I, s:i, s:s, s:s, s:o}", "time_ns", (json_int_t)line->time_ns, "clock_steps", (int)line->steps,
+                  "service", name->text, "stream", stream_names[line->stream], "text", string_of(line->text));
     if (level >= 0) {
         json_t *fields = json_object();
         for (const char *at = line->text; log_line_next(&at, key, sizeof key, value, sizeof value);)
@@ -143,7 +144,9 @@ static void line_done(struct reader *reader, const struct log_source *source) {
 /* ---- the heap: the source with the oldest line first ---- */
 
 static bool is_older(const struct log_source *one, const struct log_source *other) {
-    return log_source_line(one)->time_ns < log_source_line(other)->time_ns;
+    const struct log_line *line = log_source_line(one), *line_of_other = log_source_line(other);
+    return line->steps != line_of_other->steps ? line->steps < line_of_other->steps
+                                               : line->time_ns < line_of_other->time_ns;
 }
 
 static void heap_swap(struct reader *reader, unsigned one, unsigned other) {
@@ -385,9 +388,11 @@ const struct command command_logs = {
     .description =
         "Prints what services wrote to their standard output and error, as far as it is kept (a few megabytes for "
         "each service), also of instances that have ended. Without NAME, or with several, the lines of all stand in "
-        "one "
-        "order by time, each with its time and service. With --json each line is one object with time, service, "
-        "stream and text, and where the service wrote it with grove_log, level, message and fields.",
+        "one order by time, each with its time and service; what was written after the clock was set back stands "
+        "behind "
+        "what was written before. With --json each line is one object with time, clock_steps (how often the clock had "
+        "been set back), service, stream and text, and where the service wrote it with grove_log, level, message and "
+        "fields.",
     .examples = "  grove logs -n 20 grid.historian          the last lines\n"
                 "  grove logs -f                            of all services, and all that follows\n"
                 "  grove logs --level warning --since 1h    what went wrong in the last hour\n"
