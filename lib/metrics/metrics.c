@@ -268,7 +268,7 @@ static int on_read(struct grove_request *request, void *context) {
 /* System services are known without. */
 static int register_reader(struct grove_session *session, const struct grove_name *endpoint) {
     struct grove_extension extension = {.kind = GROVE_EXTENSION_METRICS,
-                                        .version = {GROVE_METRICS_VERSION, 0, 0},
+                                        .version = {.major = GROVE_METRICS_VERSION},
                                         .name = *endpoint,
                                         .endpoint = *endpoint};
     return grove_extension_register(session, &extension);

@@ -12,12 +12,9 @@
 
 /* A spec with one section behind its header, and an empty text. */
 static struct grove_spec *spec_with(uint32_t tag, const void *bytes, uint32_t length_bytes) {
-    struct {
-        struct grove_spec_sections head;
-        struct grove_spec_section entry;
-    } sections = {.head = {.count = 1}};
+    const struct grove_spec_sections head = {.count = 1};
     uint32_t at = (uint32_t)(sizeof(struct grove_spec) + 7) & ~7u;
-    uint32_t body = (at + (uint32_t)sizeof sections + 7) & ~7u;
+    uint32_t body = (at + (uint32_t)(sizeof head + sizeof(struct grove_spec_section)) + 7) & ~7u;
     uint32_t text = (body + length_bytes + 7) & ~7u;
     const char name[] = "\0a.b\0a\0/bin/true";
     char *blob = calloc(1, text + 64);
@@ -36,8 +33,9 @@ static struct grove_spec *spec_with(uint32_t tag, const void *bytes, uint32_t le
                                 .sections_offset_bytes = tag == 0 ? 0 : at};
     struct grove_table empty = {.offset_bytes = sizeof *spec};
     spec->capabilities = spec->arguments = spec->environment = spec->provides = spec->requires = spec->methods = empty;
-    sections.entry = (struct grove_spec_section){.tag = tag, .offset_bytes = body, .length_bytes = length_bytes};
-    memcpy(blob + at, &sections, sizeof sections);
+    struct grove_spec_section entry = {.tag = tag, .offset_bytes = body, .length_bytes = length_bytes};
+    memcpy(blob + at, &head, sizeof head);
+    memcpy(blob + at + sizeof head, &entry, sizeof entry);
     memcpy(blob + body, bytes, length_bytes);
     memcpy(blob + text, name, sizeof name);
     const char *problem = "";

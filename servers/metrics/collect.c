@@ -296,7 +296,7 @@ static void ask_for_extension(struct gateway *gateway, uint32_t cursor) {
     struct grove_hooks_list list = {.version = GROVE_HOOKS_VERSION,
                                     .cursor = cursor,
                                     .kind = GROVE_EXTENSION_METRICS,
-                                    .least = {GROVE_METRICS_VERSION, 0, 0}};
+                                    .least = {.major = GROVE_METRICS_VERSION}};
     struct grove_call wanted = {.method = GROVE_HOOKS_EXTENSIONS,
                                 .data = &list,
                                 .length_bytes = sizeof list,

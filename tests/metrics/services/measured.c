@@ -115,7 +115,7 @@ static int exaggerate(struct grove_request *request, void *context) {
 }
 
 static int register_by_hand(struct grove_service *service, const char *endpoint, grove_handler *handler) {
-    struct grove_extension extension = {.kind = GROVE_EXTENSION_METRICS, .version = {GROVE_METRICS_VERSION, 0, 0}};
+    struct grove_extension extension = {.kind = GROVE_EXTENSION_METRICS, .version = {.major = GROVE_METRICS_VERSION}};
     (void)snprintf(extension.name.text, sizeof extension.name.text, "%s", endpoint);
     (void)snprintf(extension.endpoint.text, sizeof extension.endpoint.text, "%s", endpoint);
     int status = grove_service_on(service, endpoint, GROVE_METRICS_METHOD, handler, NULL);
