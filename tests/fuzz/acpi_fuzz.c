@@ -51,7 +51,7 @@ static void mend_all(struct memory *memory) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     struct memory memory = {.bytes = malloc(size_bytes > 0 ? size_bytes : 1), .size_bytes = size_bytes};
-    struct acpi_memory access = {.view = view, .context = &memory};
+    struct physical_memory access = {.view = view, .context = &memory};
     struct acpi_processors processors;
     if (memory.bytes == NULL)
         return 0;

@@ -44,7 +44,7 @@ static bool sums_to_zero(const uint8_t *bytes, size_t count) {
     return sum == 0;
 }
 
-static const uint8_t *view(const struct acpi_memory *memory, uint64_t address, size_t size) {
+static const uint8_t *view(const struct physical_memory *memory, uint64_t address, size_t size) {
     if (address == 0 || address > UINT64_MAX - size)
         return NULL;
     return memory->view(memory->context, address, size);
@@ -54,7 +54,7 @@ static bool is_root_pointer(const uint8_t *bytes) {
     return bytes != NULL && memcmp(bytes, "RSD PTR ", 8) == 0 && sums_to_zero(bytes, ROOT_POINTER_BYTES);
 }
 
-static int find_root_pointer(const struct acpi_memory *memory, uint64_t *address) {
+static int find_root_pointer(const struct physical_memory *memory, uint64_t *address) {
     if (*address != 0)
         return is_root_pointer(view(memory, *address, ROOT_POINTER_BYTES)) ? 0 : GROVE_INVALID;
     for (uint64_t at = SEARCH_START; at < SEARCH_END; at += 16) {
@@ -66,7 +66,7 @@ static int find_root_pointer(const struct acpi_memory *memory, uint64_t *address
     return GROVE_NOT_FOUND;
 }
 
-static int open_table(const struct acpi_memory *memory, uint64_t address, struct table *table) {
+static int open_table(const struct physical_memory *memory, uint64_t address, struct table *table) {
     const uint8_t *header = view(memory, address, HEADER_BYTES);
     uint32_t size = header != NULL ? read32(header + 4) : 0;
     if (size < HEADER_BYTES || size > ACPI_TABLE_BYTES_MAX)
@@ -79,7 +79,7 @@ static int open_table(const struct acpi_memory *memory, uint64_t address, struct
 }
 
 /* The XSDT where the root pointer has one, else the RSDT; `entry_bytes` is the size of an address in it. */
-static int open_root_table(const struct acpi_memory *memory, uint64_t pointer, struct table *root,
+static int open_root_table(const struct physical_memory *memory, uint64_t pointer, struct table *root,
                            uint32_t *entry_bytes) {
     const uint8_t *bytes = view(memory, pointer, ROOT_POINTER_BYTES);
     const uint8_t *longer = bytes != NULL && bytes[15] >= 2 ? view(memory, pointer, ROOT_POINTER_LONG_BYTES) : NULL;
@@ -94,7 +94,7 @@ static int open_root_table(const struct acpi_memory *memory, uint64_t pointer, s
 }
 
 /* The first whole table with this signature; damaged ones of other kinds do not matter. */
-static int find_table(const struct acpi_memory *memory, const struct table *root, uint32_t entry_bytes,
+static int find_table(const struct physical_memory *memory, const struct table *root, uint32_t entry_bytes,
                       const char *signature, struct table *found) {
     uint32_t count = (root->size_bytes - HEADER_BYTES) / entry_bytes;
     if (count > ACPI_TABLES_MAX)
@@ -145,7 +145,7 @@ static int read_interrupt_table(const struct table *table, struct acpi_processor
     return 0;
 }
 
-int acpi_read_processors(const struct acpi_memory *memory, uint64_t root_pointer, struct acpi_processors *processors) {
+int acpi_read_processors(const struct physical_memory *memory, uint64_t root_pointer, struct acpi_processors *processors) {
     struct acpi_processors found = {0};
     struct table root = {0}, interrupts = {0};
     uint32_t entry_bytes = 0;

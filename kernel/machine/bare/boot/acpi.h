@@ -7,19 +7,14 @@
 #ifndef GROVE_BARE_ACPI_H
 #define GROVE_BARE_ACPI_H
 
+#include "kernel/machine/bare/boot/physical.h"
+
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #define ACPI_PROCESSORS_MAX 64u
 #define ACPI_TABLES_MAX 256u
 #define ACPI_TABLE_BYTES_MAX (1u << 20)
-
-/* How tables are read: `size_bytes` bytes of physical memory at `address`, or NULL where there is no such memory. */
-struct acpi_memory {
-    const uint8_t *(*view)(void *context, uint64_t address, size_t size_bytes);
-    void *context;
-};
 
 struct acpi_processors {
     uint32_t count;
@@ -32,6 +27,6 @@ struct acpi_processors {
  * The processors that may be started. `root_pointer` is where the boot loader says the RSDP lies; 0 to look for it
  * where a PC's firmware puts it. GROVE_NOT_FOUND: no RSDP, or no MADT; GROVE_INVALID: a table is damaged.
  */
-int acpi_read_processors(const struct acpi_memory *memory, uint64_t root_pointer, struct acpi_processors *processors);
+int acpi_read_processors(const struct physical_memory *memory, uint64_t root_pointer, struct acpi_processors *processors);
 
 #endif

@@ -79,7 +79,7 @@ static struct memory example(bool is_long) {
 }
 
 static int read_all(struct memory *memory, uint64_t pointer, struct acpi_processors *processors) {
-    struct acpi_memory access = {.view = view, .context = memory};
+    struct physical_memory access = {.view = view, .context = memory};
     return acpi_read_processors(&access, pointer, processors);
 }
 

@@ -1,0 +1,111 @@
+/* The kernel's last words: see panic.h. Nothing here allocates, takes a lock or trusts what it reads. */
+#include "kernel/machine/x86_64/panic/panic.h"
+
+#include "kernel/machine/bare/text/format.h"
+#include "kernel/machine/x86_64/console/console.h"
+#include "kernel/machine/x86_64/cpu/processor.h"
+#include "kernel/machine/x86_64/cpu/registers.h"
+#include "kernel/machine/x86_64/panic/symbols.h"
+
+#include <stddef.h>
+
+#define CALLS_MAX 32u
+#define STACK_BYTES_MAX 65536u /* callers further up than that are not believed */
+#define SENTENCE_BYTES 200u
+
+static uint16_t exit_port;
+static uint32_t is_in_panic; /* exchanged: the first one speaks, later ones (also of other processors) only stop */
+
+void machine_set_exit_port(uint16_t port) {
+    exit_port = port;
+}
+
+void machine_exit(uint8_t code) {
+    interrupts_off();
+    if (exit_port != 0)
+        out8(exit_port, code);
+    for (;;)
+        halt();
+}
+
+static void print_place(uint64_t address) {
+    uint64_t offset = 0;
+    const char *name = symbols_find(address, &offset);
+    if (name != NULL)
+        console_print("    %016lx %s+0x%lx\n", address, name, offset);
+    else
+        console_print("    %016lx ?\n", address);
+}
+
+/*
+ * Follow the frame pointers: each frame begins with its caller's pointer, then the address to return to. A chain that
+ * does not go strictly upwards within one stack ends there.
+ */
+static void print_callers(uint64_t frame) {
+    const uint64_t begin = frame;
+    for (unsigned i = 0; i < CALLS_MAX; i++) {
+        if (frame < LAYOUT_DIRECT || frame % 8 != 0 || frame < begin || frame - begin > STACK_BYTES_MAX)
+            break;
+        const uint64_t *words = (const uint64_t *)frame;
+        uint64_t offset;
+        if (symbols_find(words[1] - 1, &offset) == NULL)
+            break;
+        print_place(words[1] - 1);
+        if (words[0] <= frame)
+            break;
+        frame = words[0];
+    }
+}
+
+static void print_registers(const struct interrupt_frame *frame) {
+    console_print("  rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx\n", frame->rax, frame->rbx, frame->rcx, frame->rdx);
+    console_print("  rsi %016lx  rdi %016lx  rbp %016lx  rsp %016lx\n", frame->rsi, frame->rdi, frame->rbp, frame->rsp);
+    console_print("  r8  %016lx  r9  %016lx  r10 %016lx  r11 %016lx\n", frame->r8, frame->r9, frame->r10, frame->r11);
+    console_print("  r12 %016lx  r13 %016lx  r14 %016lx  r15 %016lx\n", frame->r12, frame->r13, frame->r14, frame->r15);
+    console_print("  rip %016lx  cs %lx  ss %lx  flags %lx  error %lx\n", frame->rip, frame->cs, frame->ss, frame->rflags,
+                  frame->error);
+    console_print("  cr2 %016lx  cr3 %016lx  cr4 %lx\n", read_cr2(), read_cr3(), read_cr4());
+}
+
+/* True for the first one that comes here. */
+static bool begin(void) {
+    interrupts_off();
+    if (__atomic_exchange_n(&is_in_panic, 1, __ATOMIC_SEQ_CST) != 0)
+        return false;
+    console_enter_panic();
+    return true;
+}
+
+static _Noreturn void finish(void) {
+    machine_exit(EXIT_PANIC);
+}
+
+void panic(const char *format, ...) {
+    char sentence[SENTENCE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    format_text(sentence, sizeof(sentence), format, arguments);
+    va_end(arguments);
+    if (begin()) {
+        console_print("\npanic on processor %u: %s\n", processor_here()->number, sentence);
+        print_callers((uint64_t)__builtin_frame_address(0));
+    }
+    finish();
+}
+
+void panic_exception(const struct interrupt_frame *frame, const char *name) {
+    if (begin()) {
+        console_print("\npanic on processor %u: %s in %s\n", processor_here()->number, name,
+                      interrupt_is_from_user(frame) ? "a program" : "the kernel");
+        print_registers(frame);
+        print_place(frame->rip);
+        print_callers(frame->rbp);
+    }
+    finish();
+}
+
+/* The compiler's call when the canary of a stack was overwritten. */
+_Noreturn void __stack_chk_fail(void);
+void __stack_chk_fail(void) {
+    panic("a stack was overwritten: its canary is gone");
+}
