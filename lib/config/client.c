@@ -60,9 +60,9 @@ static int attach(struct grove_config *config, uint64_t timeout_ns) {
     return status < 0 ? status : config_take_map(config, attached.region);
 }
 
-int grove_config_open(const struct grove_config_options *options, struct grove_config **config) {
+/* One that is connected, and has no map. */
+static int make(const struct grove_config_options *options, struct grove_config **config) {
     struct grove_config *made = calloc(1, sizeof *made);
-    uint64_t timeout_ns = options != NULL && options->timeout_ns != 0 ? options->timeout_ns : CONFIG_OPEN_TIMEOUT_NS;
     if (made == NULL)
         return error_set(GROVE_NO_MEMORY, "no memory is left for the configuration");
     struct grove_connect_options connect = {.lane_bytes = {0}, .arena_bytes = GROVE_ARENA_NONE};
@@ -72,16 +72,53 @@ int grove_config_open(const struct grove_config_options *options, struct grove_c
     connect.session = made->session;
     if (status == 0)
         status = grove_connect_with(GROVE_CONFIG_ENDPOINT, &connect, &made->channel);
-    if (status == 0)
-        status = attach(made, timeout_ns);
-    if (status < 0) {
-        if (made->channel != NULL)
-            grove_channel_close(made->channel);
+    if (status < 0)
         free(made);
+    else
+        *config = made;
+    return status;
+}
+
+int grove_config_open(const struct grove_config_options *options, struct grove_config **config) {
+    uint64_t timeout_ns = options != NULL && options->timeout_ns != 0 ? options->timeout_ns : CONFIG_OPEN_TIMEOUT_NS;
+    struct grove_config *made = NULL;
+    int status = make(options, &made);
+    if (status < 0)
         return status;
-    }
-    *config = made;
-    return 0;
+    status = attach(made, timeout_ns);
+    if (status < 0)
+        grove_config_close(made);
+    else
+        *config = made;
+    return status;
+}
+
+/* What is read until the first map comes. */
+static int begin_empty(struct grove_config *config) {
+    struct map_writer writer;
+    uint64_t bytes = map_size_for(1, 0);
+    config->empty = calloc(1, bytes);
+    if (config->empty == NULL)
+        return error_set(GROVE_NO_MEMORY, "no memory is left for the configuration");
+    int status = map_create(&writer, config->empty, bytes, 1, 0, 0);
+    if (status == 0)
+        config->view = writer.view;
+    return status;
+}
+
+int grove_config_open_later(const struct grove_config_options *options, struct grove_config **config) {
+    struct grove_config *made = NULL;
+    int status = make(options, &made);
+    if (status < 0)
+        return status;
+    status = begin_empty(made);
+    if (status == 0)
+        status = config_ask(made);
+    if (status < 0)
+        grove_config_close(made);
+    else
+        *config = made;
+    return status;
 }
 
 void grove_config_close(struct grove_config *config) {
@@ -91,6 +128,7 @@ void grove_config_close(struct grove_config *config) {
     grove_channel_close(config->channel); /* a WATCH under way ends here, cancelled */
     grove_region_close(config->region);
     config_snapshot_free(&config->told);
+    free(config->empty);
     free(config);
 }
 

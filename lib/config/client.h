@@ -39,7 +39,8 @@ struct config_watch {
 struct grove_config {
     struct grove_session *session;
     struct grove_channel *channel;
-    struct grove_region *region;
+    struct grove_region *region; /* NULL: none has come yet, and the view is of `empty` */
+    void *empty; /* a map without keys, malloc'ed; NULL where the first map was waited for */
     struct map_view view;
     uint64_t epoch; /* counts the maps: a key looked up in an earlier one is looked up again */
     struct config_watch watches[CONFIG_WATCHES_MAX];
@@ -59,6 +60,8 @@ int config_take_map(struct grove_config *config, grove_object_id region);
 
 /* ---- watch.c ---- */
 
+/* Have a WATCH call wait at the configuration service, which answers with a map if there is a newer one. */
+int config_ask(struct grove_config *config);
 void config_snapshot_free(struct config_snapshot *snapshot);
 
 /* ---- items.c ---- */

@@ -16,8 +16,6 @@
 #define VALUE_BYTES_FIRST 256u
 #define VOTE_TIMEOUT_NS GROVE_SECOND
 
-static int ask(struct grove_config *config);
-
 /* ---- snapshots ---- */
 
 static void told_free(struct config_told *told) {
@@ -248,11 +246,11 @@ static void answered(int status, const struct grove_answer *answer, void *contex
     else if (status != GROVE_TIMED_OUT)
         fprintf(stderr, "grove: changes of the configuration are no longer told: %s\n", grove_last_error());
     /* With another call under way, this one was replaced by it. */
-    if ((status == 0 || status == GROVE_TIMED_OUT) && config->asking == 0 && ask(config) < 0)
+    if ((status == 0 || status == GROVE_TIMED_OUT) && config->asking == 0 && config_ask(config) < 0)
         fprintf(stderr, "grove: changes of the configuration are no longer told: %s\n", grove_last_error());
 }
 
-static int ask(struct grove_config *config) {
+int config_ask(struct grove_config *config) {
     struct grove_config_watch_request request = {.version = GROVE_CONFIG_PROTOCOL,
                                                  .wait_ms = CONFIG_WAIT_MS,
                                                  .tag = config->view.tag,
@@ -283,7 +281,7 @@ int grove_config_watch(struct grove_config *config, const char *keys, grove_conf
         return error_set(GROVE_EXHAUSTED, "a configuration has %u watchers at most", CONFIG_WATCHES_MAX);
     int status = config->watch_count == 0 ? snapshot_take(config, &config->told) : 0;
     if (status == 0 && config->asking == 0)
-        status = ask(config);
+        status = config_ask(config);
     if (status == 0)
         config->watches[config->watch_count++] = watch;
     return status;
@@ -299,7 +297,7 @@ int grove_config_validate(struct grove_config *config, const char *keys, grove_c
     config->validator = validator;
     config->validator_context = context;
     /* A call that waits already asked without it: the newer one takes its place. */
-    int status = ask(config);
+    int status = config_ask(config);
     if (status < 0)
         config->validator = NULL;
     return status;

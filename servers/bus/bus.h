@@ -9,7 +9,7 @@
  *   polls.c     what a client waits for             requests.c  request and reply
  *   poll_message.h  the bytes of that, checked
  *   rights.c    who may what                        looks.c     metrics, lists
- *   points.h    where hooks look at all that
+ *   points.h    where hooks look at all that        settings.c  what can be configured
  *   dlq.h, durable.h  what is behind them is the disk
  *
  * One thread. An event goes one of two ways: it is written into the ring of each pattern that matches and is read in place
@@ -171,6 +171,14 @@ struct client {
     uint64_t vetoes, veto_said_ns;
 };
 
+/* What can be configured: settings.c. For subscriptions that say nothing else; dead letters; durable events. */
+struct bus_settings {
+    uint64_t queue_events, in_flight, max_retries;
+    uint64_t timeout_ns, backoff_first_ns, backoff_cap_ns, block_ns;
+    uint64_t letters, letters_bytes;
+    uint64_t retain_bytes, retain_ns; /* 0: no limit */
+};
+
 struct dlq;
 struct held; /* a publication that waits for room */
 struct asked;
@@ -181,6 +189,7 @@ struct inbox; /* a request that waits for its answer */
 struct bus {
     struct grove_service *service;
     struct grove_session *session;
+    struct bus_settings settings;
     struct state state;
     struct trie patterns;
     uint32_t pattern_epoch; /* changes whenever who gets what changes; never 0 */
@@ -426,6 +435,11 @@ void metrics_serve(struct bus *bus, struct grove_service *service); /* metrics.c
 int on_metrics(struct grove_request *request, void *bus);
 int on_subscription_metrics(struct grove_request *request, void *bus);
 int on_subscription_next(struct grove_request *request, void *bus);
+
+/* ---- settings.c ---- */
+
+void settings_begin(struct bus *bus); /* those that held last, or the usual ones */
+void settings_follow(struct bus *bus); /* from now on others come */
 
 /* ---- say.c ---- */
 

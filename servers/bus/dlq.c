@@ -41,6 +41,7 @@ int dlq_open(struct bus *bus, const char *path) {
         return 0;
     int status = letters_open(&dlq->letters, dead);
     dlq->is_open = status == 0;
+    dlq_limit(bus);
     return status == GROVE_NO_MEMORY ? status : 0;
 }
 
@@ -52,6 +53,11 @@ void dlq_close(struct bus *bus) {
     letters_close(&bus->dlq->letters);
     free(bus->dlq);
     bus->dlq = NULL;
+}
+
+void dlq_limit(struct bus *bus) {
+    if (bus->dlq->is_open)
+        letters_limit(&bus->dlq->letters, bus->settings.letters, bus->settings.letters_bytes);
 }
 
 uint64_t dlq_count(const struct bus *bus) {

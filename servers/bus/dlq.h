@@ -22,6 +22,8 @@ void dlq_close(struct bus *bus);
 /* Called before the delivery is done with: when it returns, the letter outlives the bus. */
 void dlq_add(struct bus *bus, const struct dead_letter *letter);
 uint64_t dlq_count(const struct bus *bus);
+/* So many are kept as is configured now. */
+void dlq_limit(struct bus *bus);
 /* Letters that are not made sure of: begin to. True: something was begun. */
 bool dlq_rest(struct bus *bus);
 

@@ -109,7 +109,7 @@ int durable_open(struct bus *bus, const char *folder) {
     }
     durable->began_ns = grove_now_ns();
     durable->worker = worker_create(); /* without one the loop writes */
-    streams_load(durable);
+    streams_load(durable, &bus->settings);
     int status = places_load(durable);
     if (status == 0 && open_log(bus) == 0)
         log_is_open(bus);

@@ -38,6 +38,7 @@ struct durable {
     int status;
     uint64_t retry_ns, began_ns; /* when opening it is tried again */
     uint64_t retain_bytes, retain_ns;
+    bool has_limits; /* that were set; else they are the configured ones */
     struct worker *worker;
     bool is_handed_over; /* the thread writes the group; if not, it does something else, or nothing */
     struct pending *waiting, **waiting_tail, *writing, **writing_tail;
@@ -121,7 +122,9 @@ void say_damage(struct bus *bus, const struct grove_journal_damage *damage);
 
 /* ---- streams.c ---- */
 
-void streams_load(struct durable *durable);
+void streams_load(struct durable *durable, const struct bus_settings *settings);
+/* Other limits are configured. */
+void streams_settle(struct bus *bus);
 int on_stream_set(struct grove_request *request, void *bus);
 int on_stream_next(struct grove_request *request, void *bus);
 

@@ -100,7 +100,8 @@ static int note(struct letters *letters, const char *name) {
 }
 
 int letters_open(struct letters *letters, int folder) {
-    *letters = (struct letters){.folder = folder, .next_id = 1};
+    *letters = (struct letters){
+        .folder = folder, .next_id = 1, .most = LETTERS_MAX, .bytes_most = LETTERS_BYTES_MAX};
     int descriptor = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *listing = descriptor < 0 ? NULL : fdopendir(descriptor);
     const struct dirent *entry;
@@ -146,6 +147,11 @@ static int write_letter(const struct letters *letters, const struct letter *lett
     return status;
 }
 
+static void remove_oldest(struct letters *letters) {
+    for (; letters->count > letters->most || letters->bytes > letters->bytes_most; letters->dropped++)
+        letters_remove(letters, letters->place[0].id);
+}
+
 int letters_add(struct letters *letters, struct letter *letter, const struct grove_bus_image *image) {
     int status = grow(letters);
     if (status < 0)
@@ -163,9 +169,14 @@ int letters_add(struct letters *letters, struct letter *letter, const struct gro
     letters->bytes += bytes;
     if (letters->unsynced_count < LETTERS_SYNC_MAX)
         letters->unsynced[letters->unsynced_count++] = letter->id;
-    for (; letters->count > LETTERS_MAX || letters->bytes > LETTERS_BYTES_MAX; letters->dropped++)
-        letters_remove(letters, letters->place[0].id);
+    remove_oldest(letters);
     return 0;
+}
+
+void letters_limit(struct letters *letters, uint64_t most, uint64_t bytes_most) {
+    letters->most = most;
+    letters->bytes_most = bytes_most;
+    remove_oldest(letters);
 }
 
 int letters_next(const struct letters *letters, uint64_t after, uint64_t *id) {

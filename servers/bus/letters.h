@@ -4,8 +4,8 @@
  *     NNNNNNNNNNNNNNNNNNNN.letter: struct letter (1048 bytes) | the event's image
  *
  * A letter is written under another name and renamed, so a crash of the bus leaves it whole or not at all; letters_sync
- * makes it outlive a crash of the machine. A file that fails its check is renamed to NAME.damaged and passed over. At most
- * LETTERS_MAX letters and LETTERS_BYTES_MAX bytes: the oldest go, and are counted.
+ * makes it outlive a crash of the machine. A file that fails its check is renamed to NAME.damaged and passed over. The
+ * oldest of more letters or bytes than may be are removed, and counted.
  *
  * File descriptors only; one thread, but for letters_sync.
  */
@@ -16,6 +16,7 @@
 
 #define LETTER_MAGIC 0x544c4447u /* "GDLT" */
 #define LETTER_VERSION 1u
+/* As many as there may be, until letters_limit says otherwise. */
 #define LETTERS_MAX 10000u
 #define LETTERS_BYTES_MAX (UINT64_C(64) << 20)
 #define LETTERS_SYNC_MAX 64u
@@ -42,6 +43,7 @@ struct letters {
     struct letter_place *place; /* by id */
     unsigned count, room;
     uint64_t bytes, next_id, dropped, damaged;
+    uint64_t most, bytes_most;
     uint64_t unsynced[LETTERS_SYNC_MAX]; /* ids; more than fit are not made sure of */
     unsigned unsynced_count;
 };
@@ -56,6 +58,8 @@ int letters_next(const struct letters *letters, uint64_t after, uint64_t *id);
 /* The letter, and its image to be freed. GROVE_NOT_FOUND, GROVE_CORRUPT (it is set aside), GROVE_IO, GROVE_NO_MEMORY. */
 int letters_read(struct letters *letters, uint64_t id, struct letter *letter, struct grove_bus_image **image);
 void letters_remove(struct letters *letters, uint64_t id);
+/* From now on so many letters, and bytes, at most. */
+void letters_limit(struct letters *letters, uint64_t most, uint64_t bytes_most);
 /* In any thread: make sure of these. */
 void letters_sync(int folder, const uint64_t *ids, unsigned count);
 

@@ -158,6 +158,11 @@ static void they_are_bounded(void **state) {
     assert_int_equal(letters.count + letters.dropped, 80);
     assert_true(letters.dropped > 10);
     expect(&letters, 80, 1u << 20);
+    letters_limit(&letters, 3, LETTERS_BYTES_MAX);
+    assert_int_equal(letters.count, 3);
+    letters_limit(&letters, 3, UINT64_C(2) << 20);
+    assert_int_equal(letters.count, 1);
+    expect(&letters, 80, 1u << 20);
     letters_close(&letters);
 }
 

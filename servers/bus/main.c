@@ -97,6 +97,7 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
     bus->held_tail = &bus->held;
     bus->started_ns = wall_ns();
     grove_session_on_notice(bus->session, on_notice, bus);
+    settings_begin(bus);
     points_open(bus); /* before anything that hooks may look at */
     int status = read_kernel_version(bus);
     if (status == 0)
@@ -120,6 +121,8 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
     grove_service_on_rest(service, on_rest, bus);
     if (status == 0 && bus->client_count > 0)
         clients_sweep_later(bus);
+    if (status == 0)
+        settings_follow(bus);
     return status;
 }
 

@@ -10,13 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_RETRIES 5u
-#define DEFAULT_TIMEOUT_NS (30 * GROVE_SECOND)
-#define DEFAULT_BACKOFF_NS (100 * GROVE_MILLISECOND)
-#define DEFAULT_BACKOFF_CAP_NS (60 * GROVE_SECOND)
-#define DEFAULT_BLOCK_NS (5 * GROVE_SECOND)
-#define DEFAULT_QUEUE_EVENTS 1024u
-#define DEFAULT_IN_FLIGHT 64u
 #define QUEUE_EVENTS_MAX 65536u
 #define IN_FLIGHT_MAX 256u
 
@@ -154,25 +147,25 @@ static void take_over(struct member *member, const struct grove_bus_subscription
 
 /* ---- asked for ---- */
 
-static void set_defaults(struct grove_bus_subscription *wanted) {
+static void set_defaults(const struct bus_settings *settings, struct grove_bus_subscription *wanted) {
     if (wanted->max_retries == 0)
-        wanted->max_retries = DEFAULT_RETRIES;
+        wanted->max_retries = (uint32_t)settings->max_retries;
     if (wanted->timeout_ns == 0)
-        wanted->timeout_ns = DEFAULT_TIMEOUT_NS;
+        wanted->timeout_ns = settings->timeout_ns;
     if (wanted->backoff_first_ns == 0)
-        wanted->backoff_first_ns = DEFAULT_BACKOFF_NS;
+        wanted->backoff_first_ns = settings->backoff_first_ns;
     if (wanted->backoff_cap_ns == 0)
-        wanted->backoff_cap_ns = DEFAULT_BACKOFF_CAP_NS;
+        wanted->backoff_cap_ns = settings->backoff_cap_ns;
     if (wanted->backoff_factor == 0)
         wanted->backoff_factor = 2;
     if (wanted->queue_events == 0)
-        wanted->queue_events = DEFAULT_QUEUE_EVENTS;
+        wanted->queue_events = (uint32_t)settings->queue_events;
     if (wanted->in_flight == 0)
-        wanted->in_flight = DEFAULT_IN_FLIGHT;
+        wanted->in_flight = (uint32_t)settings->in_flight;
     if (wanted->slow == GROVE_BUS_SLOW_USUAL)
         wanted->slow = wanted->quality == GROVE_BUS_AT_MOST_ONCE ? GROVE_BUS_DROP_OLDEST : GROVE_BUS_BLOCK;
     if (wanted->block_ns == 0)
-        wanted->block_ns = DEFAULT_BLOCK_NS;
+        wanted->block_ns = settings->block_ns;
     if (wanted->spill_bytes == 0)
         wanted->spill_bytes = 64u << 20;
     if (wanted->timeout_ns > 3600 * GROVE_SECOND)
@@ -194,7 +187,7 @@ static const char *problem_of(const struct grove_bus_subscription *wanted) {
     return NULL;
 }
 
-static int read_wanted(struct grove_request *request, struct grove_bus_subscription *wanted) {
+static int read_wanted(const struct bus *bus, struct grove_request *request, struct grove_bus_subscription *wanted) {
     if (grove_request_bytes(request) < sizeof *wanted)
         return grove_fail(request, GROVE_INVALID, "the message is too short for a subscription");
     memcpy(wanted, grove_request_data(request), sizeof *wanted);
@@ -206,7 +199,7 @@ static int read_wanted(struct grove_request *request, struct grove_bus_subscript
     const char *problem = problem_of(wanted);
     if (problem != NULL)
         return grove_fail(request, GROVE_INVALID, "%s", problem);
-    set_defaults(wanted);
+    set_defaults(&bus->settings, wanted);
     return 0;
 }
 
@@ -216,7 +209,7 @@ int on_subscribe(struct grove_request *request, void *context) {
     struct client *client = client_of(bus, request);
     if (client == NULL)
         return grove_fail(request, GROVE_EXHAUSTED, "the bus has as many clients as it takes");
-    int status = read_wanted(request, &wanted);
+    int status = read_wanted(bus, request, &wanted);
     if (status == 0)
         status = rights_subscribe(bus, request, wanted.pattern);
     if (status == 0)

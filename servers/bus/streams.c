@@ -1,7 +1,7 @@
 /*
  * What is kept of durable events, and for how long. There is one stream, "durable", with all of them: one synchronisation
  * serves whatever subjects a group has. Its limits can be set, and are kept in the file `limits` of the bus's folder,
- * which is written anew and renamed.
+ * which is written anew and renamed; while they were never set, they are those that the bus is configured with.
  */
 #include "servers/bus/durable.h"
 
@@ -15,7 +15,6 @@
 #define LIMITS_MAGIC 0x4d494c47u /* "GLIM" */
 #define LIMITS_VERSION 1u
 #define STREAM_NAME "durable"
-#define RETAIN_BYTES (UINT64_C(256) << 20)
 #define RETAIN_BYTES_MIN (UINT64_C(256) << 10)
 
 struct limits {
@@ -29,9 +28,11 @@ static uint32_t check_of(const struct limits *limits) {
     return crc32c(0, limits, offsetof(struct limits, check));
 }
 
-void streams_load(struct durable *durable) {
+void streams_load(struct durable *durable, const struct bus_settings *settings) {
     struct limits limits;
-    durable->retain_bytes = RETAIN_BYTES;
+    durable->has_limits = false;
+    durable->retain_bytes = settings->retain_bytes;
+    durable->retain_ns = settings->retain_ns;
     int file = openat(durable->folder, "limits", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (file < 0)
         return;
@@ -42,8 +43,24 @@ void streams_load(struct durable *durable) {
         (void)fprintf(stderr, "bus: the limits of durable events are damaged; the usual ones hold\n");
         return;
     }
+    durable->has_limits = true;
     durable->retain_bytes = limits.retain_bytes;
     durable->retain_ns = limits.retain_ns;
+}
+
+/* What is kept from now on. */
+static void limit(struct durable *durable, uint64_t retain_bytes, uint64_t retain_ns) {
+    durable->retain_bytes = retain_bytes;
+    durable->retain_ns = retain_ns;
+    if (durable->log == NULL)
+        return; /* it is opened with these */
+    grove_journal_limit(durable->log, &(struct grove_journal_limits){.keep_bytes = retain_bytes, .keep_ns = retain_ns});
+    grove_journal_retain(durable->log, wall_ns());
+}
+
+void streams_settle(struct bus *bus) {
+    if (!bus->durable->has_limits)
+        limit(bus->durable, bus->settings.retain_bytes, bus->settings.retain_ns);
 }
 
 static int save(const struct durable *durable) {
@@ -91,11 +108,8 @@ int on_stream_set(struct grove_request *request, void *context) {
                           "there is one stream: its name is \"" STREAM_NAME "\", and its pattern \">\"");
     if (stream.retain_bytes != 0 && stream.retain_bytes < RETAIN_BYTES_MIN)
         return grove_fail(request, GROVE_INVALID, "at least 256 KiB are kept");
-    durable->retain_bytes = stream.retain_bytes;
-    durable->retain_ns = stream.retain_ns;
-    grove_journal_limit(durable->log,
-                        &(struct grove_journal_limits){.keep_bytes = stream.retain_bytes, .keep_ns = stream.retain_ns});
-    grove_journal_retain(durable->log, wall_ns());
+    durable->has_limits = true;
+    limit(durable, stream.retain_bytes, stream.retain_ns);
     return save(durable) < 0 ? grove_fail(request, GROVE_IO, "the limits hold, but cannot be kept on disk") : 0;
 }
 

@@ -22,6 +22,22 @@ static struct grove_restart sane(const struct grove_restart *policy) {
     return result;
 }
 
+static uint64_t within(uint64_t delay_ns, const struct backoff_bounds *bounds) {
+    if (delay_ns < bounds->least_ns)
+        delay_ns = bounds->least_ns;
+    return bounds->most_ns != 0 && delay_ns > bounds->most_ns ? bounds->most_ns : delay_ns;
+}
+
+struct grove_restart backoff_bound(const struct grove_restart *policy, const struct backoff_bounds *bounds) {
+    struct grove_restart result = sane(policy);
+    result.first_delay_ns = within(result.first_delay_ns, bounds);
+    result.base_delay_ns = within(result.base_delay_ns, bounds);
+    result.delay_cap_ns = within(result.delay_cap_ns, bounds);
+    if (bounds->goes_on)
+        result.give_up_count = 0;
+    return result;
+}
+
 /* Bounded by the cap: the loop ends as soon as the delay reaches it, and a factor of 100 never grows. */
 static uint64_t delay_at(uint32_t level, const struct grove_restart *policy) {
     if (level == 0)

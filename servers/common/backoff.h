@@ -23,6 +23,15 @@ struct backoff {
     uint32_t level; /* steps up the ladder of delays */
 };
 
+/* What holds for the delays of every service, whatever its manifest says. 0: nothing does. */
+struct backoff_bounds {
+    uint64_t least_ns; /* no restart comes sooner after its failure */
+    uint64_t most_ns; /* none comes later; stronger than least_ns */
+    bool goes_on; /* nothing is given up */
+};
+/* The policy within the bounds. */
+struct grove_restart backoff_bound(const struct grove_restart *policy, const struct backoff_bounds *bounds);
+
 /*
  * A failure at now_ns. True, with the delay until the restart, which is counted as made; false to give up, with nothing
  * changed but the time of the failure. Values of the policy that make no sense (a factor below 100, no cap) are replaced by

@@ -89,6 +89,22 @@ static void nonsense_in_the_policy_does_not_loop_hot(void **state) {
     assert_true(next(&backoff, &rules, SECOND) <= 30 * SECOND);
 }
 
+static void bounds_hold_whatever_the_policy_says(void **state) {
+    (void)state;
+    const struct backoff_bounds none = {0}, bounds = {.least_ns = 15 * MS, .most_ns = 25 * MS, .goes_on = true};
+    const struct backoff_bounds crossed = {.least_ns = 50 * MS, .most_ns = 5 * MS};
+    struct grove_restart same = backoff_bound(&policy, &none), bound = backoff_bound(&policy, &bounds);
+    assert_memory_equal(&same, &policy, sizeof same);
+    struct backoff backoff = {0};
+    assert_int_equal(next(&backoff, &bound, SECOND), 15 * MS);
+    assert_int_equal(next(&backoff, &bound, SECOND + 1), 15 * MS);
+    for (unsigned turn = 0; turn < 20; turn++) /* and it is not given up */
+        assert_true(next(&backoff, &bound, SECOND + 2 + turn) <= 25 * MS);
+    bound = backoff_bound(&policy, &crossed);
+    backoff = (struct backoff){0};
+    assert_int_equal(next(&backoff, &bound, SECOND), 5 * MS);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_is_immediate_then_it_doubles_up_to_the_cap),
@@ -96,6 +112,7 @@ int main(void) {
         cmocka_unit_test(zero_count_never_gives_up),
         cmocka_unit_test(quiet_time_heals_step_by_step),
         cmocka_unit_test(forgiving_starts_over_but_keeps_the_number),
+        cmocka_unit_test(bounds_hold_whatever_the_policy_says),
         cmocka_unit_test(nonsense_in_the_policy_does_not_loop_hot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@
  *     files (inotify) --> files.c --+                                     +--> maps.c: what services read
  *     requests ---------> orders.c -+--> change.c --> votes.c --> commit.c +--> watches.c: who is told
  *                                   |        |                            +--> state.c: the disk
- *                                   |    lookups.c: schemas, from the registry
+ *                                   |    lookups.c: schemas, from the registry and the boot specs
  *     requests ---------> queries.c-+
  *     the store --------> stored.c -+--> change.c
  *
@@ -124,7 +124,8 @@ struct config {
     bool is_rescan_due;
     char problem[PROBLEM_BYTES]; /* why the files do not count as they stand */
     char stored_problem[PROBLEM_BYTES]; /* why what is in the store does not */
-    struct grove_channel *registry;
+    const char *boot_path; /* folder of boot specs */
+    struct grove_channel *registry, *init; /* NULL: not open yet */
     uint64_t boot_id; /* of the kernel: numbers of clients are its own */
     struct state state;
     struct map *maps;
@@ -148,7 +149,7 @@ void metrics_serve(struct config *config, struct grove_service *service);
  * manifest has no `config:`), or what went wrong with the registry.
  */
 typedef void lookup_handler(int status, struct config_schema *schema, const char *problem, void *context);
-/* Ask the registry for the schema of a service. The handler is called once, later, also when this fails at once. */
+/* Ask for the schema of a service. The handler is called once, later, also when this fails at once. */
 void lookup_schema(struct config *config, const char *service, lookup_handler *handler, void *context);
 /* Is an instance of it there, or coming? */
 typedef void running_handler(bool is_running, void *context);

@@ -1,7 +1,8 @@
 /*
- * What the registry knows: schemas, whether a service runs, and restarts. Asked each time anew, so nothing here is ever out
- * of date and nothing wakes up when services come and go. All calls are asynchronous; a registry that is being restarted
- * answers when it is back, within the deadline.
+ * Schemas, whether a service runs, and restarts: what the registry knows of user services, and boot specs and init of system
+ * services. Asked each time anew, so nothing here is ever out of date and nothing wakes up when services come and go. All
+ * calls are asynchronous; a registry that is being restarted answers when it is back, within the deadline. The registry
+ * itself is configured here without asking it, so neither waits for the other when the system starts.
  */
 #include "servers/config/config.h"
 
@@ -10,8 +11,12 @@
 #include <string.h>
 
 #include "lib/config/schema.h"
+#include "servers/common/boot_specs.h"
 #include "servers/common/names.h"
+#include "servers/init/protocol.h"
 #include "servers/registry/protocol.h"
+
+#define SYSTEM_PREFIX "system."
 
 struct lookup {
     struct config *config;
@@ -22,6 +27,10 @@ struct lookup {
     int status;
 };
 
+static bool is_of_the_system(const char *service) {
+    return strncmp(service, SYSTEM_PREFIX, strlen(SYSTEM_PREFIX)) == 0;
+}
+
 static int ask(struct config *config, uint32_t method, const char *service, grove_answer_handler *done, void *context) {
     struct registry_target target = {.version = REGISTRY_PROTOCOL_VERSION};
     name_set(&target.service, service);
@@ -30,6 +39,21 @@ static int ask(struct config *config, uint32_t method, const char *service, grov
         return status;
     return grove_call_start(config->registry,
                             &(struct grove_call){.method = method,
+                                                 .priority = GROVE_PRIORITY_MEDIUM,
+                                                 .data = &target,
+                                                 .length_bytes = sizeof target,
+                                                 .timeout_ns = CONFIG_REGISTRY_TIMEOUT_NS},
+                            done, context);
+}
+
+static int ask_init_to_restart(struct config *config, const char *service, grove_answer_handler *done, void *context) {
+    struct init_request target = {.version = INIT_PROTOCOL_VERSION};
+    name_set(&target.service, service);
+    int status = config->init == NULL ? grove_connect(INIT_ENDPOINT, &config->init) : 0;
+    if (status < 0)
+        return status;
+    return grove_call_start(config->init,
+                            &(struct grove_call){.method = INIT_RESTART,
                                                  .priority = GROVE_PRIORITY_MEDIUM,
                                                  .data = &target,
                                                  .length_bytes = sizeof target,
@@ -49,32 +73,43 @@ static struct lookup *lookup_create(struct config *config, const char *service, 
 
 /* ---- schemas ---- */
 
+/* Out of a checked spec, malloc'ed. */
+static int schema_of(const struct grove_spec *spec, const char *service, struct config_schema **schema, char *problem,
+                     size_t problem_bytes) {
+    const char *fault = "";
+    uint32_t section_bytes = 0;
+    const void *section = grove_spec_section(spec, GROVE_SECTION_CONFIG, &section_bytes);
+    if (section == NULL) {
+        (void)snprintf(problem, problem_bytes,
+                       "%s has no configuration: its manifest declares none; add its keys below 'config:' there",
+                       service);
+        return GROVE_NOT_FOUND;
+    }
+    int status = config_schema_check(section, section_bytes, &fault);
+    if (status < 0) {
+        (void)snprintf(problem, problem_bytes, "the spec of %s cannot be used: %s", service, fault);
+        return status;
+    }
+    *schema = malloc(section_bytes);
+    if (*schema == NULL)
+        return GROVE_NO_MEMORY;
+    memcpy(*schema, section, section_bytes);
+    return 0;
+}
+
 static int copy_schema(const struct grove_answer *answer, const char *service, struct config_schema **schema,
                        char *problem, size_t problem_bytes) {
     const void *blob = answer->slice != NULL ? answer->slice : answer->data;
     size_t bytes = answer->slice != NULL ? answer->slice_bytes : answer->length_bytes;
     const char *fault = "it is no spec";
-    uint32_t section_bytes = 0;
     struct grove_spec *spec = bytes <= GROVE_SPEC_BYTES_MAX ? malloc(bytes + 1) : NULL;
     if (spec == NULL)
         return GROVE_NO_MEMORY;
     memcpy(spec, blob, bytes);
     int status = grove_spec_check(spec, bytes, &fault);
-    const void *section = status < 0 ? NULL : grove_spec_section(spec, GROVE_SECTION_CONFIG, &section_bytes);
-    if (status == 0 && section == NULL) {
-        (void)snprintf(problem, problem_bytes,
-                       "%s has no configuration: its manifest declares none; add its keys below 'config:' there",
-                       service);
-        status = GROVE_NOT_FOUND;
-    } else if (status == 0) {
-        status = config_schema_check(section, section_bytes, &fault);
-    }
-    *schema = status < 0 ? NULL : malloc(section_bytes);
-    if (*schema != NULL)
-        memcpy(*schema, section, section_bytes);
-    else if (status == 0)
-        status = GROVE_NO_MEMORY;
-    else if (section != NULL || problem[0] == '\0')
+    if (status == 0)
+        status = schema_of(spec, service, schema, problem, problem_bytes);
+    else
         (void)snprintf(problem, problem_bytes, "the spec of %s cannot be used: %s", service, fault);
     free(spec);
     return status;
@@ -99,17 +134,43 @@ static void schema_failed(struct grove_service *service, void *context) {
     free(lookup);
 }
 
+static void read_boot_spec(struct grove_service *service, void *context) {
+    struct lookup *lookup = context;
+    struct config_schema *schema = NULL;
+    struct grove_spec *spec = NULL;
+    char problem[GROVE_CONFIG_REASON_MAX + 1] = "";
+    (void)service;
+    int status = boot_spec_find(lookup->config->boot_path, lookup->service.text, &spec);
+    if (status < 0)
+        (void)snprintf(problem, sizeof problem, "no system service is named %s; `grove ps` lists them",
+                       lookup->service.text);
+    else
+        status = schema_of(spec, lookup->service.text, &schema, problem, sizeof problem);
+    free(spec);
+    lookup->handler(status, schema, problem, lookup->context);
+    free(lookup);
+}
+
+static void soon(struct lookup *lookup, grove_timer_handler *handler) {
+    uint32_t timer;
+    if (grove_service_after(lookup->config->service, 0, handler, lookup, &timer) < 0)
+        handler(lookup->config->service, lookup);
+}
+
 void lookup_schema(struct config *config, const char *service, lookup_handler *handler, void *context) {
     struct lookup *lookup = lookup_create(config, service, context);
-    uint32_t timer;
     if (lookup == NULL) {
         handler(GROVE_NO_MEMORY, NULL, "memory is exhausted", context);
         return;
     }
     lookup->handler = handler;
+    if (is_of_the_system(service)) {
+        soon(lookup, read_boot_spec);
+        return;
+    }
     lookup->status = ask(config, REGISTRY_SPEC, service, schema_came, lookup);
-    if (lookup->status < 0 && grove_service_after(config->service, 0, schema_failed, lookup, &timer) < 0)
-        schema_failed(config->service, lookup);
+    if (lookup->status < 0)
+        soon(lookup, schema_failed);
 }
 
 /* ---- does it run ---- */
@@ -138,17 +199,16 @@ static void state_failed(struct grove_service *service, void *context) {
     tell_running(context, true);
 }
 
+/* System services always run, or are about to: init sees to it. */
 void lookup_running(struct config *config, const char *service, running_handler *handler, void *context) {
     struct lookup *lookup = lookup_create(config, service, context);
-    uint32_t timer;
     if (lookup == NULL) {
         handler(true, context);
         return;
     }
     lookup->running = handler;
-    if (ask(config, REGISTRY_STATUS, service, state_came, lookup) < 0 &&
-        grove_service_after(config->service, 0, state_failed, lookup, &timer) < 0)
-        tell_running(lookup, true);
+    if (is_of_the_system(service) || ask(config, REGISTRY_STATUS, service, state_came, lookup) < 0)
+        soon(lookup, state_failed);
 }
 
 /* ---- restarts ---- */
@@ -174,13 +234,18 @@ static void restart_came(int status, const struct grove_answer *answer, void *co
     free(lookup);
 }
 
+static int restart(struct lookup *lookup) {
+    const char *service = lookup->service.text;
+    return is_of_the_system(service) ? ask_init_to_restart(lookup->config, service, restart_came, lookup)
+                                     : ask(lookup->config, REGISTRY_RESTART, service, restart_came, lookup);
+}
+
 void lookup_restarts(struct config *config) {
     for (uint32_t index = 0; index < config->state.restart_count; index++) {
         const char *service = config->state.restarts[index].text;
         struct lookup *lookup = lookup_create(config, service, NULL);
-        if (lookup == NULL || ask(config, REGISTRY_RESTART, service, restart_came, lookup) < 0) {
-            (void)fprintf(stderr, "config: the registry cannot be asked to restart %s: %s\n", service,
-                          grove_last_error());
+        if (lookup == NULL || restart(lookup) < 0) {
+            (void)fprintf(stderr, "config: nobody can be asked to restart %s: %s\n", service, grove_last_error());
             free(lookup);
         }
     }

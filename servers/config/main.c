@@ -65,13 +65,15 @@ static int serve(struct config *config) {
 
 int main(int argument_count, char **arguments) {
     static struct config config;
-    if (argument_count != 3) {
+    if (argument_count != 4) {
         (void)fprintf(stderr,
-                      "usage: config STATE-FOLDER FILES-FOLDER (started by init; see servers/config/manifest.yaml)\n");
+                      "usage: config STATE-FOLDER FILES-FOLDER BOOT-FOLDER (started by init; see "
+                      "servers/config/manifest.yaml)\n");
         return 2;
     }
     config.folder = open(arguments[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     config.files_path = arguments[2];
+    config.boot_path = arguments[3];
     if (config.folder < 0) {
         (void)fprintf(stderr, "config: cannot open the state folder %s: %s\n", arguments[1], strerror(errno));
         return 1;

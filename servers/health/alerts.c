@@ -1,6 +1,6 @@
 /*
  * Alerts: what somebody should know. Each is raised as often as it is seen and told once, and again when it has become worse
- * or an hour has passed; what is silenced is told when the silence is over and it still holds.
+ * or the time of `alerts.again` (an hour) has passed; what is silenced is told when the silence is over and it still holds.
  *
  * They lie in the state region. A death between telling and noting that leads to an alert that is told twice.
  */
@@ -11,8 +11,6 @@
 #include <string.h>
 
 #include "servers/common/names.h"
-
-#define TELL_AGAIN_NS (3600 * GROVE_SECOND)
 
 static struct kept_alert *find(struct monitor *monitor, const char *service, const char *what) {
     for (unsigned index = 0; index < KEPT_ALERTS_MAX; index++) {
@@ -61,7 +59,7 @@ static void tell(struct monitor *monitor, struct kept_alert *alert, bool is_over
 static bool is_to_be_told(const struct monitor *monitor, const struct kept_alert *alert, uint64_t now_ns) {
     if (alerts_is_silenced(monitor, alert->service.text))
         return false;
-    return alert->told_ns == 0 || alert->severity > alert->told_severity || now_ns - alert->told_ns >= TELL_AGAIN_NS;
+    return alert->told_ns == 0 || alert->severity > alert->told_severity || now_ns - alert->told_ns >= monitor->settings.tell_again_ns;
 }
 
 void alert_raise(struct monitor *monitor, const char *service, const char *what, uint32_t severity, uint32_t cause,

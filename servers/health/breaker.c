@@ -14,13 +14,14 @@ uint64_t breaker_due_ns(const struct breaker *breaker, uint64_t due_ns) {
     return breaker->state == GROVE_BREAKER_OPEN && breaker->until_ns > due_ns ? breaker->until_ns : due_ns;
 }
 
-static void open_for(struct breaker *breaker, uint64_t span_ns, uint64_t now_ns) {
+static void open_for(struct breaker *breaker, const struct breaker_rules *rules, uint64_t span_ns, uint64_t now_ns) {
     breaker->state = GROVE_BREAKER_OPEN;
-    breaker->span_ns = span_ns < BREAKER_SPAN_MAX_NS ? span_ns : BREAKER_SPAN_MAX_NS;
+    breaker->span_ns = span_ns < rules->span_max_ns ? span_ns : rules->span_max_ns;
     breaker->until_ns = now_ns + breaker->span_ns;
 }
 
-bool breaker_result(struct breaker *breaker, bool is_good, uint64_t interval_ns, uint64_t now_ns) {
+bool breaker_result(struct breaker *breaker, const struct breaker_rules *rules, bool is_good, uint64_t interval_ns,
+                    uint64_t now_ns) {
     uint32_t before = breaker->state;
     if (is_good) {
         *breaker = (struct breaker){.state = GROVE_BREAKER_CLOSED};
@@ -29,10 +30,10 @@ bool breaker_result(struct breaker *breaker, bool is_good, uint64_t interval_ns,
     if (breaker->failures < UINT32_MAX)
         breaker->failures++;
     if (before == GROVE_BREAKER_HALF_OPEN)
-        open_for(breaker, 2 * breaker->span_ns, now_ns);
-    else if (before == GROVE_BREAKER_CLOSED && breaker->failures >= BREAKER_FAILURES)
-        open_for(breaker,
-                 BREAKER_SPAN_INTERVALS * (interval_ns < BREAKER_SPAN_MAX_NS ? interval_ns : BREAKER_SPAN_MAX_NS),
+        open_for(breaker, rules, 2 * breaker->span_ns, now_ns);
+    else if (before == GROVE_BREAKER_CLOSED && breaker->failures >= rules->failures)
+        open_for(breaker, rules,
+                 BREAKER_SPAN_INTERVALS * (interval_ns < rules->span_max_ns ? interval_ns : rules->span_max_ns),
                  now_ns);
     return before == GROVE_BREAKER_CLOSED && breaker->state == GROVE_BREAKER_OPEN;
 }

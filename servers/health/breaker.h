@@ -1,7 +1,7 @@
 /*
  * A circuit breaker: stops asking one who does not answer, and asks again now and then.
  *
- *     closed ---- 5 failures in a row ----> open ---- its span is over ----> half-open
+ *     closed ---- failures in a row - ----> open ---- its span is over ----> half-open
  *       ^                                    ^  span doubles, up to a cap       |  |
  *       |                                    +------------ failure -------------+  |
  *       +---------------------------------- success -------------------------------+
@@ -16,9 +16,12 @@
 
 #include "grove/health.h"
 
-#define BREAKER_FAILURES 5u
 #define BREAKER_SPAN_INTERVALS 4u /* the first span that it is open, in intervals of its check */
-#define BREAKER_SPAN_MAX_NS (300 * GROVE_SECOND)
+
+struct breaker_rules {
+    uint64_t failures; /* in a row, which open it */
+    uint64_t span_max_ns; /* the cap */
+};
 
 /* Zero is a closed one. */
 struct breaker {
@@ -33,7 +36,8 @@ bool breaker_allows(struct breaker *breaker, uint64_t now_ns);
 /* When the next try may be, for a check that would otherwise be due at `due_ns`. */
 uint64_t breaker_due_ns(const struct breaker *breaker, uint64_t due_ns);
 /* A try has ended. Returns whether this opened or closed it. */
-bool breaker_result(struct breaker *breaker, bool is_good, uint64_t interval_ns, uint64_t now_ns);
+bool breaker_result(struct breaker *breaker, const struct breaker_rules *rules, bool is_good, uint64_t interval_ns,
+                    uint64_t now_ns);
 /* There is reason to hope (a new instance): an open one is tried at once. */
 void breaker_hope(struct breaker *breaker);
 

@@ -13,6 +13,8 @@
  */
 #include "servers/health/monitor.h"
 
+#include "servers/common/own_config.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -37,6 +39,7 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
     monitor->kept = kept_open(monitor->session);
     if (monitor->kept == NULL)
         return GROVE_NO_MEMORY;
+    own_config_follow(monitor->session, NULL, NULL);
     return services_begin(monitor);
 }
 
@@ -49,6 +52,7 @@ int main(int argument_count, char **arguments) {
         return 2;
     }
     monitor.boot_folder = arguments[2];
+    settings_begin(&monitor, arguments[1]);
     if (sinks_open(&monitor, arguments[1]) < 0)
         return 1;
     struct grove_service_options options = {.on_init = on_init, .context = &monitor};

@@ -11,6 +11,7 @@
  *   sinks.c      where alerts are told                queries.c    methods that ask
  *   http.c breaker.c trend.c  pure                    changes.c    WATCH; events; the log
  *   metrics.c    counts, for who watches from outside   offers.c     what is registered is an extension
+ *   settings.c   what can be configured
  *
  * One thread. What was seen lies in the state region (kept.c); the sinks are in a file; all else is learnt anew from the
  * registry, the boot specs and the kernel.
@@ -23,6 +24,7 @@
 #include "grove/grove.h"
 #include "grove/health.h"
 #include "servers/common/name_table.h"
+#include "servers/health/breaker.h"
 #include "servers/health/kept.h"
 
 #define HEALTH_KERNEL_TIMEOUT_NS (2 * GROVE_SECOND)
@@ -95,9 +97,19 @@ struct later {
     uint32_t timer;
 };
 
+/* What can be configured. */
+struct health_settings {
+    struct breaker_rules breaker;
+    uint64_t tell_again_ns; /* an alert that goes on */
+    uint64_t horizon_ns, urgent_ns; /* of trends */
+    double growth; /* of memory without a limit: this part of it is announced */
+    double errors; /* this part of all tries is too much */
+};
+
 struct monitor {
     struct grove_service *service;
     struct grove_session *session;
+    struct health_settings settings;
     const char *boot_folder;
     int folder; /* state folder */
     struct grove_channel *registry;
@@ -117,6 +129,10 @@ struct monitor {
 /* A check that its service registered is found as an extension from now on, if there is room; no more. */
 void offer_check(struct check *check);
 void offer_withdraw(struct check *check);
+
+/* ---- settings.c ---- */
+
+void settings_begin(struct monitor *monitor, const char *folder); /* those that held last, or the usual ones */
 
 /* ---- metrics.c ---- */
 

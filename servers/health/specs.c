@@ -4,20 +4,16 @@
  */
 #include "servers/health/monitor.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "servers/common/boot_specs.h"
 #include "servers/common/health_plan.h"
 #include "servers/common/names.h"
 #include "servers/registry/protocol.h"
 
 #define SPEC_TIMEOUT_NS (5 * GROVE_SECOND)
-#define SPEC_SUFFIX ".spec"
 
 static bool is_planned(const struct grove_health_plan *plans, unsigned count, const struct grove_health_plan *plan) {
     for (unsigned index = 0; index < count; index++)
@@ -94,29 +90,14 @@ void specs_fetch(struct watched *watched) {
 
 /* ---- boot specs ---- */
 
-static struct grove_spec *read_spec(int folder, const char *file) {
-    struct stat facts;
-    struct grove_spec *spec = NULL;
-    int descriptor = openat(folder, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (descriptor < 0)
-        return NULL;
-    if (fstat(descriptor, &facts) == 0 && facts.st_size > 0 && (uint64_t)facts.st_size <= GROVE_SPEC_BYTES_MAX)
-        spec = malloc((size_t)facts.st_size);
-    if (spec != NULL && (read(descriptor, spec, (size_t)facts.st_size) != facts.st_size ||
-                         grove_spec_check(spec, (size_t)facts.st_size, NULL) < 0)) {
-        free(spec);
-        spec = NULL;
-    }
-    (void)close(descriptor);
-    return spec;
-}
-
-static void load_boot_spec(struct monitor *monitor, int folder, const char *file) {
+static bool take_boot_spec(const char *file, struct grove_spec *spec, const char *problem, void *context) {
+    struct monitor *monitor = context;
     struct grove_health_plan plans[GROVE_HEALTH_CHECKS_MAX];
     bool is_broken;
-    struct grove_spec *spec = read_spec(folder, file);
+    (void)file;
+    (void)problem;
     if (spec == NULL)
-        return;
+        return true; /* init has said so */
     const char *name = grove_spec_text(spec, spec->name);
     bool is_self = strcmp(name, grove_session_identity(monitor->session)->name.text) == 0;
     /* Its own run loop cannot ask itself; reincarnation watches this service. */
@@ -126,23 +107,11 @@ static void load_boot_spec(struct monitor *monitor, int folder, const char *file
             take_plans(watched, spec);
     }
     free(spec);
+    return true;
 }
 
 void specs_load_boot(struct monitor *monitor) {
-    int descriptor = open(monitor->boot_folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *folder = descriptor < 0 ? NULL : fdopendir(descriptor);
-    const struct dirent *entry;
-    if (folder == NULL) {
+    if (boot_specs_each(monitor->boot_folder, take_boot_spec, monitor) < 0)
         (void)fprintf(stderr, "health: cannot read the boot specs in %s; system services are not checked\n",
                       monitor->boot_folder);
-        if (descriptor >= 0)
-            (void)close(descriptor);
-        return;
-    }
-    while ((entry = readdir(folder)) != NULL) {
-        size_t length = strlen(entry->d_name), suffix = strlen(SPEC_SUFFIX);
-        if (length > suffix && strcmp(entry->d_name + length - suffix, SPEC_SUFFIX) == 0)
-            load_boot_spec(monitor, dirfd(folder), entry->d_name);
-    }
-    (void)closedir(folder);
 }

@@ -3,7 +3,7 @@
  * the samples of this instance (trend.h); what the line says is announced before it happens.
  *
  * Memory belongs to the service, and is looked at through the check that is tried most often. Without a limit, growth is
- * announced when it is a fifth of all in the time that is remembered.
+ * announced when it is a fifth of all in the time that is remembered. The thresholds can be configured (settings.c).
  */
 #include "servers/health/monitor.h"
 #include "servers/health/trend.h"
@@ -12,14 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HORIZON_S (6.0 * 3600) /* what happens later is not announced */
-#define URGENT_S 120.0
 /* Linux charges memory in batches of 64 pages for each processor: an account moves by these though nothing grows. */
 #define CHARGE_BATCH_KIB 256.0
 #define NOISE_PART 0.01
-#define UNLIMITED_PART 0.2
 #define ERROR_WINDOW 8u
-#define ERRORS_TOO_MANY 0.5
 
 /* Samples of the instance that runs, the oldest first; x in seconds before now, and so negative. */
 static unsigned collect(const struct check *check, const struct kept_sample *samples[KEPT_SAMPLES]) {
@@ -33,6 +29,15 @@ static unsigned collect(const struct check *check, const struct kept_sample *sam
 
 static double seconds_before(const struct kept_sample *sample, const struct kept_sample *last) {
     return -(double)(uint32_t)(last->time_ms - sample->time_ms) / 1000.0; /* modulo 2^32, as the times are */
+}
+
+static double seconds_of(uint64_t span_ns) {
+    return (double)span_ns / 1e9;
+}
+
+/* What comes later than that is not announced. */
+static bool is_near(const struct watched *watched, double left_s) {
+    return left_s < seconds_of(watched->monitor->settings.horizon_ns);
 }
 
 /* ---- words ---- */
@@ -71,7 +76,7 @@ static void announce_memory(const struct watched *watched, const struct trend *t
     amount_text(trend->slope * 60, rate, sizeof rate);
     span_text(left_s < 0 ? 0 : left_s, span, sizeof span);
     alert_raise(watched->monitor, watched->name.text, "memory",
-                left_s < URGENT_S ? GROVE_SEVERITY_CRITICAL : GROVE_SEVERITY_WARNING, GROVE_CAUSE_TREND,
+                left_s < seconds_of(watched->monitor->settings.urgent_ns) ? GROVE_SEVERITY_CRITICAL : GROVE_SEVERITY_WARNING, GROVE_CAUSE_TREND,
                 "memory grows %s/min, limit in %s", rate, span);
 }
 
@@ -95,9 +100,9 @@ static void look_at_memory(const struct check *check, const struct kept_sample *
         return;
     double growth_kib = trend.level - trend.first;
     bool is_growth = trend.is_rising && growth_kib > noise_kib() && growth_kib > NOISE_PART * trend.level;
-    if (is_growth && limit_kib > 0 && (limit_kib - trend.level) / trend.slope < HORIZON_S) {
+    if (is_growth && limit_kib > 0 && is_near(watched, (limit_kib - trend.level) / trend.slope)) {
         announce_memory(watched, &trend, limit_kib);
-    } else if (is_growth && limit_kib <= 0 && growth_kib > UNLIMITED_PART * trend.level) {
+    } else if (is_growth && limit_kib <= 0 && growth_kib > watched->monitor->settings.growth * trend.level) {
         char rate[32];
         amount_text(trend.slope * 60, rate, sizeof rate);
         alert_raise(watched->monitor, watched->name.text, "memory", GROVE_SEVERITY_WARNING, GROVE_CAUSE_TREND,
@@ -125,7 +130,7 @@ static void look_at_latency(const struct check *check, const struct kept_sample 
     (void)snprintf(what, sizeof what, "latency %s", check->plan.name);
     double left_s = (timeout_us - trend.level) / trend.slope;
     bool is_growth = trend.is_rising && trend.level > 2 * trend.first && trend.level > timeout_us / 20;
-    if (is_growth && left_s < HORIZON_S) {
+    if (is_growth && is_near(watched, left_s)) {
         span_text(left_s < 0 ? 0 : left_s, span, sizeof span);
         alert_raise(watched->monitor, watched->name.text, what, GROVE_SEVERITY_WARNING, GROVE_CAUSE_TREND,
                     "the check %s takes %.3g ms, and longer each time: its timeout in %s", check->plan.name,
@@ -160,12 +165,12 @@ static void look_at_errors(const struct check *check, const struct kept_sample *
     if (!trend_fit(points, used, &trend))
         return;
     (void)snprintf(what, sizeof what, "errors %s", check->plan.name);
-    double left_s = (ERRORS_TOO_MANY - trend.level) / trend.slope;
-    if (trend.is_rising && trend.level > 1.0 / ERROR_WINDOW && left_s < HORIZON_S && !check_has_failed(check)) {
+    double left_s = (watched->monitor->settings.errors - trend.level) / trend.slope;
+    if (trend.is_rising && trend.level > 1.0 / ERROR_WINDOW && is_near(watched, left_s) && !check_has_failed(check)) {
         span_text(left_s < 0 ? 0 : left_s, span, sizeof span);
         alert_raise(watched->monitor, watched->name.text, what, GROVE_SEVERITY_WARNING, GROVE_CAUSE_TREND,
-                    "the check %s fails %.0f%% of the time, and more and more: half of it in %s", check->plan.name,
-                    100 * trend.level, span);
+                    "the check %s fails %.0f%% of the time, and more and more: %.0f%% in %s",
+                    check->plan.name, 100 * trend.level, 100 * watched->monitor->settings.errors, span);
     } else {
         alert_end(watched->monitor, watched->name.text, what);
     }

@@ -6,49 +6,20 @@
  */
 #include "servers/init/init.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define SPEC_SUFFIX ".spec"
+#include "servers/common/boot_specs.h"
 
 /* ---- specs ---- */
 
-static struct grove_spec *read_spec(int folder, const char *file, const char **problem) {
-    struct stat facts;
-    struct grove_spec *spec = NULL;
-    int descriptor = openat(folder, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    *problem = "it cannot be read";
-    if (descriptor < 0)
-        return NULL;
-    if (fstat(descriptor, &facts) == 0 && facts.st_size > 0 && (uint64_t)facts.st_size <= GROVE_SPEC_BYTES_MAX)
-        spec = malloc((size_t)facts.st_size);
-    if (spec != NULL && (read(descriptor, spec, (size_t)facts.st_size) != facts.st_size ||
-                         grove_spec_check(spec, (size_t)facts.st_size, problem) < 0)) {
-        free(spec);
-        spec = NULL;
-    }
-    (void)close(descriptor);
-    return spec;
-}
-
-static bool is_spec_file(const char *file) {
-    size_t length = strlen(file), suffix = strlen(SPEC_SUFFIX);
-    return length > suffix && strcmp(file + length - suffix, SPEC_SUFFIX) == 0;
-}
-
-static void load_file(struct init *init, int folder, const char *file) {
-    const char *problem = "";
+static bool take_spec(const char *file, struct grove_spec *spec, const char *problem, void *context) {
+    struct init *init = context;
     const struct grove_notice_init *self = grove_session_identity(init->session);
-    struct grove_spec *spec = read_spec(folder, file, &problem);
     if (spec == NULL) {
         (void)fprintf(stderr, "init: %s/%s is left out: %s\n", init->folder, file, problem);
-        return;
+        return true;
     }
     const char *name = grove_spec_text(spec, spec->name);
     bool is_self = strcmp(name, self->name.text) == 0;
@@ -58,9 +29,10 @@ static void load_file(struct init *init, int folder, const char *file) {
                           "init: %s/%s is left out: its name is taken, its phase is none or there are too many\n",
                           init->folder, file);
         free(spec);
-        return;
+        return true;
     }
     init->units[init->count++] = (struct unit){.init = init, .spec = spec, .name = name};
+    return true;
 }
 
 static int by_phase_and_name(const void *a, const void *b) {
@@ -71,21 +43,12 @@ static int by_phase_and_name(const void *a, const void *b) {
 }
 
 int boot_load(struct init *init) {
-    int descriptor = open(init->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *folder = descriptor < 0 ? NULL : fdopendir(descriptor);
-    if (folder == NULL) {
-        (void)fprintf(stderr, "init: cannot read the boot specs in %s: %s\n", init->folder, strerror(errno));
-        if (descriptor >= 0)
-            (void)close(descriptor);
-        return GROVE_NOT_FOUND;
-    }
-    const struct dirent *entry;
-    while ((entry = readdir(folder)) != NULL)
-        if (is_spec_file(entry->d_name))
-            load_file(init, dirfd(folder), entry->d_name);
-    (void)closedir(folder);
-    qsort(init->units, init->count, sizeof init->units[0], by_phase_and_name);
-    return 0;
+    int status = boot_specs_each(init->folder, take_spec, init);
+    if (status < 0)
+        (void)fprintf(stderr, "init: cannot read the boot specs in %s\n", init->folder);
+    else
+        qsort(init->units, init->count, sizeof init->units[0], by_phase_and_name);
+    return status;
 }
 
 struct unit *boot_find(struct init *init, const char *name) {

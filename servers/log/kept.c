@@ -12,8 +12,8 @@
 #include "grove/abi/status.h"
 #include "servers/common/file_status.h"
 
-int kept_open(struct kept *kept, int parent, const char *name) {
-    *kept = (struct kept){.folder = -1};
+int kept_open(struct kept *kept, int parent, const char *name, const struct kept_limits *limits) {
+    *kept = (struct kept){.limits = limits, .folder = -1};
     if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
         return file_status(errno);
     kept->folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -44,11 +44,17 @@ static void on_damage(const struct grove_journal_damage *damage, void *context) 
                   damage->is_saved ? damage->quarantine : "");
 }
 
+static struct grove_journal_limits limits_of(const struct kept *kept) {
+    return (struct grove_journal_limits){.segment_bytes = kept->limits->keep_bytes / KEPT_SEGMENTS,
+                                         .keep_bytes = kept->limits->keep_bytes,
+                                         .keep_ns = kept->limits->keep_ns};
+}
+
 int kept_journal(struct kept *kept, struct grove_journal **journal) {
     struct grove_journal_problem problem;
     struct grove_journal_options options = {.folder = kept->folder,
                                             .flags = GROVE_JOURNAL_UNSYNCHRONISED | GROVE_JOURNAL_PASS_UNREADABLE,
-                                            .limits = {.segment_bytes = KEPT_SEGMENT_BYTES, .keep_bytes = KEPT_BYTES},
+                                            .limits = limits_of(kept),
                                             .content = "GROVELOG",
                                             .on_damage = on_damage};
     int status = kept->journal != NULL ? 0 : grove_journal_open(&options, &kept->journal, &problem);
@@ -63,6 +69,14 @@ static void make_room(struct kept *kept) {
         return;
     uint64_t segments = grove_journal_facts(kept->journal).segments;
     old_segments_keep(kept->folder, &kept->old, segments < KEPT_SEGMENTS ? KEPT_SEGMENTS - (uint32_t)segments : 0);
+}
+
+void kept_limit(struct kept *kept, uint64_t now_ns) {
+    const struct grove_journal_limits limits = limits_of(kept);
+    if (kept->journal == NULL)
+        return; /* it is opened with these */
+    grove_journal_limit(kept->journal, &limits);
+    grove_journal_retain(kept->journal, now_ns);
 }
 
 static int append(struct kept *kept, struct order_stamp stamp, uint32_t stream, const void *bytes,

@@ -4,7 +4,7 @@
  * A record holds what was read from a stream at one time; lines may go over several. Its kind is the stream, and above that
  * byte the steps of its stamp (order.h). Nothing is synchronised: what is appended outlives every process, and of the last half minute a crash of the machine may take a
  * part. Damage costs the records that it hits, is said to the reader in their place, and its bytes are kept beside the
- * journal. At most KEPT_BYTES for each service: the oldest goes.
+ * journal. Each service has so much as the limits say: the oldest goes.
  *
  * Segments of the format before (old_segments.h) are read, before the journal, until it has grown and takes their room.
  */
@@ -20,20 +20,30 @@
 #include "servers/log/order.h"
 #include "servers/log/page.h"
 
-#define KEPT_SEGMENT_BYTES (UINT64_C(1) << 20)
-#define KEPT_SEGMENTS 4u
-#define KEPT_BYTES (KEPT_SEGMENTS * KEPT_SEGMENT_BYTES)
+#define KEPT_SEGMENTS 4u /* a limit is split into */
+#define KEPT_BYTES (UINT64_C(4) << 20) /* the usual limit */
 #define KEPT_CHUNK_MAX 16384u
 
+/* Of each service's log; the same for all. */
+struct kept_limits {
+    uint64_t keep_bytes;
+    uint64_t keep_ns; /* 0: no limit */
+};
+
 struct kept {
+    const struct kept_limits *limits; /* borrowed */
     int folder; /* of this service; -1 closed */
     struct grove_journal *journal; /* NULL: not needed yet, or it could not be opened; then it is tried again */
     struct old_segments old;
     uint64_t dropped_bytes; /* could not be written; said in the log when there is room again */
 };
 
-/* Find what is there, or make the folder. `parent` is the folder of all. Negative status, nothing left open. */
-int kept_open(struct kept *kept, int parent, const char *name);
+/*
+ * Find what is there, or make the folder. `parent` is the folder of all. The limits stay the caller's, who may change them and
+ * then says so (kept_limit). Negative status, nothing left open.
+ */
+int kept_open(struct kept *kept, int parent, const char *name, const struct kept_limits *limits);
+void kept_limit(struct kept *kept, uint64_t now_ns);
 void kept_close(struct kept *kept);
 /*
  * Append one chunk, at most KEPT_CHUNK_MAX. GROVE_FULL, GROVE_READ_ONLY, GROVE_IO, GROVE_NO_MEMORY, GROVE_NO_DESCRIPTORS:

@@ -13,6 +13,7 @@
 #include "grove/abi/status.h"
 
 #define FIRST_RECORD 8192 /* where the records of a segment begin */
+#define SEGMENT_BYTES (KEPT_BYTES / KEPT_SEGMENTS)
 #define RECORD_BYTES 48 /* of a record's head */
 
 static void what_is_appended_is_read_also_after_opening_again(void **state) {
@@ -59,7 +60,7 @@ static void the_oldest_go_and_reading_goes_on_behind_them(void **state) {
     struct kept_position position;
     memset(chunk, 'x', sizeof chunk);
     chunk[sizeof chunk - 1] = '\n';
-    for (unsigned index = 0; index < 6 * KEPT_SEGMENT_BYTES / KEPT_CHUNK_MAX; index++)
+    for (unsigned index = 0; index < 6 * SEGMENT_BYTES / KEPT_CHUNK_MAX; index++)
         assert_int_equal(kept_append(&fixture->kept, (struct order_stamp){1, 0}, LOG_STREAM_ERROR, chunk, sizeof chunk),
                          0);
     assert_in_range(grove_journal_facts(fixture->kept.journal).segments, 3, KEPT_SEGMENTS);
@@ -67,7 +68,7 @@ static void the_oldest_go_and_reading_goes_on_behind_them(void **state) {
     /* Whoever was in the middle is told. */
     (void)collect(fixture, (struct kept_position){.offset = 7}, 0, text, sizeof text);
     assert_non_null(strstr(text, " pieces of the log were removed before they were read\n"));
-    assert_in_range(strlen(text), 2 * KEPT_SEGMENT_BYTES, KEPT_BYTES);
+    assert_in_range(strlen(text), 2 * SEGMENT_BYTES, KEPT_BYTES);
     /* Whoever begins is not. */
     assert_true(collect(fixture, (struct kept_position){0}, 0, text, sizeof text) > 100);
     assert_int_equal(text[0], 'x');
@@ -87,7 +88,7 @@ static void a_torn_tail_is_not_read(void **state) {
     say(fixture, 2, "torn\n");
     kept_close(&fixture->kept);
     assert_int_equal(truncate(path_of(fixture, "0000000001.journal"), FIRST_RECORD + 2 * RECORD_BYTES + 8 + 3), 0);
-    assert_int_equal(kept_open(&fixture->kept, fixture->parent, "p.service"), 0);
+    assert_int_equal(kept_open(&fixture->kept, fixture->parent, "p.service", &fixture->limits), 0);
     say(fixture, 3, "next\n");
     assert_log(fixture, "whole\nnext\n");
     open_again(fixture);
@@ -165,10 +166,31 @@ static void a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(void **
     say(fixture, 1, "kept\n");
     kept_close(&fixture->kept);
     struct rlimit limit = leave_descriptors(1);
-    int status = kept_open(&fixture->kept, fixture->parent, "p.service");
+    int status = kept_open(&fixture->kept, fixture->parent, "p.service", &fixture->limits);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
     assert_int_equal(status, GROVE_NO_DESCRIPTORS);
     assert_int_equal(fixture->kept.folder, -1);
+}
+
+static void other_limits_hold_at_once(void **state) {
+    struct fixture *fixture = *state;
+    static char chunk[KEPT_CHUNK_MAX];
+    memset(chunk, 'x', sizeof chunk);
+    for (unsigned index = 0; index < 3 * SEGMENT_BYTES / KEPT_CHUNK_MAX; index++)
+        assert_int_equal(
+            kept_append(&fixture->kept, (struct order_stamp){index + 1, 0}, LOG_STREAM_ERROR, chunk, sizeof chunk), 0);
+    fixture->limits.keep_bytes = KEPT_BYTES / 4;
+    kept_limit(&fixture->kept, 1);
+    for (unsigned index = 0; index < KEPT_BYTES / 8 / KEPT_CHUNK_MAX; index++)
+        assert_int_equal(
+            kept_append(&fixture->kept, (struct order_stamp){index + 1, 0}, LOG_STREAM_ERROR, chunk, sizeof chunk), 0);
+    assert_true(grove_journal_facts(fixture->kept.journal).bytes <= 2 * SEGMENT_BYTES); /* two segments stay */
+    fixture->limits = (struct kept_limits){.keep_bytes = 4 * KEPT_BYTES};
+    open_again(fixture);
+    for (unsigned index = 0; index < 2 * KEPT_BYTES / KEPT_CHUNK_MAX; index++)
+        assert_int_equal(
+            kept_append(&fixture->kept, (struct order_stamp){index + 1, 0}, LOG_STREAM_ERROR, chunk, sizeof chunk), 0);
+    assert_true(grove_journal_facts(fixture->kept.journal).bytes > 2 * KEPT_BYTES);
 }
 
 int main(void) {
@@ -178,6 +200,7 @@ int main(void) {
         TEST(a_log_that_nobody_wrote_has_no_files),
         TEST(the_tail_has_the_lines_asked_for),
         TEST(the_oldest_go_and_reading_goes_on_behind_them),
+        TEST(other_limits_hold_at_once),
         TEST(a_torn_tail_is_not_read),
         TEST(a_flipped_bit_costs_its_own_record),
         TEST(what_could_not_be_written_is_counted_and_said_later),

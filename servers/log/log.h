@@ -49,6 +49,7 @@ struct logger {
     struct source *changed_first, *changed_last; /* by `changed` */
     bool is_tell_due;
     uint64_t written_bytes, lost_bytes; /* by this instance */
+    struct kept_limits limits; /* configured */
     int scratch[2]; /* a pipe into which waiting bytes are duplicated, so that they are consumed only when written */
     bool can_tee;
 };

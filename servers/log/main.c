@@ -12,9 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "servers/common/names.h"
+#include "servers/common/own_config.h"
 
 #define KERNEL_TIMEOUT_NS (5 * GROVE_SECOND)
 
@@ -28,7 +30,7 @@ static struct source *make_source(struct logger *logger, const char *name, bool 
         source->logger = logger;
         for (unsigned index = 0; index < LOG_STREAMS; index++)
             source->streams[index] = (struct stream){.source = source, .descriptor = -1, .kind = index};
-        status = kept_open(&source->kept, logger->folder, name);
+        status = kept_open(&source->kept, logger->folder, name, &logger->limits);
     }
     if (status == 0) {
         status = name_table_add(&logger->sources, source->name, source);
@@ -92,12 +94,32 @@ static int attach_all(struct logger *logger) {
     return status == GROVE_NOT_FOUND ? 0 : status;
 }
 
+/* ---- what can be configured ---- */
+
+/* The same as in manifest.yaml. */
+static void settings_begin(struct logger *logger, const char *folder) {
+    static struct own_key keys[2];
+    logger->limits = (struct kept_limits){.keep_bytes = KEPT_BYTES};
+    keys[0] = (struct own_key){"keep-size", GROVE_CONFIG_SIZE, {.amount = &logger->limits.keep_bytes}};
+    keys[1] = (struct own_key){"keep-age", GROVE_CONFIG_DURATION, {.amount = &logger->limits.keep_ns}};
+    own_config_begin(folder, keys, sizeof keys / sizeof keys[0]);
+}
+
+static void settings_changed(void *context) {
+    struct logger *logger = context;
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    for (struct source *source = logger->changed_first; source != NULL; source = source->changed_next)
+        kept_limit(&source->kept, (uint64_t)now.tv_sec * GROVE_SECOND + (uint64_t)now.tv_nsec);
+}
+
 static int on_init(struct grove_service *service, enum grove_start_reason reason, void *context) {
     struct logger *logger = context;
     (void)reason;
     logger->service = service;
     logger->session = grove_service_session(service);
     changes_begin(logger);
+    own_config_follow(logger->session, settings_changed, logger);
     return attach_all(logger);
 }
 
@@ -115,6 +137,7 @@ int main(int argument_count, char **arguments) {
         (void)fprintf(stderr, "usage: log STATE-FOLDER (started by init; see servers/log/manifest.yaml)\n");
         return 2;
     }
+    settings_begin(&logger, arguments[1]);
     logger.folder = open_folder(arguments[1]);
     if (logger.folder < 0)
         return 1;

@@ -268,7 +268,8 @@ static void wait_out(struct record *record, uint64_t delay_ns) {
 static void retry_or_give_up(struct record *record) {
     char why[REGISTRY_REASON_BYTES];
     struct backoff *backoff = history_backoff(record);
-    const struct grove_restart *policy = &record->node.spec->restart;
+    struct grove_restart bound = backoff_bound(&record->node.spec->restart, &record->registry->bounds);
+    const struct grove_restart *policy = &bound;
     uint64_t delay_ns;
     (void)snprintf(why, sizeof why, "%s", record->reason == NULL ? "failed" : record->reason);
     if (!backoff_next(backoff, policy, grove_now_ns(), &delay_ns)) {

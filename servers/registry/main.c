@@ -18,6 +18,7 @@
 
 #include "servers/common/budget_text.h"
 #include "servers/common/exit_text.h"
+#include "servers/common/own_config.h"
 #include "servers/log/protocol.h"
 
 #define LOG_PATIENCE_NS GROVE_MILLISECOND
@@ -113,6 +114,16 @@ static void on_notice(const struct grove_message *notice, const int *objects, un
 
 /* ---- set-up ---- */
 
+/* The same as in manifest.yaml: none of the bounds holds. A restart that is waited for already comes when it was to come. */
+static void settings_begin(struct registry *registry, const char *folder) {
+    static struct own_key keys[3];
+    struct backoff_bounds *bounds = &registry->bounds;
+    keys[0] = (struct own_key){"restart.delay-least", GROVE_CONFIG_DURATION, {.amount = &bounds->least_ns}};
+    keys[1] = (struct own_key){"restart.delay-most", GROVE_CONFIG_DURATION, {.amount = &bounds->most_ns}};
+    keys[2] = (struct own_key){"restart.never-give-up", GROVE_CONFIG_BOOL, {.is_set = &bounds->goes_on}};
+    own_config_begin(folder, keys, sizeof keys / sizeof keys[0]);
+}
+
 static int on_init(struct grove_service *service, enum grove_start_reason reason, void *context) {
     struct registry *registry = context;
     (void)reason;
@@ -124,6 +135,7 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
     registry->begun_ns = grove_now_ns();
     history_open(registry);
     points_open(registry);
+    own_config_follow(registry->session, NULL, NULL);
     return recover(registry);
 }
 
@@ -134,6 +146,7 @@ int main(int argument_count, char **arguments) {
         (void)fprintf(stderr, "usage: registry STATE-FOLDER (started by init; see servers/registry/manifest.yaml)\n");
         return 2;
     }
+    settings_begin(&registry, arguments[1]);
     if (store_open(&registry, arguments[1]) < 0)
         return 1;
     struct grove_service_options options = {.on_init = on_init, .context = &registry};

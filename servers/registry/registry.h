@@ -123,6 +123,7 @@ struct registry {
     uint64_t next_number, sequence;
     uint64_t restarts[REGISTRY_EXIT_CAUSES]; /* of this instance, by how the one before had ended */
     int folder; /* descriptor of the state folder */
+    struct backoff_bounds bounds; /* of delays before restarts; configured */
     uint32_t selections; /* made so far */
     bool is_recovering; /* what is found is no news */
     bool is_commit_due, is_tell_due, is_shutting_down, is_checking, is_check_due;

@@ -6,6 +6,10 @@
  * refused with a sentence that says who has how much, but only after the kernel was asked once more who runs at all: the
  * registry may have died before it said that somebody ended.
  *
+ * The factors are the configured ones, or those of an order (`grove resources --overcommit`): the newest counts. An order
+ * keeps beside its own the configured ones that it stood against, so it counts no more when others are configured, also
+ * while this process is dead.
+ *
  * Nothing of it but the factors is kept on disk. The next instance adds up the budgets of the containers that run.
  */
 #include "servers/resource/resource.h"
@@ -39,6 +43,11 @@ struct promise {
 struct factors {
     uint64_t memory_ppm, processor_ppm;
 };
+/* As it is kept; without `against`, of a version that had none. */
+struct order {
+    struct factors factors;
+    struct factors against; /* the configured ones then */
+};
 
 static struct {
     struct name_table by_name;
@@ -47,8 +56,8 @@ static struct {
     uint64_t machine_bytes;
     uint32_t processors, services;
     uint64_t refusals;
-    struct factors factors;
-} admitted = {.factors = {WHOLE_PPM, WHOLE_PPM}};
+    struct factors configured, factors; /* factors: that count */
+} admitted = {.configured = {WHOLE_PPM, WHOLE_PPM}, .factors = {WHOLE_PPM, WHOLE_PPM}};
 
 /* ---- promises ---- */
 
@@ -213,45 +222,64 @@ static bool factor_is_valid(uint64_t factor_ppm) {
     return factor_ppm >= FACTOR_LEAST_PPM && factor_ppm <= FACTOR_MOST_PPM;
 }
 
-static const char *factors_fault(const struct file_header *header, const void *body) {
-    const struct factors *factors = body;
-    return header->body_bytes == sizeof *factors && factor_is_valid(factors->memory_ppm) &&
-                   factor_is_valid(factors->processor_ppm)
+static const char *order_fault(const struct file_header *header, const void *body) {
+    const struct order *order = body;
+    bool is_sized = header->body_bytes == sizeof *order || header->body_bytes == sizeof order->factors;
+    return is_sized && factor_is_valid(order->factors.memory_ppm) && factor_is_valid(order->factors.processor_ppm)
                ? NULL
                : "it holds no factors";
 }
 
-static int take_factors(void *context, const struct file_header *header, const void *body) {
+static bool are_same(const struct factors *a, const struct factors *b) {
+    return a->memory_ppm == b->memory_ppm && a->processor_ppm == b->processor_ppm;
+}
+
+static int take_order(void *context, const struct file_header *header, const void *body) {
+    struct order order = {.against = {WHOLE_PPM, WHOLE_PPM}}; /* as it was before there was a choice */
     (void)context;
-    (void)header;
-    memcpy(&admitted.factors, body, sizeof admitted.factors);
+    memcpy(&order, body, header->body_bytes);
+    if (are_same(&order.against, &admitted.configured))
+        admitted.factors = order.factors;
     return 0;
 }
 
-static const struct file_kind factors_kind = {.suffix = ".policy",
-                                              .magic = FACTORS_MAGIC,
-                                              .body_min = sizeof(struct factors),
-                                              .fault_of = factors_fault,
-                                              .take = take_factors};
+static const struct file_kind order_kind = {.suffix = ".policy",
+                                            .magic = FACTORS_MAGIC,
+                                            .body_min = sizeof(struct factors),
+                                            .fault_of = order_fault,
+                                            .take = take_order};
 
 int admission_factor(struct resource *resource, uint32_t resource_number, uint64_t factor_ppm) {
-    struct factors factors = admitted.factors;
+    struct order order = {.factors = admitted.factors, .against = admitted.configured};
     if (!factor_is_valid(factor_ppm))
         return GROVE_INVALID;
     if (resource_number == GROVE_RESOURCE_MEMORY)
-        factors.memory_ppm = factor_ppm;
+        order.factors.memory_ppm = factor_ppm;
     else if (resource_number == GROVE_RESOURCE_PROCESSOR)
-        factors.processor_ppm = factor_ppm;
+        order.factors.processor_ppm = factor_ppm;
     else
         return GROVE_INVALID;
-    int status = file_prepare(resource->folder, FACTORS_PLACE, FACTORS_MAGIC, 0, &factors, sizeof factors);
+    int status = file_prepare(resource->folder, FACTORS_PLACE, FACTORS_MAGIC, 0, &order, sizeof order);
     if (status == 0)
         status = file_commit(resource->folder, FACTORS_PLACE);
     if (status == 0 && fsync(resource->folder) < 0)
         status = file_status(errno);
     if (status == 0)
-        admitted.factors = factors;
+        admitted.factors = order.factors;
     return status;
+}
+
+static struct factors configured_by(const struct resource *resource) {
+    return (struct factors){.memory_ppm = (uint64_t)(resource->overcommit_memory * 1e6 + 0.5),
+                            .processor_ppm = (uint64_t)(resource->overcommit_processor * 1e6 + 0.5)};
+}
+
+void admission_configured(struct resource *resource) {
+    struct factors configured = configured_by(resource);
+    if (are_same(&configured, &admitted.configured))
+        return;
+    admitted.configured = admitted.factors = configured;
+    (void)unlinkat(resource->folder, FACTORS_PLACE, 0); /* an order that stays stands against other ones, and does not count */
 }
 
 int admission_open(struct resource *resource) {
@@ -260,6 +288,7 @@ int admission_open(struct resource *resource) {
     if (sysinfo(&facts) == 0)
         admitted.machine_bytes = (uint64_t)facts.totalram * facts.mem_unit;
     admitted.processors = processors > 0 ? (uint32_t)processors : 1;
-    int status = file_each(resource->folder, &factors_kind, NULL);
+    admitted.configured = admitted.factors = configured_by(resource);
+    int status = file_each(resource->folder, &order_kind, NULL);
     return status < 0 ? status : visit_running(resource, take_up);
 }

@@ -203,14 +203,14 @@ static void act(struct resource *resource, struct slot *slot, uint64_t now_ns) {
 /* Its end closes the case (look). */
 static void end_it(const struct resource *resource, struct slot *slot, uint64_t now_ns) {
     (void)control(resource, slot->service.text, GROVE_ACTION_KILL);
-    slot->until_ns = now_ns + RESOURCE_TICK_NS; /* once more */
+    slot->until_ns = now_ns + resource->period_ns; /* once more */
 }
 
 static void undo(struct resource *resource, struct slot *slot, uint64_t now_ns) {
     int status = slot->limit.policy == GROVE_LIMIT_THROTTLE ? set_processor(resource, slot->service.text, 0)
                                                             : control(resource, slot->service.text, GROVE_ACTION_THAW);
     if (status < 0 && status != GROVE_WRONG_STATE) {
-        slot->until_ns = now_ns + RESOURCE_TICK_NS; /* once more */
+        slot->until_ns = now_ns + resource->period_ns; /* once more */
         return;
     }
     tell_of(slot, "released");

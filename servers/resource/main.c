@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "servers/common/names.h"
+#include "servers/common/own_config.h"
 #include "servers/common/spec_limits.h"
 
 /* ---- the kernel, the tick ---- */
@@ -39,7 +40,7 @@ static void tick(struct grove_service *service, void *context) {
 
 void resource_tick_soon(struct resource *resource) {
     if (resource->timer == 0 &&
-        grove_service_after(resource->service, RESOURCE_TICK_NS, tick, resource, &resource->timer) < 0)
+        grove_service_after(resource->service, resource->period_ns, tick, resource, &resource->timer) < 0)
         (void)fprintf(stderr, "resource: no timer: %s\n", grove_last_error());
 }
 
@@ -181,6 +182,21 @@ static int on_cases(struct grove_request *request, void *context) {
 
 /* ---- set-up ---- */
 
+/* The same as in manifest.yaml, and hot: the period from the next one on, the factors for who asks to be admitted. */
+static void settings_begin(struct resource *resource, const char *folder) {
+    static struct own_key keys[3];
+    resource->period_ns = GROVE_SECOND;
+    resource->overcommit_memory = resource->overcommit_processor = 1.0;
+    keys[0] = (struct own_key){"period", GROVE_CONFIG_DURATION, {.amount = &resource->period_ns}};
+    keys[1] = (struct own_key){"overcommit.memory", GROVE_CONFIG_FLOAT, {.real = &resource->overcommit_memory}};
+    keys[2] = (struct own_key){"overcommit.processor", GROVE_CONFIG_FLOAT, {.real = &resource->overcommit_processor}};
+    own_config_begin(folder, keys, sizeof keys / sizeof keys[0]);
+}
+
+static void settings_changed(void *context) {
+    admission_configured(context);
+}
+
 static int on_init(struct grove_service *service, enum grove_start_reason reason, void *context) {
     struct resource *resource = context;
     (void)reason;
@@ -192,6 +208,7 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
         (void)fprintf(stderr, "resource: cannot see what runs: %s\n", grove_last_error());
     if (cases_count() > 0)
         resource_tick_soon(resource);
+    own_config_follow(resource->session, settings_changed, resource);
     return status;
 }
 
@@ -217,6 +234,7 @@ int main(int argument_count, char **arguments) {
         (void)fprintf(stderr, "resource: cannot open the state folder %s: %s\n", arguments[1], strerror(errno));
         return 1;
     }
+    settings_begin(&resource, arguments[1]);
     struct grove_service_options options = {.on_init = on_init, .context = &resource};
     if (grove_service_create(&options, &service) < 0)
         return grove_report("resource");

@@ -5,8 +5,8 @@
  *   admission.c   what was promised to whom    samples.c   the last minute, while somebody looks
  *   metrics.c     what each container uses, for who watches from outside
  *
- * One thread. Nothing runs while nobody asks and no limit is near: the one timer (main.c) ticks once a second while there is a
- * case or somebody looks at samples, and not at all otherwise.
+ * One thread. Nothing runs while nobody asks and no limit is near: the one timer (main.c) ticks once a period (a second, if nothing
+ * else is configured) while there is a case or somebody looks at samples, and not at all otherwise.
  */
 #ifndef SERVERS_RESOURCE_RESOURCE_H
 #define SERVERS_RESOURCE_RESOURCE_H
@@ -16,7 +16,6 @@
 #include "grove/resource.h"
 
 #define RESOURCE_KERNEL_TIMEOUT_NS (2 * GROVE_SECOND)
-#define RESOURCE_TICK_NS GROVE_SECOND
 #define RESOURCE_CASES_MAX 64u
 
 struct resource {
@@ -24,12 +23,14 @@ struct resource {
     struct grove_session *session;
     struct grove_channel *registry, *reincarnation; /* NULL: not open yet */
     int folder; /* descriptor of the state folder */
+    uint64_t period_ns; /* between two looks; this and what follows is configured */
+    double overcommit_memory, overcommit_processor;
     uint32_t timer; /* 0: nothing is to be looked at */
 };
 
 /* What the kernel says of a container by name; GROVE_NOT_FOUND. */
 int resource_read(const struct resource *resource, const char *name, struct grove_container_record *record);
-/* There is something to look at every second. */
+/* There is something to look at in every period. */
 void resource_tick_soon(struct resource *resource);
 
 /* ---- admission.c ---- */
@@ -41,7 +42,9 @@ int admission_ask(struct resource *resource, const char *service, const struct g
                   size_t problem_bytes);
 void admission_release(const char *service);
 void admission_machine(struct grove_machine *machine);
-/* Durable. GROVE_INVALID, or what the disk says. */
+/* Other factors may be configured now. */
+void admission_configured(struct resource *resource);
+/* An order: durable, until other factors are configured. GROVE_INVALID, or what the disk says. */
 int admission_factor(struct resource *resource, uint32_t resource_number, uint64_t factor_ppm);
 
 /* ---- cases.c ---- */
@@ -49,7 +52,7 @@ int admission_factor(struct resource *resource, uint32_t resource_number, uint64
 /* Their place outlives this process; actions in force are ended in time by the next one. */
 void cases_open(struct resource *resource);
 void cases_warned(struct resource *resource, const struct grove_resource_warned *warned);
-/* A second has passed. True while there is a case. */
+/* A period has passed. True while there is a case. */
 bool cases_tick(struct resource *resource);
 uint32_t cases_count(void);
 uint32_t cases_list(struct grove_limit_case *list, uint32_t most);
@@ -62,7 +65,7 @@ void metrics_serve(struct resource *resource, struct grove_service *service);
 
 /* The samples of one service, oldest first; from now on some are taken. Returns how many there are. */
 uint32_t samples_read(struct resource *resource, const char *service, struct grove_resource_sample *samples);
-/* A second has passed. True while somebody looks. */
+/* A period has passed. True while somebody looks. */
 bool samples_tick(struct resource *resource);
 
 #endif

@@ -14,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 static const char last_words[] = "appended";
 static char path[] = "/tmp/grove-fuzz-XXXXXX";
 static int parent = -1;
+static const struct kept_limits limits = {.keep_bytes = KEPT_BYTES};
 
 static void expect(int is_true) {
     if (!is_true)
@@ -43,7 +44,7 @@ static void open_parent(void) {
 
 static void write_segment(const uint8_t *data, size_t size_bytes) {
     struct kept kept;
-    expect(kept_open(&kept, parent, "a") == 0);
+    expect(kept_open(&kept, parent, "a", &limits) == 0);
     int descriptor = openat(kept.folder, "00000001.log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     expect(descriptor >= 0);
     expect(write(descriptor, data, size_bytes) == (ssize_t)size_bytes);
@@ -81,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     if (size_bytes > OLD_SEGMENT_BYTES)
         return 0;
     write_segment(data, size_bytes);
-    expect(kept_open(&kept, parent, "a") == 0);
+    expect(kept_open(&kept, parent, "a", &limits) == 0);
     uint32_t before = read_all(&kept, (struct kept_position){0}, last, sizeof last);
     expect(kept_tail(&kept, 3, &position) == 0);
     (void)read_all(&kept, position, last, sizeof last);

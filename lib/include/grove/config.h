@@ -79,6 +79,22 @@ struct grove_config_options {
  * is missing; a `config:` in the manifest implies it).
  */
 GROVE_PUBLIC int grove_config_open(const struct grove_config_options *options, struct grove_config **config);
+/*
+ * The same without waiting, for a program that can begin with values of its own: until the configuration service has
+ * answered no key has a value (GROVE_NOT_FOUND) and grove_config_change_number is 0. Then watchers are told of every key as
+ * of one that had no value before; so a watch on all keys, set right after this, is all that such a program needs:
+ *
+ *     static void changed(struct grove_config *config, const struct grove_config_change *change, void *context) {
+ *         ... take change->after, or the own value where it is NULL ...
+ *     }
+ *     if (grove_config_open_later(NULL, &config) == 0)
+ *         (void)grove_config_watch(config, ">", changed, context);
+ *
+ * It needs the run loop, or grove_session_dispatch. While what the sources give does not satisfy the schema nothing comes;
+ * the configuration service says why in its log, and it comes with the change that mends it. `timeout_ns` does not count.
+ * GROVE_NOT_FOUND: there is no configuration service at all; GROVE_DENIED, GROVE_NO_MEMORY.
+ */
+GROVE_PUBLIC int grove_config_open_later(const struct grove_config_options *options, struct grove_config **config);
 /* Not from its own handlers. */
 GROVE_PUBLIC void grove_config_close(struct grove_config *config);
 
@@ -112,7 +128,7 @@ GROVE_PUBLIC int grove_config_key_int(struct grove_config_key *key, int64_t *val
 GROVE_PUBLIC int grove_config_key_float(struct grove_config_key *key, double *value);
 
 /*
- * Number of the newest change. Values read between two calls that return the same belong together:
+ * Number of the newest change; 0 as long as nothing has come (grove_config_open_later). Values read between two calls that return the same belong together:
  *
  *     do {
  *         before = grove_config_change_number(config);

@@ -15,8 +15,9 @@ int set_up(void **state) {
     (void)snprintf(fixture->path, sizeof fixture->path, "/tmp/grove-kept-XXXXXX");
     if (mkdtemp(fixture->path) == NULL)
         return -1;
+    fixture->limits.keep_bytes = KEPT_BYTES;
     fixture->parent = open(fixture->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return kept_open(&fixture->kept, fixture->parent, "p.service");
+    return kept_open(&fixture->kept, fixture->parent, "p.service", &fixture->limits);
 }
 
 int tear_down(void **state) {
@@ -32,7 +33,7 @@ int tear_down(void **state) {
 
 void open_again(struct fixture *fixture) {
     kept_close(&fixture->kept);
-    assert_int_equal(kept_open(&fixture->kept, fixture->parent, "p.service"), 0);
+    assert_int_equal(kept_open(&fixture->kept, fixture->parent, "p.service", &fixture->limits), 0);
 }
 
 const char *path_of(const struct fixture *fixture, const char *file) {

@@ -14,6 +14,7 @@
 struct fixture {
     char path[64];
     int parent;
+    struct kept_limits limits; /* the usual ones */
     struct kept kept; /* of "p.service" */
 };
 int set_up(void **state);
