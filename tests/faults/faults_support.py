@@ -26,6 +26,11 @@ def size_of_address_space(process):
         return int(file.read().split()[0]) * os.sysconf("SC_PAGESIZE")
 
 
+def resident_bytes(process):
+    with open(f"/proc/{process}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
 def lowest_free_descriptor(process):
     taken = {int(number) for number in os.listdir(f"/proc/{process}/fd")}
     return next(number for number in range(len(taken) + 1) if number not in taken)

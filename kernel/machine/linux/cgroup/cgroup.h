@@ -69,6 +69,12 @@ unsigned cgroup_processes(const struct cgroup *group, pid_t *processes, unsigned
 /* How many processes the kernel has killed in it for lack of memory. */
 uint64_t cgroup_memory_kills(const struct cgroup *group);
 
+/*
+ * The memory that groved and everything below it may use together: the least limit of the groups that groved itself is in, of
+ * either version, or all that the machine has.
+ */
+uint64_t cgroup_memory_around(void);
+
 /* recovery: kill and remove the groups that the kernel with this number left. Returns how many held processes. */
 unsigned cgroup_recover(uint64_t boot_id);
 

@@ -9,6 +9,7 @@
  *     identity.c     user ids and owners                 streams.c      standard streams, sockets, readiness
  *     namespaces.c   what is made once, at start-up      probe.c        which layers work here
  *     limits.c       of each process                     warnings.c     before a limit of all of them
+ *     victims.c      whom Linux ends first for memory
  *
  * All of it runs on groved's loop thread. A record is made when a container is first started and freed by
  * machine_container_destroy; the index is the core's.
@@ -48,6 +49,7 @@ struct container {
     struct cgroup *cgroup;
     struct cgroup_watch *watch; /* of its limits; NULL: it never had one */
     uint64_t watch_timer; /* until watching begins */
+    uint64_t victim_timer; /* until its processes have a handicap */
     uint64_t memory_kills; /* counted by the cgroup before this instance */
     /* What was counted in groups that earlier instances were in. */
     uint64_t processor_before_ns, memory_peak_before_bytes;
@@ -147,6 +149,10 @@ void warnings_end(struct container *container);
 void warnings_close(struct container *container);
 /* It was killed for its memory: it is warned before the core hears of it, if it was not yet. */
 void warnings_killed_for_memory(struct container *container);
+
+/* victims.c: its processes are ended before groved where memory runs out, from a moment after this on. */
+void victims_begin(struct container *container);
+void victims_end(struct container *container);
 
 /* limits.c */
 void limits_plan(const struct container *container, struct plan *plan);

@@ -35,6 +35,7 @@ static void announce(struct container *container) {
     launch_done(container);
     container->phase = CONTAINER_RUNNING;
     warnings_begin(container);
+    victims_begin(container);
     container->mount_namespace = leaving_hold(container->process, container->process_descriptor);
     core_container_started(linux_machine->core, container->index, GROVE_OK, GROVE_LAYER_NONE, 0);
     if (container->is_ready_early)
@@ -185,6 +186,7 @@ void life_close(struct container *container) {
     if ((container->spec->flags & GROVE_SPEC_NATIVE) != 0)
         port_close(container->index);
     warnings_end(container);
+    victims_end(container);
     notify_close(container);
     recovery_forget(container->index);
     launch_release(container);
