@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import unittest
 import urllib.error
@@ -185,6 +186,20 @@ class Learning(support.CommandTest):
 
     @need("nginx")
     @unittest.skipUnless(os.geteuid() == 0, "Debian's nginx is made to be started by root")
+    def test_a_folder_in_tmp_that_was_there_before(self):
+        """What the program makes in /tmp it will make in its own; a folder of others it would not find there."""
+        folder = tempfile.mkdtemp(dir="/tmp")
+        self.addCleanup(shutil.rmtree, folder)
+        made = os.path.join(folder, "made")
+        own = f"/tmp/{os.path.basename(folder)}-own"
+        command = ["sh", "-c", f"mkdir {own} && echo new >{own}/file && cat {own}/file >{made} && rm -r {own}"]
+        self.learn("tmp.yaml", *command)
+        self.assertEqual([line.strip() for line in self.read("tmp.yaml").splitlines() if "FS_WRITE" in line], [f"- FS_WRITE:{folder}"])
+        os.unlink(made)
+        self.good("run", "--manifest", "tmp.yaml")
+        with open(made, encoding="ascii") as file:
+            self.assertEqual(file.read(), "new\n")
+
     def test_nginx(self):
         port = free_port()
         self.write("site/index.html", "hello from inside\n")

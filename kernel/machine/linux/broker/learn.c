@@ -89,17 +89,21 @@ static void tell(const struct broker_request *request, uint16_t kind, const char
     core_learned(linux_machine->core, request->broker->container, &used);
 }
 
-/* A new or removed entry: the folder it is in is written to. Private places are written to freely. */
+/*
+ * A new or removed entry: the folder it is in is written to. Private places are written to freely, but not a folder in one
+ * that somebody else made: in a place of its own the program would not find it.
+ */
 static void tell_folder(const struct broker_request *request, const char *path, bool is_new) {
     char folder[PATH_MAX];
-    if (is_new && learn_is_private(path)) {
-        note_made(request->broker, path);
-        return;
-    }
+    mode_t mode;
     snprintf(folder, sizeof folder, "%s", path);
     char *slash = strrchr(folder, '/');
     *(slash == folder ? slash + 1 : slash) = '\0';
-    mode_t mode;
+    bool is_own = strcmp(folder, "/tmp") == 0 || strcmp(folder, "/dev/shm") == 0;
+    if (is_new && (is_own || was_made_here(request->broker, folder))) {
+        note_made(request->broker, path);
+        return;
+    }
     if (!was_made_here(request->broker, path) && learn_exists(request, folder, &mode))
         tell(request, GROVE_CAP_FS_WRITE, folder);
 }
