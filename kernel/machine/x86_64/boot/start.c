@@ -1,12 +1,22 @@
 /* From the entry to the first program, step by step. Runs on the processor that booted, with interrupts off. */
 #include "kernel/machine/x86_64/boot/start.h"
 
+#include "kernel/machine/bare/boot/acpi.h"
 #include "kernel/machine/bare/boot/options.h"
+#include "kernel/machine/x86_64/boot/trial.h"
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
+#include "kernel/machine/x86_64/interrupt/interrupts.h"
+#include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/panic/panic.h"
 
+#define KERNEL_STACK_BYTES (4 * PAGE_BYTES)
+#define EMERGENCY_STACK_BYTES PAGE_BYTES
+
 struct boot_facts boot_facts;
+static struct acpi_processors boot_processors;
+
+_Noreturn void boot_switch_stack(uint64_t end, void (*function)(void));
 
 /* The loader's tables lie below 4 GiB, which the entry has mapped. */
 static const uint8_t *view_early(void *context, uint64_t address, size_t size) {
@@ -30,13 +40,46 @@ static void read_facts(uint32_t protocol, uint64_t info) {
         panic("the boot loader's information cannot be read (protocol %x, status %d)", protocol, status);
 }
 
+/* Where the processors are: from the firmware's tables, which lie in memory that only the entry's tables map. */
+static void find_processors(void) {
+    static const struct physical_memory memory = {.view = view_early};
+    int status = acpi_read_processors(&memory, boot_facts.root_pointer, &boot_processors);
+    if (status < 0) {
+        console_print("boot: no table of processors (status %d): going on with one\n", status);
+        boot_processors.count = 0;
+    }
+}
+
+/* Stacks with guard pages, for the processor that booted too. */
+static void make_stacks(struct processor *processor) {
+    processor->kernel_stack = memory_make_stack(KERNEL_STACK_BYTES);
+    processor->task.stacks[0] = processor->kernel_stack;
+    for (unsigned i = 1; i < EMERGENCY_STACKS; i++)
+        processor->task.emergency_stacks[i - 1] = memory_make_stack(EMERGENCY_STACK_BYTES);
+}
+
+/* The rest, on a stack with a guard page. */
+static _Noreturn void go_on(void) {
+    struct memory_usage usage;
+    memory_usage(&usage);
+    console_print("boot: %lu KiB of memory free, protected by NX%s%s%s\n", usage.free_frames * FRAME_BYTES / 1024,
+                  processor_features.has_smep ? " SMEP" : "", processor_features.has_smap ? " SMAP" : "",
+                  processor_features.has_umip ? " UMIP" : "");
+    trial_run(boot_facts.command_line);
+    machine_exit(EXIT_PASSED);
+}
+
 void boot_start(uint32_t protocol, uint64_t info) {
     console_init();
     interrupts_init();
     processor_init(&processors[0], 0);
     processors[0].canary = processor_random() & ~UINT64_C(0xff); /* a zero byte stops a copied text */
     read_facts(protocol, info);
-    console_print("grove: %lu KiB of memory, booted by %s\n", memory_map_bytes(&boot_facts.memory) / 1024,
-                  protocol == BOOT_PVH ? "PVH" : "Multiboot2");
-    machine_exit(EXIT_PASSED);
+    console_print("grove: booted by %s, %lu KiB of memory, \"%s\"\n", protocol == BOOT_PVH ? "PVH" : "Multiboot2",
+                  memory_map_bytes(&boot_facts.memory) / 1024, boot_facts.command_line);
+    find_processors();
+    struct memory_range initramfs = {boot_facts.initramfs, boot_facts.initramfs + boot_facts.initramfs_bytes};
+    memory_start(&boot_facts.memory, &initramfs);
+    make_stacks(&processors[0]);
+    boot_switch_stack(processors[0].kernel_stack, go_on);
 }

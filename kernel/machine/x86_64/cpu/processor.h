@@ -5,6 +5,7 @@
 #ifndef GROVE_X86_64_PROCESSOR_H
 #define GROVE_X86_64_PROCESSOR_H
 
+#include "kernel/machine/bare/mm/buddy.h"
 #include "kernel/machine/x86_64/boot/layout.h"
 
 #include <stdbool.h>
@@ -37,6 +38,7 @@ struct processor {
     uint32_t apic_id;
     uint64_t descriptors[DESCRIPTORS];
     struct task_state task;
+    struct frame_cache frames; /* see kernel/machine/x86_64/mm/memory.h */
     uint64_t interrupts, timer_interrupts; /* counted since it started */
     volatile bool is_up; /* stored with release by itself, loaded with acquire by the one that starts it */
 };

@@ -1,6 +1,7 @@
 /* The kernel's last words: see panic.h. Nothing here allocates, takes a lock or trusts what it reads. */
 #include "kernel/machine/x86_64/panic/panic.h"
 
+#include "kernel/core/machine.h"
 #include "kernel/machine/bare/text/format.h"
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
@@ -102,6 +103,11 @@ void panic_exception(const struct interrupt_frame *frame, const char *name) {
         print_callers(frame->rbp);
     }
     finish();
+}
+
+/* What kernel/core and kernel/machine/bare call. */
+void machine_panic(const char *sentence) {
+    panic("%s", sentence);
 }
 
 /* The compiler's call when the canary of a stack was overwritten. */

@@ -1,0 +1,134 @@
+/* Page tables in a small memory of the test's own. */
+#include "kernel/machine/x86_64/mm/page_table.h"
+
+#include "grove/abi/status.h"
+#include "kernel/core/test/unit.h"
+
+#include <string.h>
+
+#define TABLES 64u
+#define UPPER UINT64_C(0xffff800000000000)
+#define TABLE_START UINT64_C(0x100000)
+
+struct source {
+    _Alignas(4096) uint64_t tables[TABLES][PAGE_TABLE_ENTRIES];
+    bool is_used[TABLES];
+    uint32_t used, limit, pages_released;
+};
+
+static struct source source;
+
+static int take(void *context, uint64_t *physical) {
+    struct source *from = context;
+    for (uint32_t i = 0; i < from->limit; i++) {
+        if (!from->is_used[i]) {
+            from->is_used[i] = true;
+            from->used++;
+            memset(from->tables[i], 0, sizeof(from->tables[i]));
+            *physical = TABLE_START + i * PAGE_BYTES;
+            return 0;
+        }
+    }
+    return GROVE_NO_MEMORY;
+}
+
+static void give_back(void *context, uint64_t physical) {
+    struct source *from = context;
+    uint64_t i = (physical - TABLE_START) / PAGE_BYTES;
+    assert_true(from->is_used[i]);
+    from->is_used[i] = false;
+    from->used--;
+}
+
+static uint64_t *view(void *context, uint64_t physical) {
+    struct source *from = context;
+    assert_true(physical >= TABLE_START && physical < TABLE_START + TABLES * PAGE_BYTES);
+    return from->tables[(physical - TABLE_START) / PAGE_BYTES];
+}
+
+static void release(void *context, uint64_t physical) {
+    (void)physical;
+    ((struct source *)context)->pages_released++;
+}
+
+static const struct page_table_memory memory = {.take = take, .give_back = give_back, .view = view, .context = &source};
+
+static struct page_tables open(void) {
+    struct page_tables tables = {.memory = &memory};
+    memset(&source, 0, sizeof(source));
+    source.limit = TABLES;
+    assert_int_equal(take(&source, &tables.root), 0);
+    return tables;
+}
+
+static void pages_are_as_large_as_they_may_be(void **state) {
+    (void)state;
+    struct page_tables tables = open();
+    struct page_mapping found;
+    /* From one page before 1 GiB to one page and 2 MiB behind 2 GiB. */
+    uint64_t start = PAGE_BYTES_HUGE - PAGE_BYTES, size = PAGE_BYTES_HUGE + PAGE_BYTES_LARGE + 2 * PAGE_BYTES;
+    assert_int_equal(page_map(&tables, UPPER + start, start, size, PAGE_WRITE | PAGE_GLOBAL, PAGE_BYTES_HUGE), 0);
+    static const struct {
+        uint64_t address, page_bytes;
+    } expected[] = {
+        {PAGE_BYTES_HUGE - 1, PAGE_BYTES},
+        {PAGE_BYTES_HUGE, PAGE_BYTES_HUGE},
+        {2 * PAGE_BYTES_HUGE - 1, PAGE_BYTES_HUGE},
+        {2 * PAGE_BYTES_HUGE + 5, PAGE_BYTES_LARGE},
+        {2 * PAGE_BYTES_HUGE + PAGE_BYTES_LARGE + 7, PAGE_BYTES},
+    };
+    for (unsigned i = 0; i < ITEMS(expected); i++) {
+        assert_true(page_find(&tables, UPPER + expected[i].address, &found));
+        assert_int_equal(found.physical, expected[i].address);
+        assert_int_equal(found.page_bytes, expected[i].page_bytes);
+        assert_int_equal(found.flags, PAGE_WRITE | PAGE_GLOBAL);
+    }
+    assert_false(page_find(&tables, UPPER + start - 1, &found));
+    assert_false(page_find(&tables, UPPER + start + size, &found));
+    assert_false(page_find(&tables, start, &found));
+    assert_int_equal(page_map(&tables, UPPER + PAGE_BYTES_HUGE, 0, PAGE_BYTES, 0, PAGE_BYTES), GROVE_EXISTS);
+}
+
+static void no_page_is_writable_and_executable(void **state) {
+    (void)state;
+    struct page_tables tables = open();
+    struct page_mapping found;
+    assert_int_equal(page_map(&tables, 0, 0, PAGE_BYTES, PAGE_WRITE | PAGE_EXECUTE, PAGE_BYTES), GROVE_DENIED);
+    assert_int_equal(page_map(&tables, 0, 0, PAGE_BYTES, PAGE_EXECUTE | PAGE_USER, PAGE_BYTES), 0);
+    assert_true(page_find(&tables, 0, &found));
+    assert_int_equal(found.flags, PAGE_EXECUTE | PAGE_USER);
+    assert_int_equal(page_map(&tables, 0, 0, PAGE_BYTES, 0, PAGE_BYTES), GROVE_EXISTS);
+}
+
+static void tables_are_given_back(void **state) {
+    (void)state;
+    struct page_tables tables = open();
+    assert_int_equal(page_map(&tables, UPPER, 0, PAGE_BYTES, PAGE_WRITE, PAGE_BYTES), 0);
+    uint32_t kept = source.used;
+    for (uint64_t i = 0; i < 20; i++)
+        assert_int_equal(page_map(&tables, i << 30, i * PAGE_BYTES, 2 * PAGE_BYTES, PAGE_USER, PAGE_BYTES), 0);
+    assert_int_equal(page_unmap(&tables, UINT64_C(3) << 30), 3 * PAGE_BYTES);
+    assert_int_equal(page_unmap(&tables, UINT64_C(3) << 30), 0);
+    page_clear_lower_half(&tables, release, &source);
+    assert_int_equal(source.used, kept);
+    assert_int_equal(source.pages_released, 39);
+}
+
+static void without_memory_it_is_said(void **state) {
+    (void)state;
+    struct page_tables tables = open();
+    source.limit = 3;
+    assert_int_equal(page_map(&tables, 0, 0, PAGE_BYTES, 0, PAGE_BYTES), GROVE_NO_MEMORY);
+    page_clear_lower_half(&tables, NULL, NULL);
+    assert_int_equal(source.used, 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pages_are_as_large_as_they_may_be),
+        cmocka_unit_test(no_page_is_writable_and_executable),
+        cmocka_unit_test(tables_are_given_back),
+        cmocka_unit_test(without_memory_it_is_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

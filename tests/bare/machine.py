@@ -1,0 +1,36 @@
+"""One boot of a bare machine's kernel in QEMU: what it wrote on its console, and how it ended."""
+import os
+import re
+import shutil
+import subprocess
+
+DEADLINE_S = 60  # of one boot, which takes a fraction of a second
+EXIT_PORT = 0xf4
+PASSED, FAILED, PANIC = 33, 35, 37  # QEMU's status is twice what was written to the exit device, and one
+
+QEMU = shutil.which("qemu-system-x86_64")
+
+
+class Boot:
+    """`options` is the command line; the kernel ends by the exit device."""
+
+    def __init__(self, kernel, options="", board="microvm", memory_mib=64, processors=1, initramfs=None, cpu="max"):
+        command = [QEMU, "-M", board, "-accel", "tcg", "-cpu", cpu, "-m", str(memory_mib), "-smp", str(processors),
+                   "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio", "-kernel", kernel,
+                   "-device", f"isa-debug-exit,iobase={EXIT_PORT:#x},iosize=4",
+                   "-append", f"debug-exit={EXIT_PORT:#x} {options}"]
+        if initramfs is not None:
+            command += ["-initrd", initramfs]
+        ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               timeout=DEADLINE_S, check=False)
+        self.status = ended.returncode
+        self.console = ended.stdout.decode(errors="replace").replace("\r\n", "\n")
+        self.lines = self.console.splitlines()
+
+    def callers(self):
+        """The functions of a panic's trace, the innermost first."""
+        return re.findall(r"^    [0-9a-f]{16} (\w+)\+0x[0-9a-f]+$", self.console, re.M)
+
+
+def kernel_in(build):
+    return os.path.join(build, "x86_64", "kernel", "machine", "x86_64", "grove-kernel")
