@@ -16,6 +16,11 @@ def boot(options="", **how):
     return Boot(kernel_in(BUILD), options, **how)
 
 
+def try_out(options, **how):
+    """With the kernel that holds tests."""
+    return Boot(kernel_in(BUILD, "grove-kernel-test"), options, **how)
+
+
 class Booting(unittest.TestCase):
     def check(self, machine):
         self.assertEqual(machine.status, PASSED, machine.console)
@@ -46,12 +51,11 @@ class Booting(unittest.TestCase):
 class Faults(unittest.TestCase):
     """Each fault made on purpose ends in a panic that names the function it was made in."""
 
-    def check(self, name, sentence, function):
-        machine = boot(f"try={name}")
+    def check(self, name, sentence, function, processor=0, processors=1):
+        machine = try_out(f"try={name}", processors=processors)
         self.assertEqual(machine.status, PANIC, machine.console)
-        self.assertIn(f"panic on processor 0: {sentence}", machine.console)
+        self.assertIn(f"panic on processor {processor}: {sentence}", machine.console)
         self.assertIn(function, machine.callers())
-        self.assertIn("go_on", machine.callers() + ["go_on"] * (name == "canary"))
         return machine
 
     def test_panic(self):
@@ -71,7 +75,7 @@ class Faults(unittest.TestCase):
         self.check("write-constant", "page fault", "try_write_constant")
 
     def test_data_cannot_be_executed(self):
-        machine = boot("try=execute-data")
+        machine = try_out("try=execute-data")
         self.assertEqual(machine.status, PANIC)
         rip, = re.findall(r"rip ([0-9a-f]{16})", machine.console)
         cr2, = re.findall(r"cr2 ([0-9a-f]{16})", machine.console)
@@ -87,7 +91,29 @@ class Faults(unittest.TestCase):
         self.check("give-back-twice", "an object of a slab was given back twice", "slab_give_back")
 
     def test_an_unknown_trial_fails(self):
-        self.assertEqual(boot("try=nothing").status, FAILED)
+        self.assertEqual(try_out("try=nothing").status, FAILED)
+
+    def test_one_processor_stops_all(self):
+        self.check("other-processor", "on another processor", "processors_enter", processor=1, processors=4)
+
+    def test_the_kernel_itself_holds_no_trials(self):
+        self.assertEqual(boot("try=panic").status, PASSED)
+
+
+class SelfTests(unittest.TestCase):
+    def test_all_pass_on_one_two_and_four_processors(self):
+        for processors in 1, 2, 4:
+            for board in "microvm", "q35":
+                with self.subTest(processors=processors, board=board):
+                    machine = try_out("self-test", board=board, processors=processors)
+                    self.assertEqual(machine.status, PASSED, machine.console)
+                    self.assertIn(f"boot: {processors} of {processors} processors run", machine.console)
+                    self.assertGreaterEqual(len(re.findall(r"^self-test: \w+: passed$", machine.console, re.M)), 4)
+
+    def test_fewer_processors_on_request(self):
+        machine = try_out("self-test processors=2", processors=4)
+        self.assertEqual(machine.status, PASSED, machine.console)
+        self.assertIn("boot: 2 of 4 processors run", machine.console)
 
 
 if __name__ == "__main__":

@@ -32,5 +32,5 @@ class Boot:
         return re.findall(r"^    [0-9a-f]{16} (\w+)\+0x[0-9a-f]+$", self.console, re.M)
 
 
-def kernel_in(build):
-    return os.path.join(build, "x86_64", "kernel", "machine", "x86_64", "grove-kernel")
+def kernel_in(build, name="grove-kernel"):
+    return os.path.join(build, "x86_64", "kernel", "machine", "x86_64", name)

@@ -3,15 +3,14 @@
 
 #include "kernel/machine/bare/boot/acpi.h"
 #include "kernel/machine/bare/boot/options.h"
-#include "kernel/machine/x86_64/boot/trial.h"
 #include "kernel/machine/x86_64/console/console.h"
-#include "kernel/machine/x86_64/cpu/processor.h"
+#include "kernel/machine/x86_64/interrupt/apic.h"
 #include "kernel/machine/x86_64/interrupt/interrupts.h"
 #include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/panic/panic.h"
-
-#define KERNEL_STACK_BYTES (4 * PAGE_BYTES)
-#define EMERGENCY_STACK_BYTES PAGE_BYTES
+#include "kernel/machine/x86_64/smp/processors.h"
+#include "kernel/machine/x86_64/test/tests.h"
+#include "kernel/machine/x86_64/time/clock.h"
 
 struct boot_facts boot_facts;
 static struct acpi_processors boot_processors;
@@ -50,22 +49,22 @@ static void find_processors(void) {
     }
 }
 
-/* Stacks with guard pages, for the processor that booted too. */
-static void make_stacks(struct processor *processor) {
-    processor->kernel_stack = memory_make_stack(KERNEL_STACK_BYTES);
-    processor->task.stacks[0] = processor->kernel_stack;
-    for (unsigned i = 1; i < EMERGENCY_STACKS; i++)
-        processor->task.emergency_stacks[i - 1] = memory_make_stack(EMERGENCY_STACK_BYTES);
-}
-
 /* The rest, on a stack with a guard page. */
 static _Noreturn void go_on(void) {
     struct memory_usage usage;
+    uint64_t limit = PROCESSORS_MAX;
+    apic_init(boot_processors.local_apic_address);
+    apic_enable();
+    clock_init();
+    (void)options_number(boot_facts.command_line, "processors", &limit);
+    processors_start(&boot_processors, limit < PROCESSORS_MAX ? (uint32_t)limit : PROCESSORS_MAX);
     memory_usage(&usage);
     console_print("boot: %lu KiB of memory free, protected by NX%s%s%s\n", usage.free_frames * FRAME_BYTES / 1024,
                   processor_features.has_smep ? " SMEP" : "", processor_features.has_smap ? " SMAP" : "",
                   processor_features.has_umip ? " UMIP" : "");
-    trial_run(boot_facts.command_line);
+    console_print("boot: %u of %u processors run, at %lu MHz\n", processors_count(),
+                  boot_processors.count > 0 ? boot_processors.count : 1, clock_cycles_per_second() / 1000000);
+    tests_run(boot_facts.command_line);
     machine_exit(EXIT_PASSED);
 }
 
@@ -73,13 +72,12 @@ void boot_start(uint32_t protocol, uint64_t info) {
     console_init();
     interrupts_init();
     processor_init(&processors[0], 0);
-    processors[0].canary = processor_random() & ~UINT64_C(0xff); /* a zero byte stops a copied text */
     read_facts(protocol, info);
     console_print("grove: booted by %s, %lu KiB of memory, \"%s\"\n", protocol == BOOT_PVH ? "PVH" : "Multiboot2",
                   memory_map_bytes(&boot_facts.memory) / 1024, boot_facts.command_line);
     find_processors();
     struct memory_range initramfs = {boot_facts.initramfs, boot_facts.initramfs + boot_facts.initramfs_bytes};
     memory_start(&boot_facts.memory, &initramfs);
-    make_stacks(&processors[0]);
+    processors_prepare(&processors[0]);
     boot_switch_stack(processors[0].kernel_stack, go_on);
 }

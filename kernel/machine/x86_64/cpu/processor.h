@@ -40,7 +40,10 @@ struct processor {
     struct task_state task;
     struct frame_cache frames; /* see kernel/machine/x86_64/mm/memory.h */
     uint64_t interrupts, timer_interrupts; /* counted since it started */
-    volatile bool is_up; /* stored with release by itself, loaded with acquire by the one that starts it */
+    uint64_t deadline_ns; /* see kernel/machine/x86_64/time/clock.h */
+    void (*job)(void *argument); /* see kernel/machine/x86_64/smp/processors.h */
+    void *job_argument;
+    bool is_up; /* stored with release by itself, loaded with acquire by the one that starts it */
 };
 
 _Static_assert(offsetof(struct processor, user_stack) == PROCESSOR_USER_STACK, "known to the assembler");

@@ -1,8 +1,11 @@
 /* The interrupt table, and who handles what: see interrupts.h. */
 #include "kernel/machine/x86_64/interrupt/interrupts.h"
 
+#include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
+#include "kernel/machine/x86_64/interrupt/apic.h"
 #include "kernel/machine/x86_64/panic/panic.h"
+#include "kernel/machine/x86_64/time/clock.h"
 
 #define STUB_BYTES 16u
 #define GATE_INTERRUPT UINT64_C(0x8e) /* present, interrupts off, for the kernel only */
@@ -80,7 +83,16 @@ const char *interrupts_exception_name(uint64_t vector) {
 
 void interrupts_dispatch(struct interrupt_frame *frame) {
     struct processor *here = processor_here();
-    here->interrupts++;
+    if (frame->vector == VECTOR_NOT_MASKABLE && panic_is_going_on())
+        panic_stop_here();
     if (frame->vector < EXCEPTIONS)
         panic_exception(frame, interrupts_exception_name(frame->vector));
+    here->interrupts++;
+    if (frame->vector == VECTOR_SPURIOUS)
+        return; /* wants no end */
+    if (frame->vector == VECTOR_TIMER)
+        clock_interrupt();
+    else if (frame->vector != VECTOR_WAKE)
+        console_print("interrupt: nobody waits for vector %lu\n", frame->vector);
+    apic_end_of_interrupt();
 }

@@ -116,13 +116,14 @@ void memory_give_back(void *piece) {
 }
 
 void memory_usage(struct memory_usage *usage) {
-    *usage = (struct memory_usage){.total_frames = buddy.total, .free_frames = buddy.free};
-    for (uint32_t i = 0; i < PROCESSORS_MAX; i++)
-        usage->free_frames += processors[i].frames.count;
+    uint64_t pieces = 0;
     for (unsigned kind = 0; kind < PIECE_KINDS; kind++) {
         slab_cache_trim(&piece_caches[kind]);
-        usage->pieces += piece_caches[kind].used;
+        pieces += piece_caches[kind].used;
     }
+    *usage = (struct memory_usage){.total_frames = buddy.total, .free_frames = buddy.free, .pieces = pieces};
+    for (uint32_t i = 0; i < PROCESSORS_MAX; i++)
+        usage->free_frames += processors[i].frames.count;
 }
 
 /* ---- the kernel's address space ---- */
@@ -174,7 +175,8 @@ static void map_direct(uint64_t start, uint64_t end) {
 static void fill_upper_half(void) {
     uint64_t *root = memory_view(memory_kernel_tables.root);
     for (unsigned i = PAGE_KERNEL_ENTRY; i < PAGE_TABLE_ENTRIES; i++) {
-        bool is_needed = i == (LAYOUT_STACKS >> 39) % PAGE_TABLE_ENTRIES || i == (LAYOUT_DEVICES >> 39) % PAGE_TABLE_ENTRIES;
+        bool is_needed =
+            i == (LAYOUT_STACKS >> 39) % PAGE_TABLE_ENTRIES || i == (LAYOUT_DEVICES >> 39) % PAGE_TABLE_ENTRIES;
         uint64_t physical = 0;
         if (!is_needed || root[i] != 0)
             continue;
@@ -205,7 +207,8 @@ static void make_tables(const struct memory_map *usable, const struct memory_ran
 static void *take_table_room(struct memory_map *usable, size_t size) {
     for (uint32_t i = 0; i < usable->count; i++) {
         struct memory_range range = usable->ranges[i];
-        if (range.start < LAYOUT_EARLY_BYTES && range.end - range.start >= size && range.start + size <= LAYOUT_EARLY_BYTES) {
+        if (range.start < LAYOUT_EARLY_BYTES && range.end - range.start >= size &&
+            range.start + size <= LAYOUT_EARLY_BYTES) {
             memory_map_remove(usable, range.start, size);
             return memory_view(range.start);
         }

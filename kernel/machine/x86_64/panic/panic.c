@@ -6,6 +6,7 @@
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/cpu/registers.h"
+#include "kernel/machine/x86_64/interrupt/apic.h"
 #include "kernel/machine/x86_64/panic/symbols.h"
 
 #include <stddef.h>
@@ -15,7 +16,7 @@
 #define SENTENCE_BYTES 200u
 
 static uint16_t exit_port;
-static uint32_t is_in_panic; /* exchanged: the first one speaks, later ones (also of other processors) only stop */
+static uint32_t is_in_panic; /* the number of the processor that panics, and one */
 
 void machine_set_exit_port(uint16_t port) {
     exit_port = port;
@@ -63,22 +64,38 @@ static void print_registers(const struct interrupt_frame *frame) {
     console_print("  rsi %016lx  rdi %016lx  rbp %016lx  rsp %016lx\n", frame->rsi, frame->rdi, frame->rbp, frame->rsp);
     console_print("  r8  %016lx  r9  %016lx  r10 %016lx  r11 %016lx\n", frame->r8, frame->r9, frame->r10, frame->r11);
     console_print("  r12 %016lx  r13 %016lx  r14 %016lx  r15 %016lx\n", frame->r12, frame->r13, frame->r14, frame->r15);
-    console_print("  rip %016lx  cs %lx  ss %lx  flags %lx  error %lx\n", frame->rip, frame->cs, frame->ss, frame->rflags,
-                  frame->error);
+    console_print("  rip %016lx  cs %lx  ss %lx  flags %lx  error %lx\n", frame->rip, frame->cs, frame->ss,
+                  frame->rflags, frame->error);
     console_print("  cr2 %016lx  cr3 %016lx  cr4 %lx\n", read_cr2(), read_cr3(), read_cr4());
 }
 
-/* True for the first one that comes here. */
-static bool begin(void) {
-    interrupts_off();
-    if (__atomic_exchange_n(&is_in_panic, 1, __ATOMIC_SEQ_CST) != 0)
-        return false;
-    console_enter_panic();
-    return true;
+bool panic_is_going_on(void) {
+    return __atomic_load_n(&is_in_panic, __ATOMIC_SEQ_CST) != 0;
 }
 
-static _Noreturn void finish(void) {
-    machine_exit(EXIT_PANIC);
+void panic_stop_here(void) {
+    for (;;) {
+        interrupts_off();
+        halt();
+    }
+}
+
+/*
+ * Stop the other processors. Only the first one that comes here goes on: another one waits for the first to finish, and
+ * the first one itself, if telling of a fault has made another, ends without a word.
+ */
+static void begin(void) {
+    interrupts_off();
+    uint32_t expected = 0;
+    if (__atomic_compare_exchange_n(&is_in_panic, &expected, processor_here()->number + 1, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST)) {
+        console_enter_panic();
+        apic_stop_others();
+        return;
+    }
+    if (expected == processor_here()->number + 1)
+        machine_exit(EXIT_PANIC);
+    panic_stop_here();
 }
 
 void panic(const char *format, ...) {
@@ -87,22 +104,20 @@ void panic(const char *format, ...) {
     va_start(arguments, format);
     format_text(sentence, sizeof(sentence), format, arguments);
     va_end(arguments);
-    if (begin()) {
-        console_print("\npanic on processor %u: %s\n", processor_here()->number, sentence);
-        print_callers((uint64_t)__builtin_frame_address(0));
-    }
-    finish();
+    begin();
+    console_print("\npanic on processor %u: %s\n", processor_here()->number, sentence);
+    print_callers((uint64_t)__builtin_frame_address(0));
+    machine_exit(EXIT_PANIC);
 }
 
 void panic_exception(const struct interrupt_frame *frame, const char *name) {
-    if (begin()) {
-        console_print("\npanic on processor %u: %s in %s\n", processor_here()->number, name,
-                      interrupt_is_from_user(frame) ? "a program" : "the kernel");
-        print_registers(frame);
-        print_place(frame->rip);
-        print_callers(frame->rbp);
-    }
-    finish();
+    begin();
+    console_print("\npanic on processor %u: %s in %s\n", processor_here()->number, name,
+                  interrupt_is_from_user(frame) ? "a program" : "the kernel");
+    print_registers(frame);
+    print_place(frame->rip);
+    print_callers(frame->rbp);
+    machine_exit(EXIT_PANIC);
 }
 
 /* What kernel/core and kernel/machine/bare call. */

@@ -16,6 +16,10 @@ _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2
 /* An exception that nobody handles. */
 _Noreturn void panic_exception(const struct interrupt_frame *frame, const char *name);
 
+/* What a processor does that the panicking one interrupts. */
+bool panic_is_going_on(void);
+_Noreturn void panic_stop_here(void);
+
 /* The I/O port of the exit device; 0 for none. */
 void machine_set_exit_port(uint16_t port);
 /* Leave by the exit device, or halt for good where there is none. */

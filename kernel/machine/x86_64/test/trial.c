@@ -1,14 +1,13 @@
-/* Faults made on purpose: see trial.h. A table of them. */
-#include "kernel/machine/x86_64/boot/trial.h"
-
-#include "kernel/machine/bare/boot/options.h"
+/* Faults made on purpose: see tests.h. A table of them. */
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/panic/panic.h"
+#include "kernel/machine/x86_64/smp/processors.h"
+#include "kernel/machine/x86_64/test/tests.h"
 
+#include <stddef.h>
 #include <string.h>
 
-#define NAME_BYTES 32u
 #define STEPS 1000000u
 
 extern const char image_start[], image_rodata_end[];
@@ -67,6 +66,18 @@ static void try_give_back_twice(void) {
     memory_give_back(piece);
 }
 
+static void panic_there(void *argument) {
+    (void)argument;
+    panic("on another processor");
+}
+
+static void try_other_processor(void) {
+    if (processors_count() < 2)
+        return;
+    processors_call(1, panic_there, NULL);
+    processors_wait(1);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -80,12 +91,10 @@ static const struct {
     {"stack-overflow", try_stack_overflow},
     {"canary", try_canary},
     {"give-back-twice", try_give_back_twice},
+    {"other-processor", try_other_processor},
 };
 
-void trial_run(const char *command_line) {
-    char name[NAME_BYTES];
-    if (!options_text(command_line, "try", name, sizeof(name)))
-        return;
+void trial_run(const char *name) {
     for (unsigned i = 0; i < sizeof(trials) / sizeof(trials[0]); i++)
         if (strcmp(trials[i].name, name) == 0)
             trials[i].run();

@@ -1,0 +1,31 @@
+/*
+ * The local APIC of each processor, through its registers in memory (xAPIC): Intel's manual, volume 3, chapter 11. It
+ * reaches processors with numbers below APIC_IDS. The older interrupt controllers (8259) are silenced.
+ */
+#ifndef GROVE_X86_64_APIC_H
+#define GROVE_X86_64_APIC_H
+
+#include <stdint.h>
+
+#define APIC_IDS 255u
+
+/* Map the registers. `physical` is where the firmware says they lie; 0 to ask the processor. Once, on the first one. */
+void apic_init(uint64_t physical);
+/* Let this processor take interrupts. */
+void apic_enable(void);
+uint32_t apic_here(void);
+void apic_end_of_interrupt(void);
+/* Interrupt another processor with a vector, put it into its waiting state, or let it begin at `page` * 4096. */
+void apic_send(uint32_t id, uint8_t vector);
+void apic_send_init(uint32_t id);
+void apic_send_startup(uint32_t id, uint8_t page);
+/* A not maskable interrupt to all others. Works before apic_init, where it does nothing. */
+void apic_stop_others(void);
+
+/* The timer counts down to an interrupt with VECTOR_TIMER, once; 0 stops it. */
+void apic_timer_set(uint32_t count);
+/* Let it count down without an interrupt, to measure it. */
+void apic_timer_measure(uint32_t count);
+uint32_t apic_timer_left(void);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * What the kernel does instead of its work when the command line asks for it. The build links one of two files: none.c
+ * into the kernel, run.c and the tests into a kernel for testing.
+ */
+#ifndef GROVE_X86_64_TESTS_H
+#define GROVE_X86_64_TESTS_H
+
+/*
+ * `try=NAME`: make that fault; `self-test`: run all self tests and leave. Returns if it asks for neither. Runs on the
+ * first processor, once all of them are up.
+ */
+void tests_run(const char *command_line);
+
+/*
+ * Faults made on purpose, so that a test sees what stops them. Each ends in a panic; one that comes back was stopped by
+ * nothing, which is a failure.
+ */
+_Noreturn void trial_run(const char *name);
+
+/* A self test: NULL, or what is wrong, in a sentence. */
+typedef const char *self_test(void);
+self_test self_test_memory, self_test_processors, self_test_clock, self_test_tables;
+
+#endif
