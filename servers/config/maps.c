@@ -254,6 +254,8 @@ static int apply_entry(struct map *map, const struct involved *involved, const s
 static void apply_to(struct config *config, const struct change *change, const struct involved *involved) {
     struct map *map = map_of(config, involved->service.text);
     bool is_concerned = false;
+    if (map == NULL && !involved->is_running)
+        watchers_update(config, involved->service.text); /* one that could not be made may be possible now */
     if (map == NULL || !map->is_good || involved->is_running || involved->schema == NULL)
         return;
     for (uint32_t index = 0; map->is_good && index < change->count; index++) {

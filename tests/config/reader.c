@@ -1,6 +1,7 @@
 /*
- * A service for the tests of configuration: `reader [VALIDATES]`. It reads its configuration, watches all of it and, with
- * an operand, validates: "own" its own keys, else a pattern over SERVICE.KEY. What it is asked is in the methods below.
+ * A service for the tests of configuration: `reader NAME [VALIDATES | later]`. It reads its configuration, watches all of it
+ * and, with VALIDATES, validates: "own" its own keys, else a pattern over SERVICE.KEY. With "later" it does not wait for its
+ * configuration. What it is asked is in the methods below.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,9 +197,11 @@ int main(int argument_count, char **arguments) {
     struct grove_service *service;
     if (argument_count < 2)
         return 2;
-    if (grove_config_open(NULL, &config) < 0 || grove_config_watch(config, ">", changed, NULL) < 0)
+    bool is_later = argument_count > 2 && strcmp(arguments[2], "later") == 0;
+    int status = is_later ? grove_config_open_later(NULL, &config) : grove_config_open(NULL, &config);
+    if (status < 0 || grove_config_watch(config, ">", changed, NULL) < 0)
         return grove_report("reader");
-    if (argument_count > 2 &&
+    if (argument_count > 2 && !is_later &&
         grove_config_validate(config, strcmp(arguments[2], "own") == 0 ? NULL : arguments[2], validate, NULL) < 0)
         return grove_report("reader");
     if (grove_service_create(NULL, &service) < 0)

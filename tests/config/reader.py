@@ -1,9 +1,10 @@
 """The reader of these tests in Python: reads, watches, validates its own keys, and fetches others'."""
 import json
+import sys
 
 import grove
 
-config = grove.Config()
+config = grove.Config(wait="later" not in sys.argv)
 service = grove.Service()
 told = []
 

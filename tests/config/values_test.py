@@ -187,13 +187,47 @@ class Rights(cs.ConfigTest):
         self.assertEqual(self.read("left"), "1")
 
 
+class Later(cs.ConfigTest):
+    """Not waiting for the configuration service: all keys are told when they come."""
+
+    KEYS_WITH_A_VALUE = 9  # of the schema
+
+    def test_who_does_not_wait_is_told_of_all_of_it(self):
+        self.up({"reader": cs.manifest(self.system, "reader", "later")})
+        gs.wait_for("it is told of each", lambda: self.told()["count"] == self.KEYS_WITH_A_VALUE)
+        self.assertEqual((self.read("limit"), self.read("port")), ("49", "502"))
+        self.config("set", "demo.reader", "left=4")
+        self.wait_until_told("left: 0 -> 4")
+        self.system.grove("kill", "-s", "KILL", "system.config")
+        self.config("set", "demo.reader", "left=5")
+        self.wait_until_told("left: 4 -> 5")
+
+    def test_it_comes_with_the_change_that_mends_what_is_wrong(self):
+        needed = cs.SCHEMA + "  needed: {type: int, required: true}\n"
+        self.up({"reader": cs.manifest(self.system, "reader", "later", schema=needed)})
+        gs.wait_for("it is said why nothing comes", lambda: "demo.reader.needed is required" in self.logs("system.config"))
+        refused = self.system.grove("call", "demo.reader", "read", "limit", check=False)
+        self.assertIn("the configuration has no value for limit", refused.stderr)
+        self.assertEqual(self.told()["count"], 0)
+        self.config("set", "demo.reader", "needed=3")
+        gs.wait_for("it is told of each", lambda: self.told()["count"] == self.KEYS_WITH_A_VALUE + 1)
+        self.assertEqual(self.read("needed"), "3")
+
+
 class Python(cs.ConfigTest):
     def test_the_binding_reads_watches_and_validates(self):
+        self.reads_watches_and_validates()
+
+    def test_the_binding_does_not_wait(self):
+        self.reads_watches_and_validates("later")
+
+    def reads_watches_and_validates(self, *operands):
         package = os.path.join(gs.SOURCE, "..", "..", "lib", "python")
         library = os.path.join(self.system.build, "lib", "libgrove.so.1")
         program = os.path.join(gs.SOURCE, "..", "config", "reader.py")
         paths = [os.path.realpath(path) for path in (package, library, program)]
-        text = (f'exec: [/usr/bin/python3, "-B", "{paths[2]}"]\nsystem-files: true\n'
+        words = "".join(f', "{word}"' for word in operands)
+        text = (f'exec: [/usr/bin/python3, "-B", "{paths[2]}"{words}]\nsystem-files: true\n'
                 f'environment: {{PYTHONPATH: "{paths[0]}", GROVE_LIBRARY: "{library}"}}\n'
                 f'capabilities: ["FS_READ:{paths[0]}", "FS_EXEC:{os.path.dirname(library)}", "FS_READ:{paths[2]}", '
                 '"CONFIG_READ:demo.reader.limit"]\n'
@@ -205,11 +239,13 @@ class Python(cs.ConfigTest):
         def ask(method, *words):
             return self.system.call("demo.python", method, *words)["value"]
 
+        first = Later.KEYS_WITH_A_VALUE if operands else 0  # told of all of it, when it came
+        gs.wait_for("it has its configuration", lambda: len(gs.json.loads(ask("told"))) == first)
         self.assertEqual([ask("read", key) for key in ("limit", "period", "size", "on", "steps", "mode", "name")],
                          ["49.0", "0.25", "65536", "true", "[1, 2, 3]", '"slow"', "null"])
         self.config("set", "demo.python", "left=7", "name=meter-7", "steps=9")
-        gs.wait_for("it is told", lambda: len(gs.json.loads(ask("told"))) == 3)
-        self.assertEqual(sorted(gs.json.loads(ask("told"))),
+        gs.wait_for("it is told", lambda: len(gs.json.loads(ask("told"))) == first + 3)
+        self.assertEqual(sorted(gs.json.loads(ask("told"))[first:]),
                          [["left", 0, 7], ["name", None, "meter-7"], ["steps", [1, 2, 3], [9]]])
         self.refused("set", "demo.python", "left=13", part="demo.python.left was 7 and must not be 13")
         self.assertEqual(ask("fetch", "demo.reader limit"), "49.0")

@@ -36,14 +36,18 @@ def value_of(value):
 
 
 class Config:
-    """Reads without a system call: config["limit"]. Numbers, durations in seconds, texts, or lists of these."""
+    """Reads without a system call: config["limit"]. Numbers, durations in seconds, texts, or lists of these.
 
-    def __init__(self, *, session=None, timeout=None):
+    wait=False does not wait for the configuration service: until it has answered no key has a value, and then watchers are
+    told of all of them.
+    """
+
+    def __init__(self, *, session=None, timeout=None, wait=True):
         self._session = session_or_default(session)
         self._keep = []
         options = native.ConfigOptions(session=self._session._handle, timeout_ns=nanoseconds(timeout))
         handle = c_void_p()
-        check(library.grove_config_open(byref(options), byref(handle)))
+        check((library.grove_config_open if wait else library.grove_config_open_later)(byref(options), byref(handle)))
         self._handle, self._room = handle, create_string_buffer(ROOM_BYTES)
 
     def __getitem__(self, key):

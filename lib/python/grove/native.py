@@ -167,6 +167,7 @@ def declare():
         "region_data": (p, p, POINTER(u64)), "region_is_writable": (c_bool, p), "region_close": (None, p),
         "log": (c_int, c_int, c_char_p, p, size), "log_lost": (u64,),
         "config_open": (c_int, POINTER(ConfigOptions), POINTER(p)), "config_close": (None, p),
+        "config_open_later": (c_int, POINTER(ConfigOptions), POINTER(p)),
         "config_get": (c_int, p, c_char_p, p, size, POINTER(ConfigValue)), "config_change_number": (u64, p),
         "config_watch": (c_int, p, c_char_p, ConfigWatcher, p),
         "config_validate": (c_int, p, c_char_p, ConfigValidator, p),
