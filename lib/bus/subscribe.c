@@ -129,6 +129,18 @@ static void poll_anew(struct bus_client *client, uint32_t lane) {
     bus_wake(client);
 }
 
+/* Opened before anything is asked for, so that who has no room for it is told, and does not wait for events in vain. */
+static int open_events(struct bus_client *client) {
+    struct grove_channel *channel = NULL;
+    int status = bus_channel(client, BUS_EVENTS, &channel);
+    if (status != GROVE_EXHAUSTED)
+        return status;
+    return error_set(status,
+                     "no room is left for the channel on which events come to %s: raise 'shared' below 'resources:' in its "
+                     "manifest; all channels and regions that it has together take that much at most",
+                     client->session->identity.name.text);
+}
+
 int grove_bus_subscribe(struct grove_service *service, const struct grove_subscribe *subscribe,
                         grove_event_handler *handler, void *context, struct grove_subscription **subscription) {
     struct bus_client *client = NULL;
@@ -143,6 +155,8 @@ int grove_bus_subscribe(struct grove_service *service, const struct grove_subscr
     made->context = context;
     made->is_paused = subscribe->is_paused;
     status = describe(client->session, subscribe, &made->wanted);
+    if (status == 0)
+        status = open_events(client);
     if (status == 0)
         status = ask(made);
     if (status < 0) {

@@ -94,6 +94,42 @@ class Intents(StoreTest):
         self.assertIn("has 3 steps, this program's has 2", self.run_program(0, "", 0, "recover").stderr)
         self.assertEqual(len(self.one.scan(prefix="intent/")), 1)
 
+    def test_beginning_marking_and_ending_are_parts_of_transactions(self):
+        from grove import Again, NotFound, WrongState, intent
+        trip = intent.Kind("trip", [intent.Step("one", print), intent.Step("two", print)])
+        with self.one.transaction() as change:
+            opened = trip.begin_in(change, self.one, b"feeder 7")
+            change.set("state", b"tripping")
+            self.assertEqual(self.one.scan(prefix="intent/"), [], "nothing is there before the commit")
+        self.assertEqual(len(self.one.scan(prefix="intent/trip/")), 1)
+        with self.one.transaction() as change:
+            opened.mark_in(change, 0)
+            change.set("state", b"one")
+        found, done = trip.next(self.one)
+        self.assertEqual((found.data, done), (b"feeder 7", 1))
+        with self.one.transaction() as change:
+            opened.end_in(change)
+            change.set("state", b"tripped")
+        opened.forget()
+        self.assertEqual([entry.data for entry in self.one.scan()], [b"tripped"])
+        with self.assertRaises(NotFound):
+            trip.next(self.one)
+        with self.assertRaises(WrongState):
+            opened.mark(1)
+        # One whose transaction is not committed has never been there.
+        change = self.one.transaction()
+        change.expect("state", 1 << 60)
+        opened = trip.begin_in(change, self.one, b"feeder 8")
+        with self.assertRaises(Again):
+            change.commit()
+        opened.forget()
+        self.assertEqual(self.one.scan(prefix="intent/"), [])
+        opened = trip.begin(self.one, b"feeder 9")
+        opened.mark(0)
+        opened.mark(0, False)
+        opened.end()
+        self.assertEqual(self.one.scan(prefix="intent/"), [])
+
 
 if __name__ == "__main__":
     gs.main()
