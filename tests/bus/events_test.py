@@ -66,6 +66,18 @@ class Events(bs.BusTest):
         text = gs.wait_for("the refusal is said", lambda: "BUS_SUB:secret.>" in self.system.grove("logs", "bus.sink").stdout)
         self.assertTrue(text)
 
+    def test_who_has_no_room_for_its_events_is_told(self):
+        def up(shared):
+            manifest = bs.actor("sink", "sink", "some.>") + f"resources: {{shared: {shared}}}\n"
+            actors = f"{self.system.build}/musl/tests/bus"
+            return self.system.grove("up", "--set", f"bin={actors}", "--timeout", "1s",
+                                     self.system.write_project("bus", {"sink": manifest}), check=False)
+
+        self.assertNotEqual(up("2M").returncode, 0)
+        gs.wait_for("it is said", lambda: "no room is left for the channel on which events come to bus.sink: raise 'shared'"
+                    in self.system.grove("logs", "bus.sink").stdout)
+        self.assertEqual(up("16M").returncode, 0)
+
     def test_a_large_event_gets_through_each_way(self):
         data = "x" * 900_000
         for options in (("-n", "1"), ("-r", "-n", "1"), ("-g", "shared", "-n", "1")):
