@@ -10,7 +10,7 @@
 #include "servers/common/health_plan.h"
 #include "servers/common/names.h"
 
-#define EXTENSIONS_MAX 16u /* of one service */
+#define EXTENSIONS_MAX 64u /* of one service */
 
 void extension_mark(struct check *check) {
     check->is_extension = true;

@@ -158,11 +158,19 @@ static void fill_check(const struct check *check, struct grove_health_check *out
     text_set(out->reason, sizeof out->reason, check->reason);
 }
 
-static int send_checks(struct grove_request *request, const struct watched *watched) {
+/* From the check in this place on. */
+static int send_checks(struct grove_request *request, const struct watched *watched, uint32_t cursor) {
+    uint32_t place = 0;
     query_head(watched->monitor, &page.head);
-    for (const struct check *check = watched->checks; check != NULL && page.head.count < GROVE_HEALTH_PAGE_RECORDS;
-         check = check->next)
+    for (const struct check *check = watched->checks; check != NULL; check = check->next, place++) {
+        if (place < cursor)
+            continue;
+        if (page.head.count == GROVE_HEALTH_PAGE_RECORDS) {
+            page.head.cursor = place;
+            break;
+        }
         fill_check(check, &page.body.checks[page.head.count++]);
+    }
     return send(request, sizeof page.body.checks[0]);
 }
 
@@ -179,7 +187,7 @@ int query_checks(struct grove_request *request, void *context) {
     if (status < 0)
         return status;
     const struct watched *watched = services_find(monitor, query.name.text);
-    return watched == NULL ? no_checks(request, query.name.text) : send_checks(request, watched);
+    return watched == NULL ? no_checks(request, query.name.text) : send_checks(request, watched, query.cursor);
 }
 
 int query_history(struct grove_request *request, void *context) {
@@ -237,7 +245,7 @@ void query_probed(struct monitor *monitor) {
         if (watched == NULL)
             (void)grove_fail(later->request, GROVE_NOT_FOUND, "%s is gone", later->name.text);
         else
-            (void)send_checks(later->request, watched);
+            (void)send_checks(later->request, watched, 0);
         later_done(link);
         if (watched != NULL)
             forget_asked(watched);

@@ -115,14 +115,16 @@ WRONG = {
 }
 
 
-class DeviceFaults(grid_test.Grid):
+class TwoDevices(grid_test.Grid):
+    CONFIG = CONFIG
+
     def setUp(self):
         super().setUp()
         self.bad, self.good = Device(), Device()
         for device in (self.bad, self.good):
             self.addCleanup(device.close)
         self.port = self.bad.port
-        config = self.write("grid.conf", CONFIG.format(port=self.bad.port, good=self.good.port))
+        config = self.write("grid.conf", self.CONFIG.format(port=self.bad.port, good=self.good.port))
         services = []
         for name in ("alarm", "historian", "protect", "acquire"):
             with open(f"{grid.SERVICES}/{name}.yaml", encoding="utf-8") as file:
@@ -131,6 +133,35 @@ class DeviceFaults(grid_test.Grid):
             services.append(self.write(f"{name}.yaml", text.replace("${manifest}/grid.conf", config)))
         self.up(*services)
 
+    def links(self):
+        told = self.system.grove("health", "--json", "grid.acquire", check=False)  # health may have begun a moment ago
+        return {check["check"]: (check["health"], check.get("reason", "")) for check in gs.json.loads(told.stdout)} if \
+            told.returncode in (0, 1) and told.stdout.startswith("[") else {}
+
+    def link(self, name):
+        return self.links().get(name, (None, ""))
+
+
+class ManyFeeders(TwoDevices):
+    """As many as one plant may have: each has a check, and keys, of its own."""
+
+    CONFIG = CONFIG.replace("period 20ms", "period 100ms") + "".join(
+        f"feeder {number} name many device {'rtu' if number > 60 else 'good'} map m unit 7 overcurrent 40000 delay 60ms\n"
+        for number in range(3, 65))
+
+    def test_each_link_is_told_of_by_itself(self):
+        gs.wait_for("all are well", lambda: list(status for status, _ in self.links().values()) == 64 * ["ok"])
+        self.bad.wrong = WRONG["silent"]
+        ill = {"feeder-1-bad"} | {f"feeder-{number}-many" for number in range(61, 65)}
+        gs.wait_for("those of the silent device are ill, and no others",
+                    lambda: {name for name, (status, _) in self.links().items() if status == "degraded"} == ill)
+        self.assertEqual(len(self.links()), 64)
+        before = self.protect()["settings"]
+        self.system.grove("config", "set", "grid.protect", "feeder.64.delay=50ms", "feeder.64.overcurrent=9000")
+        gs.wait_for("the settings of the last feeder count", lambda: self.protect()["settings"] > before)
+
+
+class DeviceFaults(TwoDevices):
     def latest(self, feeder):
         return self.system.call("grid.historian", "latest", str(feeder))
 
@@ -161,12 +192,6 @@ class DeviceFaults(grid_test.Grid):
         self.assertEqual(self.protect()["trips"], 0, "protection acted on what was no reading")
         self.assertEqual((self.historian()["missing"], self.protect()["missing"]), (0, 0))
         self.summary()
-
-    def link(self, name):
-        told = self.system.grove("health", "--json", "grid.acquire", check=False)  # health may have begun a moment ago
-        checks = {check["check"]: check for check in gs.json.loads(told.stdout)} if told.returncode in (0, 1) and \
-            told.stdout.startswith("[") else {}
-        return (checks[name]["health"], checks[name].get("reason", "")) if name in checks else (None, "")
 
     def test_health_names_the_link_that_is_down(self):
         self.wait_for_readings(4)

@@ -12,23 +12,11 @@
 #define CALL_TIMEOUT_NS (5 * GROVE_SECOND)
 #define SEND_TIMEOUT_NS (1 * GROVE_MICROSECOND)
 
-/* Feeders of check `index`: one, but for the last when there are more than checks. */
-static unsigned first_of(unsigned index) {
-    return index;
-}
-
-static unsigned end_of(const struct link_health *health, unsigned index) {
-    return index + 1 == health->check_count ? health->config->feeder_count : index + 1;
-}
-
 /* "feeder-4-suburb", in the letters that health allows. */
 static void name_check(const struct link_health *health, unsigned index, char name[GROVE_HEALTH_CHECK_NAME_BYTES]) {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
-    const struct config_feeder *feeder = &health->config->feeder[first_of(index)];
-    if (end_of(health, index) - first_of(index) > 1)
-        snprintf(name, GROVE_HEALTH_CHECK_NAME_BYTES, "feeders-from-%" PRIu64, feeder->number);
-    else
-        snprintf(name, GROVE_HEALTH_CHECK_NAME_BYTES, "feeder-%" PRIu64 "-%.16s", feeder->number, feeder->name);
+    const struct config_feeder *feeder = &health->config->feeder[index];
+    snprintf(name, GROVE_HEALTH_CHECK_NAME_BYTES, "feeder-%" PRIu64 "-%.16s", feeder->number, feeder->name);
     for (size_t at = strspn(name, allowed); name[at] != '\0'; at += strspn(name + at, allowed))
         name[at] = '-';
 }
@@ -36,8 +24,7 @@ static void name_check(const struct link_health *health, unsigned index, char na
 void link_health_init(struct link_health *health, const struct grid_config *config, const struct reading *latest,
                       uint64_t now_ns) {
     *health = (struct link_health){.config = config, .latest = latest, .began_ns = now_ns};
-    health->check_count = config->feeder_count < LINK_CHECKS_MAX ? config->feeder_count : LINK_CHECKS_MAX;
-    for (unsigned i = 0; i < health->check_count; i++) {
+    for (unsigned i = 0; i < config->feeder_count; i++) {
         health->check[i].health = health;
         name_check(health, i, health->check[i].name);
     }
@@ -112,44 +99,24 @@ static bool is_well(const struct link_health *health, unsigned feeder, uint64_t 
 }
 
 /* An instance that has just begun knows of a feeder only when it was heard, or was silent for long enough. */
-static bool is_known(const struct link_health *health, unsigned index, uint64_t now_ns) {
-    for (unsigned i = first_of(index); i < end_of(health, index); i++)
-        if (health->good_ns[i] == 0 && is_well(health, i, now_ns))
-            return false;
-    return true;
+static bool is_known(const struct link_health *health, unsigned feeder, uint64_t now_ns) {
+    return health->good_ns[feeder] > 0 || !is_well(health, feeder, now_ns);
 }
 
-/* The first feeder of a check that is not well, or -1. */
-static int find_ill(const struct link_health *health, unsigned index, uint64_t now_ns) {
-    for (unsigned i = first_of(index); i < end_of(health, index); i++)
-        if (!is_well(health, i, now_ns))
-            return (int)i;
-    return -1;
-}
-
-/* A check of one feeder has its name already. */
-static void explain(const struct link_health *health, unsigned feeder, bool is_named, char *sentence,
-                    size_t size_bytes) {
-    const struct config_feeder *configured = &health->config->feeder[feeder];
-    const struct config_device *device = &health->config->device[configured->device];
+static void explain(const struct link_health *health, unsigned feeder, char *sentence, size_t size_bytes) {
+    const struct config_device *device = &health->config->device[health->config->feeder[feeder].device];
     unsigned quality = health->latest[feeder].quality;
     const char *what = quality & QUALITY_UNREACHABLE ? "cannot be reached"
                        : quality & QUALITY_EXCEPTION ? "refuses its registers"
                                                      : "does not answer";
-    int used =
-        is_named ? snprintf(sentence, size_bytes, "feeder %" PRIu64 " %s: ", configured->number, configured->name) : 0;
-    snprintf(sentence + used, size_bytes - (size_t)used, "device %s at %s:%" PRIu64 " %s", device->name, device->host,
-             device->port, what);
+    snprintf(sentence, size_bytes, "device %s at %s:%" PRIu64 " %s", device->name, device->host, device->port, what);
 }
 
-static int report(struct link_health *health, unsigned index, int ill) {
-    const struct link_check *check = &health->check[index];
-    bool is_of_many = end_of(health, index) - first_of(index) > 1;
-    struct grove_health_report_message message = {.version = GROVE_HEALTH_VERSION,
-                                                  .status = ill < 0 ? 0 : GROVE_CLOSED};
-    memcpy(message.check, check->name, sizeof message.check);
-    if (ill >= 0)
-        explain(health, (unsigned)ill, is_of_many, message.sentence, sizeof message.sentence);
+static int report(struct link_health *health, unsigned feeder, bool well) {
+    struct grove_health_report_message message = {.version = GROVE_HEALTH_VERSION, .status = well ? 0 : GROVE_CLOSED};
+    memcpy(message.check, health->check[feeder].name, sizeof message.check);
+    if (!well)
+        explain(health, feeder, message.sentence, sizeof message.sentence);
     return grove_send(health->channel, &(struct grove_call){.method = GROVE_HEALTH_REPORT,
                                                             .priority = GROVE_PRIORITY_LOW,
                                                             .data = &message,
@@ -164,17 +131,17 @@ static bool is_broken(int status) {
 /* Returns false if the channel is gone. */
 static bool report_if_due(struct link_health *health, unsigned index, uint64_t now_ns) {
     struct link_check *check = &health->check[index];
-    int ill = find_ill(health, index, now_ns);
-    bool is_news = !check->was_told || check->was_told_well != (ill < 0);
+    bool well = is_well(health, index, now_ns);
+    bool is_news = !check->was_told || check->was_told_well != well;
     if (!check->is_registered || !is_known(health, index, now_ns) ||
         (!is_news && now_ns < check->told_ns + REPORT_EVERY_NS))
         return true;
-    int status = report(health, index, ill);
+    int status = report(health, index, well);
     if (is_broken(status))
         return false;
     if (status == 0) {
         check->was_told = true;
-        check->was_told_well = ill < 0;
+        check->was_told_well = well;
     }
     check->told_ns = now_ns;
     return true;
@@ -183,7 +150,7 @@ static bool report_if_due(struct link_health *health, unsigned index, uint64_t n
 void link_health_tick(struct link_health *health, uint64_t now_ns) {
     if (now_ns < health->retry_ns || !connect(health, now_ns))
         return;
-    for (unsigned i = 0; i < health->check_count; i++) {
+    for (unsigned i = 0; i < health->config->feeder_count; i++) {
         if (!health->check[i].is_registered && !health->is_registering &&
             register_check(health, &health->check[i]) < 0) {
             disconnect(health);

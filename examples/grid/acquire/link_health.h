@@ -2,8 +2,7 @@
  * What system.health hears of the links: a check of kind report for each feeder, registered by acquire itself.
  *
  * A link is well while good readings come, and is said not to be when none came for half a second, with the reason in words;
- * every change is told at once, and how it is every two seconds. Health allows a service 16 checks: with more feeders, the
- * last check is for all that are left.
+ * every change is told at once, and how it is every two seconds.
  *
  * Nothing here waits: registering is a call that is not waited for, a report that finds no room is left out. When health is
  * dead or the kernel says no, it is tried again once a second.
@@ -13,8 +12,6 @@
 
 #include "examples/grid/common/protocol.h"
 #include "grove/health.h"
-
-#define LINK_CHECKS_MAX 16u
 
 struct link_health;
 struct link_check {
@@ -32,8 +29,7 @@ struct link_health {
     uint64_t retry_ns;
     bool is_registering;
     bool has_complained; /* on standard error */
-    unsigned check_count;
-    struct link_check check[LINK_CHECKS_MAX];
+    struct link_check check[GRID_FEEDERS_MAX]; /* of each feeder */
 };
 
 /* `config` and `latest` must outlive it. */

@@ -216,6 +216,10 @@ static int show_checks(struct invocation *invocation, uint32_t method, const cha
     json_t *rows = json_array();
     status = health_ask(invocation, GROVE_HEALTH_ENDPOINT, method, &query, sizeof query,
                         sizeof(struct grove_health_check), false, add_check, rows, &page);
+    query.cursor = page.cursor; /* what the first page does not hold has been tried with it */
+    if (status == 0 && query.cursor != 0)
+        status = health_ask(invocation, GROVE_HEALTH_ENDPOINT, GROVE_HEALTH_CHECKS, &query, sizeof query,
+                            sizeof(struct grove_health_check), true, add_check, rows, &page);
     if (status == 0)
         output_table(invocation, rows, columns, "it has no checks");
     else
