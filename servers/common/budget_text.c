@@ -13,7 +13,7 @@ static const struct {
 } resources[] = {
     [GROVE_RESOURCE_MEMORY] = {"memory", 1 << 20, " MiB"},        [GROVE_RESOURCE_PROCESSES] = {"processes", 1, ""},
     [GROVE_RESOURCE_SHARED] = {"shared memory", 1 << 20, " MiB"}, [GROVE_RESOURCE_CHANNELS] = {"channels", 1, ""},
-    [GROVE_RESOURCE_PROCESSOR] = {"processor time", 10000, "%"},
+    [GROVE_RESOURCE_PROCESSOR] = {"processor time", 10000, "%"},  [GROVE_RESOURCE_DISK] = {"disk", 1 << 20, " MiB"},
 };
 
 const char *budget_text(uint32_t resource, uint64_t used, uint64_t limit, bool is_refused, char *text,

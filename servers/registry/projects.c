@@ -65,7 +65,7 @@ static const struct resource_text resource_texts[] = {
     [3] = {"shared memory", "shared", 1 << 20, " MiB"}, [4] = {"channels", "channels", 1, ""},
     [5] = {"processor time", "processor", 10000, "%"},  [6] = {"descriptors", "descriptors", 1, ""},
     [7] = {"file size", "file-size", 1 << 20, " MiB"},  [8] = {"scratch space", "scratch", 1 << 20, " MiB"},
-    [9] = {"scratch files", "scratch-files", 1, ""},
+    [9] = {"scratch files", "scratch-files", 1, ""},    [10] = {"disk", "disk", 1 << 20, " MiB"},
 };
 
 void project_explain(const struct grove_message *reply, char *text, size_t text_bytes) {

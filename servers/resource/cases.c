@@ -96,11 +96,10 @@ uint32_t cases_list(struct grove_limit_case *list, uint32_t most) {
 /* ---- telling ---- */
 
 static const char *resource_text(uint32_t resource) {
-    static const char *const texts[] = {[GROVE_RESOURCE_MEMORY] = "memory",
-                                        [GROVE_RESOURCE_PROCESSES] = "processes",
-                                        [GROVE_RESOURCE_SHARED] = "shared",
-                                        [GROVE_RESOURCE_CHANNELS] = "channels",
-                                        [GROVE_RESOURCE_PROCESSOR] = "processor"};
+    static const char *const texts[] = {
+        [GROVE_RESOURCE_MEMORY] = "memory",       [GROVE_RESOURCE_PROCESSES] = "processes",
+        [GROVE_RESOURCE_SHARED] = "shared",       [GROVE_RESOURCE_CHANNELS] = "channels",
+        [GROVE_RESOURCE_PROCESSOR] = "processor", [GROVE_RESOURCE_DISK] = "disk"};
     return resource < sizeof texts / sizeof texts[0] && texts[resource] != NULL ? texts[resource] : "other";
 }
 
@@ -237,6 +236,8 @@ static bool is_near(struct slot *slot, const struct grove_container_record *reco
         return (double)record->usage.processes >= mark;
     case GROVE_RESOURCE_SHARED:
         return (double)record->usage.shared_bytes >= mark;
+    case GROVE_RESOURCE_DISK:
+        return (double)record->disk_bytes >= mark;
     case GROVE_RESOURCE_PROCESSOR:
         return !has_looked || (double)used_ns * 1e6 / (double)span_ns >= mark;
     default:

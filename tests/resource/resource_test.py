@@ -266,7 +266,7 @@ class Limits(Resource):
     def test_policies_are_checked_where_they_are_written(self):
         for text, words in (("memory: melt", "did you mean"), ("memory: {policy: suspend, for: 2h}", "1h"),
                             ("processor: {policy: throttle, to: 0%}", "no processor time at all"),
-                            ("disk: tell", "no such field")):
+                            ("disks: tell", "no such field")):
             path = os.path.join(self.system.folder, "wrong.yaml")
             with open(path, "w", encoding="ascii") as file:
                 file.write(f"name: a\nexec: [/bin/true]\nlimits: {{{text}}}\n")

@@ -19,6 +19,7 @@ struct grove_budget resources_budget(const struct resources *resources) {
         .scratch_files = (uint64_t)resources->scratch_files,
         .shared_bytes = resources->shared,
         .channels = (uint64_t)resources->channels,
+        .disk_bytes = resources->disk,
     };
 }
 

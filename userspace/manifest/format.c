@@ -88,6 +88,8 @@ static const struct field resource_fields[] = {
      .help = "Most memory of channels and regions that it may cause."},
     {"channels", FIELD_NUMBER, PLACE(resources, channels), RANGE(0, COUNT_MAX), .example = "64",
      .help = "Most channels it may open to others."},
+    {"disk", FIELD_SIZE, PLACE(resources, disk), .example = "256M",
+     .help = "Most that it may keep in all folders and files of FS_WRITE together; each name counts 4K more."},
     {0},
 };
 static const struct group resource_group = {
@@ -123,6 +125,8 @@ static const struct field limits_fields[] = {
      .help = "It was refused more memory of channels and regions."},
     {"channels", FIELD_GROUP, PLACE(limits, channels), .group = &limit_group,
      .help = "It was refused another channel."},
+    {"disk", FIELD_GROUP, PLACE(limits, disk), .group = &limit_group,
+     .help = "Nine tenths of its disk are used, or it was refused more."},
     {0},
 };
 static const struct group limits_group = {.name = "limits", .fields = limits_fields, .bytes = sizeof(struct limits)};

@@ -6,6 +6,7 @@
  *   memory/     memfd objects, seals, doorbells      container/  start, namespaces, file view, limits, seccomp, streams
  *   cgroup/     version 2 and version 1              broker/     network and learned calls, by seccomp notification
  *   audit/      the durable audit log                recovery/   ends what an earlier kernel left behind
+ *   quota/      limits on what is kept on disk
  */
 #ifndef GROVE_LINUX_LINUX_H
 #define GROVE_LINUX_LINUX_H

@@ -33,6 +33,7 @@ static const char *const protections[GROVE_LAYER_COUNT] = {
     [GROVE_LAYER_SCHEDULE] = "real-time classes go to those with SCHED_RT only",
     [GROVE_LAYER_STREAMS] = "the streams are the service's own",
     [GROVE_LAYER_EXECUTE] = "the program is started as the manifest says",
+    [GROVE_LAYER_DISK_QUOTA] = "what services with a limit on disk keep there stays below it",
 };
 
 /* What is known about this machine, from the running kernel or from trying. */

@@ -25,6 +25,8 @@ static const char *resource_text(uint32_t resource) {
         return "shared";
     case GROVE_RESOURCE_CHANNELS:
         return "channels";
+    case GROVE_RESOURCE_DISK:
+        return "disk";
     default:
         return "other";
     }

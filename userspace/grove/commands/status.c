@@ -89,6 +89,8 @@ static int run(struct invocation *invocation) {
         {"instances", "generation", OUTPUT_TEXT},
         {"restarts", "restarts", OUTPUT_TEXT},
         {"memory", "memory_bytes", OUTPUT_BYTES},
+        {"disk", "disk_bytes", OUTPUT_BYTES},
+        {"disk that it may use", "disk_limit_bytes", OUTPUT_BYTES},
         {"processor time", "processor_ns", OUTPUT_DURATION},
         {"capabilities", "capabilities", OUTPUT_TEXT},
         {"channels", "channels", OUTPUT_TEXT},

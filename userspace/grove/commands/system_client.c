@@ -275,6 +275,10 @@ json_t *system_record_json(const struct registry_record *record, const struct gr
     set_number(object, "memory_bytes", container->usage.memory_bytes);
     set_number(object, "processor_ns", container->usage.processor_ns);
     set_number(object, "processes", container->usage.processes);
+    if (container->budget.disk_bytes != 0) {
+        set_number(object, "disk_bytes", container->disk_bytes);
+        set_number(object, "disk_limit_bytes", container->budget.disk_bytes);
+    }
     set_number(object, "capabilities", container->capabilities);
     set_number(object, "channels", container->channels);
     set_number(object, "refusals", container->refusals);

@@ -56,12 +56,17 @@ static uint64_t before(const struct samples *samples, const struct grove_contain
 
 static json_t *row_of(const struct grove_container_record *record, uint64_t used_ns, uint64_t span_ns) {
     uint64_t share_ppm = span_ns == 0 ? 0 : (uint64_t)((double)used_ns * 1e6 / (double)span_ns);
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:i}", "name", record->name.text, "project",
-                     record->project.text, "processor_ppm", (json_int_t)share_ppm, "processor_ns",
-                     (json_int_t)record->usage.processor_ns, "memory_bytes", (json_int_t)record->usage.memory_bytes,
-                     "memory_peak_bytes", (json_int_t)record->usage.memory_peak_bytes, "shared_bytes",
-                     (json_int_t)record->usage.shared_bytes, "processes", (json_int_t)record->usage.processes,
-                     "process", (int)record->process);
+    json_t *row = json_pack(
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:i}", "name", record->name.text, "project", record->project.text,
+        "processor_ppm", (json_int_t)share_ppm, "processor_ns", (json_int_t)record->usage.processor_ns, "memory_bytes",
+        (json_int_t)record->usage.memory_bytes, "memory_peak_bytes", (json_int_t)record->usage.memory_peak_bytes,
+        "shared_bytes", (json_int_t)record->usage.shared_bytes, "processes", (json_int_t)record->usage.processes,
+        "process", (int)record->process);
+    if (record->budget.disk_bytes != 0) {
+        (void)json_object_set_new(row, "disk_bytes", json_integer((json_int_t)record->disk_bytes));
+        (void)json_object_set_new(row, "disk_limit_bytes", json_integer((json_int_t)record->budget.disk_bytes));
+    }
+    return row;
 }
 
 static int measure(const struct invocation *invocation, struct samples *old, struct samples *new, json_t *rows) {
@@ -160,6 +165,7 @@ static void show(const struct invocation *invocation, json_t *rows, bool is_live
         {"MEMORY", "memory_bytes", OUTPUT_BYTES},
         {"PEAK", "memory_peak_bytes", OUTPUT_BYTES},
         {"SHARED", "shared_bytes", OUTPUT_BYTES},
+        {"DISK", "disk_bytes", OUTPUT_BYTES},
         {"PROCESSES", "processes", OUTPUT_TEXT},
         {"PID", "process", OUTPUT_TEXT},
         {command_has(invocation, "history") ? "LAST MINUTE" : NULL, "history", OUTPUT_TEXT},
@@ -209,10 +215,10 @@ const struct command command_top = {
     .name = "top",
     .summary = "show what services use, live",
     .usage = "",
-    .description =
-        "Shows processor, memory and processes of everything that runs, again and again until it is "
-        "interrupted. With --once, or with --json, it is shown once; with --json and --interval, one line each "
-        "time.",
+    .description = "Shows processor, memory and processes of everything that runs, again and again until it is "
+                   "interrupted. Disk is counted for services that have a limit on it. With --once, or with --json, it "
+                   "is shown once; with --json and --interval, one line each "
+                   "time.",
     .examples = "  grove top                 live\n"
                 "  grove top --tree          by project, with sums\n"
                 "  grove top --history       with the last minute of each\n"

@@ -124,7 +124,8 @@ enum grove_exit_cause {
     X(SECCOMP, 16, "seccomp") \
     X(SCHEDULE, 17, "schedule") \
     X(STREAMS, 18, "streams") \
-    X(EXECUTE, 19, "execute")
+    X(EXECUTE, 19, "execute") \
+    X(DISK_QUOTA, 20, "disk-quota")
 
 enum grove_layer {
 #define GROVE_LAYER_ENUM(name, number, text) GROVE_LAYER_##name = (number),

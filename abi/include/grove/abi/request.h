@@ -265,6 +265,7 @@ struct grove_container_record {
     uint32_t capabilities, channels, refusals, reserved;
     struct grove_usage usage;
     struct grove_budget budget;
+    uint64_t disk_bytes; /* used of budget.disk_bytes; 0 without such a limit */
 };
 struct grove_container_reply {
     grove_handle container;

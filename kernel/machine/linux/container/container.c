@@ -120,6 +120,7 @@ void container_shut_down(struct linux_machine *machine) {
     table_size = 0;
     spare_end_all();
     leaving_end_all();
+    quota_end_all();
     launch_free_all();
     namespaces_close();
     cgroup_shut_down();

@@ -19,6 +19,7 @@
 
 #include "kernel/machine/linux/cgroup/cgroup.h"
 #include "kernel/machine/linux/container/plan.h"
+#include "kernel/machine/linux/quota/quota.h"
 
 enum container_phase { CONTAINER_IDLE, CONTAINER_STARTING, CONTAINER_RUNNING };
 
@@ -46,6 +47,7 @@ struct container {
     char notify_path[108];
 
     struct launch *launch; /* what a child that has not executed its program yet still reads */
+    struct quota *quota; /* of the running instance; NULL: it has no limit on disk */
     struct cgroup *cgroup;
     struct cgroup_watch *watch; /* of its limits; NULL: it never had one */
     uint64_t watch_timer; /* until watching begins */
@@ -118,8 +120,11 @@ void identity_start_up(void);
 void identity_close(void);
 int identity_mapping(struct container *container, uid_t owner_user, gid_t owner_group, int *user_namespace);
 
-/* view.c: opens every granted path. On failure *error is an errno. The trees are closed by view_close. */
-int view_open(struct container *container, struct plan *plan, int *error);
+/*
+ * view.c: opens every granted path; what is written goes through the container's quota, if it has one. On failure *error is an
+ * errno, and *layer that which could not be set up. The trees are closed by view_close.
+ */
+int view_open(struct container *container, struct plan *plan, enum grove_layer *layer, int *error);
 void view_close(const struct plan *plan);
 
 /* filter.c: the cached programs for what the spec needs. Valid as long as groved runs. */

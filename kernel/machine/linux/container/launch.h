@@ -23,6 +23,7 @@ struct launch {
     const char *environment[GROVE_SPEC_ENVIRONMENT_MAX + ENVIRONMENT_EXTRA + 1];
     char report_text[16], listen_text[32], host_name[GROVE_NAME_MAX + 1];
     int error; /* of the part that failed, an errno */
+    enum grove_layer failed_layer; /* of what failed, where that is another than its part's */
     struct launch *stack_of; /* a prepared child runs on the stack of the block it was prepared with; else NULL */
     struct cgroup *last_group; /* of a killed child that still runs on this block; goes when it has ended */
     struct launch *next;

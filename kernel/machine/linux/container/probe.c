@@ -149,6 +149,9 @@ static const struct {
     {GROVE_LAYER_SCHEDULE, try_schedule, false, "scheduling parameters cannot be set"},
     {GROVE_LAYER_STREAMS, NULL, false, "standard streams cannot be made: too few descriptors"},
     {GROVE_LAYER_EXECUTE, NULL, false, "the program could not be executed"},
+    {GROVE_LAYER_DISK_QUOTA, quota_works, true,
+     "limits on disk need /dev/fuse, which may be read and written: as root `modprobe fuse` and, for ordinary users, "
+     "`chmod 666 /dev/fuse`; only services with 'resources: disk' need it"},
 };
 
 static bool probe_layer(const struct linux_machine *machine, bool (*works)(void), bool in_user_namespace) {

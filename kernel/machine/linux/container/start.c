@@ -66,6 +66,16 @@ static int part_namespaces(struct container *container, const struct machine_sta
     return GROVE_OK;
 }
 
+static int part_quota(struct container *container, const struct machine_start *start) {
+    const struct quota_owner owner = {.container = container->index,
+                                      .name = grove_spec_text(start->spec, start->spec->name),
+                                      .user = container->user,
+                                      .group = container->group};
+    if (container->budget.disk_bytes == 0 || layout->plan.is_open || is_left_out(GROVE_LAYER_DISK_QUOTA))
+        return GROVE_OK;
+    return quota_create(&owner, container->budget.disk_bytes, &container->quota);
+}
+
 static int part_view(struct container *container, const struct machine_start *start) {
     struct plan *plan = &layout->plan;
     const struct grove_budget *budget = &container->budget;
@@ -76,7 +86,9 @@ static int part_view(struct container *container, const struct machine_start *st
         start->spec->directory.length_bytes != 0 ? grove_spec_text(start->spec, start->spec->directory) : NULL;
     if (plan->is_open)
         return GROVE_OK;
-    int result = view_open(container, plan, &layout->error);
+    int result = view_open(container, plan, &layout->failed_layer, &layout->error);
+    if (result == GROVE_OK && container->quota != NULL)
+        quota_begin(container->quota);
     /* Where the root is the host's, the scratch space is /tmp itself. */
     (void)snprintf(plan->scratch_options, sizeof plan->scratch_options, "mode=%s,size=%llu,nr_inodes=%llu",
                    plan->root_tree >= 0 ? "1777" : "755", (unsigned long long)bytes, (unsigned long long)files);
@@ -339,13 +351,21 @@ static const struct {
     int (*run)(struct container *container, const struct machine_start *start);
     enum grove_layer layer;
 } parts[] = {
-    {part_layers, GROVE_LAYER_NONE},         {part_sockets, GROVE_LAYER_STREAMS},
-    {part_streams, GROVE_LAYER_STREAMS},     {part_namespaces, GROVE_LAYER_MOUNT_NAMESPACE},
-    {part_view, GROVE_LAYER_FILE_VIEW},      {part_landlock, GROVE_LAYER_LANDLOCK},
-    {part_filter, GROVE_LAYER_SECCOMP},      {part_prepared, GROVE_LAYER_NONE},
-    {part_listener, GROVE_LAYER_SECCOMP},    {part_cgroup, GROVE_LAYER_CGROUP},
-    {part_report, GROVE_LAYER_STREAMS},      {part_limits, GROVE_LAYER_RESOURCE_LIMITS},
-    {part_schedule, GROVE_LAYER_SCHEDULE},   {part_program, GROVE_LAYER_EXECUTE},
+    {part_layers, GROVE_LAYER_NONE},
+    {part_sockets, GROVE_LAYER_STREAMS},
+    {part_streams, GROVE_LAYER_STREAMS},
+    {part_namespaces, GROVE_LAYER_MOUNT_NAMESPACE},
+    {part_quota, GROVE_LAYER_DISK_QUOTA},
+    {part_view, GROVE_LAYER_FILE_VIEW},
+    {part_landlock, GROVE_LAYER_LANDLOCK},
+    {part_filter, GROVE_LAYER_SECCOMP},
+    {part_prepared, GROVE_LAYER_NONE},
+    {part_listener, GROVE_LAYER_SECCOMP},
+    {part_cgroup, GROVE_LAYER_CGROUP},
+    {part_report, GROVE_LAYER_STREAMS},
+    {part_limits, GROVE_LAYER_RESOURCE_LIMITS},
+    {part_schedule, GROVE_LAYER_SCHEDULE},
+    {part_program, GROVE_LAYER_EXECUTE},
     {part_clone, GROVE_LAYER_PID_NAMESPACE},
 };
 
@@ -358,6 +378,7 @@ static void layout_clear(void) {
     layout->plan.is_staged = layout->plan.has_schedule = false;
     layout->child.own_count = 0;
     layout->error = 0;
+    layout->failed_layer = GROVE_LAYER_NONE;
     layout->report_ends[0] = layout->report_ends[1] = layout->port_ends[0] = layout->port_ends[1] = -1;
 }
 
@@ -365,6 +386,8 @@ static void layout_clear(void) {
 static void layout_abandon(struct container *container) {
     notify_close(container);
     life_listen_no_more(container);
+    quota_end(container->quota);
+    container->quota = NULL;
     if (layout->report_ends[0] >= 0)
         (void)close(layout->report_ends[0]);
     if (layout->port_ends[0] >= 0)
@@ -396,7 +419,7 @@ static void fail_later(struct loop *loop, void *context) {
 
 static int start_failed(struct container *container, enum grove_layer layer, int status) {
     layout_abandon(container);
-    container->failed_layer = layer;
+    container->failed_layer = layout->failed_layer != GROVE_LAYER_NONE ? layout->failed_layer : layer;
     container->failed_status = status;
     container->failed_error = layout->error;
     container->launch = layout;

@@ -239,27 +239,56 @@ static uint64_t grant_access(const struct grant *grant, bool is_folder) {
     return access & container_shared.landlock_rights;
 }
 
+/* What takes room on a disk and may be written. */
+static bool is_counted(const struct container *container, const struct grant *grant, const struct stat *status) {
+    return container->quota != NULL && grant->can_write && (S_ISDIR(status->st_mode) || S_ISREG(status->st_mode));
+}
+
+/* The owner of what is counted is mapped by the process in between (quota/server.h). */
+static int open_counted(const struct container *container, const struct grant *grant, int source,
+                        const struct stat *status) {
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, .propagation = MS_PRIVATE};
+    int tree = quota_mount(container->quota, source, status);
+    if (!grant->can_execute)
+        attributes.attr_set |= MOUNT_ATTR_NOEXEC;
+    int error = tree < 0 ? tree : set_attributes(tree, &attributes);
+    if (error < 0)
+        (void)fprintf(stderr, "%s: the limit on disk cannot be held for FS_WRITE:%s: %s\n",
+                      grove_spec_text(container->spec, container->spec->name), grant->path,
+                      error == -EXDEV ? "it is the root of all files" : strerror(-error));
+    if (error < 0 && tree >= 0)
+        (void)close(tree);
+    return error < 0 ? error : tree;
+}
+
+static int open_plain(struct container *container, const struct grant *grant, int source, const struct stat *status) {
+    int tree =
+        (int)syscall(SYS_open_tree, source, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+    int error = tree < 0 ? -errno : restrict_tree(container, grant, status, tree);
+    if (error < 0 && tree >= 0)
+        (void)close(tree);
+    return error < 0 ? error : tree;
+}
+
 /* Returns 0 with the mount appended, 1 if the grant is left out, or a negative error number. */
-static int grant_open(struct container *container, const struct grant *grant, struct plan *plan) {
+static int grant_open(struct container *container, const struct grant *grant, struct plan *plan, bool *is_quota) {
     struct plan_mount *mount = &plan->mounts[plan->mount_count];
     struct stat status = {.st_mode = 0};
+    *is_quota = false;
     int error = grant->is_created ? create_folder(grant->path) : 0;
     int source = error < 0 ? error : open_source(grant->source);
     if (source == -ENOENT && grant->is_optional)
         return 1;
     if (source < 0)
         return source;
-    int tree =
-        (int)syscall(SYS_open_tree, source, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
-    error = tree < 0 || fstat(source, &status) < 0 ? -errno : 0;
+    int tree = fstat(source, &status) < 0 ? -errno : 0;
+    *is_quota = tree == 0 && is_counted(container, grant, &status);
+    if (tree == 0)
+        tree =
+            *is_quota ? open_counted(container, grant, source, &status) : open_plain(container, grant, source, &status);
     (void)close(source);
-    if (error == 0)
-        error = restrict_tree(container, grant, &status, tree);
-    if (error < 0) {
-        if (tree >= 0)
-            (void)close(tree);
-        return error;
-    }
+    if (tree < 0)
+        return tree;
     *mount = (struct plan_mount){.path = grant->path, .tree = tree, .is_folder = S_ISDIR(status.st_mode)};
     mount->access = grant_access(grant, mount->is_folder);
     return 0;
@@ -299,7 +328,7 @@ static unsigned grants_add_system(struct grant *grants, unsigned count) {
     return count;
 }
 
-int view_open(struct container *container, struct plan *plan, int *error) {
+int view_open(struct container *container, struct plan *plan, enum grove_layer *layer, int *error) {
     struct grant grants[GROVE_SPEC_CAPABILITIES_MAX + GRANTS_OF_OURS];
     bool with_system = (container->spec->flags & GROVE_SPEC_SYSTEM_FILES) != 0;
     unsigned count = grants_collect(container->spec, grants);
@@ -316,9 +345,11 @@ int view_open(struct container *container, struct plan *plan, int *error) {
         bool is_inside = grant_is_inside(plan, &grants[i], with_system);
         if (with_system && !grants[i].can_write && namespaces_system_holds(grants[i].path))
             continue; /* the system files hold it with these rights */
-        int result = grant_open(container, &grants[i], plan);
+        bool is_quota;
+        int result = grant_open(container, &grants[i], plan, &is_quota);
         if (result < 0) {
             *error = -result;
+            *layer = is_quota ? GROVE_LAYER_DISK_QUOTA : GROVE_LAYER_FILE_VIEW;
             return GROVE_LAYER_MISSING;
         }
         if (result > 0)
