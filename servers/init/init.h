@@ -3,6 +3,7 @@
  *
  *   main.c     set-up, methods, the end           units.c   the life of one system service
  *   boot.c     boot specs, recovery            phases.c   which phase is being started, and when all are
+ *   admission.c  may a service start, says the resource service
  *   tell.c     what the registry and the bus are told
  *   metrics.c  how the start went, for who watches from outside
  */
@@ -21,6 +22,8 @@
 
 struct init;
 
+enum unit_admission { UNIT_UNKNOWN, UNIT_ASKED, UNIT_ADMITTED };
+
 /* One system service. */
 struct unit {
     struct init *init;
@@ -28,6 +31,7 @@ struct unit {
     const char *name; /* in the spec */
     grove_handle container;
     enum registry_state state;
+    enum unit_admission admission;
     uint32_t generation, exit_cause, layer;
     int32_t exit_detail;
     uint64_t started_ns, ready_ns, restart_due_ns;
@@ -70,6 +74,14 @@ void unit_stop(struct unit *unit);
 void unit_notice(struct unit *unit, const struct grove_notice_container *notice);
 void unit_adopt(struct unit *unit, const struct grove_container_record *found);
 bool unit_is_running(const struct unit *unit);
+/* It was not admitted, for this reason: there is a next try. */
+void unit_refuse(struct unit *unit, const char *why);
+
+/* admission.c */
+/* May it start now? False: it is being asked for, and is started when it may. */
+bool admission_begin(struct unit *unit);
+/* The resource service has come up: it is told of all that run. */
+void admission_tell_all(struct init *init);
 
 /* boot.c */
 int boot_load(struct init *init);

@@ -110,14 +110,23 @@ static void arrived(struct unit *unit) {
     enter(unit, REGISTRY_STATE_READY);
     unit->ready_ns = grove_now_ns();
     unit->reason[0] = '\0';
+    if (strcmp(unit->name, "system.resource") == 0)
+        admission_tell_all(unit->init);
     tell_registry_soon(unit->init);
     phases_continue(unit->init);
+}
+
+void unit_refuse(struct unit *unit, const char *why) {
+    if (unit->init->is_stopping || unit_is_running(unit))
+        return;
+    (void)snprintf(unit->reason, sizeof unit->reason, "was not admitted: %s", why);
+    failed(unit);
 }
 
 void unit_start(struct unit *unit) {
     struct grove_container_reply reply = {0};
     enum grove_start_reason reason = unit->generation == 0 ? GROVE_START_FRESH : GROVE_START_RESTARTED;
-    if (unit->init->is_stopping)
+    if (unit->init->is_stopping || !admission_begin(unit))
         return;
     unit->is_start_due = false;
     unit->reason[0] = '\0';
@@ -190,6 +199,7 @@ void unit_notice(struct unit *unit, const struct grove_notice_container *notice)
 }
 
 void unit_adopt(struct unit *unit, const struct grove_container_record *found) {
+    unit->admission = found->state == GROVE_CONTAINER_CREATED ? UNIT_UNKNOWN : UNIT_ADMITTED;
     unit->generation = found->generation;
     unit->exit_cause = found->exit_cause;
     unit->exit_detail = found->exit_detail;

@@ -81,7 +81,7 @@ void admission_release(const char *service) {
         forget(promise);
 }
 
-static int keep(const char *service, const struct grove_budget *budget) {
+static int promise_new(const char *service, const struct grove_budget *budget) {
     struct promise *promise = calloc(1, sizeof *promise);
     if (promise == NULL)
         return GROVE_NO_MEMORY;
@@ -103,8 +103,13 @@ static int keep(const char *service, const struct grove_budget *budget) {
     return 0;
 }
 
+int admission_keep(const char *service, const struct grove_budget *budget) {
+    admission_release(service);
+    return budget->memory_bytes == 0 && budget->processor_ppm == 0 ? 0 : promise_new(service, budget);
+}
+
 static bool holds_promise(const struct grove_container_record *record) {
-    return record->ring == 2 && record->state != GROVE_CONTAINER_CREATED && record->state != GROVE_CONTAINER_STOPPED &&
+    return record->ring < 3 && record->state != GROVE_CONTAINER_CREATED && record->state != GROVE_CONTAINER_STOPPED &&
            (record->budget.memory_bytes != 0 || record->budget.processor_ppm != 0);
 }
 
@@ -124,7 +129,7 @@ static int visit_running(const struct resource *resource, visitor *visit) {
 }
 
 static void take_up(const struct grove_container_record *record) {
-    if (keep(record->name.text, &record->budget) < 0)
+    if (admission_keep(record->name.text, &record->budget) < 0)
         (void)fprintf(stderr, "resource: no memory to remember what %s was promised\n", record->name.text);
 }
 
@@ -195,9 +200,7 @@ int admission_ask(struct resource *resource, const char *service, const struct g
         explain(service, budget, problem, problem_bytes);
         return GROVE_EXHAUSTED;
     }
-    if (budget->memory_bytes == 0 && budget->processor_ppm == 0)
-        return 0;
-    int status = keep(service, budget);
+    int status = admission_keep(service, budget);
     if (status < 0)
         (void)snprintf(problem, problem_bytes, "memory is exhausted");
     return status;
@@ -279,7 +282,8 @@ void admission_configured(struct resource *resource) {
     if (are_same(&configured, &admitted.configured))
         return;
     admitted.configured = admitted.factors = configured;
-    (void)unlinkat(resource->folder, FACTORS_PLACE, 0); /* an order that stays stands against other ones, and does not count */
+    (void)unlinkat(resource->folder, FACTORS_PLACE,
+                   0); /* an order that stays stands against other ones, and does not count */
 }
 
 int admission_open(struct resource *resource) {

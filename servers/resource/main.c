@@ -76,11 +76,17 @@ static int on_admit(struct grove_request *request, void *context) {
     int status = read_request(request, &asked, sizeof asked);
     if (status < 0)
         return status;
-    if (!is_from(request, "system.registry"))
+    bool is_init = is_from(request, "system.init");
+    if (!is_init && !is_from(request, "system.registry"))
         return refuse_client(request);
     if (!service_name_is_valid(&asked.service))
         return grove_fail(request, GROVE_INVALID, "the request names no service");
-    status = admission_ask(context, asked.service.text, &asked.budget, problem, sizeof problem);
+    if (is_init && (asked.flags & GROVE_ADMIT_ANYWAY) != 0)
+        status = admission_keep(asked.service.text, &asked.budget);
+    else
+        status = admission_ask(context, asked.service.text, &asked.budget, problem, sizeof problem);
+    if (status == GROVE_NO_MEMORY)
+        return status;
     return status < 0 ? grove_fail(request, status, "%s", problem) : 0;
 }
 

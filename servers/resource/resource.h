@@ -40,6 +40,8 @@ int admission_open(struct resource *resource);
 /* 0, or GROVE_EXHAUSTED with a sentence. */
 int admission_ask(struct resource *resource, const char *service, const struct grove_budget *budget, char *problem,
                   size_t problem_bytes);
+/* Promise it whatever there is. GROVE_NO_MEMORY. */
+int admission_keep(const char *service, const struct grove_budget *budget);
 void admission_release(const char *service);
 void admission_machine(struct grove_machine *machine);
 /* Other factors may be configured now. */

@@ -29,10 +29,15 @@ class Resource(gs.SystemTest):
 
     def up_alone(self):
         self.system.grove("up")
-        gs.wait_for("the resource service is up", lambda: self.state("system.resource")[0] == "ready")
+        self.system.wait_until_booted()
+        self.system_share = self.system.json("resources")["machine"]
 
     def machine(self):
-        return self.system.json("resources")["machine"]
+        """What the machine says, without what system services were promised once all of them were up."""
+        machine = self.system.json("resources")["machine"]
+        for what in ("memory_promised_bytes", "processor_promised_ppm", "services"):
+            machine[what] -= self.system_share[what]
+        return machine
 
     def cases(self):
         return {case["name"]: case for case in self.system.json("resources")["cases"]}
@@ -93,7 +98,8 @@ class Admission(Resource):
         resource = self.binding().resource
         with self.session() as session:
             machine = resource.machine(session)
-            self.assertEqual((machine.memory_promised, machine.services), (8 * MEBIBYTE, 1))
+            self.assertEqual((machine.memory_promised - self.system_share["memory_promised_bytes"],
+                              machine.services - self.system_share["services"]), (8 * MEBIBYTE, 1))
             resource.overcommit(resource.MEMORY, 1.5, session)
             self.assertEqual(resource.machine(session).memory_factor, 1.5)
             with self.assertRaises(self.binding().Invalid):
@@ -162,6 +168,42 @@ class Admission(Resource):
         gs.wait_for("each has one promise", lambda: self.machine()["memory_promised_bytes"] == 12 * 8 * MEBIBYTE)
         self.system.grove("stop", "-p", "kept")
         gs.wait_for("all of it is given back", lambda: self.machine()["memory_promised_bytes"] == 0)
+
+
+class OfSystemServices(Resource):
+    """What system services may have is promised to them, and one that is not needed is refused like any other."""
+
+    def gateway(self, more):
+        return f'exec: ["{self.system.actors}/actor", echo, greedy]\nphase: 6\nnative: true\n{more}'
+
+    def test_they_are_counted(self):
+        self.up_alone()
+        self.assertGreater(self.system_share["services"], 5)
+        self.assertGreaterEqual(self.system_share["memory_promised_bytes"], 32 * MEBIBYTE, "system.resource alone has that")
+        self.kill_resource()
+        gs.wait_for("all are counted again", lambda: self.machine()["memory_promised_bytes"] == 0)
+        os.kill(self.pid("system.init"), signal.SIGKILL)
+        gs.wait_for("init is back", lambda: self.system.grove("boot", check=False).returncode == 0)
+        self.kill_resource()
+        gs.wait_for("all are counted again", lambda: self.machine()["memory_promised_bytes"] == 0)
+
+    def test_one_that_does_not_fit_is_refused_and_tried_again(self):
+        self.system.add_system_services({"greedy": self.gateway(
+            "resources: {memory: 900G}\nrestart: {policy: always, delay: 100ms, delay-cap: 200ms}")})
+        self.system.grove("up")
+        self.system.wait_until_booted()
+        self.assertNotEqual(self.state("system.greedy")[0], "ready")
+        gs.wait_for("it says why", lambda: "was not admitted: this machine may promise" in
+                    self.system.grove("logs", "-n", "100", "system.init").stdout)
+        self.system.grove("resources", "--overcommit", "memory=10000%")
+        self.system.wait_for_state("system.greedy", "ready")
+
+    def test_what_is_essential_is_not_refused(self):
+        self.system.add_system_services({"greedy": self.gateway("resources: {memory: 900G}\nessential: true")})
+        self.system.grove("up")
+        self.system.wait_until_booted()
+        self.system.wait_for_state("system.greedy", "ready")
+        self.assertGreater(self.system.json("resources")["machine"]["memory_promised_bytes"], 900 << 30)
 
 
 class Limits(Resource):

@@ -105,7 +105,7 @@ GROVE_PUBLIC int grove_resource_cases(struct grove_session *session, grove_limit
 
 enum grove_resource_method {
     GROVE_RESOURCE_ADMIT =
-        1, /* grove_resource_admit -> nothing, or GROVE_EXHAUSTED with a sentence; the registry only */
+        1, /* grove_resource_admit -> nothing, or GROVE_EXHAUSTED with a sentence; init and the registry only */
     GROVE_RESOURCE_RELEASE = 2, /* grove_resource_named, one way; the registry only */
     GROVE_RESOURCE_WARNED = 3, /* grove_resource_warned, one way; init and the registry only */
     GROVE_RESOURCE_MACHINE = 4, /* grove_resource_named (empty) -> grove_machine */
@@ -117,8 +117,11 @@ struct grove_resource_named {
     uint32_t version, reserved;
     struct grove_name service;
 };
+enum grove_resource_admit_flags {
+    GROVE_ADMIT_ANYWAY = 1u << 0, /* it runs already, or the system is not up without it; from init only */
+};
 struct grove_resource_admit {
-    uint32_t version, reserved;
+    uint32_t version, flags; /* enum grove_resource_admit_flags */
     struct grove_name service;
     struct grove_budget budget;
 };
