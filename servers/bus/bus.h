@@ -10,7 +10,8 @@
  *   poll_message.h  the bytes of that, checked
  *   rights.c    who may what                        looks.c     metrics, lists
  *   points.h    where hooks look at all that        settings.c  what can be configured
- *   dlq.h, durable.h  what is behind them is the disk
+ *   overflow.h  queues that spill to disk
+ *   dlq.h, durable.h, spill.h  what is behind them is the disk
  *
  * One thread. An event goes one of two ways: it is written into the ring of each pattern that matches and is read in place
  * (at most once), or it is kept in the state region until every queue that matches is done with it. A publication is
@@ -108,7 +109,12 @@ struct queue {
     struct delivery_list waiting, out, delayed; /* by number; by due time; by due time */
     struct delivery_list asking; /* by number: hooks look at them */
     struct delivery *unasked; /* the first of those that was not asked about; NULL: none */
-    uint64_t bytes;
+    struct delivery_list spilling; /* by number: overflow.h */
+    uint64_t bytes, spilling_bytes; /* of all of them, and of those that are to be spilled */
+    struct spill *spill; /* what it has on disk; NULL: nothing, or it could not be opened yet */
+    bool is_spill_unsure; /* the first of it may be kept already */
+    int spill_status; /* of the last attempt to write */
+    uint64_t spill_retry_ns, spill_pass_ns; /* 0: none */
     struct replay *replay; /* durable: where it reads the log; NULL: it does not */
 };
 
@@ -145,6 +151,8 @@ struct feed {
 
 struct durable;
 struct replay;
+struct spill;
+struct spills;
 
 struct poll {
     struct grove_request *request; /* NULL: none is under way */
@@ -209,6 +217,7 @@ struct bus {
     unsigned held_count;
     struct inbox *inboxes[64];
     struct durable *durable;
+    struct spills *spills;
     struct dlq *dlq;
     struct grove_hooks *hooks; /* NULL: there is no service of hooks */
     const uint32_t *points; /* at which of them hooks are set; never NULL */
@@ -356,12 +365,18 @@ int event_keep_for(struct bus *bus, struct queue *queue, struct subject *subject
 /* The same for an event that hooks have looked at. */
 int event_keep_looked(struct bus *bus, struct queue *queue, struct subject *subject, const struct grove_bus_image *head,
                       const struct incoming *incoming, const char *publisher);
-/* Events it keeps, whatever their state. */
+/* Events it keeps in memory before what it spills, whatever their state. */
 unsigned queue_count(const struct queue *queue);
 void delivery_move(struct delivery *delivery, struct delivery_list *list);
 /* Its queue needs the event no more; its room may be free after this. */
 void delivery_done(struct bus *bus, struct delivery *delivery);
 void delivery_bury(struct bus *bus, struct delivery *delivery, int status, const char *error);
+/* There is no room for it. At most once: it is dropped. At least once: it is a dead letter. */
+void delivery_push_out(struct bus *bus, struct delivery *delivery);
+/* One that was to be spilled stays in memory: behind those that wait, or hooks look at it first. */
+void delivery_queue(const struct bus *bus, struct delivery *delivery);
+/* The oldest event of the queue. */
+void queue_push_out(struct bus *bus, struct queue *queue);
 
 /* ---- deliveries.c ---- */
 

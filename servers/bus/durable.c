@@ -2,6 +2,7 @@
 #include "servers/bus/points.h"
 
 #include "servers/bus/durable.h"
+#include "servers/bus/folders.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,17 +44,10 @@ static void on_damage(const struct grove_journal_damage *damage, void *context) 
         durable->damages[durable->damage_count++] = *damage;
 }
 
-/* Make what is missing, and open it. */
-static int open_folder(int parent, const char *name) {
-    if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
-        return -1;
-    return openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-}
-
 static int open_log(struct bus *bus) {
     struct durable *durable = bus->durable;
     if (durable->log_folder < 0)
-        durable->log_folder = open_folder(durable->folder, "events");
+        durable->log_folder = folder_open(durable->folder, "events");
     if (durable->log_folder < 0) {
         durable->status = errno == ENOSPC ? GROVE_FULL : GROVE_IO;
         (void)snprintf(durable->problem.sentence, sizeof durable->problem.sentence,

@@ -1,8 +1,14 @@
 /* What can be seen from outside: counts, and who is subscribed to what. */
 #include "servers/bus/dlq.h"
 #include "servers/bus/durable.h"
+#include "servers/bus/overflow.h"
 
 #include <string.h>
+
+static uint64_t queued_in(const struct queue *queue) {
+    return queue->waiting.count + queue->asking.count + queue->delayed.count + queue->spilling.count +
+           overflow_count(queue);
+}
 
 void looks_read(const struct bus *bus, struct grove_bus_metrics *now) {
     const struct state_head *head = bus->state.head;
@@ -36,7 +42,7 @@ void looks_read(const struct bus *bus, struct grove_bus_metrics *now) {
         const struct queue *queue = bus->queues[i];
         if (queue == NULL)
             continue;
-        now->queued += queue->waiting.count + queue->asking.count + queue->delayed.count;
+        now->queued += queued_in(queue);
         now->in_flight += queue->out.count;
     }
 }
@@ -52,8 +58,11 @@ static struct grove_subscription_metrics metrics_of(const struct member *member)
     const struct queue *queue = member->queue;
     metrics.is_paused = member->saved->is_paused;
     metrics.in_flight = member->out;
-    if (queue != NULL)
-        metrics.queued = queue->waiting.count + queue->asking.count + queue->delayed.count;
+    if (queue != NULL) {
+        uint64_t on_disk = overflow_count(queue);
+        metrics.queued = queued_in(queue);
+        metrics.on_disk = on_disk < UINT32_MAX ? (uint32_t)on_disk : UINT32_MAX;
+    }
     metrics.matched = metrics.queued + metrics.in_flight + metrics.completed + metrics.dead + metrics.dropped;
     if (member->feed != NULL)
         metrics.matched = member->feed->count - member->first_count;

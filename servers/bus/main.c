@@ -7,6 +7,7 @@
  */
 #include "servers/bus/dlq.h"
 #include "servers/bus/durable.h"
+#include "servers/bus/overflow.h"
 #include "servers/bus/points.h"
 
 #include <signal.h>
@@ -77,13 +78,14 @@ static bool on_rest(struct grove_service *service, void *context) {
     struct bus *bus = context;
     (void)service;
     bus->taken_ns = 0;
-    bool is_stored = durable_rest(bus), is_kept = dlq_rest(bus);
-    return feeds_rest(bus) || is_stored || is_kept;
+    bool is_stored = durable_rest(bus), is_kept = dlq_rest(bus), is_moved = overflow_rest(bus);
+    return feeds_rest(bus) || is_stored || is_kept || is_moved;
 }
 
 static void on_stop(struct grove_service *service, void *context) {
     (void)service;
     dlq_close(context);
+    overflow_close(context);
     durable_close(context);
 }
 
@@ -111,6 +113,8 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
     if (status == 0)
         status = members_open(bus);
     if (status == 0)
+        status = overflow_open(bus, bus->folder);
+    if (status == 0)
         status = events_open(bus);
     if (status == 0)
         points_resume(bus);
@@ -118,6 +122,8 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
         status = dlq_open(bus, bus->folder); /* first: opening the log may deliver, and what is delivered may die */
     if (status == 0)
         status = durable_open(bus, bus->folder);
+    if (status == 0)
+        overflow_restore(bus);
     grove_service_on_rest(service, on_rest, bus);
     if (status == 0 && bus->client_count > 0)
         clients_sweep_later(bus);

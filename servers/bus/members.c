@@ -5,6 +5,7 @@
  * Where no more rings are to be had it has a queue as well.
  */
 #include "servers/bus/durable.h"
+#include "servers/bus/overflow.h"
 #include "servers/bus/points.h"
 
 #include <stdlib.h>
@@ -214,6 +215,8 @@ int on_subscribe(struct grove_request *request, void *context) {
         status = rights_subscribe(bus, request, wanted.pattern);
     if (status == 0)
         status = durable_subscribe(bus, request, &wanted);
+    if (status == 0 && wanted.slow == GROVE_BUS_SPILL && wanted.quality == GROVE_BUS_AT_LEAST_ONCE)
+        status = overflow_allow(bus, request); /* what is durable waits on disk anyhow */
     if (status < 0)
         return status;
     points_try(bus);

@@ -10,6 +10,7 @@
  * publisher sends after it. It waits as long as the policy says; then the oldest event of a queue makes room.
  */
 #include "servers/bus/durable.h"
+#include "servers/bus/overflow.h"
 #include "servers/bus/points.h"
 
 #include <stdio.h>
@@ -114,10 +115,12 @@ static void give_to_queues(struct bus *bus, struct subject *subject) {
     subject->users--;
 }
 
-static void make_room(struct bus *bus, const struct subject *subject) {
+static void make_room(struct bus *bus, struct subject *subject) {
+    subject->users++; /* what comes back from disk may bring other subjects in */
     for (unsigned i = 0; i < subject->target_count; i++)
         if (*subject->targets[i] == TARGET_QUEUE)
             queue_make_room(bus, (struct queue *)(void *)subject->targets[i]);
+    subject->users--;
 }
 
 static int keep(struct bus *bus, struct client *client, const char *publisher, struct subject *subject,
@@ -355,6 +358,7 @@ static int publish_once(struct bus *bus, struct grove_request *request, bool is_
     int status = publish_begin(bus, request, &incoming, &client, &subject);
     if (status < 0 || was_accepted(bus, request, subject) || request_answered(bus, client, &incoming))
         return status;
+    overflow_move_first(bus, subject);
     *longest_ns = is_due ? 0 : wait_ns(bus, client, subject, &incoming);
     if (*longest_ns > 0)
         return GROVE_AGAIN;

@@ -6,6 +6,8 @@
  *        |                       |--(failed too often)--> dead letter --> gone
  *        +--(its member is gone)-+
  *
+ * In front of `waiting` a queue may spill what it has no room for: overflow.h.
+ *
  * Each step is stored in the state region before it has an effect outside: what is out is stored as out before the event is
  * sent, what is done as done before anybody is told. So after a crash an event is where it was, or a step before; what was
  * out then goes out again, marked as redelivered, and a subscriber's library knows those that it has handled.
@@ -14,6 +16,7 @@
  */
 #include "servers/bus/dlq.h"
 #include "servers/bus/durable.h"
+#include "servers/bus/overflow.h"
 #include "servers/bus/points.h"
 
 #include <stdlib.h>
@@ -26,6 +29,8 @@ static void unlink_delivery(struct delivery *delivery) {
     *(delivery->previous != NULL ? &delivery->previous->next : &list->first) = delivery->next;
     *(delivery->next != NULL ? &delivery->next->previous : &list->last) = delivery->previous;
     list->count--;
+    if (list == &delivery->queue->spilling)
+        delivery->queue->spilling_bytes -= delivery->event->size_bytes;
     if (delivery->queue->unasked == delivery)
         delivery->queue->unasked = delivery->next;
     delivery->list = NULL;
@@ -40,6 +45,8 @@ static void link_delivery(struct delivery_list *list, struct delivery *after, st
     *(next != NULL ? &next->previous : &list->last) = delivery;
     delivery->list = list;
     list->count++;
+    if (list == &delivery->queue->spilling)
+        delivery->queue->spilling_bytes += delivery->event->size_bytes;
 }
 
 /* In which order they are: in the log, whose numbers outlive the kernel, or else in the bus, whose numbers do not. */
@@ -51,7 +58,7 @@ static uint64_t number_of(const struct delivery *delivery) {
 void delivery_move(struct delivery *delivery, struct delivery_list *list) {
     unlink_delivery(delivery);
     struct delivery *after = list->last;
-    if (list == &delivery->queue->waiting || list == &delivery->queue->asking)
+    if (list == &delivery->queue->waiting || list == &delivery->queue->asking || list == &delivery->queue->spilling)
         while (after != NULL && number_of(after) > number_of(delivery))
             after = after->previous;
     else
@@ -93,6 +100,7 @@ void queue_set(struct queue *queue, const struct grove_bus_subscription *wanted)
     saved->backoff_cap_ns = wanted->backoff_cap_ns;
     saved->block_ns = wanted->block_ns;
     saved->spill_bytes = wanted->spill_bytes;
+    overflow_count_anew(queue->bus);
 }
 
 int queue_make(struct bus *bus, const struct grove_bus_subscription *wanted, struct queue **made) {
@@ -173,8 +181,7 @@ void delivery_bury(struct bus *bus, struct delivery *delivery, int status, const
     delivery_done(bus, delivery);
 }
 
-/* At most once: it is dropped. At least once: it is a dead letter. */
-static void push_out(struct bus *bus, struct delivery *delivery) {
+void delivery_push_out(struct bus *bus, struct delivery *delivery) {
     struct queue *queue = delivery->queue;
     for (struct member *member = queue->members; member != NULL; member = member->next_in_owner) {
         member->missed++;
@@ -191,7 +198,8 @@ static struct delivery *oldest(const struct queue *queue) {
     return queue->waiting.first != NULL   ? queue->waiting.first
            : queue->asking.first != NULL  ? queue->asking.first
            : queue->delayed.first != NULL ? queue->delayed.first
-                                          : queue->out.first;
+           : queue->out.first != NULL     ? queue->out.first
+                                          : queue->spilling.first;
 }
 
 unsigned queue_count(const struct queue *queue) {
@@ -199,12 +207,23 @@ unsigned queue_count(const struct queue *queue) {
 }
 
 bool queue_blocks(const struct queue *queue) {
+    if (queue_spills(queue))
+        return overflow_is_full(queue);
     return queue->saved->slow == GROVE_BUS_BLOCK && queue_count(queue) >= queue->saved->queue_events;
 }
 
+void queue_push_out(struct bus *bus, struct queue *queue) {
+    if (oldest(queue) != NULL)
+        delivery_push_out(bus, oldest(queue));
+}
+
 void queue_make_room(struct bus *bus, struct queue *queue) {
+    if (queue_spills(queue)) {
+        overflow_make_room(bus, queue);
+        return;
+    }
     while (queue_count(queue) >= queue->saved->queue_events && oldest(queue) != NULL)
-        push_out(bus, oldest(queue));
+        queue_push_out(bus, queue);
 }
 
 bool queues_drop_largest(struct bus *bus) {
@@ -214,12 +233,14 @@ bool queues_drop_largest(struct bus *bus) {
             largest = bus->queues[i];
     if (largest == NULL || oldest(largest) == NULL)
         return false;
-    push_out(bus, oldest(largest));
+    if (largest->spilling.count == 0 || !overflow_move(bus, largest))
+        queue_push_out(bus, largest);
     return true;
 }
 
 void queue_end(struct bus *bus, struct queue *queue, const char *subscriber) {
     replay_end(bus, queue, subscriber);
+    overflow_end(bus, queue);
     while (oldest(queue) != NULL) {
         bus->state.head->counters.dropped++;
         delivery_done(bus, oldest(queue));
@@ -229,6 +250,7 @@ void queue_end(struct bus *bus, struct queue *queue, const char *subscriber) {
     state_store(&queue->saved->state, STATE_FREE);
     bus->queues[queue->index] = NULL;
     free(queue);
+    overflow_count_anew(bus);
 }
 
 void queue_remove_member(struct bus *bus, struct queue *queue, struct member *member) {
@@ -268,7 +290,8 @@ static void enter(struct bus *bus, struct event *event, unsigned at, struct queu
     struct delivery *delivery = &event->deliveries[at];
     *delivery =
         (struct delivery){.event = event, .queue = queue, .saved = &state_deliveries(&bus->state, event->index)[at]};
-    link_delivery(&queue->waiting, queue->waiting.last, delivery);
+    struct delivery_list *list = delivery->saved->state == DELIVERY_SPILLING ? &queue->spilling : &queue->waiting;
+    link_delivery(list, list->last, delivery);
     queue->bytes += event->size_bytes;
     event->left++;
 }
@@ -282,10 +305,23 @@ static void look_first(struct delivery *delivery) {
         queue->unasked = delivery;
 }
 
+void delivery_queue(const struct bus *bus, struct delivery *delivery) {
+    const struct queue *queue = delivery->queue;
+    bool is_hooked = point_is_set(bus, GROVE_HOOK_BEFORE_DELIVER) && points_mean(delivery->event->subject);
+    if (is_hooked || queue->asking.count > 0)
+        look_first(delivery);
+    else
+        delivery_move(delivery, &delivery->queue->waiting);
+}
+
 /* ---- what an earlier instance left ---- */
 
 static void restore_delivery(struct bus *bus, struct delivery *delivery) {
     struct saved_delivery *saved = delivery->saved;
+    if (saved->state == DELIVERY_SPILLING) {
+        delivery_move(delivery, &delivery->queue->spilling);
+        return;
+    }
     bool is_new = saved->state == DELIVERY_QUEUED && saved->attempts == 0;
     delivery->is_redelivered = !is_new && saved->state != DELIVERY_LOOKED;
     if (is_new && point_is_set(bus, GROVE_HOOK_BEFORE_DELIVER) && points_mean(delivery->event->subject)) {
@@ -348,11 +384,18 @@ static void enter_all(struct bus *bus, struct event *event, const struct subject
         if (only == NULL && *subject->targets[i] != TARGET_QUEUE)
             continue;
         struct queue *queue = only != NULL ? only : (struct queue *)(void *)subject->targets[i];
+        bool is_spilled = only == NULL && queue_spills(queue);
         state_deliveries(&bus->state, event->index)[at] =
             (struct saved_delivery){.queue = queue->index,
                                     .queue_serial = queue->saved->serial,
-                                    .state = is_looked ? DELIVERY_LOOKED : DELIVERY_QUEUED};
+                                    .state = is_spilled  ? DELIVERY_SPILLING
+                                             : is_looked ? DELIVERY_LOOKED
+                                                         : DELIVERY_QUEUED};
         enter(bus, event, at, queue);
+        if (is_spilled) { /* hooks look at it when it comes back */
+            at++;
+            continue;
+        }
         if (is_hooked || (!is_looked && queue->asking.count > 0)) /* it overtakes none that hooks look at */
             look_first(&event->deliveries[at]);
         else if (is_looked)

@@ -43,9 +43,6 @@ static void range_of(const struct bus *bus, const struct queue *queue, uint64_t 
 /* ---- begun and ended ---- */
 
 int durable_subscribe(struct bus *bus, struct grove_request *request, const struct grove_bus_subscription *wanted) {
-    if (wanted->slow == GROVE_BUS_SPILL)
-        return grove_fail(request, GROVE_UNSUPPORTED,
-                          "this bus does not spill: subscribe with durable quality, which keeps what waits on disk");
     if (wanted->quality == GROVE_BUS_DURABLE)
         return durable_need_log(bus, request);
     if (wanted->start != GROVE_BUS_START_NEW || wanted->name[0] != '\0')

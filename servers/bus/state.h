@@ -22,7 +22,7 @@
 #include "grove/bus_protocol.h"
 
 #define STATE_MAGIC 0x42555353u
-#define STATE_VERSION 1u
+#define STATE_VERSION 2u
 #define STATE_QUEUES 1024u
 #define STATE_MEMBERS 4096u
 #define STATE_SUBJECTS 4096u
@@ -44,10 +44,12 @@ struct state_counters {
 
 struct saved_queue {
     uint32_t state, serial;
-    uint32_t quality, slow, in_order, max_retries, backoff_factor, queue_events, in_flight, reserved;
+    uint32_t quality, slow, in_order, max_retries, backoff_factor, queue_events, in_flight, is_spilled;
     uint64_t timeout_ns, backoff_first_ns, backoff_cap_ns, block_ns, spill_bytes;
     uint64_t fetched; /* durable: the number in the log that comes next into the queue */
     uint64_t live_from; /* durable: numbers below were in the log before the subscription */
+    uint64_t spilled_from,
+        spilled_bytes; /* while is_spilled: the number on disk that comes next, and what is left there */
     char pattern[GROVE_SUBJECT_MAX + 1];
     char group[GROVE_BUS_GROUP_MAX + 1]; /* empty: one member */
     char name[GROVE_BUS_GROUP_MAX + 1];
@@ -76,6 +78,7 @@ enum delivery_state {
     DELIVERY_DELAYED = 2,
     DELIVERY_DONE = 3,
     DELIVERY_LOOKED = 4, /* queued, and hooks have looked at it */
+    DELIVERY_SPILLING = 5, /* to be written to disk, behind what is there */
 };
 struct saved_delivery {
     uint32_t queue, queue_serial; /* a queue that has another serial now is gone */
@@ -104,6 +107,7 @@ struct state_head {
     uint32_t publications_used, unused;
     uint32_t serial; /* of the entry made last */
     uint32_t instances;
+    uint64_t spill_mark; /* of this region: names the files that are its queues' own; 0: not chosen yet */
     /*
      * The publication begun last, and before it those that were so when earlier instances ended. They alone may come again
      * although they were accepted: a crash between acceptance and leaving the lane. `is_done` says that it was accepted; if

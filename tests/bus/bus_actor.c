@@ -8,7 +8,8 @@
  *
  * Options: reliable, durable, first (from the oldest durable event on), name=NAME, group=NAME, order, period=MICROSECONDS, slow=MILLISECONDS, fail=TIMES, retries=COUNT, backoff=MILLISECONDS, queue=EVENTS,
  * flight=EVENTS, block=MILLISECONDS, timeout=MILLISECONDS, patience=MILLISECONDS (of a
- * source, which then says nothing when it had to give up), drop, hang (never finish an event). What it knows lies in its state region.
+ * source, which then says nothing when it had to give up), size=BYTES (of an event), drop, spill, spill=KIBIBYTES,
+ * hang (never finish an event). What it knows lies in its state region.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 
 #define NUMBERS_MAX (1u << 20)
 #define SOURCES_MAX 8u
+#define SIZE_MAX_BYTES (256u << 10)
 
 enum method { METHOD_TOLD = 1, METHOD_COUNT = 2, METHOD_STOP = 3, METHOD_PAUSE = 4 };
 
@@ -35,8 +37,9 @@ static struct kept *kept;
 
 struct options {
     const char *role, *subject, *group, *name;
-    bool is_reliable, is_durable, is_first, is_in_order, hangs, drops;
-    unsigned period_us, slow_ms, fail_times, retries, backoff_ms, queue, flight, block_ms, timeout_ms, patience_ms;
+    bool is_reliable, is_durable, is_first, is_in_order, hangs, drops, spills;
+    unsigned period_us, slow_ms, fail_times, retries, backoff_ms, queue, flight, block_ms, timeout_ms, patience_ms,
+        spill_kib, size;
 };
 static struct options options;
 static struct grove_subscription *subscription;
@@ -56,9 +59,11 @@ static void tell(struct grove_service *service, void *context) {
     uint64_t number = kept->told + 1;
     if (is_stopped || number >= NUMBERS_MAX)
         return;
+    static unsigned char data[SIZE_MAX_BYTES];
+    memcpy(data, &number, sizeof number);
     const struct grove_publish publish = {.subject = options.subject,
-                                          .data = &number,
-                                          .length_bytes = sizeof number,
+                                          .data = data,
+                                          .length_bytes = options.size > sizeof number ? options.size : sizeof number,
                                           .quality = quality(),
                                           .timeout_ns = (options.patience_ms > 0 ? options.patience_ms : 20000) *
                                                         GROVE_MILLISECOND};
@@ -89,7 +94,7 @@ static void say_doubled(const struct grove_event *event, uint64_t number) {
 static void count(const struct grove_event *event) {
     uint64_t number = 0;
     unsigned source = source_of(event->publisher);
-    if (event->length_bytes == sizeof number)
+    if (event->length_bytes >= sizeof number)
         memcpy(&number, event->data, sizeof number);
     if (number >= NUMBERS_MAX)
         return;
@@ -178,7 +183,10 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
                                      .backoff_first_ns = options.backoff_ms * GROVE_MILLISECOND,
                                      .queue_events = options.queue,
                                      .in_flight = options.flight,
-                                     .slow = options.drops ? GROVE_BUS_DROP_OLDEST : GROVE_BUS_SLOW_USUAL,
+                                     .slow = options.spills  ? GROVE_BUS_SPILL
+                                             : options.drops ? GROVE_BUS_DROP_OLDEST
+                                                             : GROVE_BUS_SLOW_USUAL,
+                                     .spill_bytes = (uint64_t)options.spill_kib << 10,
                                      .block_ns = options.block_ms * GROVE_MILLISECOND,
                                      .timeout_ns = options.timeout_ms * GROVE_MILLISECOND};
     return grove_bus_subscribe(service, &wanted, on_event, NULL, &subscription);
@@ -196,14 +204,14 @@ static bool read_option(const char *text) {
     const struct {
         const char *name;
         unsigned *value;
-    } numbers[] = {{"period", &options.period_us},   {"slow", &options.slow_ms},
-                   {"fail", &options.fail_times},    {"retries", &options.retries},
-                   {"backoff", &options.backoff_ms}, {"queue", &options.queue},
-                   {"flight", &options.flight},      {"block", &options.block_ms},
-                   {"timeout", &options.timeout_ms}, {"patience", &options.patience_ms}};
+    } numbers[] = {
+        {"period", &options.period_us},     {"slow", &options.slow_ms},       {"fail", &options.fail_times},
+        {"retries", &options.retries},      {"backoff", &options.backoff_ms}, {"queue", &options.queue},
+        {"flight", &options.flight},        {"block", &options.block_ms},     {"timeout", &options.timeout_ms},
+        {"patience", &options.patience_ms}, {"spill", &options.spill_kib},    {"size", &options.size}};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         if (number_of(text, numbers[i].name, numbers[i].value))
-            return true;
+            return options.size <= SIZE_MAX_BYTES;
     if (strncmp(text, "group=", 6) == 0)
         options.group = text + 6;
     else if (strncmp(text, "name=", 5) == 0)
@@ -218,6 +226,8 @@ static bool read_option(const char *text) {
         options.is_in_order = true;
     else if (strcmp(text, "drop") == 0)
         options.drops = true;
+    else if (strcmp(text, "spill") == 0)
+        options.spills = true;
     else if (strcmp(text, "hang") == 0)
         options.hangs = true;
     else

@@ -10,13 +10,26 @@ import full_disk_test as disk
 SIZE = "size=64m,mode=755"
 
 
-class FullDisk(bs.BusTest):
+class OnSmallDisk(bs.BusTest):
     def setUp(self):
         self.addCleanup(lambda: disk.LIBC.umount2(self.system.state.encode(), disk.MNT_DETACH))
         super().setUp()
         os.mkdir(self.system.state)
         disk.mount("tmpfs", self.system.state, 0, SIZE)
         self.filler = os.path.join(self.system.state, "filler")
+
+    fill, empty = disk.FullDisk.fill, disk.FullDisk.empty
+
+    def told(self, name):
+        return self.system.call(f"bus.{name}", "told", timeout=gs.DEADLINE_SECONDS)["told"]
+
+    def restarts(self):
+        return self.system.services()["system.bus"]["restarts"]
+
+
+class FullDisk(OnSmallDisk):
+    def setUp(self):
+        super().setUp()
         self.start({"log": bs.actor("log", "sink", "flow.*", "durable", "first", "name=place"),
                     "ring": bs.actor("ring", "sink", "live.*")})
         for name in ("log", "ring"):
@@ -26,11 +39,6 @@ class FullDisk(bs.BusTest):
                     "source": bs.actor("source", "source", "flow.a", "durable", "period=3000", "patience=2000"),
                     "live": bs.actor("live", "source", "live.a", "period=5000")})
         gs.wait_for("it flows", lambda: self.told("source") > 20 and self.count("ring")["count"] > 5)
-
-    fill, empty = disk.FullDisk.fill, disk.FullDisk.empty
-
-    def told(self, name):
-        return self.system.call(f"bus.{name}", "told", timeout=gs.DEADLINE_SECONDS)["told"]
 
     def fill_up(self):
         """Until a durable event is refused: what the log had reserved before is used up."""
@@ -84,8 +92,57 @@ class FullDisk(bs.BusTest):
         gs.wait_for("durable events go on", lambda: self.told("source") > told + 20)
         self.check()
 
-    def restarts(self):
-        return self.system.services()["system.bus"]["restarts"]
+
+class SpillToFullDisk(OnSmallDisk):
+    """What cannot be spilled waits in memory, then its publisher waits; with room all goes on, and nothing is lost."""
+
+    def setUp(self):
+        super().setUp()
+        self.start({"sink": bs.actor("sink", "sink", "flow.*", "reliable", "spill", "order", "queue=20", "flight=4",
+                                     "block=60000"),
+                    "one": bs.actor("one", "source", "flow.one", "reliable", "period=300", "size=2000", "patience=200",
+                                    after=("sink",))})
+        self.pause(1)
+        gs.wait_for("events are on disk", lambda: self.row()["on_disk"] > 30)
+
+    def pause(self, value):
+        self.system.call("bus.sink", "pause", str(value), timeout=gs.DEADLINE_SECONDS)
+
+    def row(self):
+        return next(row for row in self.system.json("sub", "--list") if row["subscriber"] == "bus.sink")
+
+    def wait_until_stuck(self):
+        """As many wait in memory as may, and their publisher waits."""
+        seen = [None]
+
+        def is_stuck():
+            self.fill()
+            row = self.row()
+            seen.append((row["queued"], row["on_disk"], self.told("one")))
+            return row["queued"] - row["on_disk"] + row["in_flight"] >= 40 and seen[-1] == seen[-2]
+        gs.wait_for("the disk takes nothing any more", is_stuck)
+
+    def check(self):
+        self.empty()
+        before = self.told("one")
+        gs.wait_for("it goes on", lambda: self.told("one") > before + 100)
+        self.pause(0)
+        told = self.system.call("bus.one", "stop", timeout=gs.DEADLINE_SECONDS)["told"]
+        gs.wait_for(f"all {told} have come", lambda: self.count("sink")["count"] >= told)
+        counts = self.count("sink")
+        self.assertEqual((counts["doubled"], counts["disordered"], counts["missed"]), (0, 0, 0))
+
+    def test_it_waits_for_room(self):
+        self.wait_until_stuck()
+        self.assertEqual(self.restarts(), 0)
+        self.check()
+
+    def test_the_bus_is_killed_while_the_disk_is_full(self):
+        self.wait_until_stuck()
+        before = self.restarts()
+        self.kill_bus()
+        gs.wait_for("it is back", lambda: self.restarts() > before and self.system.state_of("system.bus") == "ready")
+        self.check()
 
 
 if __name__ == "__main__":

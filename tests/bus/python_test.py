@@ -73,6 +73,19 @@ until(lambda: len(seen) == 2)
 until(lambda: len(bus.dead_letters(subject="note.>")) == 2)
 said["purged"] = [bus.purge_dead_letters(subject="note.odd"), bus.purge_dead_letters()]
 
+# What it has no room for waits on disk.
+spilled = []
+spill = bus.subscribe(None, "spill.>", lambda event: spilled.append(event.data), quality=bus.AT_LEAST_ONCE, slow=bus.SPILL,
+                      queue_events=4, in_flight=2, paused=True)
+for number in range(20):
+    bus.publish("spill.a", b"%d" % number)
+bus.flush()
+said["on disk"] = [spill.metrics()["on_disk"], spill.metrics()["queued"]]
+spill.resume()
+until(lambda: len(spilled) == 20)
+said["spilled"] = spilled == [b"%d" % number for number in range(20)]
+spill.unsubscribe()
+
 # Paused, it gets nothing; resumed, what came meanwhile.
 sub.pause()
 seen.clear()
@@ -177,6 +190,8 @@ class Python(bs.BusTest):
         self.assertEqual(said, {
             "event": ["note.a", "one", "head", "shell", 1, False, 0, True, True],
             "in flight": 1,
+            "on disk": [16, 20],
+            "spilled": True,
             "letters": [["note.bad", 2, "the tank is full"],
                         ["note.odd", 2, "ZeroDivisionError: integer division or modulo by zero"]],
             "data": "x", "replayed": 1, "purged": [1, 1], "paused": [1, 1, 0], "answers": ["LOUD"], "numbers": [1, 2],

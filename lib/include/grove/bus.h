@@ -154,7 +154,11 @@ enum grove_bus_slow {
     GROVE_BUS_SLOW_USUAL = 0, /* at most once: DROP_OLDEST; at least once: BLOCK */
     GROVE_BUS_DROP_OLDEST = 1, /* and count; at least once the oldest becomes a dead letter */
     GROVE_BUS_BLOCK = 2, /* its publishers wait for up to block_ns, then as DROP_OLDEST; at least once only */
-    GROVE_BUS_SPILL = 3 /* to disk, up to spill_bytes, then as DROP_OLDEST */
+    /*
+     * To disk, up to spill_bytes, then as DROP_OLDEST; at least once only. Events come back in order. What is on disk outlives
+     * the bus, and as all that is not durable, not the kernel. While the disk takes nothing: as BLOCK.
+     */
+    GROVE_BUS_SPILL = 3
 };
 
 enum grove_bus_start {
@@ -232,7 +236,7 @@ struct grove_subscription_metrics {
     uint64_t handled_ns; /* time in its handlers, all in all */
     uint64_t last_sequence; /* of the newest event delivered */
     uint32_t is_paused;
-    uint32_t reserved;
+    uint32_t on_disk; /* of those queued: spilled; `spilled` is how many ever were */
 };
 /* A snapshot of the subscription's counts, by the bus. GROVE_NOT_FOUND (no bus), GROVE_TIMED_OUT. */
 GROVE_PUBLIC int grove_bus_subscription_metrics(struct grove_subscription *subscription,

@@ -76,7 +76,7 @@ class _Ticket(Structure):
 class _SubscriptionMetrics(Structure):
     _fields_ = [(name, c_uint64) for name in
                 ("id", "matched", "delivered", "completed", "failed", "retried", "timed_out", "dead", "dropped", "spilled",
-                 "queued", "in_flight", "handled_ns", "last_sequence")] + [("is_paused", c_uint32), ("reserved", c_uint32)]
+                 "queued", "in_flight", "handled_ns", "last_sequence")] + [("is_paused", c_uint32), ("on_disk", c_uint32)]
 
 
 class _SubscriptionRecord(Structure):

@@ -13,6 +13,9 @@ static const struct command_option options[] = {
     {"durable", 'D', NULL, "durable events only, from the log of the bus: from now on, or from where you say"},
     {"from", 'f', "NUMBER", "durable: from the event with this number in the log on; 1 is the oldest that is kept"},
     {"since", 's', "TIME", "durable: from so long ago on"},
+    {"slow", 'o', "POLICY",
+     "with --reliable: what happens to what this command does not keep up with: block, drop or spill"},
+    {"spill-size", 'S', "SIZE", "with --slow spill: as much of it is kept on disk at most, 64M if not given"},
     {"group", 'g', "NAME", "share the events with the others of this group: each one gets to one of them"},
     {"data", 'd', NULL, "print the data alone"},
     {"list", 'l', NULL, "list who is subscribed to what, and how it keeps up, instead"},
@@ -53,27 +56,38 @@ static int follow(struct grove_session *session, struct following *following, ui
     return COMMAND_OK;
 }
 
+static const char *const policies[] = {"usual", "drop", "block", "spill"};
+
 static json_t *row_of(const struct grove_subscription_record *record) {
     static const char *const qualities[] = {"at-most-once", "at-least-once", "durable"};
     const struct grove_subscription_metrics *metrics = &record->metrics;
     const char *quality = record->quality < 3 ? qualities[record->quality] : "";
-    return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "subscriber",
-        record->subscriber.text, "pattern", record->pattern, "group", record->group, "name", record->name, "quality",
-        quality, "matched", (json_int_t)metrics->matched, "delivered", (json_int_t)metrics->delivered, "completed",
-        (json_int_t)metrics->completed, "failed", (json_int_t)metrics->failed, "retried", (json_int_t)metrics->retried,
-        "dead", (json_int_t)metrics->dead, "dropped", (json_int_t)metrics->dropped, "queued",
-        (json_int_t)metrics->queued, "in_flight", (json_int_t)metrics->in_flight, "paused", metrics->is_paused != 0);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
+                     "subscriber", record->subscriber.text, "pattern", record->pattern, "group", record->group, "name",
+                     record->name, "quality", quality, "slow", policies[record->slow % 4], "matched",
+                     (json_int_t)metrics->matched, "delivered", (json_int_t)metrics->delivered, "completed",
+                     (json_int_t)metrics->completed, "failed", (json_int_t)metrics->failed, "retried",
+                     (json_int_t)metrics->retried, "dead", (json_int_t)metrics->dead, "dropped",
+                     (json_int_t)metrics->dropped, "spilled", (json_int_t)metrics->spilled, "on_disk",
+                     (json_int_t)metrics->on_disk, "queued", (json_int_t)metrics->queued, "in_flight",
+                     (json_int_t)metrics->in_flight, "paused", metrics->is_paused != 0);
 }
 
 static int list(const struct invocation *invocation, struct grove_session *session) {
     static const struct output_column columns[] = {
-        {"SUBSCRIBER", "subscriber", OUTPUT_TEXT}, {"PATTERN", "pattern", OUTPUT_TEXT},
-        {"GROUP", "group", OUTPUT_TEXT},           {"QUALITY", "quality", OUTPUT_TEXT},
-        {"MATCHED", "matched", OUTPUT_TEXT},       {"QUEUED", "queued", OUTPUT_TEXT},
-        {"OUT", "in_flight", OUTPUT_TEXT},         {"DONE", "completed", OUTPUT_TEXT},
-        {"FAILED", "failed", OUTPUT_TEXT},         {"DEAD", "dead", OUTPUT_TEXT},
-        {"DROPPED", "dropped", OUTPUT_TEXT},       {0},
+        {"SUBSCRIBER", "subscriber", OUTPUT_TEXT},
+        {"PATTERN", "pattern", OUTPUT_TEXT},
+        {"GROUP", "group", OUTPUT_TEXT},
+        {"QUALITY", "quality", OUTPUT_TEXT},
+        {"MATCHED", "matched", OUTPUT_TEXT},
+        {"QUEUED", "queued", OUTPUT_TEXT},
+        {"OUT", "in_flight", OUTPUT_TEXT},
+        {"DONE", "completed", OUTPUT_TEXT},
+        {"FAILED", "failed", OUTPUT_TEXT},
+        {"DEAD", "dead", OUTPUT_TEXT},
+        {"DROPPED", "dropped", OUTPUT_TEXT},
+        {"ON DISK", "on_disk", OUTPUT_TEXT},
+        {0},
     };
     json_t *rows = json_array();
     struct grove_subscription_record record;
@@ -114,6 +128,24 @@ static int choose_start(const struct invocation *invocation, struct grove_subscr
     return 0;
 }
 
+/* What becomes of events that come faster than they are printed. */
+static int choose_slow(const struct invocation *invocation, struct grove_subscribe *wanted) {
+    const char *policy = command_value(invocation, "slow");
+    int status = command_size(invocation, "spill-size", 0, &wanted->spill_bytes);
+    if (status != 0 || (policy == NULL && wanted->spill_bytes == 0))
+        return status;
+    for (unsigned at = GROVE_BUS_DROP_OLDEST; policy != NULL && at <= GROVE_BUS_SPILL; at++)
+        if (strcmp(policy, policies[at]) == 0)
+            wanted->slow = (enum grove_bus_slow)at;
+    if (policy != NULL && wanted->slow == GROVE_BUS_SLOW_USUAL)
+        return command_misused(invocation, "\"%s\" is no policy: block, drop or spill", policy);
+    if (wanted->quality != GROVE_BUS_AT_LEAST_ONCE)
+        return command_misused(invocation, "--slow goes with --reliable");
+    if (wanted->spill_bytes != 0 && wanted->slow != GROVE_BUS_SPILL)
+        return command_misused(invocation, "--spill-size goes with --slow spill");
+    return 0;
+}
+
 static int run(struct invocation *invocation) {
     struct following following = {.invocation = invocation,
                                   .form = command_has(invocation, "data") ? EVENT_DATA : EVENT_FULL};
@@ -137,6 +169,8 @@ static int run(struct invocation *invocation) {
                                                                                     : GROVE_BUS_AT_MOST_ONCE,
                                      .session = session};
     status = choose_start(invocation, &wanted);
+    if (status == 0)
+        status = choose_slow(invocation, &wanted);
     if (status != 0)
         return status;
     if (grove_bus_subscribe(NULL, &wanted, on_event, &following, &subscription) < 0)
@@ -160,6 +194,8 @@ const struct command command_sub = {
                 "  grove sub -n 1 -w 5s grid.alarm     the next alarm, or status 1\n"
                 "  grove sub --json 'kernel.>' | jq .  for a program\n"
                 "  grove sub --since 1h 'grid.>'       what was kept of the last hour, and what comes\n"
+                "  grove sub -r --slow spill 'grid.>' | slow-program\n"
+                "                                      what the program has no time for waits on disk\n"
                 "  grove sub --list                    who listens",
     .minimum = 0,
     .maximum = 1,
