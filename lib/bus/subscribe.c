@@ -129,16 +129,25 @@ static void poll_anew(struct bus_client *client, uint32_t lane) {
     bus_wake(client);
 }
 
-/* Opened before anything is asked for, so that who has no room for it is told, and does not wait for events in vain. */
-static int open_events(struct bus_client *client) {
+static int tell(const struct grove_subscription *subscription, uint32_t method, uint64_t value);
+
+/*
+ * Opened here, so that who has no room for it is told and does not wait for events in vain; and only when the bus knows of
+ * this instance, and has taken back what the one before had: answers to that one's polls would be taken off the channel by
+ * somebody who does not know what they are.
+ */
+static int open_events(const struct grove_subscription *subscription) {
     struct grove_channel *channel = NULL;
-    int status = bus_channel(client, BUS_EVENTS, &channel);
+    int status = bus_channel(subscription->client, BUS_EVENTS, &channel);
+    if (status < 0)
+        (void)tell(subscription, GROVE_BUS_UNSUBSCRIBE, 0);
     if (status != GROVE_EXHAUSTED)
         return status;
-    return error_set(status,
-                     "no room is left for the channel on which events come to %s: raise 'shared' below 'resources:' in its "
-                     "manifest; all channels and regions that it has together take that much at most",
-                     client->session->identity.name.text);
+    return error_set(
+        status,
+        "no room is left for the channel on which events come to %s: raise 'shared' below 'resources:' in its "
+        "manifest; all channels and regions that it has together take that much at most",
+        subscription->client->session->identity.name.text);
 }
 
 int grove_bus_subscribe(struct grove_service *service, const struct grove_subscribe *subscribe,
@@ -156,9 +165,9 @@ int grove_bus_subscribe(struct grove_service *service, const struct grove_subscr
     made->is_paused = subscribe->is_paused;
     status = describe(client->session, subscribe, &made->wanted);
     if (status == 0)
-        status = open_events(client);
-    if (status == 0)
         status = ask(made);
+    if (status == 0)
+        status = open_events(made);
     if (status < 0) {
         free_subscription(made);
         return status;
