@@ -15,6 +15,9 @@
 #include "grove/hooks.h"
 #include "lib/session/session.h"
 
+#define REGISTER_TAG UINT64_C(0x736369727465) /* a channel of its own */
+#define REGISTER_TIMEOUT_NS (UINT64_C(86400) * GROVE_SECOND)
+
 struct variable {
     struct variable *next;
     struct grove_metrics_record record; /* the texts; values are filled in by a reading */
@@ -34,7 +37,11 @@ struct grove_metrics {
     /* The reading under way: NULL between two. */
     struct grove_metrics_record *records;
     uint32_t record_count, record_room, refused;
+    struct grove_channel *hooks; /* over which it registers itself; NULL: it does not, or it is done */
 };
+
+typedef int registration(struct grove_metrics *metrics, struct grove_session *session,
+                         const struct grove_name *endpoint);
 
 /* ---- names ---- */
 
@@ -265,16 +272,58 @@ static int on_read(struct grove_request *request, void *context) {
 
 /* ---- set-up ---- */
 
-/* System services are known without. */
-static int register_reader(struct grove_session *session, const struct grove_name *endpoint) {
-    struct grove_extension extension = {.kind = GROVE_EXTENSION_METRICS,
-                                        .version = {.major = GROVE_METRICS_VERSION},
-                                        .name = *endpoint,
-                                        .endpoint = *endpoint};
+static struct grove_extension extension_of(const struct grove_name *endpoint) {
+    return (struct grove_extension){.kind = GROVE_EXTENSION_METRICS,
+                                    .version = {.major = GROVE_METRICS_VERSION},
+                                    .name = *endpoint,
+                                    .endpoint = *endpoint};
+}
+
+static int register_reader(struct grove_metrics *metrics, struct grove_session *session,
+                           const struct grove_name *endpoint) {
+    const struct grove_extension extension = extension_of(endpoint);
+    (void)metrics;
     return grove_extension_register(session, &extension);
 }
 
-int grove_metrics_create(struct grove_service *service, const char *endpoint, struct grove_metrics **metrics) {
+static void registered(int status, const struct grove_answer *answer, void *context) {
+    struct grove_metrics *metrics = context;
+    struct grove_channel *hooks = metrics->hooks;
+    (void)answer;
+    metrics->hooks = NULL;
+    if (status == GROVE_CANCELLED)
+        return; /* whoever closes it does so now */
+    if (status < 0)
+        fprintf(stderr, "grove: the metrics of this service are not shown: %s\n", grove_last_error());
+    grove_channel_close(hooks);
+}
+
+/* The request waits in the channel for as long as the service of hooks needs, and for its next instance if it dies. */
+static int register_reader_later(struct grove_metrics *metrics, struct grove_session *session,
+                                 const struct grove_name *endpoint) {
+    const struct grove_hooks_extension wanted = {.version = GROVE_HOOKS_VERSION, .extension = extension_of(endpoint)};
+    const struct grove_connect_options options = {
+        .session = session, .tag = REGISTER_TAG, .arena_bytes = GROVE_ARENA_NONE};
+    int status = grove_connect_with(GROVE_HOOKS_ENDPOINT, &options, &metrics->hooks);
+    if (status < 0)
+        return status;
+    status = grove_call_start(metrics->hooks,
+                              &(struct grove_call){.method = GROVE_HOOKS_EXTEND,
+                                                   .priority = GROVE_PRIORITY_LOW,
+                                                   .data = &wanted,
+                                                   .length_bytes = sizeof wanted,
+                                                   .timeout_ns = REGISTER_TIMEOUT_NS},
+                              registered, metrics);
+    if (status < 0) {
+        grove_channel_close(metrics->hooks);
+        metrics->hooks = NULL;
+    }
+    return status;
+}
+
+/* System services are known without being registered. */
+static int create(struct grove_service *service, const char *endpoint, registration *registers,
+                  struct grove_metrics **metrics) {
     struct grove_session *session = grove_service_session(service);
     const struct grove_notice_init *identity = grove_session_identity(session);
     struct grove_name full;
@@ -288,15 +337,23 @@ int grove_metrics_create(struct grove_service *service, const char *endpoint, st
     made->is_of_system = strncmp(full.text, "system.", 7) == 0;
     made->most = identity->ring < 2 ? GROVE_METRICS_SYSTEM_MAX : GROVE_METRICS_MAX;
     if (!made->is_of_system)
-        status = register_reader(session, &full);
+        status = registers(made, session, &full);
     if (status == 0)
         status = grove_service_on(service, full.text, GROVE_METRICS_METHOD, on_read, made);
     if (status < 0) {
-        free(made);
+        grove_metrics_destroy(made);
         return status;
     }
     *metrics = made;
     return 0;
+}
+
+int grove_metrics_create(struct grove_service *service, const char *endpoint, struct grove_metrics **metrics) {
+    return create(service, endpoint, register_reader, metrics);
+}
+
+int grove_metrics_create_later(struct grove_service *service, const char *endpoint, struct grove_metrics **metrics) {
+    return create(service, endpoint, register_reader_later, metrics);
 }
 
 void grove_metrics_destroy(struct grove_metrics *metrics) {
@@ -306,6 +363,8 @@ void grove_metrics_destroy(struct grove_metrics *metrics) {
         next = variable->next;
         free(variable);
     }
+    if (metrics->hooks != NULL)
+        grove_channel_close(metrics->hooks);
     forget_reading(metrics);
     free(metrics);
 }

@@ -45,6 +45,16 @@ class Services(ms.MetricsTest):
     def answered(self, page, name):
         return page.series("grove_metrics_service_answered").get((name,))
 
+    def test_who_does_not_wait_serves_at_once_and_is_shown_when_it_can_be(self):
+        hooks = self.system.services()["system.hooks"]["process"]
+        os.kill(hooks, signal.SIGSTOP)
+        try:
+            self.up("grid", late="later")
+            self.system.call("grid.late", "count", "3")
+        finally:
+            os.kill(hooks, signal.SIGKILL)  # its next instance is asked again
+        self.page_when("it is shown", lambda page: self.answered(page, "grid.late") == 1)
+
     def test_liars_spoil_only_their_own(self):
         self.up("grid", good="good", liar="liar", huge="huge")
         self.system.call("grid.good", "count", "3")

@@ -16,6 +16,7 @@
 #include "examples/grid/acquire/probe.h"
 #include "examples/grid/common/client_watch.h"
 #include "examples/grid/common/link.h"
+#include "examples/grid/common/measures.h"
 #include "examples/grid/common/publisher.h"
 
 #include <stdio.h>
@@ -110,6 +111,21 @@ static int on_status(struct grove_request *request, void *context) {
     return grove_reply(request, &reply, sizeof reply.head + feeders * sizeof(struct reading));
 }
 
+static void on_collect(struct grove_metrics *metrics, void *context) {
+    const struct acquire *acquire = context;
+    const struct outbox_header *kept = acquire->readings.outbox.header;
+    unsigned connected = 0;
+    for (unsigned i = 0; i < acquire->config.device_count; i++)
+        connected += acquire->watch[i].client.state >= MODBUS_IDLE;
+    measure_counter(metrics, "readings", "Readings taken.", acquire->state->taken);
+    measure_counter(metrics, "readings_refused", "Readings that found no room to wait in.", kept->refused);
+    measure_gauge(metrics, "readings_waiting", "Readings that the bus has not on disk yet.",
+                  (double)(kept->head - kept->accepted));
+    measure_counter(metrics, "poll_cycles", "Rounds through all feeders.", acquire->state->cycles);
+    measure_counter(metrics, "poll_cycles_missed", "Rounds that were not made in time.", acquire->state->missed_cycles);
+    measure_gauge(metrics, "devices_connected", "Devices with a connection.", connected);
+}
+
 /* A number that no earlier numbering had: the kernel gives each instance fresh randomness. */
 static uint64_t fresh_epoch(const struct acquire *acquire) {
     uint64_t epoch;
@@ -185,6 +201,7 @@ static int serve(struct acquire *acquire) {
     if (grove_service_create(NULL, &acquire->service) < 0 || open_state(acquire) < 0)
         return grove_report("acquire");
     open_devices(acquire);
+    (void)measures_open(acquire->service, "acquire", on_collect, acquire);
     link_health_init(&acquire->health, &acquire->config, acquire->poller.latest, grove_now_ns());
     if (grove_service_on(acquire->service, "acquire", ACQUIRE_STATUS, on_status, acquire) < 0 ||
         grove_service_after(acquire->service, 1, on_cycle, acquire, &timer) < 0 ||

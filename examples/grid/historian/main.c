@@ -6,6 +6,7 @@
  * What it holds in memory follows from the folder (store.h) and from the events that are not finished yet
  * (intake.h); only a counter of repetitions lives in the state region.
  */
+#include "examples/grid/common/measures.h"
 #include "examples/grid/historian/queries.h"
 
 #include <stdio.h>
@@ -19,6 +20,17 @@ struct historian {
 static void on_stop(struct grove_service *service, void *context) {
     (void)service;
     intake_flush(&((struct historian *)context)->intake);
+}
+
+static void on_collect(struct grove_metrics *metrics, void *context) {
+    const struct intake *intake = context;
+    struct store_counts counts = store_counts(intake->store);
+    measure_counter(metrics, "readings_stored", "Readings on disk.", counts.stored);
+    measure_counter(metrics, "readings_lost", "Readings that were taken and never came.", counts.missing);
+    measure_counter(metrics, "readings_redelivered", "Readings that came a second time.", *intake->redelivered);
+    measure_counter(metrics, "readings_damaged", "Readings on disk that failed their check.", counts.damaged);
+    measure_gauge(metrics, "history_bytes", "Of all that is kept.", (double)counts.bytes);
+    measure_gauge(metrics, "history_blocked", "1 while the disk takes nothing.", intake->is_blocked);
 }
 
 static int refuse(int status, const struct problem *problem) {
@@ -49,6 +61,7 @@ static int serve(struct historian *historian, const char *folder) {
     for (unsigned i = 0; i < sizeof methods / sizeof methods[0]; i++)
         if (grove_service_on(intake->service, "historian", methods[i].method, methods[i].handler, intake) < 0)
             return grove_report("historian");
+    (void)measures_open(intake->service, "historian", on_collect, intake);
     if (intake_start(intake) < 0 || grove_service_run(intake->service) < 0)
         return grove_report("historian");
     return 0;

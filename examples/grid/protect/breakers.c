@@ -31,8 +31,11 @@ static void breaker_confirm(struct breakers *breakers, unsigned feeder) {
     if (!was_opening)
         return;
     breaker->trips++;
-    if (breaker->cause != CAUSE_OPERATOR && !breaker->is_restored)
-        statistics_add(breakers->reactions, now - breaker->decided_ns, breakers->config->deadline_ns);
+    if (breaker->cause == CAUSE_OPERATOR || breaker->is_restored)
+        return;
+    statistics_add(breakers->reactions, now - breaker->decided_ns, breakers->config->deadline_ns);
+    if (breakers->reaction_seconds != NULL)
+        grove_histogram_observe(breakers->reaction_seconds, (double)(now - breaker->decided_ns) / 1e9);
 }
 
 /* The coil as read or written, in the words of the decision. */

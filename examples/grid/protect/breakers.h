@@ -14,6 +14,7 @@
 #include "examples/grid/common/client_watch.h"
 #include "examples/grid/common/protocol.h"
 #include "examples/grid/common/statistics.h"
+#include "grove/metrics.h"
 
 /* What is known of a breaker after the state region was lost (ledger.h). */
 enum breaker_settled {
@@ -48,6 +49,7 @@ struct breakers {
     const struct grid_config *config;
     struct breaker *state; /* config->feeder_count of them */
     struct statistics *reactions; /* in the state region too */
+    struct grove_histogram *reaction_seconds; /* for who watches from outside; NULL: nobody can */
     bool must_ask[GRID_FEEDERS_MAX]; /* whether the write was done is not known */
     struct breaker_line line[GRID_DEVICES_MAX];
 };

@@ -15,6 +15,7 @@
  * opening or tripped is not tripped again. Everything that is judged by lies in the state region.
  */
 #include "examples/grid/common/alarm_text.h"
+#include "examples/grid/common/measures.h"
 #include "examples/grid/common/numbering.h"
 #include "examples/grid/common/publisher.h"
 #include "examples/grid/protect/conditions.h"
@@ -256,6 +257,32 @@ static size_t alarm_write(const void *const *items, unsigned count, unsigned cha
     return alarm_text_write(items[0], (char *)data);
 }
 
+/* ---- for who watches from outside ---- */
+
+static void on_collect(struct grove_metrics *metrics, void *context) {
+    const struct protect *protect = context;
+    const struct protect_state *state = protect->state;
+    uint64_t trips = 0;
+    for (unsigned i = 0; i < protect->config.feeder_count; i++)
+        trips += state->breaker[i].trips;
+    measure_counter(metrics, "trips", "Breakers that were opened.", trips);
+    measure_counter(metrics, "deadlines_missed", "Trips confirmed after the deadline.", state->reactions.missed);
+    measure_gauge(metrics, "shedding_stage", "Stages of load shedding that are in force.",
+                  (double)state->shedding.stages_done);
+    measure_gauge(metrics, "frequency_hertz", "Of the grid, as protection sees it.", state->shedding.frequency_hz);
+}
+
+static void measure(struct protect *protect) {
+    static const double bounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1};
+    struct grove_metrics *metrics = measures_open(protect->service, "protect", on_collect, protect);
+    if (metrics != NULL &&
+        grove_metrics_histogram(
+            metrics,
+            &(struct grove_metric){.name = "reaction_seconds", .help = "From a reading to the confirmed trip."}, bounds,
+            sizeof bounds / sizeof bounds[0], &protect->breakers.reaction_seconds) < 0)
+        grove_report("protect");
+}
+
 static int refuse(const struct problem *problem) {
     if (problem->sentence[0] == '\0')
         return grove_report("protect");
@@ -284,6 +311,7 @@ static int serve(struct protect *protect) {
     breakers_init(&protect->breakers, protect->service, &protect->config, protect->state->breaker,
                   &protect->state->reactions);
     ledger_init(&protect->ledger, &protect->config, &protect->breakers);
+    measure(protect);
     for (unsigned i = 0; i < sizeof methods / sizeof methods[0]; i++)
         if (grove_service_on(protect->service, "protect", methods[i].method, methods[i].handler, protect) < 0)
             return grove_report("protect");

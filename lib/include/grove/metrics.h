@@ -67,6 +67,13 @@ struct grove_metrics;
  */
 GROVE_PUBLIC int grove_metrics_create(struct grove_service *service, const char *endpoint,
                                       struct grove_metrics **metrics);
+/*
+ * The same without waiting, for who must serve at once whatever becomes of the service of hooks: it registers itself when
+ * that answers, from the run loop. A refusal is said on standard error. GROVE_NOT_FOUND: there is no service of hooks;
+ * GROVE_DENIED: IPC_SEND:system.hooks is missing; GROVE_EXHAUSTED.
+ */
+GROVE_PUBLIC int grove_metrics_create_later(struct grove_service *service, const char *endpoint,
+                                            struct grove_metrics **metrics);
 GROVE_PUBLIC void grove_metrics_destroy(struct grove_metrics *metrics); /* NULL: nothing happens */
 
 /* The variable is the set's and lives as long; it is 0 at first. The texts are copied. */

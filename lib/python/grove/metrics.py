@@ -38,6 +38,8 @@ class _Histogram(Structure):
 _Collector = CFUNCTYPE(None, c_void_p, c_void_p)
 library.grove_metrics_create.restype = c_int
 library.grove_metrics_create.argtypes = [c_void_p, c_char_p, POINTER(c_void_p)]
+library.grove_metrics_create_later.restype = c_int
+library.grove_metrics_create_later.argtypes = [c_void_p, c_char_p, POINTER(c_void_p)]
 library.grove_metrics_counter.restype = c_int
 library.grove_metrics_counter.argtypes = [c_void_p, POINTER(_Metric), POINTER(POINTER(c_uint64))]
 library.grove_metrics_gauge.restype = c_int
@@ -107,11 +109,15 @@ class Histogram:
 
 
 class Metrics:
-    """The metrics of a service, read over one of its endpoints. The service keeps them."""
+    """The metrics of a service, read over one of its endpoints. The service keeps them.
 
-    def __init__(self, service, endpoint):
+    wait=False does not wait for the service of hooks: they are shown when it answers.
+    """
+
+    def __init__(self, service, endpoint, *, wait=True):
         self._handle, self._service, self._collector = c_void_p(), service, None
-        check(library.grove_metrics_create(service._handle, endpoint.encode(), byref(self._handle)))
+        create = library.grove_metrics_create if wait else library.grove_metrics_create_later
+        check(create(service._handle, endpoint.encode(), byref(self._handle)))
         service._keep.append(self)
 
     def counter(self, name, help="", **labels):

@@ -129,7 +129,8 @@ static int begin(struct grove_service *service, const char *endpoint, const char
         return register_by_hand(service, endpoint, keep_silent);
     if (strcmp(role, "huge") == 0)
         return register_by_hand(service, endpoint, exaggerate);
-    int status = grove_metrics_create(service, endpoint, &metrics);
+    int status = strcmp(role, "later") == 0 ? grove_metrics_create_later(service, endpoint, &metrics)
+                                            : grove_metrics_create(service, endpoint, &metrics);
     if (status < 0)
         return status;
     return strcmp(role, "crowd") == 0 ? begin_crowd() : strcmp(role, "other") == 0 ? begin_other() : begin_good();
