@@ -39,11 +39,11 @@ class Reader(grid_test.Grid):
         self.system.grove("down", "--all")
         folder = os.path.join(self.system.state, "services", "grid.historian")
         self.assertGreaterEqual(len(historian_files.read_folder(folder)), 60)
-        path = sorted(glob.glob(os.path.join(folder, "readings-*.segment")))[-1]
-        size = os.path.getsize(path)
+        path = sorted(glob.glob(os.path.join(folder, "*.journal")))[-1]
+        size = historian_files.records_end(path)
         chance = random.Random(7)
         for _ in range(20):
-            place = chance.randrange(historian_files.HEADER_BYTES, size)
+            place = chance.randrange(historian_files.FIRST_RECORD, size)
             with open(path, "r+b") as file:
                 file.seek(place)
                 byte = file.read(1)

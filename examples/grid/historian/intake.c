@@ -23,12 +23,20 @@ static void intake_arm(struct intake *intake, uint64_t delay_ns) {
         exit(grove_report("historian"));
 }
 
+/* Refusing would give the event up, ending does not: what is not finished goes to the next instance. */
+_Noreturn static void begin_anew(void) {
+    fputs("historian: memory is exhausted; starting anew\n", stderr);
+    exit(1);
+}
+
 /* Put waiting readings into the batch while it takes them. */
 static void intake_add(struct intake *intake) {
     for (; intake->added < intake->count; intake->added++) {
         int status = store_add(intake->store, &intake->entry[intake->added].reading);
         if (status == GROVE_AGAIN)
             return;
+        if (status == GROVE_NO_MEMORY)
+            begin_anew();
         if (status == GROVE_EXISTS || intake->entry[intake->added].is_redelivered)
             ++*intake->redelivered;
     }
@@ -82,11 +90,8 @@ static struct intake_entry *intake_places(struct intake *intake, unsigned count)
     while (intake->count + count > intake->capacity) {
         unsigned capacity = intake->capacity == 0 ? 512 : intake->capacity * 2;
         struct intake_entry *more = realloc(intake->entry, capacity * sizeof *more);
-        if (more == NULL) {
-            /* Refusing would give the event up, ending does not: what is not finished goes to the next instance. */
-            fputs("historian: memory is exhausted; starting anew\n", stderr);
-            exit(1);
-        }
+        if (more == NULL)
+            begin_anew();
         intake->entry = more;
         intake->capacity = capacity;
     }

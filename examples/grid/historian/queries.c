@@ -18,7 +18,7 @@ int query_counts(struct grove_request *request, void *context) {
                                            .bytes = counts.bytes,
                                            .damaged = counts.damaged,
                                            .is_blocked = intake->is_blocked};
-    struct segment_feeder feeder;
+    struct snapshot_feeder feeder;
     while (store_feeder(intake->store, reply.head.feeders, &feeder) == 0)
         reply.feeder[reply.head.feeders++] = (struct historian_feeder){.feeder = feeder.feeder,
                                                                        .epoch = feeder.numbering.epoch,
@@ -54,7 +54,10 @@ int query_range(struct grove_request *request, void *context) {
     int status = store_range(intake->store, wanted.feeder, wanted.from_wall_ns, wanted.to_wall_ns, reply.reading,
                              &count, &reply.head.next_wall_ns);
     if (status < 0)
-        return grove_fail(request, status, "the range must not end before it begins");
+        return grove_fail(request, status,
+                          status == GROVE_INVALID ? "the range must not end before it begins"
+                                                  : "the readings cannot be read: %s",
+                          grove_status_text(status));
     reply.head.count = count;
     return grove_reply(request, &reply, sizeof reply.head + count * sizeof reply.reading[0]);
 }

@@ -1,5 +1,6 @@
 /*
- * The historian's segment file: layout, checks, and what is left of it after a crash.
+ * The segment file that the historian wrote before it had a journal: layout, checks, and what is left of it after a crash.
+ * It is read and no more written (old_segments.h); sealing is for tests.
  *
  *     +---------------------------+ 0
  *     | struct segment_header     |  8192 bytes: identity, and the numbering of every feeder when the segment began

@@ -1,172 +1,115 @@
 /*
- * Opening the historian's folder after whatever happened to it.
+ * Where the numbering stands, after whatever happened to the folder: by the newest snapshot in the journal and the readings
+ * behind it.
  *
- * Only the last segment can be torn, or one that was given up, of which the next one's header says where it ends; the
- * headers of the others give the list, and the header of the last the numbering that its records continue. A last segment
- * without a whole header was being created and holds nothing acknowledged (the header is synchronised before the first
- * record is written): it is removed.
+ * A snapshot is written every `snapshot_every` records, so looking back that far finds one, unless it is damaged; then it is
+ * looked for further back. A journal without any begins where the segments of the format before it end.
  */
 #include "examples/grid/historian/store_internal.h"
 
-#include "grove/abi/status.h"
-
-#include <dirent.h>
-#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-static int by_number(const void *left, const void *right) {
-    const struct store_segment *a = left, *b = right;
-    return a->number < b->number ? -1 : a->number > b->number;
+static void on_damage(const struct grove_journal_damage *damage, void *context) {
+    (void)context;
+    if (damage->kind == GROVE_JOURNAL_TORN || damage->is_known)
+        return; /* what a crash cut off was not acknowledged, and comes again */
+    fprintf(stderr, "historian: %s %s, %" PRIu64 " bytes at %" PRIu64 "%s%s\n", damage->file,
+            damage->kind == GROVE_JOURNAL_UNREADABLE ? "cannot be read" : "is damaged", damage->length_bytes,
+            damage->offset_bytes, damage->is_saved ? "; they are kept in " : "",
+            damage->is_saved ? damage->quarantine : "");
 }
 
-/* Numbers of all segments in the folder, in order. Other files are not ours and are left alone. */
-static int segments_list(struct store *store, struct problem *problem) {
-    int copy = fcntl(store->folder, F_DUPFD_CLOEXEC, 0);
-    DIR *folder = copy < 0 ? NULL : fdopendir(copy);
-    if (folder == NULL) {
-        int status = store_fail(problem, "list", "the folder");
-        if (copy >= 0)
-            close(copy);
-        return status;
-    }
-    int status = 0;
-    for (struct dirent *entry; status == 0 && (entry = readdir(folder)) != NULL;) {
-        char name[STORE_NAME_BYTES];
-        if (strncmp(entry->d_name, STORE_NAME_PREFIX, strlen(STORE_NAME_PREFIX)) != 0)
-            continue;
-        uint64_t number = strtoull(entry->d_name + strlen(STORE_NAME_PREFIX), NULL, 10);
-        store_segment_name(number, name);
-        if (strcmp(name, entry->d_name) == 0)
-            status = store_segment_note(store, number, 0);
-    }
-    closedir(folder);
-    if (store->segment_count > 0)
-        qsort(store->segment, store->segment_count, sizeof store->segment[0], by_number);
+static int open_journal(struct store *store, struct problem *problem) {
+    struct grove_journal_problem said = {""};
+    struct grove_journal_options options = {
+        .folder = store->folder,
+        .limits = {.segment_bytes = store->limits.segment_bytes, .keep_bytes = store->limits.keep_bytes},
+        .content = "GRIDHIST",
+        .on_damage = on_damage};
+    int status = grove_journal_open(&options, &store->journal, &said);
+    if (status < 0)
+        snprintf(problem->sentence, sizeof problem->sentence, "%s", said.sentence);
     return status;
 }
 
-/* Read and check the header of a segment. */
-static int header_read(const struct store *store, const char *name, struct segment_header *header,
-                       struct problem *problem) {
-    int descriptor = openat(store->folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (descriptor < 0)
-        return store_fail(problem, "open", name);
-    ssize_t got = pread(descriptor, header, sizeof *header, 0);
-    if (got < 0) { /* nothing is known of what it holds: no damage that could be removed */
-        int failed = store_fail(problem, "read", name);
-        close(descriptor);
-        return failed;
-    }
-    close(descriptor);
-    int status = got == (ssize_t)sizeof *header ? segment_header_check(header) : GROVE_CORRUPT;
-    if (status == GROVE_CORRUPT)
-        snprintf(problem->sentence, sizeof problem->sentence, "%s: its header is damaged; move the file away", name);
-    if (status == GROVE_VERSION)
-        snprintf(problem->sentence, sizeof problem->sentence, "%s: written by a newer version of the historian", name);
-    return status;
-}
+/* ---- reading forward ---- */
 
-/* Headers of all segments. A damaged one in the middle is counted and does not stop the historian. */
-static int headers_read(struct store *store, struct segment_header *header, struct problem *problem) {
-    char name[STORE_NAME_BYTES];
-    unsigned count = store->segment_count;
-    for (unsigned i = 0; i < count; i++) {
-        store_segment_name(store->segment[i].number, name);
-        int status = header_read(store, name, header, problem);
-        bool is_last = i + 1 == count;
-        if (status == GROVE_CORRUPT && is_last && count > 1) {
-            if (unlinkat(store->folder, name, 0) < 0)
-                return store_fail(problem, "remove", name);
-            store->segment_count--;
-            store_segment_name(store->segment[i - 1].number, name);
-            return header_read(store, name, header, problem);
+struct replay {
+    struct store *store;
+    bool is_complete; /* the beginning was read: what is taken continues it */
+    bool has_snapshot;
+};
+
+static void replay_record(struct replay *replay, const struct grove_journal_item *item) {
+    struct reading reading;
+    if (item->kind == STORE_SNAPSHOT) {
+        if (snapshot_decode(replay->store->durable, item->data, item->length_bytes)) {
+            replay->has_snapshot = true;
+            replay->store->since_snapshot = 0;
         }
-        if (status == GROVE_CORRUPT && !is_last)
-            store->damaged++;
-        else if (status < 0)
-            return status;
-        store->segment[i].created_wall_ns = status < 0 ? 0 : header->created_wall_ns;
-        if (i > 0 && status == 0)
-            store->segment[i - 1].end_bytes = header->previous_bytes;
+        return;
     }
-    return 0;
+    if (item->kind != STORE_READING || item->length_bytes != sizeof reading ||
+        !(replay->is_complete || replay->has_snapshot))
+        return;
+    memcpy(&reading, item->data, sizeof reading);
+    if (reading.feeder != 0 && reading.sequence != 0)
+        (void)snapshot_take(replay->store->durable, &reading);
+    replay->store->since_snapshot++;
 }
 
-static void records_apply(struct store *store, const struct segment_record *records, uint64_t count) {
-    for (uint64_t i = 0; i < count; i++) {
-        const struct reading *reading = &records[i].reading;
-        if (!segment_record_is_whole(&records[i]) || reading->feeder == 0)
-            continue;
-        struct segment_feeder *feeder = store_feeder_place(store->durable, reading->feeder);
-        if (feeder == NULL)
-            continue;
-        numbering_remember(&store->past[feeder - store->durable], &feeder->numbering, reading->epoch);
-        numbering_take(&feeder->numbering, reading->epoch, reading->sequence);
-        store->latest[feeder - store->durable] = *reading;
+static int read_all(struct grove_journal_reader *reader, struct replay *replay, struct problem *problem) {
+    struct grove_journal_item item;
+    int status;
+    while ((status = grove_journal_reader_next(reader, &item)) == 0 || status == GROVE_IO) {
+        if (status == GROVE_IO)
+            grove_journal_reader_pass(reader); /* a gap, which is told as one */
+        else if (item.gap == GROVE_JOURNAL_NO_GAP)
+            replay_record(replay, &item);
     }
+    if (status == GROVE_AGAIN)
+        return 0;
+    snprintf(problem->sentence, sizeof problem->sentence, "the readings cannot be read: %s", grove_status_text(status));
+    return status;
 }
 
-/* Take in the records of the current segment and cut its torn tail, if that is no witness of damage before it. */
-static int current_recover(struct store *store, const struct segment_header *header, uint64_t file_bytes,
-                           const char *name, struct problem *problem) {
-    uint64_t count = (file_bytes - SEGMENT_HEADER_BYTES) / sizeof(struct segment_record);
-    struct segment_extent extent = {.last_batch = header->first_batch - 1};
-    memcpy(store->durable, header->feeder, sizeof store->durable);
-    if (count > 0) {
-        unsigned char *map = mmap(NULL, file_bytes, PROT_READ, MAP_PRIVATE, store->current, 0);
-        if (map == MAP_FAILED)
-            return store_fail(problem, "read", name);
-        const struct segment_record *records = (const void *)(map + SEGMENT_HEADER_BYTES);
-        extent = segment_extent(records, count, header->first_batch);
-        records_apply(store, records, extent.records);
-        munmap(map, file_bytes);
-    }
-    store->offset = SEGMENT_HEADER_BYTES + extent.records * sizeof(struct segment_record);
-    store->damaged += extent.damaged;
-    store->next_batch = extent.last_batch + 1;
-    store->is_given_up = extent.damaged > 0 || extent.is_half;
-    if (file_bytes > store->offset && extent.damaged == 0 &&
-        (ftruncate(store->current, (off_t)store->offset) < 0 || fsync(store->current) < 0))
-        return store_fail(problem, "cut the torn end of", name);
-    return 0;
-}
-
-static void bytes_count(struct store *store) {
-    char name[STORE_NAME_BYTES];
-    struct stat stat;
-    for (unsigned i = 0; i < store->segment_count; i++) {
-        store_segment_name(store->segment[i].number, name);
-        if (fstatat(store->folder, name, &stat, AT_SYMLINK_NOFOLLOW) == 0)
-            store->bytes += (uint64_t)stat.st_size;
-    }
+/* From this number on. `base` is what the journal began with. */
+static int replay_from(struct store *store, uint64_t sequence, const struct snapshot_feeder *base,
+                       struct replay *replay, struct problem *problem) {
+    struct grove_journal_reader *reader = NULL;
+    int status = grove_journal_reader_create(store->journal, &reader);
+    if (status < 0)
+        return status;
+    memcpy(store->durable, base, sizeof store->durable);
+    store->since_snapshot = 0;
+    *replay =
+        (struct replay){.store = store, .is_complete = sequence <= grove_journal_facts(store->journal).first_sequence};
+    (void)grove_journal_reader_seek(reader, sequence);
+    status = read_all(reader, replay, problem);
+    grove_journal_reader_destroy(reader);
+    return status;
 }
 
 int store_recover(struct store *store, struct problem *problem) {
-    struct segment_header header = {.number = 0};
-    struct stat stat;
-    char name[STORE_NAME_BYTES];
-    int status = segments_list(store, problem);
-    if (status < 0 || store->segment_count == 0)
-        return status;
-    status = headers_read(store, &header, problem);
-    if (status == GROVE_CORRUPT && store->segment_count == 1) {
-        /* The very first segment was being created. */
-        store_segment_name(store->segment[0].number, name);
-        store->segment_count = 0;
-        return unlinkat(store->folder, name, 0) < 0 ? store_fail(problem, "remove", name) : 0;
-    }
+    static struct snapshot_feeder base[GRID_FEEDERS_MAX];
+    struct replay replay = {.is_complete = false};
+    memset(base, 0, sizeof base);
+    int status = old_segments_open(&store->old, store->folder, base, problem);
+    if (status == 0)
+        status = open_journal(store, problem);
     if (status < 0)
         return status;
-    store_segment_name(header.number, name);
-    store->current = openat(store->folder, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (store->current < 0 || fstat(store->current, &stat) < 0)
-        return store_fail(problem, "open", name);
-    status = current_recover(store, &header, (uint64_t)stat.st_size, name, problem);
-    bytes_count(store);
+    struct grove_journal_facts facts = grove_journal_facts(store->journal);
+    for (uint64_t look = 2 * store->snapshot_every; status == 0; look *= 4) {
+        uint64_t from =
+            facts.next_sequence > facts.first_sequence + look ? facts.next_sequence - look : facts.first_sequence;
+        status = replay_from(store, from, base, &replay, problem);
+        if (replay.is_complete || replay.has_snapshot)
+            break;
+    }
+    if (status == 0 && !replay.has_snapshot)
+        store->since_snapshot = store->snapshot_every; /* one comes with the first commit */
     return status;
 }
