@@ -75,13 +75,15 @@ class Passing(support.CommandTest):
         self.assertIn("not visible", result.stderr)
 
     def test_signals_are_passed_on(self):
+        """To the command, or to all of its process group as timeout(1) does: its own kernel is in that, too."""
         program = "trap 'echo got it; exit 3' TERM; echo ready; while :; do sleep 0.1; done"
-        process = subprocess.Popen([support.GROVE, "run", "--own-kernel", "--", "sh", "-c", program],
-                                   stdout=subprocess.PIPE, text=True, env=self.environment, cwd=self.folder)
-        self.assertEqual(process.stdout.readline(), "ready\n")
-        process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=support.DEADLINE)
-        self.assertEqual((output, process.returncode), ("got it\n", 3))
+        for send in (os.kill, os.killpg):
+            process = subprocess.Popen([support.GROVE, "run", "--own-kernel", "--", "sh", "-c", program], start_new_session=True,
+                                       stdout=subprocess.PIPE, text=True, env=self.environment, cwd=self.folder)
+            self.assertEqual(process.stdout.readline(), "ready\n")
+            send(process.pid, signal.SIGTERM)
+            output, _ = process.communicate(timeout=support.DEADLINE)
+            self.assertEqual((output, process.returncode), ("got it\n", 3))
 
     def test_a_killed_grove_takes_its_program_along(self):
         process = subprocess.Popen([support.GROVE, "run", "--own-kernel", "--", "sh", "-c", "echo ready; sleep 600"],

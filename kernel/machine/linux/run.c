@@ -225,7 +225,8 @@ int run_take_signals(struct linux_machine *machine) {
     int status = loop_watch(machine->loop, signal_event, EPOLLIN, signalled, machine);
     if (status < 0)
         return status;
-    handle(SIGTERM, on_signal);
+    /* What is sent to all of a command's process group (a terminal's keys, timeout(1)) is its program's to act upon. */
+    handle(SIGTERM, machine->options.embedded ? on_ignored : on_signal);
     handle(SIGHUP, on_signal);
     handle(SIGPIPE, on_ignored);
     handle(SIGINT, machine->options.embedded ? on_ignored : on_signal);
