@@ -166,7 +166,10 @@ static int wait_for_answers(const struct up *up, const struct registration *regi
         uint64_t now_ns = grove_now_ns();
         if (now_ns >= deadline_ns)
             return command_fail(up->invocation, "the registry does not answer; \"grove status registry\" may tell why");
-        (void)grove_session_dispatch(session, deadline_ns - now_ns < LOOK_NS ? deadline_ns - now_ns : LOOK_NS);
+        status = grove_session_dispatch(session, deadline_ns - now_ns < LOOK_NS ? deadline_ns - now_ns : LOOK_NS);
+        if (status < 0 && status != GROVE_TIMED_OUT)
+            return command_fail_kernel(up->invocation);
+        status = 0;
         if (grove_now_ns() - now_ns >= LOOK_NS && open_of(registrations, count) > most &&
             system_faults_are_final(up->invocation, REGISTRY_ENDPOINT, up->began_ns))
             return command_fail(up->invocation, "the registry cannot be started");
