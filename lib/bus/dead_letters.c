@@ -86,14 +86,26 @@ int grove_bus_dead_letter_purge(const struct grove_dead_letters *which, uint64_t
     return for_all(which, GROVE_BUS_DEAD_LETTER_PURGE, count);
 }
 
-int grove_bus_stream_set(struct grove_session *session, const struct grove_bus_stream *stream) {
-    struct {
+static int ask_stream(struct grove_session *session, uint32_t method, const struct grove_bus_stream *stream) {
+    const struct {
         struct grove_bus_member head;
         struct grove_bus_stream stream;
     } asked = {.head = {.version = GROVE_BUS_PROTOCOL_VERSION}, .stream = *stream};
     struct bus_client *client = NULL;
     int status = bus_client_of(session, &client);
-    return status < 0 ? status : bus_call(client, GROVE_BUS_STREAM_SET, &asked, sizeof asked, NULL, 0, 0);
+    return status < 0 ? status : bus_call(client, method, &asked, sizeof asked, NULL, 0, 0);
+}
+
+int grove_bus_stream_set(struct grove_session *session, const struct grove_bus_stream *stream) {
+    return ask_stream(session, GROVE_BUS_STREAM_SET, stream);
+}
+
+int grove_bus_stream_remove(struct grove_session *session, const char *name) {
+    struct grove_bus_stream stream = {.retain_bytes = 0};
+    if (name == NULL || strlen(name) >= sizeof stream.name)
+        return error_set(GROVE_INVALID, "a stream's name has at most %u bytes", GROVE_BUS_GROUP_MAX);
+    memcpy(stream.name, name, strlen(name) + 1);
+    return ask_stream(session, GROVE_BUS_STREAM_REMOVE, &stream);
 }
 
 int grove_bus_stream_next(struct grove_session *session, uint64_t *cursor, struct grove_bus_stream *stream) {

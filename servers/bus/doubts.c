@@ -43,7 +43,7 @@ void doubt_end(struct state *state, uint32_t index, const struct grove_request *
         forget(state, index);
 }
 
-void doubts_settle(struct state *state, uint64_t next_sequence, void (*deliver)(uint64_t sequence, void *context),
+void doubts_settle(struct state *state, uint64_t next_sequence, bool (*deliver)(uint64_t sequence, void *context),
                    void *context) {
     for (uint32_t at = 0; at < state->head->publications_used; at++) {
         struct saved_publication *saved = &state->publications[at];
@@ -53,8 +53,10 @@ void doubts_settle(struct state *state, uint64_t next_sequence, void (*deliver)(
             forget(state, at); /* it did not reach the log: when it comes again it is new */
             continue;
         }
-        if (saved->state == PUBLICATION_NOTED)
-            deliver(saved->sequence, context);
+        if (saved->state == PUBLICATION_NOTED && !deliver(saved->sequence, context)) {
+            forget(state, at);
+            continue;
+        }
         state_store(&saved->state, PUBLICATION_DELIVERED);
     }
 }

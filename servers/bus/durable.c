@@ -2,7 +2,6 @@
 #include "servers/bus/points.h"
 
 #include "servers/bus/durable.h"
-#include "servers/bus/folders.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +24,7 @@ struct pending {
     struct grove_request *request;
     struct client *client;
     struct subject *subject;
+    struct stream *stream;
     uint32_t doubt;
     struct verdict *verdict;
     struct grove_bus_image image; /* and what belongs to it */
@@ -32,47 +32,12 @@ struct pending {
 
 /* ---- the log ---- */
 
-static void on_damage(const struct grove_journal_damage *damage, void *context) {
-    struct durable *durable = ((struct bus *)context)->durable;
-    (void)fprintf(stderr, "bus: %s at %llu: %llu bytes %s%s%s\n", damage->file,
-                  (unsigned long long)damage->offset_bytes, (unsigned long long)damage->length_bytes,
-                  damage->kind == GROVE_JOURNAL_TORN ? "were cut off by a crash before they were acknowledged"
-                                                     : "of the durable events are damaged",
-                  damage->is_saved ? "; a copy is in " : "", damage->quarantine);
-    durable->damaged += damage->kind != GROVE_JOURNAL_TORN;
-    if (!damage->is_known && durable->damage_count < DURABLE_DAMAGES_MAX)
-        durable->damages[durable->damage_count++] = *damage;
-}
-
-static int open_log(struct bus *bus) {
-    struct durable *durable = bus->durable;
-    if (durable->log_folder < 0)
-        durable->log_folder = folder_open(durable->folder, "events");
-    if (durable->log_folder < 0) {
-        durable->status = errno == ENOSPC ? GROVE_FULL : GROVE_IO;
-        (void)snprintf(durable->problem.sentence, sizeof durable->problem.sentence,
-                       "the folder of the durable events cannot be used: %s", strerror(errno));
-        return durable->status;
-    }
-    struct grove_journal_options options = {
-        .folder = durable->log_folder,
-        .limits = {.keep_bytes = durable->retain_bytes, .keep_ns = durable->retain_ns},
-        .content = "GRVEVENT",
-        .on_damage = on_damage,
-        .context = bus,
-    };
-    durable->status = grove_journal_open(&options, &durable->log, &durable->problem);
-    if (durable->status < 0)
-        (void)fprintf(stderr, "bus: no durable events for now: %s\n", durable->problem.sentence);
-    return durable->status;
-}
-
 /*
  * A place may be behind the end of a log that lost what was not synchronised yet. What comes next gets those numbers again, and
  * must not be taken for done.
  */
 static void bound_places(struct durable *durable) {
-    uint64_t next = grove_journal_facts(durable->log).next_sequence;
+    uint64_t next = durable->next_number;
     for (unsigned at = 0; at < durable->place_count; at++)
         if (durable->places[at].sequence > next) {
             durable->places[at].sequence = next;
@@ -80,10 +45,17 @@ static void bound_places(struct durable *durable) {
         }
 }
 
-static void log_is_open(struct bus *bus) {
-    bound_places(bus->durable);
-    doubts_settle(&bus->state, grove_journal_facts(bus->durable->log).next_sequence, replay_publish, bus);
-    bus->durable->has_news = true;
+static int open_logs(struct bus *bus) {
+    struct durable *durable = bus->durable;
+    durable->status = streams_open(durable, &durable->problem);
+    if (durable->status < 0) {
+        (void)fprintf(stderr, "bus: no durable events for now: %s\n", durable->problem.sentence);
+        return durable->status;
+    }
+    bound_places(durable);
+    doubts_settle(&bus->state, durable->next_number, replay_publish, bus);
+    durable->has_news = true;
+    return 0;
 }
 
 int durable_open(struct bus *bus, const char *folder) {
@@ -93,7 +65,6 @@ int durable_open(struct bus *bus, const char *folder) {
     bus->durable = durable;
     durable->waiting_tail = &durable->waiting;
     durable->writing_tail = &durable->writing;
-    durable->log_folder = -1;
     durable->folder = folder != NULL ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (durable->folder < 0) {
         durable->status = GROVE_UNSUPPORTED;
@@ -103,10 +74,11 @@ int durable_open(struct bus *bus, const char *folder) {
     }
     durable->began_ns = grove_now_ns();
     durable->worker = worker_create(); /* without one the loop writes */
-    streams_load(durable, &bus->settings);
-    int status = places_load(durable);
-    if (status == 0 && open_log(bus) == 0)
-        log_is_open(bus);
+    int status = streams_load(durable, &bus->settings);
+    if (status == 0)
+        status = places_load(durable);
+    if (status == 0)
+        (void)open_logs(bus); /* else it is tried again */
     return status;
 }
 
@@ -125,14 +97,12 @@ static void begin_anew_if_read_only(const struct durable *durable, uint64_t now_
 int durable_need_log(struct bus *bus, struct grove_request *request) {
     struct durable *durable = bus->durable;
     uint64_t now_ns = grove_now_ns();
-    if (durable->log == NULL && durable->folder >= 0 && now_ns >= durable->retry_ns) {
+    if (!durable->is_open && durable->folder >= 0 && now_ns >= durable->retry_ns) {
         durable->retry_ns = now_ns + RETRY_NS;
-        if (open_log(bus) == 0)
-            log_is_open(bus);
-        else
+        if (open_logs(bus) < 0)
             begin_anew_if_read_only(durable, now_ns);
     }
-    if (durable->log != NULL)
+    if (durable->is_open)
         return 0;
     return request == NULL ? durable->status : grove_fail(request, durable->status, "%s", durable->problem.sentence);
 }
@@ -163,12 +133,10 @@ static int answer_again(struct bus *bus, struct grove_request *request, uint64_t
     struct grove_journal_reader *reader = NULL;
     struct grove_journal_item item;
     struct grove_bus_image image = {.durable_sequence = sequence};
-    int status = grove_journal_reader_create(bus->durable->log, &reader);
-    if (status < 0)
+    int status = stream_find_event(bus->durable, sequence, &reader, &item);
+    if (status == GROVE_NO_MEMORY)
         return grove_fail(request, status, "the bus has no memory to look an event up");
-    (void)grove_journal_reader_seek(reader, sequence);
-    if (grove_journal_reader_next(reader, &item) == 0 && item.gap == GROVE_JOURNAL_NO_GAP &&
-        item.sequence == sequence && item.length_bytes >= sizeof image) {
+    if (status == 0 && item.length_bytes >= sizeof image) {
         memcpy(&image, item.data, sizeof image);
         image.durable_sequence = sequence;
     }
@@ -188,7 +156,11 @@ static int wait_for_disk(struct bus *bus, struct grove_request *request, struct 
         free(pending);
         return grove_fail(request, GROVE_NO_MEMORY, "the bus has no memory for the event");
     }
-    *pending = (struct pending){.request = request, .client = client, .subject = subject, .verdict = bus->verdict};
+    *pending = (struct pending){.request = request,
+                                .client = client,
+                                .subject = subject,
+                                .stream = stream_of(durable, subject->saved->text),
+                                .verdict = bus->verdict};
     bus->verdict = NULL;
     image_fill((uint8_t *)&pending->image, &head, incoming, client->name.text);
     subject->users++;
@@ -231,24 +203,38 @@ static bool add_to_group(struct bus *bus, struct pending *pending, uint64_t sequ
     struct durable *durable = bus->durable;
     if (doubt_note(&bus->state, pending->request, sequence, &pending->doubt) < 0)
         return false;
+    pending->image.durable_sequence = sequence;
     struct iovec part = {.iov_base = &pending->image, .iov_len = pending->image.size_bytes};
     struct grove_journal_entry entry = {
         .kind = DURABLE_RECORD_EVENT, .time_ns = pending->image.time_ns, .parts = &part, .part_count = 1};
-    if (grove_journal_append(durable->log, &entry) == 0)
+    if (grove_journal_append(durable->writing_stream->log, &entry) == 0)
         return true;
     doubt_end(&bus->state, pending->doubt, pending->request);
     return false;
 }
 
+static struct pending *take_waiting(struct durable *durable, struct pending **place) {
+    struct pending *pending = *place;
+    *place = pending->next;
+    if (durable->waiting_tail == &pending->next)
+        durable->waiting_tail = place;
+    pending->next = NULL;
+    return pending;
+}
+
+/* All that waits for the stream whose turn it is: that of what has waited longest. */
 static void gather_group(struct bus *bus) {
     struct durable *durable = bus->durable;
-    uint64_t next = grove_journal_facts(durable->log).next_sequence;
-    struct pending *pending;
-    while ((pending = durable->waiting) != NULL && add_to_group(bus, pending, next + durable->writing_count)) {
-        durable->waiting = pending->next;
-        if (durable->waiting == NULL)
-            durable->waiting_tail = &durable->waiting;
-        pending->next = NULL;
+    if (durable->writing_stream == NULL)
+        durable->writing_stream = durable->waiting->stream;
+    for (struct pending **place = &durable->waiting; *place != NULL;) {
+        if ((*place)->stream != durable->writing_stream) {
+            place = &(*place)->next;
+            continue;
+        }
+        if (!add_to_group(bus, *place, durable->next_number + durable->writing_count))
+            break;
+        struct pending *pending = take_waiting(durable, place);
         *durable->writing_tail = pending;
         durable->writing_tail = &pending->next;
         durable->writing_count++;
@@ -283,10 +269,10 @@ static void fail_pending(struct bus *bus, struct pending *pending, int status, c
     let_go(bus, pending);
 }
 
-static void finish_pending(struct bus *bus, struct pending *pending, uint64_t sequence) {
-    pending->image.durable_sequence = sequence;
+static void finish_pending(struct bus *bus, struct pending *pending) {
+    pending->stream->last = pending->image.durable_sequence;
     bus->verdict = pending->verdict;
-    publish_image(bus, pending->client, pending->subject, &pending->image, sequence, 0);
+    publish_image(bus, pending->client, pending->subject, &pending->image, pending->image.durable_sequence, 0);
     bus->verdict = NULL;
     doubt_delivered(&bus->state, pending->doubt, pending->request);
     (void)answer(pending->request, &pending->image);
@@ -299,12 +285,17 @@ static void take_result(struct bus *bus) {
     struct grove_journal_commit done = {0};
     struct grove_journal_problem problem = {""};
     struct pending *pending = durable->writing;
-    int status = grove_journal_commit_end(durable->log, &done, &problem);
+    struct grove_journal *log = durable->writing_stream->log;
+    int status = grove_journal_commit_end(log, &done, &problem);
+    /* Also of a group that failed: what is left of it may be found again, when another log has those numbers. */
+    if (status == 0 || durable->are_numbers_apart)
+        durable->next_number += durable->writing_count;
     durable->writing = NULL;
     durable->writing_tail = &durable->writing;
     durable->writing_count = 0;
+    durable->writing_stream = NULL;
     if (status < 0) {
-        (void)grove_journal_discard(durable->log);
+        (void)grove_journal_discard(log);
         if (!durable->has_failed)
             (void)fprintf(stderr, "bus: %s\n", problem.sentence);
     }
@@ -312,7 +303,7 @@ static void take_result(struct bus *bus) {
     for (struct pending *next; pending != NULL; pending = next) {
         next = pending->next;
         if (status == 0) {
-            finish_pending(bus, pending, done.first_sequence++);
+            finish_pending(bus, pending);
             continue;
         }
         doubt_end(&bus->state, pending->doubt, pending->request);
@@ -326,22 +317,21 @@ static void begin_group(struct bus *bus) {
     gather_group(bus);
     if (durable->writing == NULL) {
         /* Not even one: as many are in doubt as there may be, or there is no memory. */
-        struct pending *pending = durable->waiting;
-        durable->waiting = pending->next;
-        if (durable->waiting == NULL)
-            durable->waiting_tail = &durable->waiting;
-        fail_pending(bus, pending, GROVE_EXHAUSTED, "the bus has no room to write the event");
+        durable->writing_stream = NULL;
+        fail_pending(bus, take_waiting(durable, &durable->waiting), GROVE_EXHAUSTED,
+                     "the bus has no room to write the event");
         return;
     }
-    if (!grove_journal_commit_begin(durable->log))
+    struct grove_journal *log = durable->writing_stream->log;
+    if (!grove_journal_commit_begin(log))
         return; /* no memory for its table: the group stays, and is tried again */
     durable->is_handed_over =
-        others_publish(bus) && durable->worker != NULL && worker_begin(durable->worker, write_group, durable->log);
+        others_publish(bus) && durable->worker != NULL && worker_begin(durable->worker, write_group, log);
     if (durable->is_handed_over) {
         (void)grove_service_watch(bus->service, worker_descriptor(durable->worker), POLLIN, on_written, bus);
         return;
     }
-    grove_journal_commit_run(durable->log);
+    grove_journal_commit_run(log);
     take_result(bus);
 }
 
@@ -358,10 +348,9 @@ static void on_quiet(struct grove_service *service, void *context) {
     struct durable *durable = bus->durable;
     (void)service;
     durable->is_rest_due = false;
-    if (durable->log == NULL || durable->writing != NULL || durable->waiting != NULL)
+    if (!durable->is_open || durable->writing != NULL || durable->waiting != NULL)
         return;
-    grove_journal_rest(durable->log);
-    grove_journal_retain(durable->log, wall_ns());
+    streams_rest(durable, wall_ns());
     save_places(bus);
 }
 
@@ -371,16 +360,21 @@ void durable_rest_later(struct bus *bus) {
         bus->durable->is_rest_due = grove_service_after(bus->service, GROVE_SECOND, on_quiet, bus, &timer) == 0;
 }
 
+/* The thread has done what it was given: take what it says. */
+static bool take_handed_over(struct bus *bus) {
+    struct durable *durable = bus->durable;
+    if (durable->worker == NULL || !worker_is_done(durable->worker))
+        return false;
+    (void)grove_service_watch(bus->service, worker_descriptor(durable->worker), 0, NULL, NULL);
+    if (durable->is_handed_over)
+        take_result(bus);
+    durable->is_handed_over = false;
+    return true;
+}
+
 static bool write_what_waits(struct bus *bus) {
     struct durable *durable = bus->durable;
-    bool is_done = false;
-    if (durable->worker != NULL && worker_is_done(durable->worker)) {
-        (void)grove_service_watch(bus->service, worker_descriptor(durable->worker), 0, NULL, NULL);
-        if (durable->is_handed_over)
-            take_result(bus);
-        durable->is_handed_over = false;
-        is_done = true;
-    }
+    bool is_done = take_handed_over(bus);
     bool is_busy = durable->worker != NULL && worker_is_busy(durable->worker);
     if (is_busy || (durable->waiting == NULL && durable->writing == NULL))
         return is_done;
@@ -389,9 +383,27 @@ static bool write_what_waits(struct bus *bus) {
     return true;
 }
 
+bool durable_settle(struct bus *bus) {
+    struct durable *durable = bus->durable;
+    if (durable->writing != NULL && !durable->is_handed_over)
+        begin_group(bus); /* it had no memory before */
+    while (durable->is_handed_over) {
+        struct pollfd done = {.fd = worker_descriptor(durable->worker), .events = POLLIN};
+        (void)poll(&done, 1, -1);
+        (void)take_handed_over(bus);
+    }
+    return durable->writing == NULL;
+}
+
+void durable_streams_changed(struct durable *durable) {
+    durable->stream_epoch++;
+    for (struct pending *at = durable->waiting; at != NULL; at = at->next)
+        at->stream = stream_of(durable, at->subject->saved->text);
+}
+
 bool durable_rest(struct bus *bus) {
     struct durable *durable = bus->durable;
-    if (durable->log == NULL)
+    if (!durable->is_open)
         return false;
     bool is_done = write_what_waits(bus);
     is_done |= replay_feed(bus);
@@ -412,7 +424,5 @@ void durable_close(struct bus *bus) {
     durable->worker = NULL;
     if (durable->folder >= 0)
         save_places(bus);
-    if (durable->log != NULL && durable->writing == NULL)
-        grove_journal_close(durable->log);
-    durable->log = NULL;
+    streams_close(durable);
 }

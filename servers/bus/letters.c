@@ -100,8 +100,7 @@ static int note(struct letters *letters, const char *name) {
 }
 
 int letters_open(struct letters *letters, int folder) {
-    *letters = (struct letters){
-        .folder = folder, .next_id = 1, .most = LETTERS_MAX, .bytes_most = LETTERS_BYTES_MAX};
+    *letters = (struct letters){.folder = folder, .next_id = 1, .most = LETTERS_MAX, .bytes_most = LETTERS_BYTES_MAX};
     int descriptor = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *listing = descriptor < 0 ? NULL : fdopendir(descriptor);
     const struct dirent *entry;

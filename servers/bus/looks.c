@@ -31,10 +31,10 @@ void looks_read(const struct bus *bus, struct grove_bus_metrics *now) {
                                       .subjects = bus->subject_count,
                                       .rings = bus->feed_count,
                                       .queued_bytes = bus->state.used_granules * STATE_GRANULE};
-    if (durable->log != NULL) {
-        struct grove_journal_facts facts = grove_journal_facts(durable->log);
-        now->durable_sequence = facts.next_sequence - 1;
-        now->log_bytes = facts.bytes;
+    for (unsigned at = 0; durable->is_open && at < durable->stream_count; at++) {
+        now->log_bytes += grove_journal_facts(durable->streams[at]->log).bytes;
+        if (durable->streams[at]->last > now->durable_sequence)
+            now->durable_sequence = durable->streams[at]->last;
     }
     for (uint32_t i = 0; i < head->members_used; i++)
         now->subscriptions += bus->members[i] != NULL;

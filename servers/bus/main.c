@@ -41,6 +41,7 @@ static const struct {
     {GROVE_BUS_DEAD_LETTER_PURGE, on_dead_letter_purge},
     {GROVE_BUS_STREAM_SET, on_stream_set},
     {GROVE_BUS_STREAM_NEXT, on_stream_next},
+    {GROVE_BUS_STREAM_REMOVE, on_stream_remove},
 };
 
 /* Rings of an earlier instance come back as regions to read, which this one has no use for. */

@@ -43,10 +43,9 @@ void settings_begin(struct bus *bus) {
         {.name = "durable.keep-age", .type = GROVE_CONFIG_DURATION},
     };
     struct bus_settings *to = &bus->settings;
-    uint64_t *const places[] = {&to->queue_events,     &to->in_flight,      &to->max_retries,
-                                &to->timeout_ns,       &to->backoff_first_ns, &to->backoff_cap_ns,
-                                &to->block_ns,         &to->letters,        &to->letters_bytes,
-                                &to->retain_bytes,     &to->retain_ns};
+    uint64_t *const places[] = {&to->queue_events,     &to->in_flight,      &to->max_retries, &to->timeout_ns,
+                                &to->backoff_first_ns, &to->backoff_cap_ns, &to->block_ns,    &to->letters,
+                                &to->letters_bytes,    &to->retain_bytes,   &to->retain_ns};
     _Static_assert(sizeof keys / sizeof keys[0] == sizeof places / sizeof places[0], "a place for each key");
     for (unsigned i = 0; i < sizeof places / sizeof places[0]; i++)
         keys[i].to.amount = places[i];

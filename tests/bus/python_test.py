@@ -80,7 +80,8 @@ spill = bus.subscribe(None, "spill.>", lambda event: spilled.append(event.data),
 for number in range(20):
     bus.publish("spill.a", b"%d" % number)
 bus.flush()
-said["on disk"] = [spill.metrics()["on_disk"], spill.metrics()["queued"]]
+until(lambda: spill.metrics()["on_disk"] == 16)
+said["queued"] = spill.metrics()["queued"]
 spill.resume()
 until(lambda: len(spilled) == 20)
 said["spilled"] = spilled == [b"%d" % number for number in range(20)]
@@ -121,6 +122,10 @@ for options in ({"start": bus.FIRST}, {"sequence": told[0].durable_sequence}, {"
     durable.unsubscribe()
 said["late"] = late
 bus.set_stream(retain_bytes=64 << 20, retain=3600)
+bus.set_stream("extra", "extra.>", retain=60)
+extra = [stream for stream in bus.streams() if stream["name"] == "extra"]
+said["extra"] = [extra[0]["pattern"], extra[0]["retain"]]
+bus.remove_stream("extra")
 said["stream"] = [(stream["name"], stream["retain_bytes"], stream["retain"], stream["events"]) for stream in bus.streams()]
 
 mine = bus.subscribe(None, "mine.*", seen.append, group="team")
@@ -190,12 +195,13 @@ class Python(bs.BusTest):
         self.assertEqual(said, {
             "event": ["note.a", "one", "head", "shell", 1, False, 0, True, True],
             "in flight": 1,
-            "on disk": [16, 20],
+            "queued": 20,
             "spilled": True,
             "letters": [["note.bad", 2, "the tank is full"],
                         ["note.odd", 2, "ZeroDivisionError: integer division or modulo by zero"]],
             "data": "x", "replayed": 1, "purged": [1, 1], "paused": [1, 1, 0], "answers": ["LOUD"], "numbers": [1, 2],
             "late": [[["1", True, True], ["2", True, True]], [["2", True, True]], [["2", True, True]]],
+            "extra": ["extra.>", 60.0],
             "stream": [["durable", 64 << 20, 3600.0, 2]], "mine": [["mine.*", "team", 0]], "dropped": 0,
             "refused": ["Invalid"] * 3, "matches": [True, False]})
 

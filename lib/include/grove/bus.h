@@ -333,14 +333,27 @@ GROVE_PUBLIC int grove_bus_dead_letter_purge(const struct grove_dead_letters *wh
 
 /* ---- durable events --------------------------------------------------------------------------------------------------- */
 
-/* Where durable events of a pattern are kept, and for how long. 0: no limit. Ring 1 and shells declare them. */
+/*
+ * Where durable events of a pattern are kept, and for how long. 0: no limit. Each event is in one stream: no two patterns match
+ * the same subject, but for the stream "durable", which is always there and keeps what no other does. Numbers are those of all
+ * streams together; a subscription reads whichever streams have events for it, in the order of their numbers.
+ */
 struct grove_bus_stream {
     char name[GROVE_BUS_GROUP_MAX + 1];
     char pattern[GROVE_SUBJECT_MAX + 1];
     uint64_t retain_bytes, retain_ns;
     uint64_t first_sequence, last_sequence, bytes, events, damaged; /* told, not set */
 };
+/*
+ * Make a stream, or set the limits of one: its pattern stays, and may be empty then. What was published before stays where it
+ * is. For ring 1 and shells. GROVE_DENIED, GROVE_INVALID (the name: letters, digits, "_", "-"; the pattern; less than 256 KiB;
+ * more than 16 streams), GROVE_EXISTS (another stream's pattern matches some of the same), GROVE_FULL, GROVE_IO,
+ * GROVE_UNSUPPORTED (there are no durable events here).
+ */
 GROVE_PUBLIC int grove_bus_stream_set(struct grove_session *session, const struct grove_bus_stream *stream);
+/* The events in it are gone; who had not read them yet is told how many are missing. GROVE_NOT_FOUND, and those above. */
+GROVE_PUBLIC int grove_bus_stream_remove(struct grove_session *session, const char *name);
+/* Start with *cursor 0; GROVE_NOT_FOUND after the last. */
 GROVE_PUBLIC int grove_bus_stream_next(struct grove_session *session, uint64_t *cursor,
                                        struct grove_bus_stream *stream);
 

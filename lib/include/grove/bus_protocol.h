@@ -49,6 +49,7 @@ enum grove_bus_method {
     GROVE_BUS_DEAD_LETTER_PURGE = 17, /* bus_dead_letters -> count 8 */
     GROVE_BUS_STREAM_SET = 18, /* bus_member (ignored), grove_bus_stream -> nothing */
     GROVE_BUS_STREAM_NEXT = 19, /* bus_member, with the cursor as value -> cursor 8, grove_bus_stream */
+    GROVE_BUS_STREAM_REMOVE = 20, /* bus_member (ignored), grove_bus_stream, of which the name counts -> nothing */
 };
 
 /* Behind it: subject, reply_to, headers, data. Data that does not fit the lane is the message's slice instead. */

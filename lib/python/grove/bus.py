@@ -142,7 +142,8 @@ def _declare():
         "bus_dead_letter_data": (c_int, POINTER(_DeadLetters), p, POINTER(size)),
         "bus_dead_letter_replay": (c_int, POINTER(_DeadLetters), POINTER(u64)),
         "bus_dead_letter_purge": (c_int, POINTER(_DeadLetters), POINTER(u64)),
-        "bus_stream_set": (c_int, p, POINTER(_Stream)), "bus_stream_next": (c_int, p, POINTER(u64), POINTER(_Stream)),
+        "bus_stream_set": (c_int, p, POINTER(_Stream)), "bus_stream_remove": (c_int, p, text),
+        "bus_stream_next": (c_int, p, POINTER(u64), POINTER(_Stream)),
     }
     for name, (result, *arguments) in table.items():
         function = getattr(library, "grove_" + name)
@@ -479,8 +480,13 @@ def streams(*, session=None):
     return _all(library.grove_bus_stream_next, session_or_default(session)._handle, _Stream)
 
 
-def set_stream(name="durable", pattern=">", *, retain_bytes=0, retain=None, session=None):
-    """How much is kept of durable events, in bytes and in seconds; 0 and None: without that limit."""
+def set_stream(name="durable", pattern="", *, retain_bytes=0, retain=None, session=None):
+    """Make a stream, or say how much one keeps, in bytes and in seconds; 0 and None: without that limit. Its pattern stays."""
     raw = _Stream(name=_encoded(name, "name"), pattern=_encoded(pattern, "pattern"), retain_bytes=retain_bytes,
                   retain_ns=nanoseconds(retain))
     check(library.grove_bus_stream_set(session_or_default(session)._handle, byref(raw)))
+
+
+def remove_stream(name, *, session=None):
+    """With the events that it keeps."""
+    check(library.grove_bus_stream_remove(session_or_default(session)._handle, _encoded(name, "name")))
