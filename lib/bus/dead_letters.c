@@ -38,7 +38,7 @@ int grove_bus_dead_letter_next(const struct grove_dead_letters *which, uint64_t 
     int status = describe(which, *cursor, &client, &asked);
     if (status == 0)
         status = bus_call(client, GROVE_BUS_DEAD_LETTER_NEXT, &asked, sizeof asked, &told, sizeof told, 0);
-    if (status < 0)
+    if (status != 0)
         return status;
     *cursor = told.cursor;
     *letter = told.letter;
@@ -118,7 +118,7 @@ int grove_bus_stream_next(struct grove_session *session, uint64_t *cursor, struc
     int status = bus_client_of(session, &client);
     if (status == 0)
         status = bus_call(client, GROVE_BUS_STREAM_NEXT, &asked, sizeof asked, &told, sizeof told, 0);
-    if (status < 0)
+    if (status != 0)
         return status;
     *cursor = told.cursor;
     *stream = told.stream;

@@ -40,7 +40,7 @@ int grove_bus_subscription_next(struct grove_session *session, uint64_t *cursor,
     int status = bus_client_of(session, &client);
     if (status == 0)
         status = bus_call(client, GROVE_BUS_SUBSCRIPTION_NEXT, &asked, sizeof asked, &told, sizeof told, 0);
-    if (status < 0)
+    if (status != 0)
         return status;
     *cursor = told.cursor;
     *record = told.record;

@@ -54,11 +54,12 @@ void bus_subscriptions_end(struct bus_client *client) {
 /* ---- asking ---- */
 
 static int copy_name(char *field, size_t room_bytes, const char *name, const char *what) {
-    size_t length_bytes = name != NULL ? strlen(name) : 0;
+    if (name == NULL)
+        return 0;
+    size_t length_bytes = strlen(name);
     if (length_bytes >= room_bytes)
         return error_set(GROVE_INVALID, "the %s \"%.80s\" is longer than %zu bytes", what, name, room_bytes - 1);
-    if (length_bytes > 0)
-        memcpy(field, name, length_bytes);
+    memcpy(field, name, length_bytes + 1);
     return 0;
 }
 

@@ -131,8 +131,10 @@ static void parse_good(const char *text, const char *project, struct settings *s
 static void assert_setting(const struct settings *settings, const char *service, const char *key, const char *value,
                            uint32_t line) {
     const struct setting *setting = settings_find(settings, service, key);
-    if (setting == NULL)
+    if (setting == NULL) {
         fail_msg("%s.%s is not there", service, key);
+        return;
+    }
     assert_string_equal(setting->text.items, value);
     assert_int_equal(setting->line, line);
 }

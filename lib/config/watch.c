@@ -190,7 +190,7 @@ static int read_entries(struct asked *asked, const char *at, size_t left, uint32
         change->service = entry_text(text, entry.service_bytes);
         change->key = entry_text(text += entry.service_bytes, entry.key_bytes);
         change->before = entry_value(asked, 0, entry.kind, text += entry.key_bytes, entry.before_bytes);
-        change->after = entry_value(asked, 1, entry.kind, text += entry.before_bytes, entry.after_bytes);
+        change->after = entry_value(asked, 1, entry.kind, text + entry.before_bytes, entry.after_bytes);
         if (change->service == NULL || change->key == NULL)
             return GROVE_CORRUPT;
         at += entry.bytes;

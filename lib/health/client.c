@@ -138,7 +138,7 @@ int grove_health_subscribe(struct grove_service *service, const char *pattern, g
     made->service = service;
     made->handler = handler;
     made->context = context;
-    memcpy(made->pattern.text, pattern, strlen(pattern));
+    memcpy(made->pattern.text, pattern, strlen(pattern) + 1);
     int status = grove_connect_with(GROVE_HEALTH_ENDPOINT, &options, &made->channel);
     if (status < 0) {
         free(made);

@@ -270,7 +270,7 @@ int reply_error(struct grove_request *request, int status, const char *sentence)
     return status;
 }
 
-int grove_fail(struct grove_request *request, int status, const char *sentence, ...) {
+int(grove_fail)(struct grove_request *request, int status, const char *sentence, ...) {
     char text[400];
     va_list arguments;
     va_start(arguments, sentence);

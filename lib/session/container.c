@@ -18,9 +18,10 @@
 /* The kernel wants memory that can no longer change. */
 static int sealed_copy(const void *spec, size_t spec_bytes, int *memory) {
     int made = memfd_create("grove-spec", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (made < 0)
-        return error_set(errno == EMFILE || errno == ENFILE ? GROVE_NO_DESCRIPTORS : GROVE_NO_MEMORY,
-                         "no memory could be made for a spec: %s", strerror(errno));
+    if (made < 0) {
+        int status = errno == EMFILE || errno == ENFILE ? GROVE_NO_DESCRIPTORS : GROVE_NO_MEMORY;
+        return error_set(status, "no memory could be made for a spec: %s", strerror(errno));
+    }
     size_t written = 0;
     while (written < spec_bytes) {
         ssize_t size = write(made, (const char *)spec + written, spec_bytes - written);

@@ -40,12 +40,12 @@ const char *grove_status_name(int status) {
     return "UNKNOWN";
 }
 
-int error_set(int status, const char *format, ...) {
+int error_keep(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(last_error, sizeof last_error, format, arguments);
+    int length_bytes = vsnprintf(last_error, sizeof last_error, format, arguments);
     va_end(arguments);
-    return status;
+    return length_bytes;
 }
 
 int error_set_refused(const char *what, const struct grove_refused *refused) {

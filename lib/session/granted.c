@@ -24,7 +24,7 @@ int session_expect_regions(struct grove_session *session, const char *from) {
     struct grove_notice_region notice = {0};
     if (strlen(from) > GROVE_NAME_MAX)
         return error_set(GROVE_INVALID, "%s is no name", from);
-    memcpy(notice.from.text, from, strlen(from));
+    memcpy(notice.from.text, from, strlen(from) + 1);
     if (is_expected(session, &notice))
         return 0;
     if (session->granter_count == SESSION_GRANTERS_MAX)

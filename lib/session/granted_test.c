@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,7 +20,7 @@ static void grant(struct fake_kernel *kernel, const char *from, grove_object_id 
         .version = GROVE_PORT_VERSION, .operation = GROVE_NOTICE_REGION_GRANTED, .objects = 1};
     notice.body.region_granted.region =
         (struct grove_region_reply){.region = id, .id = id, .size_bytes = REGION_BYTES, .rights = GROVE_RIGHT_READ};
-    strcpy(notice.body.region_granted.from.text, from);
+    (void)snprintf(notice.body.region_granted.from.text, sizeof notice.body.region_granted.from.text, "%s", from);
     int memory = memfd_create("granted", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     assert_true(memory >= 0);
     assert_int_equal(ftruncate(memory, REGION_BYTES), 0);

@@ -107,9 +107,10 @@ static int connect_control_socket(const char *given, int *port) {
                          sizeof address.sun_path - 1);
     memcpy(address.sun_path, path, strlen(path) + 1);
     int opened = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (opened < 0)
-        return error_set(errno == EMFILE || errno == ENFILE ? GROVE_NO_DESCRIPTORS : GROVE_IO,
-                         "no socket could be made: %s", strerror(errno));
+    if (opened < 0) {
+        int status = errno == EMFILE || errno == ENFILE ? GROVE_NO_DESCRIPTORS : GROVE_IO;
+        return error_set(status, "no socket could be made: %s", strerror(errno));
+    }
     if (connect(opened, (const struct sockaddr *)&address, sizeof address) < 0) {
         int status = connect_failed(path);
         close(opened);

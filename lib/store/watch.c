@@ -75,7 +75,7 @@ int grove_store_share(struct grove_store *store, const void *prefix, size_t pref
                                                 .rights = rights,
                                                 .name = store->name,
                                                 .prefix_bytes = (uint8_t)prefix_bytes};
-    memcpy(request.with.text, with, strlen(with));
+    memcpy(request.with.text, with, strlen(with) + 1);
     struct store_part parts[] = {{&request, sizeof request}, {prefix, prefix_bytes}};
     int status = store_call(store, GROVE_STORE_SHARE, parts, 2, 0, &answer);
     if (status == 0)

@@ -184,7 +184,7 @@ int on_publish_durable(struct grove_request *request, void *context) {
     status = durable_need_log(bus, request);
     if (status == 0)
         status = publish_begin(bus, request, &incoming, &client, &subject);
-    if (status < 0)
+    if (status != 0)
         return status;
     uint64_t sequence = doubt_find(&bus->state, request, &doubt);
     if (sequence != 0)

@@ -44,16 +44,6 @@ void points_open(struct store *store) {
         store->hooks = NULL; /* an installation without one */
 }
 
-void points_subject(char subject[GROVE_HOOK_SUBJECT_MAX + 1], const char *name, const uint8_t *key, uint8_t key_bytes) {
-    size_t length = strlen(name);
-    memcpy(subject, name, length);
-    if (key != NULL)
-        subject[length++] = ' ';
-    for (unsigned index = 0; key != NULL && index < key_bytes && length < GROVE_HOOK_SUBJECT_MAX; index++)
-        subject[length++] = key[index] < ' ' || key[index] == 0x7f ? '?' : (char)key[index];
-    subject[length] = '\0';
-}
-
 static const char *name_of(const struct operation *operation, const char *own) {
     return operation->name.text[0] != '\0' ? operation->name.text : own;
 }

@@ -9,7 +9,7 @@
  *     access.c     who may                               remote.c    namespaces that a service keeps
  *     sharing.c    what owners share                     events.c    what the bus is told
  *     points.c     hooks before reads and writes         shown.c     hooks after reads
- *     again.c      requests that are handled again
+ *     again.c      requests that are handled again       subject.c   what hooks are shown of a key
  *
  * The run loop's thread does all but synchronising (syncer.c), and copying for a backup (copies.c).
  */

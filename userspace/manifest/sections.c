@@ -9,7 +9,7 @@
 
 void section_tags(const struct manifest *manifest, struct builder *builder) {
     const struct text_list *tags = &manifest->values.tags;
-    _Alignas(8) char bytes[sizeof(struct grove_tags) + GROVE_TAGS_MAX * (GROVE_TAG_MAX + 1)];
+    _Alignas(8) char bytes[sizeof(struct grove_tags) + (size_t)GROVE_TAGS_MAX * (GROVE_TAG_MAX + 1)];
     struct grove_tags *section = (void *)bytes;
     uint32_t length = sizeof *section;
     if (tags->count == 0)

@@ -339,6 +339,11 @@ GROVE_PUBLIC int grove_fail(struct grove_request *request, int status, const cha
     __attribute__((format(printf, 3, 4)))
 #endif
     ;
+/* Compilers and static analysis see by this that a failure comes back, after which no result is used. */
+static inline int grove_failure(int status) {
+    return status < 0 ? status : GROVE_HANDLER_FAILED;
+}
+#define grove_fail(request, ...) grove_failure(grove_fail(request, __VA_ARGS__))
 /*
  * Answer later: the handler returns 0 after this, the request stays valid and uncompleted until grove_request_finish
  * (after grove_reply or grove_fail). It is redelivered to the next instance if this one ends before.
