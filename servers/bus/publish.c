@@ -356,7 +356,7 @@ static int publish_once(struct bus *bus, struct grove_request *request, bool is_
     struct client *client;
     struct subject *subject;
     int status = publish_begin(bus, request, &incoming, &client, &subject);
-    if (status < 0 || was_accepted(bus, request, subject) || request_answered(bus, client, &incoming))
+    if (status != 0 || was_accepted(bus, request, subject) || request_answered(bus, client, &incoming))
         return status;
     overflow_move_first(bus, subject);
     *longest_ns = is_due ? 0 : wait_ns(bus, client, subject, &incoming);
@@ -400,7 +400,7 @@ int on_publish(struct grove_request *request, void *context) {
         return 0;
     bool must_follow = client != NULL && client->held > 0; /* what it sent before waits */
     status = must_follow ? GROVE_AGAIN : publish_once(bus, request, false, &longest_ns);
-    if (status == GROVE_AGAIN && hold(bus, request, client, longest_ns) < 0)
+    if (status == GROVE_AGAIN && (client == NULL || hold(bus, request, client, longest_ns) < 0))
         (void)publish_once(bus, request, true, &longest_ns); /* accepted is delivered, if not in its turn */
     return 0; /* a refusal is counted, and in the audit log; a sentence for each would flood the log */
 }

@@ -26,8 +26,14 @@
 
 static void unlink_delivery(struct delivery *delivery) {
     struct delivery_list *list = delivery->list;
-    *(delivery->previous != NULL ? &delivery->previous->next : &list->first) = delivery->next;
-    *(delivery->next != NULL ? &delivery->next->previous : &list->last) = delivery->previous;
+    if (delivery->previous != NULL)
+        delivery->previous->next = delivery->next;
+    else
+        list->first = delivery->next;
+    if (delivery->next != NULL)
+        delivery->next->previous = delivery->previous;
+    else
+        list->last = delivery->previous;
     list->count--;
     if (list == &delivery->queue->spilling)
         delivery->queue->spilling_bytes -= delivery->event->size_bytes;

@@ -22,11 +22,18 @@ struct inbox {
     uint64_t due_ns;
 };
 
+/* "_INBOX." and the token in 32 digits, as add() writes them. */
 static int find_token(const char *subject, uint64_t token[2]) {
-    int used = 0;
-    bool is_one =
-        sscanf(subject, "_INBOX.%16lx%16lx%n", (unsigned long *)&token[0], (unsigned long *)&token[1], &used) == 2;
-    return is_one && used == 7 + 32 && subject[used] == '\0' ? 0 : GROVE_NOT_FOUND;
+    static const char before[] = "_INBOX.", digits[] = "0123456789abcdef";
+    const char *text = subject + sizeof before - 1;
+    uint64_t found[2] = {0};
+    if (strncmp(subject, before, sizeof before - 1) != 0 || strspn(text, digits) != 32 || text[32] != '\0')
+        return GROVE_NOT_FOUND;
+    for (unsigned index = 0; index < 32; index++)
+        found[index / 16] = found[index / 16] << 4 | (uint64_t)(strchr(digits, text[index]) - digits);
+    token[0] = found[0];
+    token[1] = found[1];
+    return 0;
 }
 
 static struct inbox **bucket_of(struct bus *bus, const uint64_t token[2]) {
@@ -88,7 +95,7 @@ int on_request(struct grove_request *request, void *context) {
     if (points_hold(bus, request, on_request, &status))
         return status;
     status = publish_begin(bus, request, &incoming, &client, &subject);
-    if (status < 0)
+    if (status != 0)
         return status;
     if (subject->target_count == 0)
         return grove_fail(request, GROVE_NOT_FOUND, "nobody subscribes to %s", incoming.subject);

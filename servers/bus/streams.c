@@ -389,7 +389,7 @@ int on_stream_set(struct grove_request *request, void *context) {
     int status = durable_need_log(bus, request);
     if (status == 0)
         status = read_stream(request, &wanted);
-    if (status < 0)
+    if (status != 0)
         return status;
     if (wanted.retain_bytes != 0 && wanted.retain_bytes < RETAIN_BYTES_MIN)
         return grove_fail(request, GROVE_INVALID, "at least 256 KiB are kept");
@@ -409,7 +409,7 @@ int on_stream_remove(struct grove_request *request, void *context) {
     int status = durable_need_log(bus, request);
     if (status == 0)
         status = read_stream(request, &wanted);
-    if (status < 0)
+    if (status != 0)
         return status;
     unsigned at = find(durable, wanted.name);
     if (at == durable->stream_count)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS (STATE_SUBJECTS * 2u)
+#define SLOTS (STATE_SUBJECTS << 1)
 
 struct subject_slot {
     uint32_t hash;

@@ -92,14 +92,19 @@ static void end(struct change *change) {
         begin_soon(config);
 }
 
+bool problem_note(struct config *config, uint32_t source, const char *problem) {
+    if (source != GROVE_CONFIG_SOURCE_FILE && source != GROVE_CONFIG_SOURCE_STORE)
+        return false;
+    char *kept = source == GROVE_CONFIG_SOURCE_FILE ? config->problem : config->stored_problem;
+    (void)snprintf(kept, PROBLEM_BYTES, "%s", problem);
+    return true;
+}
+
 void change_refuse(struct change *change, int status) {
     struct config *config = change->config;
-    char *problem = problem_of(config, change->source);
-    if (problem != NULL) {
-        (void)snprintf(problem, PROBLEM_BYTES, "%s", change->problem);
+    if (problem_note(config, change->source, change->problem))
         (void)fprintf(stderr, "config: what is in %s does not apply: %s\n",
                       change->source == GROVE_CONFIG_SOURCE_FILE ? "the files" : "the store", change->problem);
-    }
     if (change->request != NULL) {
         (void)grove_fail(change->request, status, "%s", change->problem);
         grove_request_finish(change->request);

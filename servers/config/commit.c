@@ -166,9 +166,7 @@ void change_commit(struct change *change) {
                        "the folder cannot be synchronised: a failure of power may take this change back");
     if (is_written)
         take_over(change, &next);
-    char *problem = problem_of(change->config, change->source);
-    if (problem != NULL)
-        problem[0] = '\0';
+    (void)problem_note(change->config, change->source, "");
     if (record != NULL) {
         maps_apply(change);
         event_changed(change, record->number);

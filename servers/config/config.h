@@ -212,6 +212,8 @@ void change_discard(struct change *change);
 void change_submit(struct change *change);
 /* Stop it with what is in `problem`, and let the next one begin. */
 void change_refuse(struct change *change, int status);
+/* Note the problem of what is in the files or in the store; "": there is none any more. False: other sources keep none. */
+bool problem_note(struct config *config, uint32_t source, const char *problem);
 /* The votes are in, or their time is over. */
 void change_decided(struct change *change);
 struct involved *change_involve(struct change *change, const char *service); /* GROVE_NO_MEMORY: NULL */
@@ -305,12 +307,6 @@ void files_place(const struct config *config, const struct source *source, uint3
 
 void stored_open(struct config *config);
 void stored_rescan(void);
-/* Where a source with this problem keeps it. */
-static inline char *problem_of(struct config *config, uint32_t source) {
-    return source == GROVE_CONFIG_SOURCE_FILE    ? config->problem
-           : source == GROVE_CONFIG_SOURCE_STORE ? config->stored_problem
-                                                 : NULL;
-}
 
 /* ---- wire.c ---- */
 

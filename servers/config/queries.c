@@ -63,9 +63,9 @@ static bool put_key(const struct get *get, const struct config_schema *schema, c
                                .flags = flags_of(key, is_masked),
                                .kind = key->type | ((key->flags & CONFIG_KEY_LIST) != 0 ? GROVE_CONFIG_LIST : 0u) |
                                        ((key->flags & CONFIG_KEY_SECRET) != 0 ? GROVE_CONFIG_SECRET : 0u),
-                               .source = setting != NULL ? source->kind
-                                         : has_standing  ? GROVE_CONFIG_SOURCE_STANDING
-                                                         : GROVE_CONFIG_SOURCE_NONE,
+                               .source = source != NULL ? source->kind
+                                         : has_standing ? GROVE_CONFIG_SOURCE_STANDING
+                                                        : GROVE_CONFIG_SOURCE_NONE,
                                .line = setting != NULL ? setting->line : 0};
     return wire_put(page, sizeof page, used, &entry);
 }

@@ -90,7 +90,7 @@ static void look_at_memory(const struct check *check, const struct kept_sample *
     struct trend_point points[KEPT_SAMPLES];
     struct trend trend;
     const struct watched *watched = check->watched;
-    double limit_kib = (double)(watched->memory_limit_bytes / 1024);
+    double limit_kib = (double)watched->memory_limit_bytes / 1024;
     unsigned used = 0;
     for (unsigned index = 0; index < count; index++)
         if (samples[index]->memory_kib != 0)
