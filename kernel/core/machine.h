@@ -104,6 +104,8 @@ int machine_container_schedule(machine_container container, const struct grove_s
 int machine_container_usage(machine_container container, struct grove_usage *usage);
 /* What its running instance keeps on disk, where it has a limit for that; else 0. */
 uint64_t machine_container_disk(machine_container container);
+/* What it has sent and received, where it has a limit on that; else 0. */
+uint64_t machine_container_network(machine_container container);
 /* Machine's number of its first process, for people. */
 int32_t machine_container_process(machine_container container);
 /* Read ends of the log streams; MACHINE_OBJECT_NONE where there is none. Still owned by the machine. */

@@ -14,6 +14,7 @@ static const struct {
     [GROVE_RESOURCE_MEMORY] = {"memory", 1 << 20, " MiB"},        [GROVE_RESOURCE_PROCESSES] = {"processes", 1, ""},
     [GROVE_RESOURCE_SHARED] = {"shared memory", 1 << 20, " MiB"}, [GROVE_RESOURCE_CHANNELS] = {"channels", 1, ""},
     [GROVE_RESOURCE_PROCESSOR] = {"processor time", 10000, "%"},  [GROVE_RESOURCE_DISK] = {"disk", 1 << 20, " MiB"},
+    [GROVE_RESOURCE_NETWORK] = {"network", 1 << 10, " KiB/s"},
 };
 
 const char *budget_text(uint32_t resource, uint64_t used, uint64_t limit, bool is_refused, char *text,
@@ -27,6 +28,9 @@ const char *budget_text(uint32_t resource, uint64_t used, uint64_t limit, bool i
     double limit_units = (double)limit / resources[resource].unit, used_units = (double)used / resources[resource].unit;
     if (is_refused || resource == GROVE_RESOURCE_PROCESSES)
         (void)snprintf(text, text_bytes, "was refused more %s: it may have %.4g%s", name, limit_units, unit);
+    else if (resource == GROVE_RESOURCE_NETWORK)
+        (void)snprintf(text, text_bytes, "had to wait with what it sends or receives: it may have %.4g%s", limit_units,
+                       unit);
     else if (resource == GROVE_RESOURCE_PROCESSOR)
         (void)snprintf(text, text_bytes, "had to wait for a processor: it may have %.4g%s of one", limit_units, unit);
     else

@@ -66,6 +66,7 @@ static const struct resource_text resource_texts[] = {
     [5] = {"processor time", "processor", 10000, "%"},  [6] = {"descriptors", "descriptors", 1, ""},
     [7] = {"file size", "file-size", 1 << 20, " MiB"},  [8] = {"scratch space", "scratch", 1 << 20, " MiB"},
     [9] = {"scratch files", "scratch-files", 1, ""},    [10] = {"disk", "disk", 1 << 20, " MiB"},
+    [11] = {"network", "network", 1 << 10, " KiB/s"},
 };
 
 void project_explain(const struct grove_message *reply, char *text, size_t text_bytes) {

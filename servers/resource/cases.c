@@ -39,7 +39,7 @@ struct slot {
     uint32_t actions, calm, generation;
     uint64_t since_ns, until_ns;
     uint64_t used, most; /* as the kernel told it */
-    uint64_t processor_ns, looked_ns;
+    uint64_t counted, looked_ns; /* processor time or bytes over the network, at the last look */
 };
 
 struct cases {
@@ -99,7 +99,8 @@ static const char *resource_text(uint32_t resource) {
     static const char *const texts[] = {
         [GROVE_RESOURCE_MEMORY] = "memory",       [GROVE_RESOURCE_PROCESSES] = "processes",
         [GROVE_RESOURCE_SHARED] = "shared",       [GROVE_RESOURCE_CHANNELS] = "channels",
-        [GROVE_RESOURCE_PROCESSOR] = "processor", [GROVE_RESOURCE_DISK] = "disk"};
+        [GROVE_RESOURCE_PROCESSOR] = "processor", [GROVE_RESOURCE_DISK] = "disk",
+        [GROVE_RESOURCE_NETWORK] = "network"};
     return resource < sizeof texts / sizeof texts[0] && texts[resource] != NULL ? texts[resource] : "other";
 }
 
@@ -224,10 +225,12 @@ static void undo(struct resource *resource, struct slot *slot, uint64_t now_ns) 
 /* Nine tenths of the limit are used. Of channels the kernel tells no more than that one was refused. */
 static bool is_near(struct slot *slot, const struct grove_container_record *record, uint64_t now_ns) {
     uint64_t span_ns = now_ns - slot->looked_ns;
-    uint64_t used_ns = record->usage.processor_ns - slot->processor_ns;
+    uint64_t counted =
+        slot->limit.resource == GROVE_RESOURCE_NETWORK ? record->network_bytes : record->usage.processor_ns;
+    double more = (double)(counted - slot->counted), seconds = (double)span_ns / 1e9;
     bool has_looked = slot->looked_ns != 0 && span_ns > 0;
     slot->looked_ns = now_ns;
-    slot->processor_ns = record->usage.processor_ns;
+    slot->counted = counted;
     double mark = 0.9 * (double)slot->most;
     switch (slot->limit.resource) {
     case GROVE_RESOURCE_MEMORY:
@@ -239,7 +242,9 @@ static bool is_near(struct slot *slot, const struct grove_container_record *reco
     case GROVE_RESOURCE_DISK:
         return (double)record->disk_bytes >= mark;
     case GROVE_RESOURCE_PROCESSOR:
-        return !has_looked || (double)used_ns * 1e6 / (double)span_ns >= mark;
+        return !has_looked || more / 1e3 / seconds >= mark; /* nanoseconds, and parts per million */
+    case GROVE_RESOURCE_NETWORK:
+        return !has_looked || more / seconds >= mark;
     default:
         return false;
     }

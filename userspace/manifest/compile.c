@@ -20,6 +20,7 @@ struct grove_budget resources_budget(const struct resources *resources) {
         .shared_bytes = resources->shared,
         .channels = (uint64_t)resources->channels,
         .disk_bytes = resources->disk,
+        .network_rate = resources->network,
     };
 }
 

@@ -90,6 +90,8 @@ static const struct field resource_fields[] = {
      .help = "Most channels it may open to others."},
     {"disk", FIELD_SIZE, PLACE(resources, disk), .example = "256M",
      .help = "Most that it may keep in all folders and files of FS_WRITE together; each name counts 4K more."},
+    {"network", FIELD_SIZE, PLACE(resources, network), .example = "1M",
+     .help = "Most bytes a second that it may send and receive together. It has TCP only then, and no listen-fds."},
     {0},
 };
 static const struct group resource_group = {
@@ -127,6 +129,8 @@ static const struct field limits_fields[] = {
      .help = "It was refused another channel."},
     {"disk", FIELD_GROUP, PLACE(limits, disk), .group = &limit_group,
      .help = "Nine tenths of its disk are used, or it was refused more."},
+    {"network", FIELD_GROUP, PLACE(limits, network), .group = &limit_group,
+     .help = "What it sends or receives had to wait for its rate."},
     {0},
 };
 static const struct group limits_group = {.name = "limits", .fields = limits_fields, .bytes = sizeof(struct limits)};

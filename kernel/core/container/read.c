@@ -53,6 +53,7 @@ void container_fill_record(const struct core *core, const struct container *cont
         memset(&record->usage, 0, sizeof(record->usage));
     record->usage.shared_bytes = container->charged.shared_bytes;
     record->disk_bytes = container->has_instance ? machine_container_disk(machine) : 0;
+    record->network_bytes = container->has_instance ? machine_container_network(machine) : 0;
     budget_effective(core, container, &record->budget);
 }
 

@@ -279,6 +279,11 @@ int machine_container_schedule(machine_container container, const struct grove_s
     return GROVE_OK;
 }
 
+uint64_t machine_container_network(machine_container container) {
+    (void)container;
+    return 0;
+}
+
 uint64_t machine_container_disk(machine_container container) {
     (void)container;
     return 0;

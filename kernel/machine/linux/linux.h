@@ -6,7 +6,7 @@
  *   memory/     memfd objects, seals, doorbells      container/  start, namespaces, file view, limits, seccomp, streams
  *   cgroup/     version 2 and version 1              broker/     network and learned calls, by seccomp notification
  *   audit/      the durable audit log                recovery/   ends what an earlier kernel left behind
- *   quota/      limits on what is kept on disk
+ *   quota/      limits on what is kept on disk       traffic/    limits on what is sent and received
  */
 #ifndef GROVE_LINUX_LINUX_H
 #define GROVE_LINUX_LINUX_H
@@ -56,6 +56,9 @@ int container_process_descriptor(machine_container container, pid_t *process);
 /* Something arrived on its port, so its program runs: the core hears of that first. */
 void container_heard(machine_container container);
 const struct grove_spec *container_spec(machine_container container);
+/* Through which its connections go; NULL: it has no limit on the network. */
+struct traffic;
+struct traffic *container_traffic(machine_container container);
 /* Children made before a start needs them: how many there are, how many of them are ready, how many were used so far. */
 struct container_spares {
     uint32_t all, ready;
@@ -83,6 +86,11 @@ extern const struct broker_call broker_calls[];
 extern const unsigned broker_call_count;
 int broker_attach(machine_container container, int listener);
 void broker_detach(machine_container container);
+/* traffic/: the relay has done what was asked of it for a call; the descriptor (-1: none) is taken over. */
+struct relay_answer;
+void broker_relayed(machine_container container, const struct relay_answer *answer, int descriptor);
+/* Does this spec give the container sockets of the host network? */
+bool broker_spec_has_network(const struct grove_spec *spec);
 
 /* recovery/: end processes, cgroups and mounts that an earlier kernel with this run folder left; audited. */
 int recovery_run(struct linux_machine *machine);

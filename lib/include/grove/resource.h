@@ -31,7 +31,7 @@ enum grove_limit_policy {
     GROVE_LIMIT_TERMINATE = 3 /* killed; its restart policy decides what follows */
 };
 struct grove_limit {
-    uint32_t resource; /* enum grove_resource: MEMORY, PROCESSES, SHARED, CHANNELS, PROCESSOR or DISK */
+    uint32_t resource; /* enum grove_resource: MEMORY, PROCESSES, SHARED, CHANNELS, PROCESSOR, DISK or NETWORK */
     uint32_t policy; /* enum grove_limit_policy */
     uint64_t after_ns; /* act when the limit has been near for this long; at most an hour */
     uint64_t for_ns; /* THROTTLE, SUSPEND: this long, then look again; 1 ms to an hour */
@@ -39,7 +39,7 @@ struct grove_limit {
 };
 /* Section GROVE_SECTION_LIMITS of a spec: `count` limits, each of another resource. */
 #define GROVE_LIMITS_VERSION 1u
-#define GROVE_LIMITS_MAX 6u
+#define GROVE_LIMITS_MAX 7u
 struct grove_limits {
     uint32_t version, count;
     struct grove_limit limits[];

@@ -34,6 +34,7 @@ static const char *const protections[GROVE_LAYER_COUNT] = {
     [GROVE_LAYER_STREAMS] = "the streams are the service's own",
     [GROVE_LAYER_EXECUTE] = "the program is started as the manifest says",
     [GROVE_LAYER_DISK_QUOTA] = "what services with a limit on disk keep there stays below it",
+    [GROVE_LAYER_NETWORK_LIMIT] = "services with a limit on the network send and receive no more",
 };
 
 /* What is known about this machine, from the running kernel or from trying. */

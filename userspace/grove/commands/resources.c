@@ -27,6 +27,8 @@ static const char *resource_text(uint32_t resource) {
         return "channels";
     case GROVE_RESOURCE_DISK:
         return "disk";
+    case GROVE_RESOURCE_NETWORK:
+        return "network";
     default:
         return "other";
     }

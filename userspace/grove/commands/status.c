@@ -91,6 +91,8 @@ static int run(struct invocation *invocation) {
         {"memory", "memory_bytes", OUTPUT_BYTES},
         {"disk", "disk_bytes", OUTPUT_BYTES},
         {"disk that it may use", "disk_limit_bytes", OUTPUT_BYTES},
+        {"sent and received", "network_bytes", OUTPUT_BYTES},
+        {"of it in a second at most", "network_limit_rate", OUTPUT_BYTES},
         {"processor time", "processor_ns", OUTPUT_DURATION},
         {"capabilities", "capabilities", OUTPUT_TEXT},
         {"channels", "channels", OUTPUT_TEXT},

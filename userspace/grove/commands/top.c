@@ -22,7 +22,7 @@ static const struct command_option options[] = {
 
 struct sample {
     grove_object_id id;
-    uint64_t processor_ns;
+    uint64_t processor_ns, network_bytes;
 };
 struct samples {
     struct sample *list;
@@ -39,22 +39,26 @@ static void remember(struct samples *samples, const struct grove_container_recor
         samples->list = grown;
         samples->size = size;
     }
-    samples->list[samples->count++] = (struct sample){.id = record->id, .processor_ns = record->usage.processor_ns};
+    samples->list[samples->count++] = (struct sample){
+        .id = record->id, .processor_ns = record->usage.processor_ns, .network_bytes = record->network_bytes};
 }
 
 /* Containers come in the same order each time, so the search begins where the last one ended. */
-static uint64_t before(const struct samples *samples, const struct grove_container_record *record, unsigned *cursor) {
+static struct sample before(const struct samples *samples, const struct grove_container_record *record,
+                            unsigned *cursor) {
     for (unsigned step = 0; step < samples->count; step++) {
         unsigned index = (*cursor + step) % samples->count;
         if (samples->list[index].id == record->id) {
             *cursor = index + 1;
-            return samples->list[index].processor_ns;
+            return samples->list[index];
         }
     }
-    return record->usage.processor_ns; /* new since then */
+    return (struct sample){.processor_ns = record->usage.processor_ns,
+                           .network_bytes = record->network_bytes}; /* new */
 }
 
-static json_t *row_of(const struct grove_container_record *record, uint64_t used_ns, uint64_t span_ns) {
+static json_t *row_of(const struct grove_container_record *record, const struct sample *old, uint64_t span_ns) {
+    uint64_t used_ns = record->usage.processor_ns - old->processor_ns;
     uint64_t share_ppm = span_ns == 0 ? 0 : (uint64_t)((double)used_ns * 1e6 / (double)span_ns);
     json_t *row = json_pack(
         "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:i}", "name", record->name.text, "project", record->project.text,
@@ -65,6 +69,13 @@ static json_t *row_of(const struct grove_container_record *record, uint64_t used
     if (record->budget.disk_bytes != 0) {
         (void)json_object_set_new(row, "disk_bytes", json_integer((json_int_t)record->disk_bytes));
         (void)json_object_set_new(row, "disk_limit_bytes", json_integer((json_int_t)record->budget.disk_bytes));
+    }
+    if (record->budget.network_rate != 0) {
+        uint64_t more = record->network_bytes > old->network_bytes ? record->network_bytes - old->network_bytes : 0;
+        uint64_t rate = span_ns == 0 ? 0 : (uint64_t)((double)more * 1e9 / (double)span_ns);
+        (void)json_object_set_new(row, "network_bytes", json_integer((json_int_t)record->network_bytes));
+        (void)json_object_set_new(row, "network_rate", json_integer((json_int_t)rate));
+        (void)json_object_set_new(row, "network_limit_rate", json_integer((json_int_t)record->budget.network_rate));
     }
     return row;
 }
@@ -83,8 +94,8 @@ static int measure(const struct invocation *invocation, struct samples *old, str
         if (record.ring == 3 || record.process == 0)
             continue;
         remember(new, &record);
-        (void)json_array_append_new(rows, row_of(&record, record.usage.processor_ns - before(old, &record, &place),
-                                                 new->time_ns - old->time_ns));
+        const struct sample last = before(old, &record, &place);
+        (void)json_array_append_new(rows, row_of(&record, &last, new->time_ns - old->time_ns));
     }
     return result == GROVE_NOT_FOUND ? 0 : command_fail_library(invocation, "the kernel does not say what runs");
 }
@@ -166,6 +177,7 @@ static void show(const struct invocation *invocation, json_t *rows, bool is_live
         {"PEAK", "memory_peak_bytes", OUTPUT_BYTES},
         {"SHARED", "shared_bytes", OUTPUT_BYTES},
         {"DISK", "disk_bytes", OUTPUT_BYTES},
+        {"NET/S", "network_rate", OUTPUT_BYTES},
         {"PROCESSES", "processes", OUTPUT_TEXT},
         {"PID", "process", OUTPUT_TEXT},
         {command_has(invocation, "history") ? "LAST MINUTE" : NULL, "history", OUTPUT_TEXT},
@@ -216,7 +228,8 @@ const struct command command_top = {
     .summary = "show what services use, live",
     .usage = "",
     .description = "Shows processor, memory and processes of everything that runs, again and again until it is "
-                   "interrupted. Disk is counted for services that have a limit on it. With --once, or with --json, it "
+                   "interrupted. Disk and network are counted for services that have a limit on them. With --once, or "
+                   "with --json, it "
                    "is shown once; with --json and --interval, one line each "
                    "time.",
     .examples = "  grove top                 live\n"

@@ -7,8 +7,8 @@
 
 /* ---- by project ---- */
 
-static const char *const sums[] = {"processor_ppm", "processor_ns", "memory_bytes", "memory_peak_bytes",
-                                   "shared_bytes",  "processes",    "disk_bytes"};
+static const char *const sums[] = {"processor_ppm", "processor_ns", "memory_bytes", "memory_peak_bytes", "shared_bytes",
+                                   "processes",     "disk_bytes",   "network_rate", "network_bytes"};
 #define SUMS (sizeof sums / sizeof sums[0])
 
 static json_t *project_of(json_t *projects, const char *name) {

@@ -125,7 +125,8 @@ enum grove_exit_cause {
     X(SCHEDULE, 17, "schedule") \
     X(STREAMS, 18, "streams") \
     X(EXECUTE, 19, "execute") \
-    X(DISK_QUOTA, 20, "disk-quota")
+    X(DISK_QUOTA, 20, "disk-quota") \
+    X(NETWORK_LIMIT, 21, "network-limit")
 
 enum grove_layer {
 #define GROVE_LAYER_ENUM(name, number, text) GROVE_LAYER_##name = (number),

@@ -20,6 +20,7 @@
 #include "kernel/machine/linux/broker/learn.h"
 #include "kernel/machine/linux/broker/local.h"
 #include "kernel/machine/linux/memory/slots.h"
+#include "kernel/machine/linux/traffic/relay.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -117,6 +118,19 @@ bool broker_answer(const struct broker *broker, uint64_t id, const struct outcom
         break;
     }
     return true;
+}
+
+void broker_relayed(machine_container container, const struct relay_answer *answer, int descriptor) {
+    struct broker *broker = at(container);
+    struct outcome outcome = outcome_value(answer->value);
+    if (answer->kind == RELAY_SOCKET && descriptor >= 0)
+        outcome = (struct outcome){.kind = OUTCOME_SOCKET, .descriptor = descriptor, .flags = answer->flags};
+    else if (descriptor >= 0)
+        close(descriptor);
+    if (broker != NULL)
+        (void)broker_answer(broker, answer->call, &outcome);
+    else if (outcome.kind == OUTCOME_SOCKET)
+        close(descriptor);
 }
 
 /* ---- receiving ---- */

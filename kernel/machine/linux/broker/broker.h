@@ -89,9 +89,6 @@ void broker_pause(struct broker *broker, bool is_paused);
  */
 bool broker_trusts_callers(void);
 
-/* Does this spec give the container sockets of the host network? */
-bool broker_spec_has_network(const struct grove_spec *spec);
-
 /* network.c: may the container do this? Audited when not; recorded when learning. 0 or a negative error number. */
 int network_check(const struct broker_request *request, uint16_t kind, uint8_t transport,
                   const struct socket_address *address);

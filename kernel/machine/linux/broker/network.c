@@ -18,6 +18,7 @@
 #include "kernel/machine/linux/broker/learn.h"
 #include "kernel/machine/linux/broker/local.h"
 #include "kernel/machine/linux/broker/target.h"
+#include "kernel/machine/linux/traffic/traffic.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -114,6 +115,39 @@ static void give_to_caller(const struct broker_request *request, int made) {
         (void)!fchown(made, identity.user, identity.group);
 }
 
+/* ---- through the relay of a container with a limit on the network ---- */
+
+/* A socket of the host's network, of the same kind as the container's own, is the relay's other end. */
+static struct outcome relay_call(const struct broker_request *request, struct traffic *traffic, uint32_t kind,
+                                 int inner, const struct socket_address *address) {
+    struct relay_request asked = {.kind = kind,
+                                  .call = request->id,
+                                  .backlog = (int32_t)request->arguments[1], /* of listen */
+                                  .address = *address};
+    int outer = socket(network_domain(inner), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (outer < 0)
+        return outcome_error(errno == EMFILE || errno == ENFILE ? ENOBUFS : errno);
+    int error = traffic_ask(traffic, &asked, inner, outer);
+    close(outer);
+    return error < 0 ? outcome_value(error) : outcome_of(OUTCOME_LATER);
+}
+
+/* Datagrams would have nowhere to wait for their turn. */
+static struct outcome relay_socket(const struct broker_request *request, struct traffic *traffic, int domain,
+                                   int type) {
+    struct relay_request asked = {.kind = RELAY_SOCKET,
+                                  .flags = (type & SOCK_CLOEXEC) != 0 ? O_CLOEXEC : 0,
+                                  .call = request->id,
+                                  .domain = domain,
+                                  .type = type & ~SOCK_CLOEXEC};
+    if ((type & TYPE_MASK) != SOCK_STREAM)
+        return outcome_error(EPROTONOSUPPORT);
+    int error = traffic_ask(traffic, &asked, -1, -1);
+    return error < 0 ? outcome_value(error) : outcome_of(OUTCOME_LATER);
+}
+
+/* ---- socket, again ---- */
+
 /* All arguments are in registers: whatever is not of the internet may go on by itself. */
 struct outcome network_socket(const struct broker_request *request) {
     int domain = (int)request->arguments[0], type = (int)request->arguments[1], protocol = (int)request->arguments[2];
@@ -128,6 +162,9 @@ struct outcome network_socket(const struct broker_request *request) {
     int error = check_type(type & TYPE_MASK, protocol);
     if (error < 0)
         return outcome_value(error);
+    struct traffic *traffic = container_traffic(request->broker->container);
+    if (traffic != NULL)
+        return relay_socket(request, traffic, domain, type);
     int made = socket(domain, type | SOCK_CLOEXEC, protocol);
     if (made < 0)
         return outcome_error(errno == EMFILE || errno == ENFILE ? ENOBUFS : errno);
@@ -275,6 +312,9 @@ static struct outcome connect_internet(const struct broker_request *request, str
         return outcome_of(OUTCOME_CONTINUE);
     if (transport == IPPROTO_UDP || taken->address.u.family == AF_UNSPEC)
         return outcome_value(connect_work(taken)); /* never waits */
+    struct traffic *traffic = container_traffic(request->broker->container);
+    if (traffic != NULL)
+        return relay_call(request, traffic, RELAY_CONNECT, taken->socket, &taken->address);
     /* TCP: even on a socket that is non-blocking now, since another thread could change that before the call. */
     struct job_start start = {
         .work = connect_work, .context = taken, .descriptors = &taken->socket, .descriptor_count = 1};
@@ -301,20 +341,23 @@ struct outcome network_connect(const struct broker_request *request) {
 
 /* ---- listen ---- */
 
-static int64_t listen_now(const struct broker_request *request, int socket) {
+static struct outcome listen_now(const struct broker_request *request, int socket) {
     struct socket_address bound = {.bytes = sizeof bound.u};
     uint8_t transport = network_transport(socket);
     if (transport == 0)
-        return -EACCES;
+        return outcome_error(EACCES);
     if (getsockname(socket, &bound.u.generic, &bound.bytes) < 0)
-        return -errno;
+        return outcome_error(errno);
     /* A port that Linux chose for a learning program is another one next time. */
     bool is_chance = address_port(&bound) == 0 || learn_is_chosen_port(request->broker, address_port(&bound));
     int error = is_chance ? check_bind_anything(request, transport)
                           : network_check(request, GROVE_CAP_NET_BIND, transport, &bound);
-    if (error < 0)
-        return error;
-    return listen(socket, (int)request->arguments[1]) < 0 ? -errno : 0;
+    struct traffic *traffic = container_traffic(request->broker->container);
+    if (error == 0 && traffic != NULL)
+        return relay_call(request, traffic, RELAY_LISTEN, socket, &bound);
+    if (error == 0 && listen(socket, (int)request->arguments[1]) < 0)
+        error = -errno;
+    return outcome_value(error);
 }
 
 struct outcome network_listen(const struct broker_request *request) {
@@ -326,7 +369,7 @@ struct outcome network_listen(const struct broker_request *request) {
     if (taken.domain == AF_UNIX)
         outcome = local_listen(request, taken.socket);
     else if (is_internet(taken.domain))
-        outcome = outcome_value(listen_now(request, taken.socket));
+        outcome = listen_now(request, taken.socket);
     close(taken.socket);
     return outcome;
 }

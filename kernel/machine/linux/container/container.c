@@ -132,6 +132,11 @@ const struct grove_spec *container_spec(machine_container index) {
     return container == NULL ? NULL : container->spec;
 }
 
+struct traffic *container_traffic(machine_container index) {
+    const struct container *container = container_find(index);
+    return container == NULL ? NULL : container->traffic;
+}
+
 int container_process_descriptor(machine_container index, pid_t *process) {
     const struct container *container = container_find(index);
     if (container == NULL || container->process == 0)

@@ -20,6 +20,7 @@
 #include "kernel/machine/linux/cgroup/cgroup.h"
 #include "kernel/machine/linux/container/plan.h"
 #include "kernel/machine/linux/quota/quota.h"
+#include "kernel/machine/linux/traffic/traffic.h"
 
 enum container_phase { CONTAINER_IDLE, CONTAINER_STARTING, CONTAINER_RUNNING };
 
@@ -47,6 +48,7 @@ struct container {
     char notify_path[108];
 
     struct launch *launch; /* what a child that has not executed its program yet still reads */
+    struct traffic *traffic; /* of the running instance; NULL: it has no limit on the network */
     struct quota *quota; /* of the running instance; NULL: it has no limit on disk */
     struct cgroup *cgroup;
     struct cgroup_watch *watch; /* of its limits; NULL: it never had one */
@@ -161,6 +163,11 @@ void victims_end(struct container *container);
 
 /* limits.c */
 void limits_plan(const struct container *container, struct plan *plan);
+/* May a running instance, with what its start made, be held to this budget? */
+bool limits_can_change(const struct container *container, const struct grove_budget *budget);
+/* Of what groved itself holds it to: disk and network. */
+void limits_change(const struct container *container, const struct grove_budget *budget);
+void limits_end(struct container *container);
 
 /* start.c: the child of this container has executed its program or is gone. */
 void launch_release(struct container *container);

@@ -187,8 +187,7 @@ void life_close(struct container *container) {
         port_close(container->index);
     warnings_end(container);
     victims_end(container);
-    quota_end(container->quota);
-    container->quota = NULL;
+    limits_end(container);
     notify_close(container);
     recovery_forget(container->index);
     launch_release(container);

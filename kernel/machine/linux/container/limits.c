@@ -36,3 +36,26 @@ void limits_plan(const struct container *container, struct plan *plan) {
     if (budget->memory_bytes != 0 && container->cgroup == NULL)
         limits_add(plan, RLIMIT_DATA, budget->memory_bytes);
 }
+
+/* ---- disk and network, which groved's own processes hold ---- */
+
+/* What is made already does not go another way: a first limit holds from the next instance on. */
+bool limits_can_change(const struct container *container, const struct grove_budget *budget) {
+    bool is_first_of_disk = budget->disk_bytes != 0 && container->budget.disk_bytes == 0;
+    bool is_first_of_network = budget->network_rate != 0 && container->budget.network_rate == 0;
+    return !is_first_of_disk && !is_first_of_network;
+}
+
+void limits_change(const struct container *container, const struct grove_budget *budget) {
+    if (container->quota != NULL)
+        quota_set(container->quota, budget->disk_bytes != 0 ? budget->disk_bytes : UINT64_MAX);
+    if (container->traffic != NULL)
+        traffic_set(container->traffic, budget->network_rate != 0 ? budget->network_rate : INT64_MAX);
+}
+
+void limits_end(struct container *container) {
+    quota_end(container->quota);
+    traffic_end(container->traffic);
+    container->quota = NULL;
+    container->traffic = NULL;
+}

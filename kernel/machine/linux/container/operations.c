@@ -105,15 +105,13 @@ int machine_container_budget(machine_container index, const struct grove_budget 
     int result = GROVE_OK, error;
     if (container == NULL)
         return GROVE_OK;
-    /* What is mounted already does not go another way: a first limit on disk holds from the next instance on. */
-    if (budget->disk_bytes != 0 && container->quota == NULL && container->budget.disk_bytes == 0)
+    if (!limits_can_change(container, budget))
         return GROVE_UNSUPPORTED;
     if (container->cgroup != NULL)
         result = cgroup_budget(container->cgroup, budget, &error);
     if (result == GROVE_OK) {
         container->budget = *budget;
-        if (container->quota != NULL && budget->disk_bytes != 0)
-            quota_set(container->quota, budget->disk_bytes);
+        limits_change(container, budget);
         warnings_renew(container);
     }
     return result;
@@ -158,6 +156,11 @@ int machine_container_usage(machine_container index, struct grove_usage *usage) 
 uint64_t machine_container_disk(machine_container index) {
     const struct container *container = container_find(index);
     return container == NULL || container->quota == NULL ? 0 : quota_used(container->quota);
+}
+
+uint64_t machine_container_network(machine_container index) {
+    const struct container *container = container_find(index);
+    return container == NULL || container->traffic == NULL ? 0 : traffic_bytes(container->traffic);
 }
 
 int32_t machine_container_process(machine_container index) {

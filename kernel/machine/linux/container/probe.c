@@ -152,6 +152,9 @@ static const struct {
     {GROVE_LAYER_DISK_QUOTA, quota_works, true,
      "limits on disk need /dev/fuse, which may be read and written: as root `modprobe fuse` and, for ordinary users, "
      "`chmod 666 /dev/fuse`; only services with 'resources: disk' need it"},
+    {GROVE_LAYER_NETWORK_LIMIT, traffic_works, true,
+     "limits on the network need network namespaces with a loopback: run groved as root; only services with "
+     "'resources: network' need it"},
 };
 
 static bool probe_layer(const struct linux_machine *machine, bool (*works)(void), bool in_user_namespace) {

@@ -76,6 +76,20 @@ static int part_quota(struct container *container, const struct machine_start *s
     return quota_create(&owner, container->budget.disk_bytes, &container->quota);
 }
 
+/* Sockets that are made before the start are not the relay's. */
+static int part_traffic(struct container *container, const struct machine_start *start) {
+    if (container->budget.network_rate == 0 || layout->plan.is_open || is_left_out(GROVE_LAYER_NETWORK_LIMIT) ||
+        !broker_spec_has_network(start->spec))
+        return GROVE_OK;
+    bool is_possible = (linux_machine->layers_enforced >> GROVE_LAYER_NETWORK_LIMIT & 1) != 0 &&
+                       (start->spec->flags & GROVE_SPEC_LISTEN_FDS) == 0;
+    layout->error = EOPNOTSUPP;
+    if (!is_possible)
+        return GROVE_LAYER_MISSING;
+    return traffic_create(container->index, grove_spec_text(start->spec, start->spec->name),
+                          container->budget.network_rate, &container->traffic);
+}
+
 static int part_view(struct container *container, const struct machine_start *start) {
     struct plan *plan = &layout->plan;
     const struct grove_budget *budget = &container->budget;
@@ -351,21 +365,14 @@ static const struct {
     int (*run)(struct container *container, const struct machine_start *start);
     enum grove_layer layer;
 } parts[] = {
-    {part_layers, GROVE_LAYER_NONE},
-    {part_sockets, GROVE_LAYER_STREAMS},
-    {part_streams, GROVE_LAYER_STREAMS},
-    {part_namespaces, GROVE_LAYER_MOUNT_NAMESPACE},
-    {part_quota, GROVE_LAYER_DISK_QUOTA},
-    {part_view, GROVE_LAYER_FILE_VIEW},
-    {part_landlock, GROVE_LAYER_LANDLOCK},
-    {part_filter, GROVE_LAYER_SECCOMP},
-    {part_prepared, GROVE_LAYER_NONE},
-    {part_listener, GROVE_LAYER_SECCOMP},
-    {part_cgroup, GROVE_LAYER_CGROUP},
-    {part_report, GROVE_LAYER_STREAMS},
-    {part_limits, GROVE_LAYER_RESOURCE_LIMITS},
-    {part_schedule, GROVE_LAYER_SCHEDULE},
-    {part_program, GROVE_LAYER_EXECUTE},
+    {part_layers, GROVE_LAYER_NONE},         {part_sockets, GROVE_LAYER_STREAMS},
+    {part_streams, GROVE_LAYER_STREAMS},     {part_namespaces, GROVE_LAYER_MOUNT_NAMESPACE},
+    {part_quota, GROVE_LAYER_DISK_QUOTA},    {part_traffic, GROVE_LAYER_NETWORK_LIMIT},
+    {part_view, GROVE_LAYER_FILE_VIEW},      {part_landlock, GROVE_LAYER_LANDLOCK},
+    {part_filter, GROVE_LAYER_SECCOMP},      {part_prepared, GROVE_LAYER_NONE},
+    {part_listener, GROVE_LAYER_SECCOMP},    {part_cgroup, GROVE_LAYER_CGROUP},
+    {part_report, GROVE_LAYER_STREAMS},      {part_limits, GROVE_LAYER_RESOURCE_LIMITS},
+    {part_schedule, GROVE_LAYER_SCHEDULE},   {part_program, GROVE_LAYER_EXECUTE},
     {part_clone, GROVE_LAYER_PID_NAMESPACE},
 };
 
@@ -386,8 +393,7 @@ static void layout_clear(void) {
 static void layout_abandon(struct container *container) {
     notify_close(container);
     life_listen_no_more(container);
-    quota_end(container->quota);
-    container->quota = NULL;
+    limits_end(container);
     if (layout->report_ends[0] >= 0)
         (void)close(layout->report_ends[0]);
     if (layout->port_ends[0] >= 0)

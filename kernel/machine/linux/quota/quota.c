@@ -1,34 +1,22 @@
 /* Quotas on disk, groved's side: see quota.h. */
 #include "kernel/machine/linux/quota/quota.h"
 
-#include "kernel/machine/linux/container/calls.h"
+#include "kernel/machine/linux/loop/companion.h"
 #include "kernel/machine/linux/quota/server.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/capability.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define REST_NS UINT64_C(1000000000) /* between two warnings */
-
-struct between { /* one process in between */
-    struct quota *quota;
-    pid_t process; /* 0: none */
-    int descriptor;
-};
 
 struct quota {
     struct quota *next;
@@ -36,7 +24,7 @@ struct quota {
     struct account *account;
     int bell;
     uint64_t rest_timer;
-    struct between list[QUOTA_MOUNTS_MAX];
+    struct companion list[QUOTA_MOUNTS_MAX];
     unsigned count, alive;
     bool has_ended; /* the instance */
 };
@@ -89,49 +77,8 @@ bool quota_works(void) {
 
 /* ---- the process in between ---- */
 
-static void close_others(const int kept[4]) {
-    unsigned from = 0;
-    for (unsigned i = 0; i < 4; i++) {
-        if ((unsigned)kept[i] > from)
-            (void)close_range(from, (unsigned)kept[i] - 1, 0);
-        from = (unsigned)kept[i] + 1;
-    }
-    (void)close_range(from, ~0U, 0);
-}
-
-static int by_number(const void *a, const void *b) {
-    return *(const int *)a - *(const int *)b;
-}
-
-/* As root it becomes the owner of the folder, and root's powers go. */
-static bool drop_privileges(const struct stat *status) {
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct none[2] = {0};
-    if (!linux_machine->rootless &&
-        (setgroups(0, NULL) < 0 || setresgid(status->st_gid, status->st_gid, status->st_gid) < 0 ||
-         setresuid(status->st_uid, status->st_uid, status->st_uid) < 0))
-        return false;
-    return syscall(SYS_capset, &header, none) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-}
-
-static _Noreturn void run_between(struct server *server, const struct stat *status, pid_t kernel) {
-    static const int handled[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
-    struct rlimit files;
-    int kept[4] = {STDERR_FILENO, server->device, server->folder, server->bell};
-    qsort(kept, 4, sizeof *kept, by_number);
-    close_others(kept);
-    for (unsigned i = 0; i < sizeof handled / sizeof *handled; i++)
-        (void)signal(handled[i], SIG_IGN); /* from a terminal they reach it too, and it ends with groved in any case */
-    (void)prctl(PR_SET_NAME, "grove-disk");
-    (void)umask(0);
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &files);
-    }
-    /* The death signal comes last: a change of the user takes it away. */
-    if (!drop_privileges(status) || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != kernel)
-        _exit(1);
-    server_run(server);
+static void run_between(void *context) {
+    server_run(context);
 }
 
 static void quota_free(struct quota *quota) {
@@ -147,26 +94,12 @@ static void quota_free(struct quota *quota) {
     free(quota);
 }
 
-/* True if it ended because its mount did, which may be seen here before the end of the instance. */
-static bool between_gone(struct between *between) {
-    siginfo_t info = {0};
-    while (waitid(P_PIDFD, (id_t)between->descriptor, &info, WEXITED) < 0 && errno == EINTR)
-        continue;
-    loop_forget(linux_machine->loop, between->descriptor);
-    (void)close(between->descriptor);
-    between->process = 0;
-    between->quota->alive--;
-    return info.si_code == CLD_EXITED && info.si_status == 0;
-}
-
-static void between_ended(struct loop *loop, int descriptor, uint32_t events, void *context) {
-    struct between *between = context;
-    struct quota *quota = between->quota;
-    (void)loop;
-    (void)descriptor;
-    (void)events;
-    bool is_unmounted = between_gone(between);
-    if (!quota->has_ended && !is_unmounted) {
+/* One that ends by itself ends because its mount did, which may be seen here before the end of the instance. */
+static void between_ended(struct companion *companion, bool is_orderly, void *context) {
+    struct quota *quota = context;
+    (void)companion;
+    quota->alive--;
+    if (!quota->has_ended && !is_orderly) {
         (void)fprintf(stderr, "%s: the process that counts its files has ended, so it is ended as well\n",
                       quota->owner.name);
         machine_container_kill(quota->owner.container);
@@ -175,31 +108,18 @@ static void between_ended(struct loop *loop, int descriptor, uint32_t events, vo
     }
 }
 
-static int follow(struct between *between) {
-    between->descriptor = (int)syscall(SYS_pidfd_open, between->process, 0);
-    if (between->descriptor < 0)
-        return -errno;
-    if (loop_watch(linux_machine->loop, between->descriptor, EPOLLIN, between_ended, between) < 0) {
-        (void)close(between->descriptor);
-        return -ENOMEM;
-    }
-    return 0;
-}
-
+/* As root it becomes the owner of the folder, who the container is in it. */
 static int between_start(struct quota *quota, struct server *server, const struct stat *status) {
-    struct between *between = &quota->list[quota->count];
-    pid_t kernel = getpid();
-    *between = (struct between){.quota = quota, .process = fork()};
-    if (between->process == 0)
-        run_between(server, status, kernel);
-    if (between->process < 0)
-        return -errno;
-    int error = follow(between);
-    if (error < 0) {
-        (void)kill(between->process, SIGKILL);
-        (void)waitpid(between->process, NULL, 0);
+    const struct companion_start start = {.name = "grove-disk",
+                                          .descriptors = {server->device, server->folder, server->bell, -1},
+                                          .changes_user = true,
+                                          .user = status->st_uid,
+                                          .group = status->st_gid,
+                                          .run = run_between,
+                                          .run_context = server};
+    int error = companion_start(&quota->list[quota->count], &start, between_ended, quota);
+    if (error < 0)
         return error;
-    }
     quota->count++;
     quota->alive++;
     return 0;
@@ -315,12 +235,8 @@ void quota_end(struct quota *quota) {
 void quota_end_all(void) {
     for (struct quota *quota = quotas, *next; quota != NULL; quota = next) {
         next = quota->next;
-        for (unsigned i = 0; i < quota->count; i++) {
-            if (quota->list[i].process == 0)
-                continue;
-            (void)kill(quota->list[i].process, SIGKILL);
-            (void)between_gone(&quota->list[i]);
-        }
+        for (unsigned i = 0; i < quota->count; i++)
+            companion_end(&quota->list[i]);
         quota_free(quota);
     }
 }

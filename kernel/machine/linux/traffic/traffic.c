@@ -1,0 +1,212 @@
+/* Limits on what is sent and received, groved's side: see traffic.h. */
+#include "kernel/machine/linux/traffic/traffic.h"
+
+#include "kernel/machine/linux/loop/companion.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define REST_NS UINT64_C(1000000000) /* between two warnings */
+#define ANSWERS_A_TURN 16u
+
+struct traffic {
+    machine_container container;
+    const char *name;
+    struct relay_account *account;
+    int control, bell;
+    uint64_t rest_timer;
+    struct companion relay;
+    bool has_ended; /* the instance: all that is left is the relay, to be waited for */
+};
+
+bool traffic_works(void) {
+    return relay_network_enter();
+}
+
+/* ---- the relay ---- */
+
+static bool prepare_relay(void *context) {
+    (void)context;
+    return relay_network_enter();
+}
+
+static void run_relay(void *context) {
+    relay_run(context);
+}
+
+static void relay_ended(struct companion *companion, bool is_orderly, void *context) {
+    struct traffic *traffic = context;
+    (void)companion;
+    (void)is_orderly;
+    if (traffic->has_ended) {
+        free(traffic);
+        return;
+    }
+    (void)fprintf(stderr, "%s: the process that holds its limit on the network has ended, so it is ended as well\n",
+                  traffic->name);
+    machine_container_kill(traffic->container);
+}
+
+/* To bind ports below 1024 of the host is all that it needs of root. */
+static int start_relay(struct traffic *traffic, int control) {
+    struct relay relay = {.control = control, .bell = traffic->bell, .account = traffic->account};
+    const struct companion_start start = {.name = "grove-net",
+                                          .descriptors = {control, traffic->bell, -1, -1},
+                                          .capabilities = UINT64_C(1) << CAP_NET_BIND_SERVICE,
+                                          .prepare = prepare_relay,
+                                          .outlives = true,
+                                          .run = run_relay,
+                                          .run_context = &relay};
+    return companion_start(&traffic->relay, &start, relay_ended, traffic) < 0 ? GROVE_IO : GROVE_OK;
+}
+
+/* ---- answers ---- */
+
+static bool take_answer(const struct traffic *traffic) {
+    struct relay_answer answer;
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec part = {&answer, sizeof answer};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    int descriptor = -1;
+    if (recvmsg(traffic->control, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != (ssize_t)sizeof answer)
+        return false;
+    const struct cmsghdr *passed = CMSG_FIRSTHDR(&message);
+    if (passed != NULL && passed->cmsg_type == SCM_RIGHTS && passed->cmsg_len == CMSG_LEN(sizeof descriptor))
+        memcpy(&descriptor, CMSG_DATA(passed), sizeof descriptor);
+    broker_relayed(traffic->container, &answer, descriptor);
+    return true;
+}
+
+/* Its end is seen by its process descriptor. */
+static void answers_came(struct loop *loop, int descriptor, uint32_t events, void *context) {
+    const struct traffic *traffic = context;
+    if ((events & EPOLLIN) == 0) {
+        loop_forget(loop, descriptor);
+        return;
+    }
+    for (unsigned i = 0; i < ANSWERS_A_TURN && take_answer(traffic); i++)
+        continue;
+}
+
+int traffic_ask(struct traffic *traffic, const struct relay_request *request, int inner, int outer) {
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(2 * sizeof(int))];
+    } control = {0};
+    const int descriptors[2] = {inner, outer};
+    struct iovec part = {(void *)(uintptr_t)request, sizeof *request};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (inner >= 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof control.bytes;
+        control.header = (struct cmsghdr){
+            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof descriptors)};
+        memcpy(CMSG_DATA(&control.header), descriptors, sizeof descriptors);
+    }
+    if (sendmsg(traffic->control, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof *request)
+        return 0;
+    return errno == EAGAIN ? -EAGAIN : -ENETDOWN;
+}
+
+/* ---- warnings ---- */
+
+static void bell_rang(struct loop *loop, int descriptor, uint32_t events, void *context);
+
+static void listen_again(struct loop *loop, void *context) {
+    struct traffic *traffic = context;
+    traffic->rest_timer = 0;
+    (void)loop_watch(loop, traffic->bell, EPOLLIN, bell_rang, traffic);
+}
+
+static void bell_rang(struct loop *loop, int descriptor, uint32_t events, void *context) {
+    struct traffic *traffic = context;
+    uint64_t count, rate = atomic_load(&traffic->account->rate);
+    (void)events;
+    (void)!read(descriptor, &count, sizeof count);
+    loop_forget(loop, descriptor);
+    if (loop_at(loop, machine_clock_ns() + REST_NS, listen_again, traffic, &traffic->rest_timer) < 0)
+        listen_again(loop, traffic);
+    core_container_over_budget(linux_machine->core, traffic->container, GROVE_RESOURCE_NETWORK, rate, rate);
+}
+
+/* ---- the whole ---- */
+
+static void traffic_close(struct traffic *traffic) {
+    if (traffic->rest_timer != 0)
+        loop_cancel(linux_machine->loop, traffic->rest_timer);
+    if (traffic->control >= 0) {
+        loop_forget(linux_machine->loop, traffic->control);
+        (void)close(traffic->control);
+    }
+    if (traffic->bell >= 0) {
+        loop_forget(linux_machine->loop, traffic->bell);
+        (void)close(traffic->bell);
+    }
+    if (traffic->account != MAP_FAILED)
+        (void)munmap(traffic->account, sizeof *traffic->account);
+}
+
+static int traffic_open(struct traffic *traffic) {
+    int ends[2];
+    if (traffic->account == MAP_FAILED || traffic->bell < 0 ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return GROVE_NO_DESCRIPTORS;
+    traffic->control = ends[0];
+    int result = loop_watch(linux_machine->loop, traffic->control, EPOLLIN, answers_came, traffic);
+    if (result == GROVE_OK)
+        result = loop_watch(linux_machine->loop, traffic->bell, EPOLLIN, bell_rang, traffic);
+    if (result == GROVE_OK)
+        result = start_relay(traffic, ends[1]);
+    (void)close(ends[1]);
+    return result;
+}
+
+int traffic_create(machine_container container, const char *name, uint64_t rate, struct traffic **traffic) {
+    struct traffic *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return GROVE_NO_MEMORY;
+    made->container = container;
+    made->name = name;
+    made->control = -1;
+    made->account = mmap(NULL, sizeof *made->account, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    made->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (made->account != MAP_FAILED)
+        atomic_init(&made->account->rate, rate);
+    int result = traffic_open(made);
+    if (result < 0) {
+        traffic_close(made);
+        free(made);
+    } else {
+        *traffic = made;
+    }
+    return result;
+}
+
+void traffic_set(struct traffic *traffic, uint64_t rate) {
+    atomic_store(&traffic->account->rate, rate);
+}
+
+uint64_t traffic_bytes(const struct traffic *traffic) {
+    return atomic_load(&traffic->account->sent_bytes) + atomic_load(&traffic->account->received_bytes);
+}
+
+void traffic_end(struct traffic *traffic) {
+    if (traffic == NULL)
+        return;
+    traffic_close(traffic);
+    traffic->has_ended = true;
+    if (traffic->relay.process == 0)
+        free(traffic);
+}
