@@ -2,8 +2,13 @@ MESON ?= meson
 SYSTEM := $(BUILD)
 SERVICES := $(BUILD)/musl
 SANITIZED := $(BUILD)/sanitize
+X86_64 := $(BUILD)/x86_64
+# Which machine `make build` and `make run` are about: linux or x86_64.
+MACHINE ?= linux
+# The bare machine's kernel is part of `make test` where the compiler can make it.
+BARE_MACHINES = $(if $(filter x86_64-%,$(shell $${CC:-gcc} -dumpmachine 2>/dev/null)),build-x86_64)
 
-.PHONY: help setup setup-test build run test chaos bench lint cross-aarch64 fuzz format install uninstall deb clean
+.PHONY: help setup setup-test build build-linux build-x86_64 run run-linux run-x86_64 test chaos bench lint cross-aarch64 fuzz format install uninstall deb clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,6 +19,9 @@ $(SERVICES)/build.ninja: | $(SYSTEM)/build.ninja
 	@$(MESON) setup $(SERVICES) --native-file tools/musl.ini -Dflavour=services >$(SYSTEM)/musl.log 2>&1 || { cat $(SYSTEM)/musl.log; exit 1; }
 $(SANITIZED)/build.ninja: | $(SYSTEM)/build.ninja
 	@$(MESON) setup $(SANITIZED) -Db_sanitize=address,undefined -Db_lundef=false >$(SYSTEM)/sanitize.log 2>&1 || { cat $(SYSTEM)/sanitize.log; exit 1; }
+$(X86_64)/build.ninja:
+	@mkdir -p $(BUILD)
+	@CC=$${CC:-gcc} $(MESON) setup $(X86_64) --native-file tools/x86_64.ini -Dflavour=machine >$(BUILD)/x86_64.log 2>&1 || { cat $(BUILD)/x86_64.log; exit 1; }
 
 setup: ## install what `make run` needs
 	@tools/install-packages build run
@@ -21,21 +29,28 @@ setup: ## install what `make run` needs
 setup-test: ## install what `make test` needs
 	@tools/install-packages build run test $$(tools/other-init || echo systemd)
 
-build: setup $(SYSTEM)/build.ninja $(SERVICES)/build.ninja ## build everything
+build: build-$(MACHINE) ## build everything; MACHINE=x86_64: the bare kernel
+build-linux: setup $(SYSTEM)/build.ninja $(SERVICES)/build.ninja
 	@ninja --quiet -C $(SERVICES)
 	@ninja --quiet -C $(SYSTEM)
+build-x86_64: setup $(X86_64)/build.ninja
+	@ninja --quiet -C $(X86_64)
 
-run: build ## set up, build and operate the example power grid
+run: run-$(MACHINE) ## set up, build and operate the example power grid; MACHINE=x86_64: boot in QEMU
+run-linux: build-linux
 	@BUILD=$(SYSTEM) tools/run
+run-x86_64: build-x86_64
+	@tools/install-packages x86_64
+	@BUILD=$(X86_64) tools/run-x86_64
 
-test: setup-test build $(SANITIZED)/build.ninja ## set up, build and pass every test
+test: setup-test build-linux $(BARE_MACHINES) $(SANITIZED)/build.ninja ## set up, build and pass every test
 	@ninja --quiet -C $(SANITIZED)
 	@BUILD=$(SYSTEM) tools/run-tests $(SYSTEM) $(SANITIZED)
 
-chaos: setup-test build ## make every fault against every system service, and write docs/survivability.md
+chaos: setup-test build-linux ## make every fault against every system service, and write docs/survivability.md
 	@/usr/bin/python3 tests/chaos/chaos.py $(SYSTEM) --write docs/survivability.md
 
-bench: build ## measure against peers and the raw limits
+bench: build-linux ## measure against peers and the raw limits
 	@tools/install-packages bench
 	@$(MESON) configure --clearcache $(SYSTEM) && $(MESON) setup --reconfigure $(SYSTEM) >$(SYSTEM)/reconfigure.log || { cat $(SYSTEM)/reconfigure.log; exit 1; } # peers are looked for anew
 	@ninja --quiet -C $(SYSTEM) bench-programs
@@ -56,10 +71,10 @@ fuzz: ## fuzz every target for FUZZ_SECONDS (60) each
 format: ## lay out the sources with clang-format
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
-install: build ## install under PREFIX (/usr/local)
+install: build-linux ## install under PREFIX (/usr/local)
 	@BUILD=$(SYSTEM) PREFIX=$${PREFIX:-/usr/local} tools/install
 
-uninstall: build ## remove what `make install` put under PREFIX
+uninstall: build-linux ## remove what `make install` put under PREFIX
 	@BUILD=$(SYSTEM) PREFIX=$${PREFIX:-/usr/local} tools/install remove
 
 deb: ## build a Debian package in build/deb

@@ -110,6 +110,14 @@ class SelfTests(unittest.TestCase):
                     self.assertIn(f"boot: {processors} of {processors} processors run", machine.console)
                     self.assertGreaterEqual(len(re.findall(r"^self-test: \w+: passed$", machine.console, re.M)), 4)
 
+    def test_the_unit_tests_of_the_core_pass_in_the_kernel(self):
+        machine = try_out("unit-test")
+        self.assertEqual(machine.status, PASSED, machine.console)
+        passed = [int(count) for count in re.findall(r"^unit-test: \w+: (\d+) passed$", machine.console, re.M)]
+        self.assertGreaterEqual(len(passed), 16)
+        self.assertGreater(sum(passed), 100)
+        self.assertIn("unit-test: memory is as before", machine.console)
+
     def test_fewer_processors_on_request(self):
         machine = try_out("self-test processors=2", processors=4)
         self.assertEqual(machine.status, PASSED, machine.console)

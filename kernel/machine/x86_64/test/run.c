@@ -46,4 +46,6 @@ void tests_run(const char *command_line) {
         trial_run(name);
     if (options_have(command_line, "self-test"))
         run_self_tests();
+    if (options_have(command_line, "unit-test"))
+        unit_tests_run();
 }

@@ -6,7 +6,8 @@
 #define GROVE_X86_64_TESTS_H
 
 /*
- * `try=NAME`: make that fault; `self-test`: run all self tests and leave. Returns if it asks for neither. Runs on the
+ * `try=NAME`: make that fault; `self-test`: run all self tests and leave; `unit-test`: the same with the
+ * unit tests. Returns if it asks for none of them. Runs on the
  * first processor, once all of them are up.
  */
 void tests_run(const char *command_line);
@@ -16,6 +17,9 @@ void tests_run(const char *command_line);
  * nothing, which is a failure.
  */
 _Noreturn void trial_run(const char *name);
+
+/* The unit tests of kernel/core and kernel/machine/bare; leaves. */
+_Noreturn void unit_tests_run(void);
 
 /* A self test: NULL, or what is wrong, in a sentence. */
 typedef const char *self_test(void);
