@@ -145,7 +145,8 @@ static int read_interrupt_table(const struct table *table, struct acpi_processor
     return 0;
 }
 
-int acpi_read_processors(const struct physical_memory *memory, uint64_t root_pointer, struct acpi_processors *processors) {
+int acpi_read_processors(const struct physical_memory *memory, uint64_t root_pointer,
+                         struct acpi_processors *processors) {
     struct acpi_processors found = {0};
     struct table root = {0}, interrupts = {0};
     uint32_t entry_bytes = 0;

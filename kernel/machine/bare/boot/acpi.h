@@ -27,6 +27,7 @@ struct acpi_processors {
  * The processors that may be started. `root_pointer` is where the boot loader says the RSDP lies; 0 to look for it
  * where a PC's firmware puts it. GROVE_NOT_FOUND: no RSDP, or no MADT; GROVE_INVALID: a table is damaged.
  */
-int acpi_read_processors(const struct physical_memory *memory, uint64_t root_pointer, struct acpi_processors *processors);
+int acpi_read_processors(const struct physical_memory *memory, uint64_t root_pointer,
+                         struct acpi_processors *processors);
 
 #endif

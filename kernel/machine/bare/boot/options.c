@@ -20,11 +20,15 @@ static struct word next_word(const char **line) {
     return word;
 }
 
+static bool is_separator(const struct word *word) {
+    return word->length == 2 && memcmp(word->text, "--", 2) == 0;
+}
+
 /* The value of the last word of this name: without `=`, an empty text. */
 static struct word find(const char *line, const char *name) {
     struct word found = {0};
     size_t length = strlen(name);
-    for (struct word word = next_word(&line); word.text != NULL; word = next_word(&line)) {
+    for (struct word word = next_word(&line); word.text != NULL && !is_separator(&word); word = next_word(&line)) {
         if (word.length < length || memcmp(word.text, name, length) != 0)
             continue;
         if (word.length == length)
@@ -70,4 +74,15 @@ bool options_number(const char *line, const char *name, uint64_t *value) {
     }
     *value = sum;
     return true;
+}
+
+const char *options_rest(const char *line) {
+    for (struct word word = next_word(&line); word.text != NULL; word = next_word(&line)) {
+        if (!is_separator(&word))
+            continue;
+        while (*line == ' ')
+            line++;
+        return line;
+    }
+    return "";
 }

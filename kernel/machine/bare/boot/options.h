@@ -1,4 +1,7 @@
-/* The kernel's command line: words between spaces, each NAME or NAME=VALUE. The last word of a name counts. */
+/*
+ * The kernel's command line: words between spaces, each NAME or NAME=VALUE. The last word of a name counts.
+ * What stands behind the word `--` is for the first program.
+ */
 #ifndef GROVE_BARE_OPTIONS_H
 #define GROVE_BARE_OPTIONS_H
 
@@ -12,5 +15,8 @@ bool options_have(const char *line, const char *name);
 bool options_text(const char *line, const char *name, char *value, size_t room_bytes);
 /* Its value as a number, decimal or 0x with hexadecimal digits. False, and nothing is changed, if it is none. */
 bool options_number(const char *line, const char *name, uint64_t *value);
+
+/* What stands behind `--`, from its first word on; an empty text if there is none. */
+const char *options_rest(const char *line);
 
 #endif

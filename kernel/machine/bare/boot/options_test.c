@@ -37,11 +37,23 @@ static void numbers_have_two_bases(void **state) {
     assert_true(number == UINT64_MAX);
 }
 
+static void the_rest_is_for_the_program(void **state) {
+    (void)state;
+    char value[8] = "old";
+    assert_string_equal(options_rest("run=/a --  echo run=/b"), "echo run=/b");
+    assert_string_equal(options_rest("run=/a --x"), "");
+    assert_string_equal(options_rest("--"), "");
+    assert_true(options_text("run=/a -- run=/b", "run", value, sizeof(value)));
+    assert_string_equal(value, "/a");
+    assert_false(options_have("a -- b", "b"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_word_of_a_name_counts),
         cmocka_unit_test(what_does_not_fit_or_is_none_changes_nothing),
         cmocka_unit_test(numbers_have_two_bases),
+        cmocka_unit_test(the_rest_is_for_the_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,7 +136,8 @@ static void it_agrees_with_one_owner_for_each_page(void **state) {
 static void what_is_no_area_is_refused(void **state) {
     (void)state;
     struct areas areas = {.root = NULL};
-    struct area empty = {.start = PAGE, .end = PAGE}, odd = {.start = PAGE, .end = 2 * PAGE + 1}, turned = {.start = 2 * PAGE};
+    struct area empty = {.start = PAGE, .end = PAGE}, odd = {.start = PAGE, .end = 2 * PAGE + 1},
+                turned = {.start = 2 * PAGE};
     assert_int_equal(areas_insert(&areas, &empty), GROVE_INVALID);
     assert_int_equal(areas_insert(&areas, &odd), GROVE_INVALID);
     assert_int_equal(areas_insert(&areas, &turned), GROVE_INVALID);
@@ -147,7 +148,8 @@ static void a_split_shares_the_image_out(void **state) {
     (void)state;
     static const uint8_t image[PAGE + 100];
     struct areas areas = {.root = NULL};
-    struct area area = {.start = PAGE, .end = 5 * PAGE, .protection = AREA_READ, .image = image, .image_bytes = sizeof(image)};
+    struct area area = {
+        .start = PAGE, .end = 5 * PAGE, .protection = AREA_READ, .image = image, .image_bytes = sizeof(image)};
     struct area upper, top;
     assert_int_equal(areas_insert(&areas, &area), 0);
     areas_split(&areas, &area, 2 * PAGE, &upper);

@@ -69,9 +69,8 @@ void processor_init(struct processor *self, uint32_t number) {
     interrupts_load_table();
     write_msr(MSR_GS_BASE, (uint64_t)self);
     write_msr(MSR_KERNEL_GS_BASE, 0);
-    write_cr4(read_cr4() | CR4_GLOBAL_PAGES | CR4_DEVICE_VECTOR_STATE |
-              (processor_features.has_smep ? CR4_SMEP : 0) | (processor_features.has_smap ? CR4_SMAP : 0) |
-              (processor_features.has_umip ? CR4_UMIP : 0));
+    write_cr4(read_cr4() | CR4_GLOBAL_PAGES | CR4_DEVICE_VECTOR_STATE | (processor_features.has_smep ? CR4_SMEP : 0) |
+              (processor_features.has_smap ? CR4_SMAP : 0) | (processor_features.has_umip ? CR4_UMIP : 0));
 }
 
 uint64_t processor_random(void) {

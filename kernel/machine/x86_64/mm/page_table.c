@@ -127,6 +127,16 @@ bool page_find(const struct page_tables *tables, uint64_t address, struct page_m
     return true;
 }
 
+bool page_protect(const struct page_tables *tables, uint64_t address, unsigned flags) {
+    unsigned level = 0;
+    uint64_t *entry = find_entry(tables, address, &level);
+    bool is_refused = (flags & PAGE_WRITE) != 0 && (flags & PAGE_EXECUTE) != 0;
+    if (entry == NULL || level != 0 || is_refused)
+        return false;
+    *entry = (*entry & ADDRESS_MASK) | bits_of(flags);
+    return true;
+}
+
 uint64_t page_unmap(const struct page_tables *tables, uint64_t address) {
     unsigned level = 0;
     uint64_t *entry = find_entry(tables, address, &level);

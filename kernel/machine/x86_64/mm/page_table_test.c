@@ -98,6 +98,11 @@ static void no_page_is_writable_and_executable(void **state) {
     assert_true(page_find(&tables, 0, &found));
     assert_int_equal(found.flags, PAGE_EXECUTE | PAGE_USER);
     assert_int_equal(page_map(&tables, 0, 0, PAGE_BYTES, 0, PAGE_BYTES), GROVE_EXISTS);
+    assert_false(page_protect(&tables, 0, PAGE_WRITE | PAGE_EXECUTE));
+    assert_false(page_protect(&tables, PAGE_BYTES, PAGE_WRITE));
+    assert_true(page_protect(&tables, 0, PAGE_WRITE));
+    assert_true(page_find(&tables, 0, &found));
+    assert_int_equal(found.flags, PAGE_WRITE);
 }
 
 static void tables_are_given_back(void **state) {

@@ -1,0 +1,43 @@
+/*
+ * The Linux system calls that the bare machines know, in one table for both processors: X(name, x86_64, aarch64). The
+ * numbers are Linux's, never to change; NONE where a processor has no such call. A function system_call_NAME in the
+ * kernel serves each; every other number is answered with ENOSYS.
+ */
+#ifndef GROVE_BARE_CALLS_H
+#define GROVE_BARE_CALLS_H
+
+#define SYSTEM_CALL_NONE 0xffffu
+#define SYSTEM_CALLS(X) \
+    X(write, 1, 64) \
+    X(mmap, 9, 222) \
+    X(mprotect, 10, 226) \
+    X(munmap, 11, 215) \
+    X(brk, 12, 214) \
+    X(ioctl, 16, 29) \
+    X(writev, 20, 66) \
+    X(getpid, 39, 172) \
+    X(exit, 60, 93) \
+    X(arch_prctl, 158, SYSTEM_CALL_NONE) \
+    X(set_tid_address, 218, 96) \
+    X(clock_gettime, 228, 113) \
+    X(exit_group, 231, 94) \
+    X(getrandom, 318, 278)
+
+/* Errors are these, negative, as Linux numbers them on both processors. */
+#define LINUX_EBADF 9
+#define LINUX_ENOMEM 12
+#define LINUX_EACCES 13
+#define LINUX_EFAULT 14
+#define LINUX_ENODEV 19
+#define LINUX_EINVAL 22
+#define LINUX_ENOTTY 25
+#define LINUX_ENOSYS 38
+
+#define LINUX_SIGILL 4
+#define LINUX_SIGTRAP 5
+#define LINUX_SIGBUS 7
+#define LINUX_SIGFPE 8
+#define LINUX_SIGKILL 9
+#define LINUX_SIGSEGV 11
+
+#endif
