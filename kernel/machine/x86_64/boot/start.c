@@ -2,15 +2,20 @@
 #include "kernel/machine/x86_64/boot/start.h"
 
 #include "kernel/machine/bare/boot/acpi.h"
+#include "kernel/machine/bare/boot/newc.h"
 #include "kernel/machine/bare/boot/options.h"
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/interrupt/apic.h"
 #include "kernel/machine/x86_64/interrupt/interrupts.h"
 #include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/panic/panic.h"
+#include "kernel/machine/x86_64/process/calls.h"
+#include "kernel/machine/x86_64/process/process.h"
 #include "kernel/machine/x86_64/smp/processors.h"
 #include "kernel/machine/x86_64/test/tests.h"
 #include "kernel/machine/x86_64/time/clock.h"
+
+#define PATH_BYTES 128u
 
 struct boot_facts boot_facts;
 static struct acpi_processors boot_processors;
@@ -49,12 +54,39 @@ static void find_processors(void) {
     }
 }
 
+/* The program that `run=` names, from the initramfs; /init by itself. False: it was not there, or ended badly. */
+static bool run_first_program(void) {
+    static char path[PATH_BYTES] = "/init";
+    const uint8_t *archive = memory_view(boot_facts.initramfs);
+    struct newc_file file;
+    int exit_status = 0;
+    (void)options_text(boot_facts.command_line, "run", path, sizeof(path));
+    if (boot_facts.initramfs_bytes == 0) {
+        console_print("boot: no initramfs, so nothing to run\n");
+        return true;
+    }
+    struct memory_usage before, after;
+    memory_usage(&before);
+    int status = newc_find(archive, boot_facts.initramfs_bytes, path, &file);
+    if (status == 0)
+        status = process_run(path, file.data, file.size_bytes, options_rest(boot_facts.command_line), &exit_status);
+    memory_usage(&after);
+    if (before.free_frames != after.free_frames || before.pieces != after.pieces)
+        panic("%s left memory in use", path);
+    if (status < 0)
+        console_print("boot: %s cannot be run (status %d)\n", path, status);
+    else
+        console_print("boot: %s ended with %d\n", path, exit_status);
+    return status == 0 && exit_status == 0;
+}
+
 /* The rest, on a stack with a guard page. */
 static _Noreturn void go_on(void) {
     struct memory_usage usage;
     uint64_t limit = PROCESSORS_MAX;
     apic_init(boot_processors.local_apic_address);
     apic_enable();
+    system_calls_enable();
     clock_init();
     (void)options_number(boot_facts.command_line, "processors", &limit);
     processors_start(&boot_processors, limit < PROCESSORS_MAX ? (uint32_t)limit : PROCESSORS_MAX);
@@ -65,7 +97,7 @@ static _Noreturn void go_on(void) {
     console_print("boot: %u of %u processors run, at %lu MHz\n", processors_count(),
                   boot_processors.count > 0 ? boot_processors.count : 1, clock_cycles_per_second() / 1000000);
     tests_run(boot_facts.command_line);
-    machine_exit(EXIT_PASSED);
+    machine_exit(run_first_program() ? EXIT_PASSED : EXIT_FAILED);
 }
 
 void boot_start(uint32_t protocol, uint64_t info) {
@@ -79,5 +111,6 @@ void boot_start(uint32_t protocol, uint64_t info) {
     struct memory_range initramfs = {boot_facts.initramfs, boot_facts.initramfs + boot_facts.initramfs_bytes};
     memory_start(&boot_facts.memory, &initramfs);
     processors_prepare(&processors[0]);
-    boot_switch_stack(processors[0].kernel_stack, go_on);
+    /* Not on the stack on which system calls of its programs begin. */
+    boot_switch_stack(memory_make_stack(KERNEL_STACK_BYTES), go_on);
 }

@@ -5,6 +5,7 @@
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/interrupt/apic.h"
 #include "kernel/machine/x86_64/panic/panic.h"
+#include "kernel/machine/x86_64/process/process.h"
 #include "kernel/machine/x86_64/time/clock.h"
 
 #define STUB_BYTES 16u
@@ -85,6 +86,8 @@ void interrupts_dispatch(struct interrupt_frame *frame) {
     struct processor *here = processor_here();
     if (frame->vector == VECTOR_NOT_MASKABLE && panic_is_going_on())
         panic_stop_here();
+    if (frame->vector < EXCEPTIONS && process_exception(frame))
+        return;
     if (frame->vector < EXCEPTIONS)
         panic_exception(frame, interrupts_exception_name(frame->vector));
     here->interrupts++;

@@ -1,0 +1,168 @@
+/* A program's memory: see space.h. */
+#include "kernel/machine/x86_64/process/space.h"
+
+#include "grove/abi/status.h"
+#include "kernel/machine/x86_64/boot/layout.h"
+#include "kernel/machine/x86_64/cpu/registers.h"
+#include "kernel/machine/x86_64/mm/memory.h"
+
+#include <string.h>
+
+int space_create(struct space *space) {
+    *space = (struct space){.tables = {.memory = &memory_table_source}};
+    int status = memory_take_zeroed_frame(&space->tables.root);
+    if (status < 0)
+        return status;
+    memcpy((uint64_t *)memory_view(space->tables.root) + PAGE_KERNEL_ENTRY,
+           (const uint64_t *)memory_view(memory_kernel_tables.root) + PAGE_KERNEL_ENTRY, PAGE_BYTES / 2);
+    return 0;
+}
+
+static void release_page(void *context, uint64_t physical) {
+    (void)context;
+    memory_give_frame_back(physical);
+}
+
+void space_destroy(struct space *space) {
+    while (space->areas.root != NULL) {
+        struct area *area = space->areas.root;
+        areas_remove(&space->areas, area);
+        memory_give_back(area);
+    }
+    page_clear_lower_half(&space->tables, release_page, NULL);
+    memory_give_frame_back(space->tables.root);
+    space->tables.root = 0;
+}
+
+void space_use(const struct space *space) {
+    write_cr3(space != NULL ? space->tables.root : memory_kernel_tables.root);
+}
+
+/* The processor knows no page that can be written or executed and not read. */
+static uint32_t with_read(uint32_t protection) {
+    return protection != 0 ? protection | AREA_READ : 0;
+}
+
+static bool is_both(uint32_t protection) {
+    return (protection & AREA_WRITE) != 0 && (protection & AREA_EXECUTE) != 0;
+}
+
+int space_add(struct space *space, uint64_t start, uint64_t end, uint32_t protection, const uint8_t *image,
+              uint64_t image_bytes) {
+    if (start < SPACE_START || end > LAYOUT_USER_END)
+        return GROVE_INVALID;
+    if (is_both(protection))
+        return GROVE_DENIED;
+    if (space->areas.count >= SPACE_AREAS_MAX)
+        return GROVE_EXHAUSTED;
+    struct area *area = memory_take(sizeof(*area));
+    if (area == NULL)
+        return GROVE_NO_MEMORY;
+    *area = (struct area){
+        .start = start, .end = end, .protection = with_read(protection), .image = image, .image_bytes = image_bytes};
+    int status = areas_insert(&space->areas, area);
+    if (status < 0)
+        memory_give_back(area);
+    return status;
+}
+
+/* Make `address` a boundary between areas, if it is inside of one. */
+static int cut(struct space *space, uint64_t address) {
+    struct area *area = areas_find(&space->areas, address);
+    if (area == NULL || area->start == address)
+        return 0;
+    struct area *upper = memory_take(sizeof(*upper));
+    if (upper == NULL)
+        return GROVE_NO_MEMORY;
+    areas_split(&space->areas, area, address, upper);
+    return 0;
+}
+
+static void drop_pages(struct space *space, uint64_t start, uint64_t end) {
+    for (uint64_t at = start; at < end; at += PAGE_BYTES) {
+        uint64_t physical = page_unmap(&space->tables, at);
+        if (physical == 0)
+            continue;
+        invalidate_page(at);
+        memory_give_frame_back(physical);
+    }
+}
+
+/* Cutting changes nothing that a program sees, so it is no harm if only one of both cuts succeeds. */
+static int cut_both(struct space *space, uint64_t start, uint64_t end) {
+    int status = cut(space, start);
+    return status == 0 ? cut(space, end) : status;
+}
+
+int space_remove(struct space *space, uint64_t start, uint64_t end) {
+    int status = cut_both(space, start, end);
+    if (status < 0)
+        return status;
+    for (struct area *area = areas_from(&space->areas, start); area != NULL && area->start < end;
+         area = areas_from(&space->areas, start)) {
+        drop_pages(space, area->start, area->end);
+        areas_remove(&space->areas, area);
+        memory_give_back(area);
+    }
+    return 0;
+}
+
+/* A page that the program may not touch at all keeps its contents, for the kernel alone. */
+static unsigned flags_of(uint32_t protection) {
+    return (protection != 0 ? PAGE_USER : 0u) | ((protection & AREA_WRITE) != 0 ? PAGE_WRITE : 0u) |
+           ((protection & AREA_EXECUTE) != 0 ? PAGE_EXECUTE : 0u);
+}
+
+static bool is_covered(const struct space *space, uint64_t start, uint64_t end) {
+    while (start < end) {
+        const struct area *area = areas_find(&space->areas, start);
+        if (area == NULL)
+            return false;
+        start = area->end;
+    }
+    return true;
+}
+
+int space_protect(struct space *space, uint64_t start, uint64_t end, uint32_t protection) {
+    if (is_both(protection))
+        return GROVE_DENIED;
+    if (!is_covered(space, start, end))
+        return GROVE_NOT_FOUND;
+    int status = cut_both(space, start, end);
+    if (status < 0)
+        return status;
+    for (uint64_t at = start; at < end;) {
+        struct area *area = areas_find(&space->areas, at);
+        area->protection = with_read(protection);
+        for (; at < area->end; at += PAGE_BYTES)
+            if (page_protect(&space->tables, at, flags_of(protection)))
+                invalidate_page(at);
+    }
+    return 0;
+}
+
+/* The page of an area, with what its image says. */
+static int fill(struct space *space, const struct area *area, uint64_t page) {
+    uint64_t physical = 0, offset = page - area->start;
+    int status = memory_take_zeroed_frame(&physical);
+    if (status < 0)
+        return status;
+    if (offset < area->image_bytes) {
+        uint64_t left = area->image_bytes - offset;
+        memcpy(memory_view(physical), area->image + offset, left < PAGE_BYTES ? left : PAGE_BYTES);
+    }
+    status = page_map(&space->tables, page, physical, PAGE_BYTES, flags_of(area->protection), PAGE_BYTES);
+    if (status < 0)
+        memory_give_frame_back(physical);
+    return status;
+}
+
+int space_fault(struct space *space, uint64_t address, uint32_t access) {
+    const struct area *area = areas_find(&space->areas, address);
+    struct page_mapping mapping;
+    if (area == NULL || (area->protection & access) != access)
+        return GROVE_DENIED;
+    if (page_find(&space->tables, address, &mapping))
+        return GROVE_DENIED; /* it is there and still does not do: the access is not allowed */
+    return fill(space, area, address & ~(PAGE_BYTES - 1));
+}
