@@ -25,6 +25,10 @@ PROCESSORS = ("x86_64", "aarch64")
 RULES = {
     "abi": (("grove/abi/",), FREESTANDING),
     "kernel/core": (("grove/abi/", "kernel/core/"), FREESTANDING),
+    # The bare machines have no library but the compiler's own headers; none knows of another machine.
+    "kernel/machine/bare": (("grove/abi/", "kernel/core/", "kernel/machine/bare/", "pause.h"), FREESTANDING | {"stdarg.h"}),
+    "kernel/machine/x86_64": (("grove/abi/", "kernel/core/", "kernel/machine/bare/", "kernel/machine/x86_64/"),
+                              FREESTANDING | {"stdarg.h"}),
     # "pause.h" is the build's choice of a file for the processor.
     "lib": (("grove/", "lib/", "pause.h"), None),
     "servers": (("grove/", "lib/", "servers/"), None),

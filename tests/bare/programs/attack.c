@@ -41,7 +41,7 @@ static void execute_stack(void) {
 
 static void divide(void) {
     volatile int number = 7, zero = 0;
-    printf("%d\n", number / zero);
+    printf("%d\n", number / zero); // cppcheck-suppress zerodiv
 }
 
 static unsigned deeper(unsigned depth) {

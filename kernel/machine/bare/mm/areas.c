@@ -167,7 +167,7 @@ void areas_split(struct areas *areas, struct area *area, uint64_t address, struc
 
 /* The highest gap of this size between two areas of a tree that has one. Returns its end. */
 static uint64_t highest_gap_end(const struct area *tree, uint64_t size) {
-    for (;;) {
+    while (tree != NULL) {
         const struct area *left = tree->left, *right = tree->right;
         if (right != NULL && right->gap_bytes >= size)
             tree = right;
@@ -178,6 +178,7 @@ static uint64_t highest_gap_end(const struct area *tree, uint64_t size) {
         else
             tree = left;
     }
+    return 0; /* not reached: there is one */
 }
 
 int areas_find_room(const struct areas *areas, uint64_t size, uint64_t low, uint64_t high, uint64_t *start) {

@@ -161,7 +161,7 @@ volatile void *memory_map_device(uint64_t physical, uint64_t size) {
 
 /* Part of the image, from where its window begins to the physical address of the same low bits. */
 static void map_image(const char *start, const char *end, unsigned flags) {
-    map((uint64_t)start, memory_physical(start), (uint64_t)(end - start), flags, PAGE_BYTES);
+    map((uint64_t)start, memory_physical(start), (uint64_t)end - (uint64_t)start, flags, PAGE_BYTES);
 }
 
 static void map_direct(uint64_t start, uint64_t end) {
@@ -229,7 +229,7 @@ static void add_ranges(const struct memory_map *usable, uint64_t from, uint64_t 
 void memory_start(struct memory_map *usable, const struct memory_range *kept) {
     struct memory_map all;
     memory_map_remove(usable, 0, LOW_BYTES);
-    memory_map_remove(usable, LAYOUT_IMAGE_PHYSICAL, (uint64_t)(image_end - image_start));
+    memory_map_remove(usable, LAYOUT_IMAGE_PHYSICAL, (uint64_t)image_end - (uint64_t)image_start);
     memory_map_remove(usable, (uint64_t)UINT32_MAX * FRAME_BYTES, UINT64_MAX);
     uint32_t frames = (uint32_t)(memory_map_end(usable) / FRAME_BYTES);
     all = *usable;

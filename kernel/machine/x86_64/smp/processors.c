@@ -44,12 +44,16 @@ static void make_trampoline_tables(void) {
     boot_tables[3][LAYOUT_TRAMPOLINE / PAGE_BYTES] = LAYOUT_TRAMPOLINE | 1; /* present */
 }
 
+static size_t offset_in_trampoline(const uint8_t *place) {
+    return (uintptr_t)place - (uintptr_t)trampoline_start;
+}
+
 static void fill_trampoline(struct processor *processor) {
     uint8_t *copy = memory_view(LAYOUT_TRAMPOLINE);
     uint32_t root = (uint32_t)memory_physical(boot_tables);
-    memcpy(copy, trampoline_start, (size_t)(trampoline_end - trampoline_start));
-    memcpy(copy + (trampoline_root - trampoline_start), &root, sizeof(root));
-    memcpy(copy + (trampoline_processor - trampoline_start), &processor, sizeof(processor));
+    memcpy(copy, trampoline_start, offset_in_trampoline(trampoline_end));
+    memcpy(copy + offset_in_trampoline(trampoline_root), &root, sizeof(root));
+    memcpy(copy + offset_in_trampoline(trampoline_processor), &processor, sizeof(processor));
 }
 
 static bool comes_up(const struct processor *processor, uint64_t within_ns) {

@@ -87,6 +87,8 @@ int snprintf(char *buffer, size_t room, const char *format, ...) {
     return (int)length;
 }
 
+/* Without a C library clang does not know by itself that this is one. */
+int fprintf(FILE *file, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int fprintf(FILE *file, const char *format, ...) {
     char sentence[SENTENCE_BYTES];
     va_list arguments;
