@@ -42,8 +42,10 @@ static int check_pages(void) {
         return 6;
     if (mprotect(pages, 4096, PROT_READ) == 0 || mprotect(pages + 4096, 4096, PROT_WRITE | PROT_EXEC) == 0)
         return 7;
-    /* What the program may not read, the kernel does not read for it either. */
-    return write(1, pages, 1) == -1 && write(9, "x", 1) == -1 ? 0 : 8;
+    /* What the program may not read, the kernel does not read for it either; and it is still there afterwards. */
+    if (mprotect(pages + 4096, 4096, PROT_NONE) != 0 || write(1, pages + 4096, 1) != -1 || write(1, pages, 1) != -1)
+        return 8;
+    return mprotect(pages + 4096, 4096, PROT_READ) == 0 && pages[4096] == 7 && write(9, "x", 1) == -1 ? 0 : 8;
 }
 
 static int check_time(void) {

@@ -127,6 +127,30 @@ bool page_find(const struct page_tables *tables, uint64_t address, struct page_m
     return true;
 }
 
+/* How far the part of the address space reaches that has no entry at `address`; 0 if there is a page. */
+static uint64_t missing_bytes(const struct page_tables *tables, uint64_t address) {
+    uint64_t table = tables->root;
+    for (unsigned at = LEVELS; at-- > 0;) {
+        uint64_t entry = view(tables, table)[index_of(address, at)];
+        if ((entry & BIT_PRESENT) == 0)
+            return bytes_of(at) - (address & (bytes_of(at) - 1));
+        if (at == 0 || (entry & BIT_LARGE) != 0)
+            return 0;
+        table = entry & ADDRESS_MASK;
+    }
+    return 0;
+}
+
+uint64_t page_next(const struct page_tables *tables, uint64_t start, uint64_t end) {
+    while (start < end) {
+        uint64_t missing = missing_bytes(tables, start);
+        if (missing == 0)
+            return start;
+        start = missing < end - start ? start + missing : end;
+    }
+    return end;
+}
+
 bool page_protect(const struct page_tables *tables, uint64_t address, unsigned flags) {
     unsigned level = 0;
     uint64_t *entry = find_entry(tables, address, &level);

@@ -54,6 +54,8 @@ int page_map(const struct page_tables *tables, uint64_t start, uint64_t physical
              uint64_t page_bytes_max);
 /* What is mapped at an address. False: nothing. */
 bool page_find(const struct page_tables *tables, uint64_t address, struct page_mapping *mapping);
+/* The first page at or behind `start` (a page's beginning) that is mapped, or `end`. What is missing is passed over at once. */
+uint64_t page_next(const struct page_tables *tables, uint64_t start, uint64_t end);
 /* Give the page of PAGE_BYTES that holds an address other flags. False: there is none. */
 bool page_protect(const struct page_tables *tables, uint64_t address, unsigned flags);
 /* Forget one page of PAGE_BYTES. Returns the physical address it had, or 0 if there was none of that size. */

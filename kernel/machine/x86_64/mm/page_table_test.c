@@ -119,6 +119,22 @@ static void tables_are_given_back(void **state) {
     assert_int_equal(source.pages_released, 39);
 }
 
+static void what_is_missing_is_passed_over(void **state) {
+    (void)state;
+    struct page_tables tables = open();
+    static const uint64_t pages[] = {3 * PAGE_BYTES, 4 * PAGE_BYTES, PAGE_BYTES_LARGE, PAGE_BYTES_HUGE * 700};
+    uint64_t end = UINT64_C(1) << 47, at = 0;
+    for (unsigned i = 0; i < ITEMS(pages); i++)
+        assert_int_equal(page_map(&tables, pages[i], 0, PAGE_BYTES, PAGE_USER, PAGE_BYTES), 0);
+    for (unsigned i = 0; i < ITEMS(pages); i++) {
+        at = page_next(&tables, at, end);
+        assert_int_equal(at, pages[i]);
+        at += PAGE_BYTES;
+    }
+    assert_true(page_next(&tables, at, end) == end);
+    assert_int_equal(page_next(&tables, 0, PAGE_BYTES), PAGE_BYTES);
+}
+
 static void without_memory_it_is_said(void **state) {
     (void)state;
     struct page_tables tables = open();
@@ -133,6 +149,7 @@ int main(void) {
         cmocka_unit_test(pages_are_as_large_as_they_may_be),
         cmocka_unit_test(no_page_is_writable_and_executable),
         cmocka_unit_test(tables_are_given_back),
+        cmocka_unit_test(what_is_missing_is_passed_over),
         cmocka_unit_test(without_memory_it_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #define OUTPUT 1u
 #define ERRORS 2u
 #define PIECE_BYTES 256u
+#define WRITE_BYTES_MAX 16384u
 #define PIECES_MAX 1024u
 #define SEGMENT_BASE_FS 0x1002u
 #define CLOCK_MONOTONIC 1u
@@ -44,10 +45,15 @@ void system_call_dispatch(struct interrupt_frame *frame) {
 
 /* ---- output ---- */
 
-/* Through a buffer: nothing of the program's is read while the console's lock is held. */
+/*
+ * At most WRITE_BYTES_MAX at once, so that a call is bounded; Linux allows a short write. Through a buffer: nothing of the
+ * program's is read while the console's lock is held.
+ */
 static int64_t write_bytes(uint64_t from, uint64_t count) {
     char piece[PIECE_BYTES];
     uint64_t done = 0;
+    if (count > WRITE_BYTES_MAX)
+        count = WRITE_BYTES_MAX;
     while (done < count) {
         uint64_t size = count - done < sizeof(piece) ? count - done : sizeof(piece);
         if (!process_read(piece, from + done, size))
@@ -80,7 +86,7 @@ int64_t system_call_writev(const uint64_t arguments[6]) {
         if (written < 0)
             return sum > 0 ? sum : written;
         sum += written;
-        if ((uint64_t)written < piece[1])
+        if ((uint64_t)written < piece[1] || sum >= WRITE_BYTES_MAX)
             break;
     }
     return sum;

@@ -34,16 +34,12 @@ struct process *process_current(void) {
 
 /* ---- copies ---- */
 
-static bool is_programs(uint64_t address, size_t size) {
-    return address < LAYOUT_USER_END && size <= LAYOUT_USER_END - address;
-}
-
 bool process_read(void *to, uint64_t from, size_t size) {
-    return is_programs(from, size) && user_copy(to, (const void *)from, size) == 0;
+    return space_allows(&current->space, from, size, AREA_READ) && user_copy(to, (const void *)from, size) == 0;
 }
 
 bool process_write(uint64_t to, const void *from, size_t size) {
-    return is_programs(to, size) && user_copy((void *)to, from, size) == 0;
+    return space_allows(&current->space, to, size, AREA_WRITE) && user_copy((void *)to, from, size) == 0;
 }
 
 /* ---- exceptions ---- */

@@ -36,7 +36,10 @@ _Noreturn void process_end(int exit_status);
  */
 bool process_exception(struct interrupt_frame *frame);
 
-/* Copy between the kernel and the program that runs. False: it has no such memory; some of it may have been copied. */
+/*
+ * Copy between the kernel and the program that runs. False: it may not touch that memory itself. Where there is no memory
+ * to fill its pages in, the program is ended and the call does not return: the caller holds nothing then.
+ */
 bool process_read(void *to, uint64_t from, size_t size_bytes);
 bool process_write(uint64_t to, const void *from, size_t size_bytes);
 

@@ -79,10 +79,8 @@ static int cut(struct space *space, uint64_t address) {
 }
 
 static void drop_pages(struct space *space, uint64_t start, uint64_t end) {
-    for (uint64_t at = start; at < end; at += PAGE_BYTES) {
+    for (uint64_t at = page_next(&space->tables, start, end); at < end; at = page_next(&space->tables, at, end)) {
         uint64_t physical = page_unmap(&space->tables, at);
-        if (physical == 0)
-            continue;
         invalidate_page(at);
         memory_give_frame_back(physical);
     }
@@ -134,9 +132,11 @@ int space_protect(struct space *space, uint64_t start, uint64_t end, uint32_t pr
     for (uint64_t at = start; at < end;) {
         struct area *area = areas_find(&space->areas, at);
         area->protection = with_read(protection);
-        for (; at < area->end; at += PAGE_BYTES)
-            if (page_protect(&space->tables, at, flags_of(protection)))
-                invalidate_page(at);
+        for (at = page_next(&space->tables, at, area->end); at < area->end;
+             at = page_next(&space->tables, at + PAGE_BYTES, area->end)) {
+            (void)page_protect(&space->tables, at, flags_of(protection));
+            invalidate_page(at);
+        }
     }
     return 0;
 }
@@ -155,6 +155,18 @@ static int fill(struct space *space, const struct area *area, uint64_t page) {
     if (status < 0)
         memory_give_frame_back(physical);
     return status;
+}
+
+bool space_allows(const struct space *space, uint64_t start, uint64_t size, uint32_t access) {
+    if (start >= LAYOUT_USER_END || size > LAYOUT_USER_END - start)
+        return false;
+    for (uint64_t at = start; at < start + size;) {
+        const struct area *area = areas_find(&space->areas, at);
+        if (area == NULL || (area->protection & access) != access)
+            return false;
+        at = area->end;
+    }
+    return true;
 }
 
 int space_fault(struct space *space, uint64_t address, uint32_t access) {

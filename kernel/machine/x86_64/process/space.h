@@ -39,6 +39,9 @@ int space_remove(struct space *space, uint64_t start, uint64_t end);
 /* Give all of [start, end) this protection. GROVE_NOT_FOUND: some of it is no area; GROVE_DENIED; GROVE_NO_MEMORY. */
 int space_protect(struct space *space, uint64_t start, uint64_t end, uint32_t protection);
 
+/* Whether the program itself may touch all of it this way. */
+bool space_allows(const struct space *space, uint64_t start, uint64_t size_bytes, uint32_t access);
+
 /*
  * The page at `address` is missing, for an access of this kind: fill it in. GROVE_DENIED: there is no such memory, or the
  * access is not allowed; GROVE_NO_MEMORY.

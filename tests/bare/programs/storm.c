@@ -1,0 +1,103 @@
+/*
+ * A storm of system calls: `storm SEED COUNT`. Numbers and arguments are random, most of them from what tends to hurt:
+ * edges of ranges, addresses of the kernel, sizes that wrap around. It may end itself that way (it unmaps its own memory
+ * now and then); the kernel must not end.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define WINDOW_BYTES (UINT64_C(1) << 20)
+#define NUMBERS 450u
+
+static uint64_t state;
+
+static uint64_t next(void) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state;
+}
+
+static const uint64_t edges[] = {
+    0,
+    1,
+    8,
+    4095,
+    4096,
+    UINT64_C(0x10000),
+    UINT64_C(0x00007fffffffe000),
+    UINT64_C(0x00007fffffffefff),
+    UINT64_C(0x00007ffffffff000),
+    UINT64_C(0x0000800000000000),
+    UINT64_C(0xffff800000000000),
+    UINT64_C(0xffffc00000000000),
+    UINT64_C(0xffffffff80100000),
+    UINT64_MAX - 4095,
+    UINT64_MAX,
+    UINT64_C(0x8000000000000000),
+};
+
+/* In the window whose loss does no harm; on a page boundary half of the time. */
+static uint64_t in_window(uint64_t window) {
+    uint64_t address = window + next() % WINDOW_BYTES;
+    return next() % 2 == 0 ? address : address & ~UINT64_C(4095);
+}
+
+static uint64_t argument(uint64_t window) {
+    switch (next() % 8) {
+    case 0:
+        return edges[next() % (sizeof(edges) / sizeof(edges[0]))];
+    case 1:
+        return next();
+    case 2:
+        return next() % 8192;
+    case 3:
+        return next() % 64;
+    default:
+        return in_window(window);
+    }
+}
+
+static long number(void) {
+    static const long known[] = {SYS_write,     SYS_writev, SYS_mmap,   SYS_munmap,
+                                 SYS_mprotect,  SYS_brk,    SYS_ioctl,  SYS_clock_gettime,
+                                 SYS_getrandom, SYS_getpid, SYS_writev, SYS_set_tid_address};
+    long chosen;
+    if (next() % 4 != 0)
+        return known[next() % (sizeof(known) / sizeof(known[0]))];
+    do {
+        chosen = (long)(next() % NUMBERS);
+    } while (chosen == SYS_exit || chosen == SYS_exit_group || chosen == SYS_arch_prctl);
+    return chosen;
+}
+
+int main(int count, char **arguments) {
+    if (count != 3)
+        return 99;
+    state = strtoull(arguments[1], NULL, 10) * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    uint64_t steps = strtoull(arguments[2], NULL, 10);
+    void *window = mmap(NULL, WINDOW_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (window == MAP_FAILED)
+        return 98;
+    for (uint64_t i = 0; i < steps; i++) {
+        long call = number();
+        uint64_t first = argument((uint64_t)window), rest[5];
+        for (unsigned j = 0; j < 5; j++)
+            rest[j] = argument((uint64_t)window);
+        if (call == SYS_write || call == SYS_writev) {
+            first = next() % 64 == 0 ? 1 : first % 64; /* the console is slow */
+            rest[1] %= 64;
+        } else if (call == SYS_munmap || call == SYS_mprotect || call == SYS_mmap) {
+            first = next() % 16 != 0 ? in_window((uint64_t)window) : first;
+            rest[0] = next() % 4 != 0 ? rest[0] % (WINDOW_BYTES / 4) : rest[0];
+            rest[2] = next() % 2 == 0 ? MAP_PRIVATE | MAP_ANONYMOUS | (next() % 2 == 0 ? MAP_FIXED : 0) : rest[2];
+        }
+        (void)syscall(call, first, rest[0], rest[1], rest[2], rest[3], rest[4]);
+    }
+    printf("\nstorm: %lu calls\n", (unsigned long)steps);
+    return 0;
+}
