@@ -8,7 +8,7 @@ MACHINE ?= linux
 # The bare machine's kernel is part of `make test` where the compiler can make it.
 BARE_MACHINES = $(if $(filter x86_64-%,$(shell $${CC:-gcc} -dumpmachine 2>/dev/null)),build-x86_64)
 
-.PHONY: help setup setup-test build build-linux build-x86_64 run run-linux run-x86_64 test chaos bench lint cross-aarch64 fuzz format install uninstall deb clean
+.PHONY: help setup setup-test build build-linux build-x86_64 run run-linux run-x86_64 iso test chaos bench lint cross-aarch64 fuzz format install uninstall deb clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ run-linux: build-linux
 run-x86_64: build-x86_64
 	@tools/install-packages x86_64
 	@BUILD=$(X86_64) tools/run-x86_64
+
+iso: build-x86_64 ## make build/x86_64/grove.iso, from which GRUB boots the bare x86-64 kernel
+	@tools/install-packages iso
+	@BUILD=$(X86_64) tools/iso-x86_64
 
 test: setup-test build-linux $(BARE_MACHINES) $(SANITIZED)/build.ninja ## set up, build and pass every test
 	@ninja --quiet -C $(SANITIZED)

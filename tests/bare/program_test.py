@@ -2,14 +2,17 @@
 """Static Linux programs on the bare x86-64 kernel: what they do, and what they must not do. Run with the build folder."""
 import os
 import re
+import shutil
+import subprocess
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
-from machine import Boot, FAILED, PASSED, QEMU, archive, kernel_in  # noqa: E402
+from machine import Boot, DEADLINE_S, FAILED, PASSED, QEMU, archive, kernel_in  # noqa: E402
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = "build"
 BUSYBOX = "/bin/busybox"
 PROGRAMS = ("hello", "attack", "storm")
@@ -77,6 +80,21 @@ class Honest(Programs):
             machine = self.run_program(f"run={path}")
             self.assertEqual(machine.status, FAILED)
             self.assertIn(f"boot: {path} cannot be run (status {status})", machine.lines)
+
+
+class Grub(Programs):
+    @unittest.skipUnless(shutil.which("grub-mkrescue"), "grub-mkrescue is not installed")
+    def test_grub_boots_the_same_kernel_by_multiboot2(self):
+        image = os.path.join(self.folder.name, "grove.iso")
+        environment = dict(os.environ, BUILD=os.path.join(os.path.abspath(BUILD), "x86_64"), ISO_INITRAMFS=self.initramfs,
+                           ISO_OUTPUT=image, ISO_OPTIONS="debug-exit=0xf4 run=/bin/hello -- by grub")
+        subprocess.run([os.path.join(ROOT, "tools", "iso-x86_64")], env=environment, stdout=subprocess.DEVNULL, check=True,
+                       timeout=DEADLINE_S)
+        machine = Boot(None, board="q35", processors=2, image=image)
+        self.assertEqual(machine.status, PASSED, machine.console)
+        self.assertIn("grove: booted by Multiboot2", machine.console)
+        self.assertIn("boot: 2 of 2 processors run", machine.console)
+        self.assertIn("argument 2 is grub", machine.lines)
 
 
 class Storms(Programs):
