@@ -12,9 +12,22 @@
 #define TRAILER "TRAILER!!!"
 /* Fields are eight hexadecimal digits each, behind the magic number. */
 #define FIELD(number) (6 + 8 * (size_t)(number))
-#define FIELD_MODE FIELD(1)
-#define FIELD_SIZE FIELD(6)
-#define FIELD_NAME_SIZE FIELD(11)
+
+enum field {
+    FIELD_NUMBER,
+    FIELD_MODE,
+    FIELD_USER,
+    FIELD_GROUP,
+    FIELD_LINKS,
+    FIELD_TIME,
+    FIELD_SIZE,
+    FIELD_DEVICE_MAJOR,
+    FIELD_DEVICE_MINOR,
+    FIELD_NODE_MAJOR,
+    FIELD_NODE_MINOR,
+    FIELD_NAME_SIZE,
+    FIELDS
+};
 
 static bool read_hex(const uint8_t *digits, uint32_t *value) {
     uint32_t sum = 0;
@@ -29,6 +42,13 @@ static bool read_hex(const uint8_t *digits, uint32_t *value) {
             return false;
     }
     *value = sum;
+    return true;
+}
+
+static bool read_fields(const uint8_t *header, uint32_t fields[FIELDS]) {
+    for (unsigned i = 0; i < FIELDS; i++)
+        if (!read_hex(header + FIELD(i), &fields[i]))
+            return false;
     return true;
 }
 
@@ -50,7 +70,7 @@ static bool is_at_end(const struct newc_reader *reader) {
 }
 
 int newc_next(struct newc_reader *reader, struct newc_file *file) {
-    uint32_t mode, size, name_size;
+    uint32_t fields[FIELDS];
     if (reader->at < reader->size_bytes && reader->bytes[reader->at] == 0 && is_at_end(reader))
         return 0;
     if (reader->at >= reader->size_bytes)
@@ -59,9 +79,9 @@ int newc_next(struct newc_reader *reader, struct newc_file *file) {
     size_t left = reader->size_bytes - reader->at;
     if (left < HEADER_BYTES || (memcmp(header, MAGIC, 6) != 0 && memcmp(header, MAGIC_WITH_SUMS, 6) != 0))
         return GROVE_INVALID;
-    if (!read_hex(header + FIELD_MODE, &mode) || !read_hex(header + FIELD_SIZE, &size) ||
-        !read_hex(header + FIELD_NAME_SIZE, &name_size))
+    if (!read_fields(header, fields))
         return GROVE_INVALID;
+    uint32_t size = fields[FIELD_SIZE], name_size = fields[FIELD_NAME_SIZE];
     if (name_size == 0 || name_size > left - HEADER_BYTES || header[HEADER_BYTES + name_size - 1] != 0)
         return GROVE_INVALID;
     size_t data_at = pad(reader->at + HEADER_BYTES + name_size);
@@ -70,7 +90,19 @@ int newc_next(struct newc_reader *reader, struct newc_file *file) {
     const char *name = (const char *)header + HEADER_BYTES;
     if (strcmp(name, TRAILER) == 0)
         return 0;
-    *file = (struct newc_file){.name = name, .mode = mode, .data = reader->bytes + data_at, .size_bytes = size};
+    *file = (struct newc_file){.name = name,
+                               .mode = fields[FIELD_MODE],
+                               .data = reader->bytes + data_at,
+                               .size_bytes = size,
+                               .user = fields[FIELD_USER],
+                               .group = fields[FIELD_GROUP],
+                               .time_s = fields[FIELD_TIME],
+                               .number = fields[FIELD_NUMBER],
+                               .links = fields[FIELD_LINKS],
+                               .device_major = fields[FIELD_DEVICE_MAJOR],
+                               .device_minor = fields[FIELD_DEVICE_MINOR],
+                               .node_major = fields[FIELD_NODE_MAJOR],
+                               .node_minor = fields[FIELD_NODE_MINOR]};
     reader->at = pad(data_at + size);
     return 1;
 }

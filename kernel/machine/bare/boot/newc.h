@@ -22,8 +22,13 @@ struct newc_reader {
 struct newc_file {
     const char *name; /* terminated, as it stands there: "bin/sh", "./bin/sh" */
     uint32_t mode;
-    const uint8_t *data;
+    const uint8_t *data; /* of a file; a link's text, not terminated */
     size_t size_bytes;
+    uint32_t user, group;
+    uint32_t time_s; /* of the last change, since 1970 */
+    uint32_t number, links; /* entries of one number, on one device, are names of one file; the last one has its data */
+    uint32_t device_major, device_minor; /* that the file was on */
+    uint32_t node_major, node_minor; /* that a device node stands for */
 };
 
 /* 1: an entry; 0: the end (the trailer, or nothing but zeros follow); GROVE_INVALID: it is damaged there. */

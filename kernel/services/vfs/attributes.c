@@ -1,0 +1,193 @@
+/* What an inode says of itself: mode, owner, size, times. See change.h. */
+#include "kernel/services/vfs/change.h"
+
+#include "kernel/services/vfs/errors.h"
+
+#define KEEP UINT32_MAX
+
+static int64_t now_of(const struct vfs *vfs) {
+    return vfs->machine->now_ns(vfs->machine->context);
+}
+
+/* ---- mode and owner ---- */
+
+static int change_mode(const struct caller *caller, const struct path *path, uint32_t mode) {
+    struct inode *inode = path->dentry->inode;
+    int status = change_check_write(path->mount);
+    if (status != 0)
+        return status;
+    if (!identity_owns(&caller->identity, inode))
+        return -LINUX_EPERM;
+    if (!identity_is_in_group(&caller->identity, inode->group) && !identity_has(&caller->identity, LINUX_CAP_FSETID))
+        mode &= ~LINUX_S_ISGID;
+    spinlock_lock(&inode->lock);
+    inode->mode = (inode->mode & LINUX_S_IFMT) | (mode & LINUX_MODE_BITS);
+    inode->changed_ns = now_of(caller->vfs);
+    spinlock_unlock(&inode->lock);
+    return 0;
+}
+
+int vfs_change_mode(const struct caller *caller, const struct path *path, uint32_t mode) {
+    vfs_lock(caller->vfs);
+    int status = change_mode(caller, path, mode);
+    vfs_unlock(caller->vfs);
+    return status;
+}
+
+/* Without CAP_CHOWN an owner may only choose among their own groups. */
+static bool may_change_owner(const struct identity *identity, const struct inode *inode, uint32_t user,
+                             uint32_t group) {
+    if (identity_has(identity, LINUX_CAP_CHOWN))
+        return true;
+    bool is_owner = identity->user == inode->user;
+    if (user != KEEP && !(is_owner && user == inode->user))
+        return false;
+    return group == KEEP || (is_owner && (group == inode->group || identity_is_in_group(identity, group)));
+}
+
+/*
+ * What is left of a mode when a file changes hands or contents. Where the group may not execute it, the set-group-id bit
+ * is only a mark, which members of the group may leave.
+ */
+static uint32_t without_privilege(const struct identity *identity, const struct inode *inode) {
+    uint32_t mode = inode->mode & ~LINUX_S_ISUID;
+    if ((mode & LINUX_S_IXGRP) == 0 &&
+        (identity_is_in_group(identity, inode->group) || identity_has(identity, LINUX_CAP_FSETID)))
+        return mode;
+    return mode & ~LINUX_S_ISGID;
+}
+
+static int change_owner(const struct caller *caller, const struct path *path, uint32_t user, uint32_t group) {
+    struct inode *inode = path->dentry->inode;
+    int status = change_check_write(path->mount);
+    if (status != 0)
+        return status;
+    if (!may_change_owner(&caller->identity, inode, user, group))
+        return -LINUX_EPERM;
+    uint32_t mode = inode_is_folder(inode) ? inode->mode : without_privilege(&caller->identity, inode);
+    if (mode != inode->mode && !identity_owns(&caller->identity, inode)) /* the mode is for owners to change */
+        return -LINUX_EPERM;
+    spinlock_lock(&inode->lock);
+    inode->mode = mode;
+    if (user != KEEP)
+        inode->user = user;
+    if (group != KEEP)
+        inode->group = group;
+    inode->changed_ns = now_of(caller->vfs);
+    spinlock_unlock(&inode->lock);
+    return 0;
+}
+
+int vfs_change_owner(const struct caller *caller, const struct path *path, uint32_t user, uint32_t group) {
+    vfs_lock(caller->vfs);
+    int status = change_owner(caller, path, user, group);
+    vfs_unlock(caller->vfs);
+    return status;
+}
+
+void vfs_drop_privilege(const struct caller *caller, struct inode *inode) {
+    if ((inode->mode & (LINUX_S_ISUID | LINUX_S_ISGID)) == 0 || identity_has(&caller->identity, LINUX_CAP_FSETID))
+        return;
+    vfs_lock(caller->vfs);
+    spinlock_lock(&inode->lock);
+    inode->mode = without_privilege(&caller->identity, inode);
+    spinlock_unlock(&inode->lock);
+    vfs_unlock(caller->vfs);
+}
+
+/* ---- size ---- */
+
+int vfs_resize(struct inode *inode, uint64_t size_bytes) {
+    const struct vfs_machine *machine = inode->system->vfs->machine;
+    if (inode->operations->resize == NULL)
+        return -LINUX_EINVAL;
+    sleep_lock_take(&inode->writers, machine);
+    int status = inode->operations->resize(inode, size_bytes);
+    sleep_lock_give_up(&inode->writers, machine);
+    return status;
+}
+
+static int check_truncation(const struct caller *caller, const struct path *path) {
+    const struct inode *inode = path->dentry->inode;
+    if (inode_is_folder(inode))
+        return -LINUX_EISDIR;
+    if (inode_kind(inode) != LINUX_S_IFREG)
+        return -LINUX_EINVAL;
+    int status = change_check_write(path->mount);
+    return status != 0 ? status : identity_check(&caller->identity, inode, LINUX_W_OK);
+}
+
+int vfs_truncate(const struct caller *caller, const struct walk_path *path, int64_t size_bytes) {
+    struct path place;
+    if (size_bytes < 0)
+        return -LINUX_EINVAL;
+    vfs_lock(caller->vfs);
+    int status = walk(caller, path, WALK_FOLLOW, &place);
+    if (status == 0) {
+        status = check_truncation(caller, &place);
+        if (status != 0)
+            path_unref(&place);
+    }
+    vfs_unlock(caller->vfs);
+    if (status != 0)
+        return status;
+    vfs_drop_privilege(caller, place.dentry->inode);
+    status = vfs_resize(place.dentry->inode, (uint64_t)size_bytes);
+    vfs_lock(caller->vfs);
+    path_unref(&place);
+    vfs_unlock(caller->vfs);
+    return status;
+}
+
+/* ---- times and access ---- */
+
+static void set_time(int64_t *time_ns, const struct time_plan *plan, int64_t now) {
+    if (plan->change != TIME_KEEP)
+        *time_ns = plan->change == TIME_NOW ? now : plan->time_ns;
+}
+
+/* Now is what anybody who may write could bring about as well; other times are for owners. */
+static int check_times(const struct caller *caller, const struct path *path, const struct time_plan *accessed,
+                       const struct time_plan *modified) {
+    const struct inode *inode = path->dentry->inode;
+    int status = change_check_write(path->mount);
+    if (status != 0 || identity_owns(&caller->identity, inode))
+        return status;
+    if (accessed->change != TIME_NOW || modified->change != TIME_NOW)
+        return -LINUX_EPERM;
+    return identity_check(&caller->identity, inode, LINUX_W_OK);
+}
+
+int vfs_set_times(const struct caller *caller, const struct path *path, const struct time_plan *accessed,
+                  const struct time_plan *modified) {
+    struct inode *inode = path->dentry->inode;
+    if (accessed->change == TIME_KEEP && modified->change == TIME_KEEP)
+        return 0;
+    vfs_lock(caller->vfs);
+    int status = check_times(caller, path, accessed, modified);
+    if (status == 0) {
+        int64_t now = now_of(caller->vfs);
+        spinlock_lock(&inode->lock);
+        set_time(&inode->accessed_ns, accessed, now);
+        set_time(&inode->modified_ns, modified, now);
+        inode->changed_ns = now;
+        spinlock_unlock(&inode->lock);
+    }
+    vfs_unlock(caller->vfs);
+    return status;
+}
+
+int vfs_access(const struct caller *caller, const struct path *path, uint32_t wanted) {
+    const struct inode *inode = path->dentry->inode;
+    vfs_lock(caller->vfs);
+    int status = identity_check(&caller->identity, inode, wanted);
+    uint32_t kind = inode_kind(inode);
+    bool is_kept = kind == LINUX_S_IFREG || kind == LINUX_S_IFDIR || kind == LINUX_S_IFLNK;
+    if (status == 0 && kind == LINUX_S_IFREG && (wanted & LINUX_X_OK) != 0 &&
+        (path->mount->flags & MOUNT_NO_EXECUTE) != 0)
+        status = -LINUX_EACCES;
+    if (status == 0 && (wanted & LINUX_W_OK) != 0 && is_kept) /* writing to a device or pipe changes no file system */
+        status = change_check_write(path->mount);
+    vfs_unlock(caller->vfs);
+    return status;
+}

@@ -1,0 +1,42 @@
+/* Inodes: see inode.h. */
+#include "kernel/services/vfs/inode.h"
+
+#include "kernel/services/vfs/vfs.h"
+
+void inode_init(struct inode *inode, struct file_system *system, const struct inode_operations *operations,
+                const struct inode_plan *plan) {
+    const struct vfs_machine *machine = system->vfs->machine;
+    int64_t now = machine->now_ns(machine->context);
+    *inode = (struct inode){.operations = operations,
+                            .system = system,
+                            .mode = plan->mode,
+                            .user = plan->user,
+                            .group = plan->group,
+                            .device = plan->device,
+                            .accessed_ns = now,
+                            .modified_ns = now,
+                            .changed_ns = now,
+                            .created_ns = now,
+                            .references = 1};
+    list_init(&inode->record_locks);
+}
+
+struct inode *inode_ref(struct inode *inode) {
+    inode->references++;
+    return inode;
+}
+
+void inode_unref(struct inode *inode) {
+    if (--inode->references == 0)
+        list_append(&inode->system->vfs->doomed, &inode->doomed);
+}
+
+void inode_touch(struct inode *inode, bool is_modified) {
+    const struct vfs_machine *machine = inode->system->vfs->machine;
+    int64_t now = machine->now_ns(machine->context);
+    spinlock_lock(&inode->lock);
+    inode->changed_ns = now;
+    if (is_modified)
+        inode->modified_ns = now;
+    spinlock_unlock(&inode->lock);
+}

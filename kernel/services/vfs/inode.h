@@ -1,0 +1,118 @@
+/*
+ * Inodes: a file, folder, link, device or pipe, whatever names it has. A file system makes them; it says in a table what
+ * can be done with them.
+ *
+ * An inode lives as long as somebody holds a reference: each entry of a folder that names it, each dentry, each open file.
+ * The count is guarded by the tree's lock (vfs.h). The last reference only queues it; vfs_unlock releases what was queued,
+ * without locks, because a file may have many pages.
+ *
+ * mode, user, group, links and times change with the tree's lock and the inode's lock held, so either is enough to read
+ * them. Contents and size are guarded by the inode's lock. Whoever changes contents also holds `writers`, which may wait
+ * and so keeps a whole write together; reading does not need it.
+ */
+#ifndef GROVE_VFS_INODE_H
+#define GROVE_VFS_INODE_H
+
+#include "kernel/core/list.h"
+#include "kernel/services/vfs/constants.h"
+#include "kernel/services/vfs/sleep_lock.h"
+#include "kernel/services/vfs/transfer.h"
+
+struct dentry;
+struct file_system;
+struct inode;
+struct open_file;
+
+/* A name in a folder; not terminated. */
+struct name {
+    const char *text;
+    uint32_t size_bytes;
+};
+
+/* What a new inode begins as. */
+struct inode_plan {
+    uint32_t mode; /* with its kind */
+    uint32_t user, group;
+    uint64_t device; /* of a device node: vfs_device() */
+    const char *link_text; /* of a symbolic link; not terminated */
+    uint32_t link_bytes;
+};
+
+/* One entry of a folder, as a file system tells of it. */
+struct folder_entry {
+    struct name name;
+    uint64_t number; /* of the inode */
+    uint32_t mode; /* its kind counts */
+    uint64_t next; /* where to go on behind it */
+};
+
+struct inode_operations {
+    /*
+     * Folders. Called with the tree's lock held, by names that are neither "." nor ".." and not too long, after all that
+     * vfs.h promises was checked. An inode that is found or made comes with a reference.
+     */
+    int (*find)(struct inode *folder, const struct name *name, struct inode **found); /* -LINUX_ENOENT */
+    int (*make)(struct inode *folder, const struct name *name, const struct inode_plan *plan, struct inode **made);
+    int (*link)(struct inode *folder, const struct name *name, struct inode *inode);
+    int (*remove)(struct inode *folder, const struct name *name, struct inode *inode); /* -LINUX_ENOTEMPTY */
+    /* What `to` names is replaced; with `is_exchange` both change places. */
+    int (*rename)(struct inode *from, const struct name *from_name, struct inode *to, const struct name *to_name,
+                  bool is_exchange);
+    /* The first entry from position `at` on; positions 0 and 1, "." and "..", are no entries. False: the end. */
+    bool (*entry_at)(struct inode *folder, uint64_t at, struct folder_entry *entry);
+
+    /* Links: their text, which stays while the inode does. */
+    const char *(*link_text)(struct inode *inode, uint32_t *size_bytes);
+
+    /* Contents. Called without spin locks. *done_bytes counts also what was done before an error. */
+    int (*read)(struct inode *inode, uint64_t offset, struct transfer *transfer, size_t *done_bytes);
+    /* With `writers` held. */
+    int (*write)(struct inode *inode, uint64_t offset, struct transfer *transfer, size_t *done_bytes);
+    int (*resize)(struct inode *inode, uint64_t size_bytes);
+    /* The first data or hole from offset on. -LINUX_ENXIO: there is none. */
+    int (*seek)(struct inode *inode, uint64_t offset, bool to_hole, uint64_t *found);
+    /* Devices and pipes: what is done with the file once it is open. NULL for files and folders. */
+    int (*open)(struct inode *inode, struct open_file *file);
+    /* The last reference is gone. Called without locks. */
+    void (*release)(struct inode *inode);
+};
+
+struct inode {
+    const struct inode_operations *operations;
+    struct file_system *system;
+    uint64_t number;
+    uint32_t mode, user, group, links;
+    uint64_t device;
+    int64_t accessed_ns, modified_ns, changed_ns, created_ns;
+    uint32_t references;
+    struct list doomed; /* in vfs.doomed once nobody holds it */
+
+    struct spinlock lock;
+    uint64_t size_bytes;
+    uint64_t pages; /* that it takes up */
+    struct sleep_lock writers;
+    struct list record_locks; /* see record_lock.h */
+};
+
+static inline uint32_t inode_kind(const struct inode *inode) {
+    return inode->mode & LINUX_S_IFMT;
+}
+
+static inline bool inode_is_folder(const struct inode *inode) {
+    return inode_kind(inode) == LINUX_S_IFDIR;
+}
+
+static inline bool inode_is_link(const struct inode *inode) {
+    return inode_kind(inode) == LINUX_S_IFLNK;
+}
+
+/* What every file system begins a new inode with: the plan, one reference, the time. Links are the file system's. */
+void inode_init(struct inode *inode, struct file_system *system, const struct inode_operations *operations,
+                const struct inode_plan *plan);
+/* Both with the tree's lock held. */
+struct inode *inode_ref(struct inode *inode);
+void inode_unref(struct inode *inode);
+/* The tree's lock is held: the times of a folder whose entries changed, or of an inode that got or lost a name. */
+void inode_touch(struct inode *inode, bool is_modified);
+
+#endif

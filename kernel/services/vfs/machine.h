@@ -1,0 +1,51 @@
+/*
+ * What the file system layer needs of the machine under it, handed in when it is set up. Nothing else of the machine is
+ * called, so the same code runs in unit tests on any computer.
+ *
+ * All but `sleep` are called with spin locks held: they do not wait, and take no lock of this layer.
+ */
+#ifndef GROVE_VFS_MACHINE_H
+#define GROVE_VFS_MACHINE_H
+
+#include "kernel/machine/bare/spinlock.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Who waits for something: the machine's own list, zero when nobody does. */
+struct wait_queue {
+    void *sleepers;
+};
+
+struct vfs_machine {
+    /* Memory with undefined contents, aligned for any type; NULL when there is none. */
+    void *(*take)(void *context, size_t size_bytes);
+    /* size_bytes is what was asked for. */
+    void (*give_back)(void *context, void *memory, size_t size_bytes);
+    /* A page of VFS_PAGE_BYTES zeros; NULL when there is none. */
+    void *(*take_page)(void *context);
+    /* The file's hold on the page ends; a program that has it mapped may keep it. */
+    void (*give_page_back)(void *context, void *page);
+    /* Nanoseconds since 1970. */
+    int64_t (*now_ns)(void *context);
+    /* Unpredictable bytes. */
+    void (*fill_random)(void *context, void *bytes, size_t size_bytes);
+    /*
+     * Wait until the queue is woken. `held` is given up while waiting and is held again after that. Returns 0, and also
+     * without a reason, so callers look again; -LINUX_EINTR when a signal came.
+     */
+    int (*sleep)(void *context, struct wait_queue *queue, struct spinlock *held);
+    /* Wake all that wait there. The lock that they gave up is held. */
+    void (*wake)(void *context, struct wait_queue *queue);
+    void *context;
+};
+
+static inline void *machine_take(const struct vfs_machine *machine, size_t size_bytes) {
+    return machine->take(machine->context, size_bytes);
+}
+
+static inline void machine_give_back(const struct vfs_machine *machine, void *memory, size_t size_bytes) {
+    machine->give_back(machine->context, memory, size_bytes);
+}
+
+#endif

@@ -1,0 +1,135 @@
+/* Mounts and file views: see mount.h. */
+#include "kernel/services/vfs/mount.h"
+
+#include "kernel/services/vfs/errors.h"
+
+void mount_unref(struct mount *mount) {
+    while (mount != NULL && --mount->references == 0) {
+        struct mount *parent = mount->parent;
+        struct vfs *vfs = mount->system->vfs;
+        if (mount->place != NULL)
+            dentry_unref(mount->place);
+        dentry_unref(mount->root);
+        file_system_unref(mount->system);
+        machine_give_back(vfs->machine, mount, sizeof(*mount));
+        mount = parent;
+    }
+}
+
+struct mount *mount_on(const struct path *path) {
+    struct view *view = path->mount->view;
+    if (path->dentry->mounts == 0 || view == NULL)
+        return NULL;
+    for (struct list *link = view->mounts.next; link != &view->mounts; link = link->next) {
+        struct mount *mount = list_item(link, struct mount, link);
+        if (mount->place == path->dentry && mount->parent == path->mount)
+            return mount;
+    }
+    return NULL;
+}
+
+bool mount_is_place(const struct view *view, const struct dentry *dentry) {
+    if (dentry->mounts == 0 || view == NULL)
+        return false;
+    for (struct list *link = view->mounts.next; link != &view->mounts; link = link->next)
+        if (list_item(link, struct mount, link)->place == dentry)
+            return true;
+    return false;
+}
+
+static struct mount *make(struct view *view, struct dentry *root, uint32_t flags) {
+    struct mount *mount = machine_take(view->vfs->machine, sizeof(*mount));
+    if (mount == NULL)
+        return NULL;
+    *mount = (struct mount){.view = view, .root = root, .system = root->system, .flags = flags, .references = 1};
+    (void)dentry_ref(root);
+    file_system_ref(root->system);
+    list_prepend(&view->mounts, &mount->link);
+    view->mount_count++;
+    return mount;
+}
+
+int view_init(struct view *view, struct vfs *vfs, struct dentry *root, uint32_t flags, struct path *path) {
+    *view = (struct view){.vfs = vfs};
+    list_init(&view->mounts);
+    vfs_lock(vfs);
+    struct mount *mount = make(view, root, flags);
+    if (mount != NULL) {
+        *path = (struct path){.mount = mount, .dentry = root};
+        path_ref(path);
+    }
+    vfs_unlock(vfs);
+    return mount != NULL ? 0 : -LINUX_ENOMEM;
+}
+
+static void take_out(struct mount *mount) {
+    list_remove(&mount->link);
+    mount->view->mount_count--;
+    mount->view = NULL;
+    if (mount->place != NULL)
+        mount->place->mounts--;
+    mount_unref(mount);
+}
+
+void view_deinit(struct view *view) {
+    struct mount *mount;
+    do {
+        vfs_lock(view->vfs);
+        mount = list_first_item(&view->mounts, struct mount, link);
+        if (mount != NULL)
+            take_out(mount);
+        vfs_unlock(view->vfs);
+    } while (mount != NULL);
+}
+
+static int check_place(const struct view *view, const struct path *place, const struct dentry *root) {
+    if (place->mount->view != view)
+        return -LINUX_EINVAL;
+    if (place->dentry->inode->links == 0)
+        return -LINUX_ENOENT;
+    if (inode_is_folder(place->dentry->inode) != inode_is_folder(root->inode))
+        return -LINUX_ENOTDIR;
+    return view->mount_count >= VIEW_MOUNTS_MAX ? -LINUX_ENOSPC : 0;
+}
+
+int view_mount(struct view *view, const struct path *place, struct dentry *root, uint32_t flags) {
+    vfs_lock(view->vfs);
+    struct path top = *place;
+    struct mount *above;
+    while ((above = mount_on(&top)) != NULL) /* what is mounted later lies on top */
+        top = (struct path){.mount = above, .dentry = above->root};
+    int status = check_place(view, &top, root);
+    if (status == 0) {
+        struct mount *mount = make(view, root, flags);
+        if (mount != NULL) {
+            mount->parent = mount_ref(top.mount);
+            mount->place = dentry_ref(top.dentry);
+            mount->place->mounts++;
+        } else {
+            status = -LINUX_ENOMEM;
+        }
+    }
+    vfs_unlock(view->vfs);
+    return status;
+}
+
+static bool has_mounts(const struct view *view, const struct mount *mount) {
+    for (struct list *link = view->mounts.next; link != &view->mounts; link = link->next)
+        if (list_item(link, struct mount, link)->parent == mount)
+            return true;
+    return false;
+}
+
+int view_unmount(struct view *view, const struct path *path) {
+    int status = 0;
+    vfs_lock(view->vfs);
+    struct mount *mount = path->mount;
+    if (mount->view != view || mount->parent == NULL || mount->root != path->dentry)
+        status = -LINUX_EINVAL;
+    else if (has_mounts(view, mount))
+        status = -LINUX_EBUSY;
+    else
+        take_out(mount);
+    vfs_unlock(view->vfs);
+    return status;
+}

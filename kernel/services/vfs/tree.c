@@ -1,0 +1,119 @@
+/* A balanced tree: see tree.h. */
+#include "kernel/services/vfs/tree.h"
+
+static uint32_t height_of(const struct tree_node *node) {
+    return node != NULL ? node->height : 0;
+}
+
+static void update(struct tree_node *node) {
+    uint32_t left = height_of(node->left), right = height_of(node->right);
+    node->height = (left > right ? left : right) + 1;
+}
+
+static struct tree_node *rotate_right(struct tree_node *node) {
+    struct tree_node *top = node->left;
+    node->left = top->right;
+    top->right = node;
+    update(node);
+    update(top);
+    return top;
+}
+
+static struct tree_node *rotate_left(struct tree_node *node) {
+    struct tree_node *top = node->right;
+    node->right = top->left;
+    top->left = node;
+    update(node);
+    update(top);
+    return top;
+}
+
+/* Both trees below are balanced, and their heights differ by 2 at most. Returns the balanced tree. */
+static struct tree_node *balance(struct tree_node *node) {
+    uint32_t left = height_of(node->left), right = height_of(node->right);
+    if (left > right + 1) {
+        if (height_of(node->left->left) < height_of(node->left->right))
+            node->left = rotate_left(node->left);
+        return rotate_right(node);
+    }
+    if (right > left + 1) {
+        if (height_of(node->right->right) < height_of(node->right->left))
+            node->right = rotate_right(node->right);
+        return rotate_left(node);
+    }
+    update(node);
+    return node;
+}
+
+struct tree_node *tree_find(struct tree_node *root, tree_order *order, const void *key) {
+    while (root != NULL) {
+        int side = order(key, root);
+        if (side == 0)
+            return root;
+        root = side < 0 ? root->left : root->right;
+    }
+    return NULL;
+}
+
+struct tree_node *tree_find_behind(struct tree_node *root, tree_order *order, const void *key) {
+    struct tree_node *found = NULL;
+    while (root != NULL) {
+        if (order(key, root) < 0) {
+            found = root;
+            root = root->left;
+        } else {
+            root = root->right;
+        }
+    }
+    return found;
+}
+
+static struct tree_node *insert(struct tree_node *tree, tree_order *order, const void *key, struct tree_node *node) {
+    if (tree == NULL) {
+        *node = (struct tree_node){.height = 1};
+        return node;
+    }
+    if (order(key, tree) < 0)
+        tree->left = insert(tree->left, order, key, node);
+    else
+        tree->right = insert(tree->right, order, key, node);
+    return balance(tree);
+}
+
+void tree_insert(struct tree_node **root, tree_order *order, const void *key, struct tree_node *node) {
+    *root = insert(*root, order, key, node);
+}
+
+/* Take the first node out of a tree that has one. Returns the rest. */
+static struct tree_node *take_first(struct tree_node *tree, struct tree_node **first) {
+    if (tree->left == NULL) {
+        *first = tree;
+        return tree->right;
+    }
+    tree->left = take_first(tree->left, first);
+    return balance(tree);
+}
+
+static struct tree_node *remove(struct tree_node *tree, tree_order *order, const void *key) {
+    if (tree == NULL)
+        return NULL;
+    int side = order(key, tree);
+    if (side < 0) {
+        tree->left = remove(tree->left, order, key);
+    } else if (side > 0) {
+        tree->right = remove(tree->right, order, key);
+    } else {
+        struct tree_node *left = tree->left, *right = tree->right, *next;
+        if (right == NULL)
+            return left;
+        right = take_first(right, &next);
+        next->left = left;
+        next->right = right;
+        tree = next;
+    }
+    return balance(tree);
+}
+
+void tree_remove(struct tree_node **root, tree_order *order, const void *key) {
+    *root = remove(*root, order, key);
+}

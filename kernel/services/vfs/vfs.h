@@ -1,0 +1,94 @@
+/*
+ * The file system layer: names, mounts, files. Open this first; README.md says which file holds what.
+ *
+ * One lock, the tree's, guards every name: folders, dentries, mounts, and the counts of references. It is held for one
+ * step of a path or one change of a folder, both bounded. Contents have a lock for each inode. The order, outer first:
+ *
+ *     inode.writers (may wait)  >  vfs.lock  >  inode.lock, and locks of files and tables, none inside another  >  machine
+ *
+ * A crash in the middle leaves nothing behind: all of it is memory.
+ */
+#ifndef GROVE_VFS_VFS_H
+#define GROVE_VFS_VFS_H
+
+#include "kernel/services/vfs/identity.h"
+#include "kernel/services/vfs/inode.h"
+#include "kernel/services/vfs/machine.h"
+
+struct mount;
+struct view;
+
+struct vfs {
+    const struct vfs_machine *machine;
+    struct spinlock lock;
+    struct list doomed, doomed_systems; /* inodes and file systems that vfs_unlock releases */
+
+    struct list *buckets; /* of the dentry cache, see dentry.h */
+    uint32_t bucket_count; /* a power of two */
+    uint32_t dentries, dentries_max;
+    struct list unused; /* dentries without references, the longest unused first */
+    uint64_t hash_key;
+    uint64_t hits, misses; /* of the cache */
+    uint64_t systems; /* file systems made so far: their device numbers */
+};
+
+/* A tree of files to be mounted. Lives as long as a mount or whoever made it holds a reference; see its own header. */
+struct file_system {
+    struct vfs *vfs;
+    const char *name; /* of its kind */
+    struct dentry *root;
+    uint64_t device; /* as st_dev tells it */
+    uint32_t references; /* guarded by the tree's lock */
+    struct list doomed;
+    /* The last reference is gone: give everything back. Called without locks. */
+    void (*release)(struct file_system *system);
+};
+
+/* A place in a file view. */
+struct path {
+    struct mount *mount;
+    struct dentry *dentry;
+};
+
+/* Who calls: what a process passes on with every path. */
+struct caller {
+    struct vfs *vfs;
+    struct identity identity;
+    struct path root, folder; /* where "/" and relative paths begin; the caller holds references */
+    uint32_t mask; /* umask */
+};
+
+/*
+ * dentries_max bounds the cache: what is in use is never thrown out, so it may be passed while more than that is in use.
+ * bucket_count is a power of two. -LINUX_ENOMEM.
+ */
+int vfs_init(struct vfs *vfs, const struct vfs_machine *machine, uint32_t bucket_count, uint32_t dentries_max);
+/* All file systems and views must be gone. */
+void vfs_deinit(struct vfs *vfs);
+
+static inline void vfs_lock(struct vfs *vfs) {
+    spinlock_lock(&vfs->lock);
+}
+
+/* Also releases the inodes and file systems that lost their last reference. */
+void vfs_unlock(struct vfs *vfs);
+
+/* For the release operations of inodes and file systems, which vfs_unlock calls: it looks again for what they gave up. */
+static inline void vfs_unlock_in_release(struct vfs *vfs) {
+    spinlock_unlock(&vfs->lock);
+}
+
+/* One reference, no root yet. */
+void file_system_init(struct file_system *system, struct vfs *vfs, const char *name,
+                      void (*release)(struct file_system *system));
+/* Both with the tree's lock held. */
+void file_system_ref(struct file_system *system);
+void file_system_unref(struct file_system *system);
+
+/* Device numbers as Linux packs them for programs. */
+static inline uint64_t vfs_device(uint32_t major, uint32_t minor) {
+    return (uint64_t)(minor & 0xff) | (uint64_t)(major & 0xfff) << 8 | (uint64_t)(minor & ~0xffu) << 12 |
+           (uint64_t)(major & ~0xfffu) << 32;
+}
+
+#endif

@@ -1,0 +1,10 @@
+/* Numbers of Linux that are x86-64's own. */
+#ifndef GROVE_VFS_PROCESSOR_H
+#define GROVE_VFS_PROCESSOR_H
+
+#define LINUX_O_DIRECT 040000u
+#define LINUX_O_LARGEFILE 0100000u
+#define LINUX_O_DIRECTORY 0200000u
+#define LINUX_O_NOFOLLOW 0400000u
+
+#endif
