@@ -1,0 +1,148 @@
+/*
+ * The processor time of containers: a quota in each period, charged to a group and those above it.
+ *
+ * Used up, no context of the group ranks until the period ends. Who runs with one is found when it is charged (its
+ * processor's timer sees to that), who is queued with one when it would be next; both leave the competition unless another
+ * context is lent to them, and the context waits in the group's list. What was used beyond the quota, as several processors
+ * find out a little late, is taken from the next period.
+ */
+#include "kernel/machine/bare/sched/internal.h"
+
+#define STEP 16u /* contexts that go on in one hold of the lock */
+
+static void renew(struct sched_group *group, uint64_t now) {
+    uint64_t periods = (now - group->renewed_ns) / group->period_ns;
+    if (periods == 0)
+        return;
+    group->renewed_ns += periods * group->period_ns;
+    /* A debt is paid by one period's quota after the other; nothing is saved up. */
+    uint64_t debt_periods = group->left_ns > 0 ? 0 : (uint64_t)-group->left_ns / group->quota_ns + 1;
+    if (periods > debt_periods || group->left_ns > 0)
+        group->left_ns = (int64_t)group->quota_ns;
+    else
+        group->left_ns += (int64_t)(periods * group->quota_ns);
+}
+
+static bool is_below(const struct sched_group *group, const struct sched_group *above) {
+    while (group != NULL && group != above)
+        group = group->parent;
+    return group != NULL;
+}
+
+static void spend(struct scheduler *scheduler, struct sched_group *group) {
+    group->is_spent = true;
+    timer_set(scheduler, &group->timer, group->renewed_ns + group->period_ns);
+    for (uint32_t i = 0; i < scheduler->count; i++)
+        if (is_below(scheduler->processors[i].current->using->group, group))
+            choose_soon(scheduler, i);
+}
+
+void group_charge(struct scheduler *scheduler, struct sched_group *group, uint64_t ran_ns, uint64_t now) {
+    for (; group != NULL; group = group->parent) {
+        group->used_ns += ran_ns;
+        if (group->quota_ns == 0)
+            continue;
+        if (!group->is_spent)
+            renew(group, now);
+        group->left_ns -= (int64_t)ran_ns;
+        if (group->left_ns <= 0 && !group->is_spent)
+            spend(scheduler, group);
+    }
+}
+
+struct sched_group *group_spent(struct sched_group *group) {
+    while (group != NULL && !group->is_spent)
+        group = group->parent;
+    return group;
+}
+
+uint64_t group_limit_ns(const struct scheduler *scheduler, const struct sched_group *group) {
+    uint64_t limit = SCHED_NEVER;
+    for (; group != NULL; group = group->parent) {
+        if (group->quota_ns == 0 || group->is_spent)
+            continue;
+        uint64_t share = (uint64_t)group->left_ns / scheduler->count;
+        limit = share < limit ? share : limit;
+    }
+    return limit > LEAST_TIMER_NS ? limit : LEAST_TIMER_NS;
+}
+
+/* Contexts that wait for this group compete again. Takes and gives the lock, so that nobody waits for it for long. */
+static void go_on(struct scheduler *scheduler, struct sched_group *group) {
+    for (bool is_done = false; !is_done;) {
+        spinlock_lock(&scheduler->lock);
+        for (uint32_t i = 0; i < STEP && !group->is_spent && !list_is_empty(&group->spent); i++) {
+            struct sched_context *context = list_first_item(&group->spent, struct sched_context, link);
+            list_remove(&context->link);
+            lend_refresh(scheduler, context->owner);
+        }
+        is_done = group->is_spent || list_is_empty(&group->spent);
+        spinlock_unlock(&scheduler->lock);
+    }
+}
+
+static void period_ended(struct scheduler *scheduler, struct sched_timer *timer) {
+    struct sched_group *group = list_item(timer, struct sched_group, timer);
+    spinlock_lock(&scheduler->lock);
+    uint64_t now = now_ns(scheduler);
+    if (group->is_spent && now >= group->renewed_ns + group->period_ns) {
+        renew(group, now);
+        group->is_spent = group->left_ns <= 0;
+        if (group->is_spent)
+            timer_set(scheduler, timer, group->renewed_ns + group->period_ns);
+    }
+    spinlock_unlock(&scheduler->lock);
+    go_on(scheduler, group);
+}
+
+static bool is_valid(uint64_t quota_ns, uint64_t period_ns) {
+    return quota_ns == 0 ||
+           (period_ns > 0 && period_ns <= GROVE_SCHEDULE_PERIOD_NS_MAX && quota_ns / SCHED_PROCESSORS_MAX <= period_ns);
+}
+
+int sched_group_init(struct scheduler *scheduler, struct sched_group *group, struct sched_group *parent,
+                     uint64_t quota_ns, uint64_t period_ns) {
+    uint32_t depth = parent != NULL ? parent->depth + 1 : 1;
+    if (!is_valid(quota_ns, period_ns))
+        return GROVE_INVALID;
+    if (depth > SCHED_GROUPS_DEEP)
+        return GROVE_TOO_LARGE;
+    *group = (struct sched_group){.parent = parent, .depth = depth, .timer.fire = period_ended};
+    list_init(&group->spent);
+    return sched_group_set(scheduler, group, quota_ns, period_ns);
+}
+
+int sched_group_set(struct scheduler *scheduler, struct sched_group *group, uint64_t quota_ns, uint64_t period_ns) {
+    if (!is_valid(quota_ns, period_ns))
+        return GROVE_INVALID;
+    sched_account(scheduler); /* what ran so far belongs to the old period */
+    spinlock_lock(&scheduler->lock);
+    timer_cancel(scheduler, &group->timer);
+    group->quota_ns = quota_ns;
+    group->period_ns = period_ns;
+    group->left_ns = (int64_t)quota_ns;
+    group->renewed_ns = now_ns(scheduler);
+    group->is_spent = false;
+    for (uint32_t i = 0; i < scheduler->count; i++) /* each sets its timer anew */
+        if (is_below(scheduler->processors[i].current->using->group, group))
+            choose_soon(scheduler, i);
+    spinlock_unlock(&scheduler->lock);
+    go_on(scheduler, group);
+    return GROVE_OK;
+}
+
+void sched_group_deinit(struct scheduler *scheduler, struct sched_group *group) {
+    sched_timer_cancel(scheduler, &group->timer);
+    sched_timer_drain(&group->timer);
+}
+
+void sched_account(struct scheduler *scheduler) {
+    spinlock_lock(&scheduler->lock);
+    uint64_t now = now_ns(scheduler);
+    for (uint32_t i = 0; i < scheduler->count; i++) {
+        charge(scheduler, &scheduler->processors[i], now);
+        if (!context_may_run(scheduler->processors[i].current->using))
+            choose_soon(scheduler, i);
+    }
+    spinlock_unlock(&scheduler->lock);
+}

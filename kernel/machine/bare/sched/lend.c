@@ -1,0 +1,194 @@
+/*
+ * Who waits lends its context to whom it waits for.
+ *
+ * Thread -> lock it waits for -> owner of that lock, and so on: chains, which together are trees whose roots run, are
+ * queued or sleep. A lock orders its waiters by the rank of what they would run with, an owner orders its locks by the
+ * first waiter of each, and so knows the best context below it. When one changes, what lies above it is worked out anew,
+ * link by link. There is no circle, and no chain has more than SCHED_DEPTH_MAX links: both are refused when a thread would
+ * begin to wait. `below` is an upper bound of the links that end at a thread or lock, exact enough for that, and falls back
+ * to 0 when nobody waits.
+ */
+#include "kernel/machine/bare/sched/internal.h"
+
+/* A context whose group has no time left stands in the group's list, so that it is found when there is some again. */
+static void note_spent_group(struct sched_context *context) {
+    struct sched_group *group = group_spent(context->group);
+    list_remove(&context->link);
+    if (group != NULL)
+        list_append(&group->spent, &context->link);
+}
+
+/* The best of a thread's own context and of those that are lent to it; of equals the lent one, so that it is used up. */
+static struct sched_context *best_context(struct sched_thread *thread) {
+    uint64_t own = context_rank(&thread->own);
+    if (thread->holds.first == NULL || thread->holds.first->key > own || thread->holds.first->key == RANK_NONE)
+        return &thread->own;
+    const struct sched_lock *lock = list_item(thread->holds.first, struct sched_lock, held);
+    return list_item(lock->waiters.first, struct sched_thread, waiting)->using;
+}
+
+static void use(struct scheduler *scheduler, struct sched_thread *thread, struct sched_context *context) {
+    bool is_same = thread->using == context;
+    if (thread->is_running) {
+        charge(scheduler, &scheduler->processors[thread->processor], now_ns(scheduler));
+        thread->using = context;
+        if (is_same && context_may_run(context))
+            return;
+        if (thread->state == SCHED_READY)
+            context_activate(scheduler, context, thread->processor, now_ns(scheduler));
+        choose_soon(scheduler, thread->processor);
+        return;
+    }
+    if (thread->is_queued) {
+        if (is_same && thread->queued_rank == context_rank(context))
+            return;
+        queue_remove(scheduler, thread);
+    }
+    thread->using = context;
+    if (thread->state == SCHED_READY)
+        make_ready(scheduler, thread, false);
+}
+
+/* Bring a lock's place among those of its owner up to date. */
+static void place_lock(struct sched_lock *lock) {
+    struct sched_thread *owner = lock->owner;
+    if (lock->waiters.first == NULL)
+        lock->below = 0;
+    if (owner == NULL)
+        return;
+    if (order_holds(&lock->held)) {
+        if (lock->waiters.first != NULL && lock->held.key == lock->waiters.first->key)
+            return;
+        order_remove(&owner->holds, &lock->held);
+    }
+    if (lock->waiters.first != NULL)
+        order_insert(&owner->holds, &lock->held, lock->waiters.first->key);
+    if (owner->holds.first == NULL)
+        owner->below = 0;
+}
+
+static void place_waiter(struct sched_lock *lock, struct sched_thread *thread) {
+    uint64_t rank = context_rank(thread->using);
+    if (thread->waiting.key != rank) {
+        order_remove(&lock->waiters, &thread->waiting);
+        order_insert(&lock->waiters, &thread->waiting, rank);
+    }
+    place_lock(lock);
+}
+
+void lend_refresh(struct scheduler *scheduler, struct sched_thread *thread) {
+    while (thread != NULL) {
+        struct sched_lock *lock = thread->waits_for;
+        note_spent_group(&thread->own);
+        use(scheduler, thread, best_context(thread));
+        if (lock == NULL)
+            return;
+        place_waiter(lock, thread);
+        thread = lock->owner;
+    }
+}
+
+/* The links from a lock up to the root. GROVE_CYCLE: `thread` is on that way. */
+static int count_links(const struct sched_lock *lock, const struct sched_thread *thread, uint32_t *links) {
+    for (*links = 1; lock != NULL && lock->owner != NULL; lock = lock->owner->waits_for) {
+        if (lock->owner == thread)
+            return GROVE_CYCLE;
+        if (lock->owner->waits_for != NULL)
+            ++*links;
+    }
+    return GROVE_OK;
+}
+
+static void raise_below(struct sched_lock *lock, uint32_t below) {
+    for (; lock != NULL; lock = lock->owner->waits_for, below++) {
+        if (lock->below < below)
+            lock->below = below;
+        if (lock->owner == NULL)
+            return;
+        if (lock->owner->below < lock->below)
+            lock->owner->below = lock->below;
+    }
+}
+
+static const struct sched_thread *root_of(const struct sched_thread *thread) {
+    while (thread->waits_for != NULL && thread->waits_for->owner != NULL)
+        thread = thread->waits_for->owner;
+    return thread;
+}
+
+int lend_begin(struct scheduler *scheduler, struct sched_thread *thread, struct sched_lock *lock) {
+    uint32_t links;
+    int status = count_links(lock, thread, &links);
+    if (status < 0)
+        return status;
+    if (thread->below + links > SCHED_DEPTH_MAX)
+        return GROVE_TOO_LARGE;
+    thread->waits_for = lock;
+    order_insert(&lock->waiters, &thread->waiting, context_rank(thread->using));
+    place_lock(lock);
+    raise_below(lock, thread->below + 1);
+    if (root_of(thread)->state != SCHED_READY)
+        thread->using->is_active = false;
+    lend_refresh(scheduler, lock->owner);
+    return GROVE_OK;
+}
+
+void lend_end(struct scheduler *scheduler, struct sched_thread *thread) {
+    struct sched_lock *lock = thread->waits_for;
+    order_remove(&lock->waiters, &thread->waiting);
+    thread->waits_for = NULL;
+    place_lock(lock);
+    lend_refresh(scheduler, lock->owner);
+}
+
+/* ---- for whoever keeps locks ---- */
+
+int sched_block_on(struct scheduler *scheduler, struct sched_lock *lock, uint64_t timeout_ns) {
+    spinlock_lock(&scheduler->lock);
+    struct sched_thread *thread = processor_here(scheduler)->current;
+    charge(scheduler, processor_here(scheduler), now_ns(scheduler));
+    thread->state = SCHED_BLOCKED;
+    int status = lend_begin(scheduler, thread, lock);
+    if (status < 0)
+        thread->state = SCHED_READY;
+    else
+        thread_block(scheduler, thread, timeout_ns);
+    spinlock_unlock(&scheduler->lock);
+    return status;
+}
+
+int sched_lend(struct scheduler *scheduler, struct sched_thread *thread, struct sched_lock *lock) {
+    spinlock_lock(&scheduler->lock);
+    int status = thread->state == SCHED_BLOCKED && thread->waits_for == NULL ? lend_begin(scheduler, thread, lock)
+                                                                             : GROVE_WRONG_STATE;
+    spinlock_unlock(&scheduler->lock);
+    return status;
+}
+
+struct sched_thread *sched_lock_first(struct scheduler *scheduler, struct sched_lock *lock) {
+    spinlock_lock(&scheduler->lock);
+    struct sched_thread *first =
+        lock->waiters.first != NULL ? list_item(lock->waiters.first, struct sched_thread, waiting) : NULL;
+    spinlock_unlock(&scheduler->lock);
+    return first;
+}
+
+void sched_lock_pass(struct scheduler *scheduler, struct sched_lock *lock, struct sched_thread *owner) {
+    spinlock_lock(&scheduler->lock);
+    struct sched_thread *old = lock->owner;
+    if (owner != NULL && owner->waits_for == lock) {
+        order_remove(&lock->waiters, &owner->waiting);
+        owner->waits_for = NULL;
+    }
+    if (order_holds(&lock->held))
+        order_remove(&old->holds, &lock->held);
+    if (old != NULL && old->holds.first == NULL)
+        old->below = 0;
+    lock->owner = owner;
+    place_lock(lock);
+    if (owner != NULL && lock->waiters.first != NULL)
+        raise_below(lock, lock->below);
+    lend_refresh(scheduler, old);
+    lend_refresh(scheduler, owner);
+    spinlock_unlock(&scheduler->lock);
+}
