@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BLOCKS 200u
+#define BREAK_PAGES 6000u
 
 /* Blocks from a few bytes to a megabyte, each filled with its own number. */
 static int check_memory(void) {
@@ -48,6 +50,18 @@ static int check_pages(void) {
     return mprotect(pages + 4096, 4096, PROT_READ) == 0 && pages[4096] == 7 && write(9, "x", 1) == -1 ? 0 : 8;
 }
 
+/* The heap by the system call itself, page by page, further than there may be areas. */
+static int check_break(void) {
+    uint64_t start = (uint64_t)syscall(SYS_brk, 0), end = start;
+    for (unsigned i = 0; i < BREAK_PAGES; i++) {
+        end += 4096;
+        if ((uint64_t)syscall(SYS_brk, end) != end)
+            return 12;
+    }
+    *(volatile char *)(uintptr_t)(end - 1) = 1;
+    return (uint64_t)syscall(SYS_brk, start) == start ? 0 : 13;
+}
+
 static int check_time(void) {
     struct timespec first, second;
     if (clock_gettime(CLOCK_MONOTONIC, &first) != 0 || clock_gettime(CLOCK_MONOTONIC, &second) != 0)
@@ -64,7 +78,7 @@ static int check_numbers(void) {
 }
 
 int main(int count, char **arguments) {
-    int (*const checks[])(void) = {check_memory, check_pages, check_time, check_numbers};
+    int (*const checks[])(void) = {check_memory, check_pages, check_break, check_time, check_numbers};
     printf("hello from %s, %d arguments\n", arguments[0], count);
     for (int i = 1; i < count; i++)
         printf("argument %d is %s\n", i, arguments[i]);

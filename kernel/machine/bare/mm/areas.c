@@ -151,6 +151,17 @@ static void refresh(struct area *tree, uint64_t address) {
     update(tree);
 }
 
+int areas_grow(struct areas *areas, struct area *area, uint64_t end) {
+    const struct area *next = areas_from(areas, area->end);
+    if (end <= area->end || end % PAGE_BYTES != 0)
+        return GROVE_INVALID;
+    if (next != NULL && next->start < end)
+        return GROVE_EXISTS;
+    area->end = end;
+    refresh(areas->root, area->start);
+    return 0;
+}
+
 void areas_split(struct areas *areas, struct area *area, uint64_t address, struct area *upper) {
     uint64_t lower_bytes = address - area->start;
     *upper = (struct area){.start = address, .end = area->end, .protection = area->protection};

@@ -39,6 +39,11 @@ int areas_insert(struct areas *areas, struct area *area);
 /* It must be one of them. */
 void areas_remove(struct areas *areas, struct area *area);
 /*
+ * Let one of them reach up to `end`, a page boundary behind its own. GROVE_EXISTS: another lies there;
+ * GROVE_INVALID: it is no such boundary.
+ */
+int areas_grow(struct areas *areas, struct area *area, uint64_t end);
+/*
  * Cut `area` in two at `address`, a page boundary inside of it. `upper`, undefined memory of the caller's, becomes the
  * upper part, with what was its image.
  */

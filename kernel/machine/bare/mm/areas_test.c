@@ -91,6 +91,18 @@ static void try_insert(struct model *model, uint32_t page, uint32_t pages) {
         set_owner(model, area, i + 1);
 }
 
+static void try_grow(struct model *model, struct area *area, uint32_t pages) {
+    uint64_t end = area->end + pages * PAGE;
+    bool is_free = true;
+    if (end > LOW + PAGES * PAGE)
+        return;
+    for (uint64_t page = (area->end - LOW) / PAGE; page < (end - LOW) / PAGE; page++)
+        is_free = is_free && model->owner[page] == 0;
+    assert_int_equal(areas_grow(&model->areas, area, end), is_free ? 0 : GROVE_EXISTS);
+    if (is_free)
+        set_owner(model, area, (uint32_t)(area - model->nodes) + 1);
+}
+
 static void remove_or_split(struct model *model, struct area *area, bool is_split) {
     uint32_t i = unused_node(model);
     if (is_split && area->end - area->start > PAGE) {
@@ -124,6 +136,8 @@ static void it_agrees_with_one_owner_for_each_page(void **state) {
         struct area *area = areas_find(&model.areas, LOW + page * PAGE);
         if (area == NULL || (random >> 9) % 4 == 0)
             try_insert(&model, page, pages);
+        else if ((random >> 7) % 4 == 0)
+            try_grow(&model, area, pages);
         else
             remove_or_split(&model, area, (random >> 8) % 3 == 0);
         try_room(&model, 1 + (random >> 14) % 12);
@@ -142,6 +156,10 @@ static void what_is_no_area_is_refused(void **state) {
     assert_int_equal(areas_insert(&areas, &odd), GROVE_INVALID);
     assert_int_equal(areas_insert(&areas, &turned), GROVE_INVALID);
     assert_null(areas_from(&areas, 0));
+    odd.end = 3 * PAGE;
+    assert_int_equal(areas_insert(&areas, &odd), 0);
+    assert_int_equal(areas_grow(&areas, &odd, 3 * PAGE), GROVE_INVALID);
+    assert_int_equal(areas_grow(&areas, &odd, 4 * PAGE + 1), GROVE_INVALID);
 }
 
 static void a_split_shares_the_image_out(void **state) {

@@ -82,6 +82,9 @@ bool process_exception(struct interrupt_frame *frame) {
     bool is_from_user = interrupt_is_from_user(frame);
     bool is_page_fault = frame->vector == VECTOR_PAGE_FAULT;
     uint64_t address = is_page_fault ? read_cr2() : 0;
+    if (frame->vector == VECTOR_NOT_MASKABLE || frame->vector == VECTOR_DOUBLE_FAULT ||
+        frame->vector == VECTOR_MACHINE_CHECK)
+        return false; /* the machine's fault, and no program's */
     if (current == NULL || (!is_from_user && !(is_page_fault && is_copying(frame))))
         return false;
     if (is_page_fault && address < LAYOUT_USER_END) {

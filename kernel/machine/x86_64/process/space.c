@@ -47,15 +47,25 @@ static bool is_both(uint32_t protection) {
     return (protection & AREA_WRITE) != 0 && (protection & AREA_EXECUTE) != 0;
 }
 
+/* The area that ends where a new one without an image begins, if both are otherwise the same; NULL if there is none. */
+static struct area *neighbour(const struct space *space, uint64_t start, uint32_t protection) {
+    struct area *area = areas_find(&space->areas, start - 1);
+    return area != NULL && area->end == start && area->protection == with_read(protection) ? area : NULL;
+}
+
 int space_add(struct space *space, uint64_t start, uint64_t end, uint32_t protection, const uint8_t *image,
               uint64_t image_bytes) {
     if (start < SPACE_START || end > LAYOUT_USER_END)
         return GROVE_INVALID;
     if (is_both(protection))
         return GROVE_DENIED;
+    /* A heap that grows page by page stays one area. */
+    struct area *area = image_bytes == 0 ? neighbour(space, start, protection) : NULL;
+    if (area != NULL)
+        return areas_grow(&space->areas, area, end);
     if (space->areas.count >= SPACE_AREAS_MAX)
         return GROVE_EXHAUSTED;
-    struct area *area = memory_take(sizeof(*area));
+    area = memory_take(sizeof(*area));
     if (area == NULL)
         return GROVE_NO_MEMORY;
     *area = (struct area){

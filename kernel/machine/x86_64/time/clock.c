@@ -12,6 +12,10 @@
 #define OLD_TIMER_LATCH 0x00u
 #define OLD_TIMER_HERTZ UINT64_C(1193182)
 #define MEASURED_TICKS 2386u /* two milliseconds */
+#define OLD_TIMER_STATE 0xe2u /* read back: the state of channel 0 */
+#define OLD_TIMER_RUN_OUT 0x80u
+#define MEASURE_TRIES 8u
+#define SAMPLE_TRIES 8u
 #define READS_MAX 1000000u /* a timer that stands still must not stop the kernel silently */
 
 #define NS_PER_SECOND UINT64_C(1000000000)
@@ -28,24 +32,64 @@ static uint32_t old_timer_left(void) {
     return low | (uint32_t)in8(OLD_TIMER_CHANNEL) << 8;
 }
 
-void clock_init(void) {
-    uint32_t reads = 0, ticks;
+/* The three clocks at one moment. */
+struct sample {
+    uint64_t cycles;
+    uint32_t old_timer, apic_timer;
+};
+
+/*
+ * Something may come between the readings (a hypervisor that gives the processor to another): of several tries the one that
+ * was over soonest counts.
+ */
+static struct sample take_sample(void) {
+    struct sample best = {0};
+    uint64_t shortest = UINT64_MAX;
+    for (unsigned i = 0; i < SAMPLE_TRIES; i++) {
+        struct sample sample = {.cycles = read_cycles()};
+        sample.old_timer = old_timer_left();
+        sample.apic_timer = apic_timer_left();
+        uint64_t duration = read_cycles() - sample.cycles;
+        if (duration < shortest) {
+            shortest = duration;
+            best = sample;
+        }
+    }
+    return best;
+}
+
+/* The old timer has counted down, and begins again with numbers that mean nothing. */
+static bool has_run_out(void) {
+    out8(OLD_TIMER_COMMAND, OLD_TIMER_STATE);
+    return (in8(OLD_TIMER_CHANNEL) & OLD_TIMER_RUN_OUT) != 0;
+}
+
+/* Two moments, MEASURED_TICKS or more apart. False: they are too far apart, or the old timer stands still. */
+static bool measure(struct sample *first, struct sample *last) {
+    uint32_t reads = 0;
     apic_timer_measure(UINT32_MAX);
     out8(OLD_TIMER_COMMAND, OLD_TIMER_COUNT_ONCE);
     out8(OLD_TIMER_CHANNEL, 0xff);
     out8(OLD_TIMER_CHANNEL, 0xff);
-    uint32_t first = old_timer_left();
-    first_cycle = read_cycles();
-    uint32_t first_left = apic_timer_left();
-    do {
-        ticks = (first - old_timer_left()) & 0xffff;
-    } while (ticks < MEASURED_TICKS && ++reads < READS_MAX);
-    uint64_t cycles = read_cycles() - first_cycle;
-    uint64_t counts = first_left - apic_timer_left();
+    *first = take_sample();
+    while (first->old_timer - old_timer_left() < MEASURED_TICKS && reads < READS_MAX)
+        reads++;
+    *last = take_sample();
     apic_timer_measure(0);
-    if (reads == READS_MAX || cycles == 0 || counts == 0)
+    return reads < READS_MAX && !has_run_out();
+}
+
+void clock_init(void) {
+    struct sample first, last;
+    unsigned tries = 0;
+    while (!measure(&first, &last) && tries < MEASURE_TRIES)
+        tries++;
+    uint64_t ticks = first.old_timer - last.old_timer;
+    uint64_t cycles = last.cycles - first.cycles, counts = first.apic_timer - last.apic_timer;
+    if (tries == MEASURE_TRIES || ticks == 0 || cycles == 0 || counts == 0)
         panic("there is no timer to measure the clock by");
     uint64_t ns = ticks * NS_PER_SECOND / OLD_TIMER_HERTZ;
+    first_cycle = first.cycles;
     ns_per_cycle = (ns << 32) / cycles;
     counts_per_ns = (counts << 32) / ns;
 }
