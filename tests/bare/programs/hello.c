@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define BLOCKS 200u
+#define PAGE ((size_t)4096)
 #define BREAK_PAGES 6000u
 
 /* Blocks from a few bytes to a megabyte, each filled with its own number. */
@@ -34,13 +35,13 @@ static int check_memory(void) {
 }
 
 static int check_pages(void) {
-    unsigned char *pages = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char *pages = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages == MAP_FAILED || pages[4096] != 0)
         return 4;
     pages[4096] = 7;
     if (mprotect(pages + 4096, 4096, PROT_READ) != 0 || pages[4096] != 7)
         return 5;
-    if (munmap(pages, 4096) != 0 || munmap(pages + 2 * 4096, 4096) != 0 || pages[4096] != 7)
+    if (munmap(pages, PAGE) != 0 || munmap(pages + 2 * PAGE, PAGE) != 0 || pages[4096] != 7)
         return 6;
     if (mprotect(pages, 4096, PROT_READ) == 0 || mprotect(pages + 4096, 4096, PROT_WRITE | PROT_EXEC) == 0)
         return 7;

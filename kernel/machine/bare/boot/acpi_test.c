@@ -45,9 +45,10 @@ static void finish_table(uint8_t *table, const char *signature, uint32_t size) {
 }
 
 static void make_root(struct memory *memory, bool is_long) {
+    static const uint8_t signature[8] = {'R', 'S', 'D', ' ', 'P', 'T', 'R', ' '};
     uint8_t *pointer = memory->bytes + ROOT_POINTER, *table = memory->bytes + ROOT_TABLE;
     uint32_t entry_bytes = is_long ? 8 : 4;
-    memcpy(pointer, "RSD PTR ", 8);
+    memcpy(pointer, signature, sizeof(signature));
     pointer[15] = is_long ? 2 : 0;
     put32(pointer + (is_long ? 24 : 16), (uint32_t)MEMORY_START + ROOT_TABLE);
     put32(pointer + 20, is_long ? 36 : 0);

@@ -67,7 +67,7 @@ static void too_many_ranges_are_left_out(void **state) {
     for (uint64_t i = 0; i < MEMORY_MAP_MAX; i++)
         memory_map_add(&map, 2 * i * PAGE, PAGE);
     assert_false(map.is_cut);
-    memory_map_add(&map, 2 * MEMORY_MAP_MAX * PAGE, PAGE);
+    memory_map_add(&map, PAGE * 2 * MEMORY_MAP_MAX, PAGE);
     assert_true(map.is_cut);
     assert_int_equal(map.count, MEMORY_MAP_MAX);
 }

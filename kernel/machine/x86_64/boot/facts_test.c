@@ -109,7 +109,7 @@ static void both_protocols_tell_the_same(void **state) {
         assert_int_equal(facts.initramfs_bytes, 5000);
         assert_true(facts.root_pointer != 0);
         /* The hole and the two pages of the initramfs are not there; Multiboot2's tags lie in usable memory too. */
-        assert_int_equal(memory_map_bytes(&facts.memory), 12 * MIB - 2 * 4096 - (is_pvh ? 0 : 4096));
+        assert_int_equal(memory_map_bytes(&facts.memory), 12 * MIB - UINT64_C(2) * 4096 - (is_pvh ? 0 : 4096));
     }
 }
 
