@@ -46,7 +46,7 @@ static void refill(struct scheduler *scheduler, struct sched_timer *timer) {
 
 void context_spend(struct scheduler *scheduler, struct sched_context *context) {
     context->is_spent = true;
-    timer_set(scheduler, &context->timer, context->release_ns + context->period_ns);
+    timer_arm(scheduler, &context->timer, context->release_ns + context->period_ns);
 }
 
 static void activate_deadline(struct scheduler *scheduler, struct sched_context *context, uint64_t now) {

@@ -31,7 +31,7 @@ static bool is_below(const struct sched_group *group, const struct sched_group *
 
 static void spend(struct scheduler *scheduler, struct sched_group *group) {
     group->is_spent = true;
-    timer_set(scheduler, &group->timer, group->renewed_ns + group->period_ns);
+    timer_arm(scheduler, &group->timer, group->renewed_ns + group->period_ns);
     for (uint32_t i = 0; i < scheduler->count; i++)
         if (is_below(scheduler->processors[i].current->using->group, group))
             choose_soon(scheduler, i);
@@ -89,7 +89,7 @@ static void period_ended(struct scheduler *scheduler, struct sched_timer *timer)
         renew(group, now);
         group->is_spent = group->left_ns <= 0;
         if (group->is_spent)
-            timer_set(scheduler, timer, group->renewed_ns + group->period_ns);
+            timer_arm(scheduler, timer, group->renewed_ns + group->period_ns);
     }
     spinlock_unlock(&scheduler->lock);
     go_on(scheduler, group);
@@ -117,7 +117,7 @@ int sched_group_set(struct scheduler *scheduler, struct sched_group *group, uint
         return GROVE_INVALID;
     sched_account(scheduler); /* what ran so far belongs to the old period */
     spinlock_lock(&scheduler->lock);
-    timer_cancel(scheduler, &group->timer);
+    timer_disarm(scheduler, &group->timer);
     group->quota_ns = quota_ns;
     group->period_ns = period_ns;
     group->left_ns = (int64_t)quota_ns;

@@ -35,8 +35,8 @@ static inline bool is_idle_thread(const struct scheduler *scheduler, const struc
 }
 
 /* ---- timers.c ---- */
-void timer_set(struct scheduler *scheduler, struct sched_timer *timer, uint64_t when_ns);
-void timer_cancel(struct scheduler *scheduler, struct sched_timer *timer);
+void timer_arm(struct scheduler *scheduler, struct sched_timer *timer, uint64_t when_ns);
+void timer_disarm(struct scheduler *scheduler, struct sched_timer *timer);
 
 /* ---- context.c ---- */
 void context_init(struct sched_context *context, struct sched_thread *owner, const struct grove_schedule *schedule);

@@ -75,7 +75,7 @@ int sched_thread_set(struct scheduler *scheduler, struct sched_thread *thread, c
     if (status < 0) {
         (void)admit(scheduler, own, UINT64_C(1) << own->home); /* it was there a moment ago */
     } else {
-        timer_cancel(scheduler, &own->timer);
+        timer_disarm(scheduler, &own->timer);
         context_init(own, thread, schedule);
         own->home = wanted.home;
         thread->affinity = affinity;
@@ -102,11 +102,11 @@ void thread_block(struct scheduler *scheduler, struct sched_thread *thread, uint
         thread->own.is_active = false;
     }
     if (timeout_ns != SCHED_NEVER)
-        timer_set(scheduler, &thread->timeout, timeout_ns);
+        timer_arm(scheduler, &thread->timeout, timeout_ns);
 }
 
 void thread_unblock(struct scheduler *scheduler, struct sched_thread *thread, int result) {
-    timer_cancel(scheduler, &thread->timeout);
+    timer_disarm(scheduler, &thread->timeout);
     thread->state = SCHED_READY;
     thread->result = result;
     thread->is_receiving = false;
@@ -167,7 +167,7 @@ static void refuse_handed(struct scheduler *scheduler, struct sched_thread *thre
 void sched_thread_end(struct scheduler *scheduler, struct sched_thread *thread) {
     spinlock_lock(&scheduler->lock);
     charge(scheduler, &scheduler->processors[thread->processor], now_ns(scheduler));
-    timer_cancel(scheduler, &thread->timeout);
+    timer_disarm(scheduler, &thread->timeout);
     if (thread->waits_for != NULL)
         lend_end(scheduler, thread);
     while (thread->holds.first != NULL) {
@@ -180,7 +180,7 @@ void sched_thread_end(struct scheduler *scheduler, struct sched_thread *thread) 
     thread->state = SCHED_ENDED;
     refuse_handed(scheduler, thread);
     list_remove(&thread->own.link);
-    timer_cancel(scheduler, &thread->own.timer);
+    timer_disarm(scheduler, &thread->own.timer);
     admit_end(scheduler, &thread->own);
     spinlock_unlock(&scheduler->lock);
 }

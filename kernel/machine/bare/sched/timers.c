@@ -1,14 +1,14 @@
 /* Moments: each processor has its own in an ordered set, and its hardware timer is set to the first of them. */
 #include "kernel/machine/bare/sched/internal.h"
 
-void timer_cancel(struct scheduler *scheduler, struct sched_timer *timer) {
+void timer_disarm(struct scheduler *scheduler, struct sched_timer *timer) {
     if (order_holds(&timer->node))
         order_remove(&scheduler->processors[timer->processor].timers, &timer->node);
 }
 
-void timer_set(struct scheduler *scheduler, struct sched_timer *timer, uint64_t when_ns) {
+void timer_arm(struct scheduler *scheduler, struct sched_timer *timer, uint64_t when_ns) {
     struct sched_processor *here = processor_here(scheduler);
-    timer_cancel(scheduler, timer);
+    timer_disarm(scheduler, timer);
     timer->processor = scheduler->machine->here(scheduler);
     order_insert(&here->timers, &timer->node, when_ns);
     if (when_ns < here->timer_ns) {
@@ -19,13 +19,13 @@ void timer_set(struct scheduler *scheduler, struct sched_timer *timer, uint64_t 
 
 void sched_timer_set(struct scheduler *scheduler, struct sched_timer *timer, uint64_t when_ns) {
     spinlock_lock(&scheduler->lock);
-    timer_set(scheduler, timer, when_ns);
+    timer_arm(scheduler, timer, when_ns);
     spinlock_unlock(&scheduler->lock);
 }
 
 void sched_timer_cancel(struct scheduler *scheduler, struct sched_timer *timer) {
     spinlock_lock(&scheduler->lock);
-    timer_cancel(scheduler, timer);
+    timer_disarm(scheduler, timer);
     spinlock_unlock(&scheduler->lock);
 }
 
