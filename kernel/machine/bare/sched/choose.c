@@ -5,6 +5,8 @@
  */
 #include "kernel/machine/bare/sched/internal.h"
 
+#define CHOICES_MAX 8u
+
 void choose_soon(struct scheduler *scheduler, uint32_t number) {
     struct sched_processor *processor = &scheduler->processors[number];
     processor->must_choose = true;
@@ -29,11 +31,12 @@ void make_ready(struct scheduler *scheduler, struct sched_thread *thread, bool i
         return;
     uint64_t now = now_ns(scheduler);
     thread->processor = place_choose(scheduler, thread);
-    context_activate(scheduler, thread->using, thread->processor, now);
-    if (!context_may_run(thread->using)) /* a deadline that had its share of this period */
-        return;
     struct sched_processor *processor = &scheduler->processors[thread->processor];
     charge(scheduler, processor, now);
+    context_activate(scheduler, thread->using, thread->processor, now);
+    /* A deadline had its share of this period, or what runs there has just used up the time of a group. */
+    if (!context_may_run(thread->using))
+        return;
     queue_insert(scheduler, thread, is_first);
     const struct sched_thread *running = processor->handed != NULL ? processor->handed : processor->current;
     bool goes_on = running != &processor->idle && running->state == SCHED_READY && context_may_run(running->using);
@@ -41,15 +44,11 @@ void make_ready(struct scheduler *scheduler, struct sched_thread *thread, bool i
         choose_soon(scheduler, thread->processor);
 }
 
-/* Let a thread use a context that may run, if it has one: its place in the trees is brought up to date. */
+/* Let a thread use a context that may run, if it has one. */
 static bool settle(struct scheduler *scheduler, struct sched_thread *thread) {
-    while (!context_may_run(thread->using)) {
-        struct sched_context *spent = thread->using;
-        lend_refresh(scheduler, spent->owner);
-        if (thread->using == spent)
-            return false;
-    }
-    return true;
+    if (!context_may_run(thread->using))
+        lend_refresh(scheduler, thread->using->owner);
+    return context_may_run(thread->using);
 }
 
 /* A thread that ran or was to run here does not: back to the queues with it. */
@@ -62,6 +61,9 @@ static void put_back(struct scheduler *scheduler, struct sched_thread *thread) {
         using->left_ns = (int64_t)SCHED_QUANTUM_NS;
     thread->ready_since_ns = now_ns(scheduler);
     make_ready(scheduler, thread, is_first);
+    /* As it came to compete its context may have lost its rank or its time: perhaps another one is better now. */
+    if (!thread->is_queued || thread->holds.first != NULL)
+        lend_refresh(scheduler, thread->using->owner);
 }
 
 /* The first of a processor's queues that may really run. */
@@ -123,6 +125,30 @@ static struct sched_thread *choose(struct scheduler *scheduler, struct sched_pro
     return first;
 }
 
+/*
+ * A deadline that comes to the processor only after it has passed begins a period anew, or had its share of this one: then
+ * it may no longer be the first. And to put others back may change what is lent to the
+ * one that was chosen. Both settle at once; should they not, set_timer calls soon again.
+ */
+static struct sched_thread *choose_settled(struct scheduler *scheduler, struct sched_processor *processor,
+                                           uint64_t now) {
+    uint64_t rank, was;
+    uint32_t tries = 0;
+    do {
+        processor->must_choose = false;
+        processor->current = choose(scheduler, processor);
+        struct sched_context *using = processor->current->using;
+        was = rank = context_rank(using);
+        if (processor->current != &processor->idle) {
+            context_activate(scheduler, using, processor->current->processor, now);
+            rank = context_rank(using);
+        }
+        if (rank != was)
+            lend_refresh(scheduler, using->owner);
+    } while ((rank != was || processor->must_choose) && ++tries < CHOICES_MAX);
+    return processor->current;
+}
+
 /* ---- the timer ---- */
 
 static uint64_t fair_limit_ns(const struct sched_context *using, const struct order *queue) {
@@ -175,10 +201,12 @@ static void set_timer(struct scheduler *scheduler, struct sched_processor *proce
         uint64_t limit = limit_ns(processor, now);
         if (using->class != GROVE_SCHEDULE_DEADLINE && limit < LEAST_TIMER_NS)
             limit = LEAST_TIMER_NS;
-        limit = earlier(limit, group_limit_ns(scheduler, using->group));
+        limit = earlier(limit, group_limit_ns(scheduler, using->group, now));
         if (limit != SCHED_NEVER)
             when = earlier(when, now + limit);
     }
+    if (processor->must_choose)
+        when = now;
     if (when != processor->timer_ns) {
         processor->timer_ns = when;
         scheduler->machine->set_timer(scheduler, when);
@@ -194,15 +222,10 @@ void sched_reschedule(struct scheduler *scheduler) {
     uint64_t now = now_ns(scheduler);
     charge(scheduler, processor, now);
     bool is_slice_over = previous->using->class == GROVE_SCHEDULE_FAIR && previous->using->left_ns <= 0;
-    struct sched_thread *next = choose(scheduler, processor);
-    processor->must_choose = false;
     processor->is_kicked = false;
-    processor->current = next;
-    if (next != &processor->idle) {
-        context_activate(scheduler, next->using, next->processor, now);
-        if (next != previous && next->using->class == GROVE_SCHEDULE_FAIR && next->using->left_ns <= 0)
-            next->using->left_ns = (int64_t)SCHED_SLICE_NS;
-    }
+    struct sched_thread *next = choose_settled(scheduler, processor, now);
+    if (next != previous && next->using->class == GROVE_SCHEDULE_FAIR && next->using->left_ns <= 0)
+        next->using->left_ns = (int64_t)SCHED_SLICE_NS;
     if (is_slice_over)
         place_balance(scheduler, processor);
     place_offer(scheduler, processor);

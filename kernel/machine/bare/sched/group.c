@@ -56,15 +56,28 @@ struct sched_group *group_spent(struct sched_group *group) {
     return group;
 }
 
-uint64_t group_limit_ns(const struct scheduler *scheduler, const struct sched_group *group) {
+/* With all processors charged, none of them lets the time end unnoticed if each looks again after its share of the rest. */
+static uint64_t share_ns(struct scheduler *scheduler, const struct sched_group *group, uint64_t now) {
+    for (uint32_t i = 0; i < scheduler->count; i++)
+        if (is_below(scheduler->processors[i].current->using->group, group))
+            charge(scheduler, &scheduler->processors[i], now);
+    return group->left_ns > 0 ? (uint64_t)group->left_ns / scheduler->count : 0;
+}
+
+uint64_t group_limit_ns(struct scheduler *scheduler, const struct sched_group *group, uint64_t now) {
     uint64_t limit = SCHED_NEVER;
     for (; group != NULL; group = group->parent) {
-        if (group->quota_ns == 0 || group->is_spent)
-            continue;
-        uint64_t share = (uint64_t)group->left_ns / scheduler->count;
+        uint64_t share = group->quota_ns != 0 && !group->is_spent ? share_ns(scheduler, group, now) : SCHED_NEVER;
         limit = share < limit ? share : limit;
     }
     return limit > LEAST_TIMER_NS ? limit : LEAST_TIMER_NS;
+}
+
+/* Threads that are queued with the group's contexts, and were passed over while it had no time, are offered again. */
+static void offer_again(struct scheduler *scheduler) {
+    for (uint32_t i = 0; i < scheduler->count; i++)
+        if (scheduler->processors[i].waiting > 0)
+            choose_soon(scheduler, i);
 }
 
 /* Contexts that wait for this group compete again. Takes and gives the lock, so that nobody waits for it for long. */
@@ -90,6 +103,8 @@ static void period_ended(struct scheduler *scheduler, struct sched_timer *timer)
         group->is_spent = group->left_ns <= 0;
         if (group->is_spent)
             timer_arm(scheduler, timer, group->renewed_ns + group->period_ns);
+        else
+            offer_again(scheduler);
     }
     spinlock_unlock(&scheduler->lock);
     go_on(scheduler, group);
@@ -126,6 +141,7 @@ int sched_group_set(struct scheduler *scheduler, struct sched_group *group, uint
     for (uint32_t i = 0; i < scheduler->count; i++) /* each sets its timer anew */
         if (is_below(scheduler->processors[i].current->using->group, group))
             choose_soon(scheduler, i);
+    offer_again(scheduler);
     spinlock_unlock(&scheduler->lock);
     go_on(scheduler, group);
     return GROVE_OK;

@@ -89,6 +89,8 @@ void make_ready(struct scheduler *scheduler, struct sched_thread *thread, bool i
 /* ---- lend.c ---- */
 int lend_begin(struct scheduler *scheduler, struct sched_thread *thread, struct sched_lock *lock);
 void lend_end(struct scheduler *scheduler, struct sched_thread *thread);
+/* The end of the chain that begins with a thread: who uses its context, if that is the best one there. */
+struct sched_thread *lend_root(struct sched_thread *thread);
 /* A thread's own context, or who waits for it, has changed: work out with what it and those it waits for run. */
 void lend_refresh(struct scheduler *scheduler, struct sched_thread *thread);
 
@@ -107,6 +109,6 @@ void group_charge(struct scheduler *scheduler, struct sched_group *group, uint64
 /* The group, of this and those above it, that has no time left; NULL for none. */
 struct sched_group *group_spent(struct sched_group *group);
 /* How long this processor may run at their expense before it must look again; SCHED_NEVER without a limit. */
-uint64_t group_limit_ns(const struct scheduler *scheduler, const struct sched_group *group);
+uint64_t group_limit_ns(struct scheduler *scheduler, const struct sched_group *group, uint64_t now);
 
 #endif

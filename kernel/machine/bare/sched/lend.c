@@ -40,7 +40,7 @@ static void use(struct scheduler *scheduler, struct sched_thread *thread, struct
         return;
     }
     if (thread->is_queued) {
-        if (is_same && thread->queued_rank == context_rank(context))
+        if (is_same && thread->queued_rank == context_rank(context) && context_may_run(context))
             return;
         queue_remove(scheduler, thread);
     }
@@ -76,15 +76,34 @@ static void place_waiter(struct sched_lock *lock, struct sched_thread *thread) {
     place_lock(lock);
 }
 
+/*
+ * Where to look again: the context that a thread uses ranks otherwise than is noted on the way to it. That happens where a
+ * group's time ended unnoticed, and where a deadline began a period as it was put to use. Neither happens twice to one
+ * context at one moment. NULL if all is noted.
+ */
+static struct sched_thread *look_again_at(struct sched_thread *thread) {
+    uint64_t rank = context_rank(thread->using);
+    if (thread->using != &thread->own)
+        return thread->using->owner->waiting.key != rank ? thread->using->owner : NULL;
+    if (group_spent(thread->own.group) != NULL && !list_is_linked(&thread->own.link))
+        return thread;
+    bool has_better =
+        thread->holds.first != NULL && thread->holds.first->key != RANK_NONE && thread->holds.first->key <= rank;
+    return has_better ? thread : NULL;
+}
+
 void lend_refresh(struct scheduler *scheduler, struct sched_thread *thread) {
     while (thread != NULL) {
         struct sched_lock *lock = thread->waits_for;
         note_spent_group(&thread->own);
         use(scheduler, thread, best_context(thread));
-        if (lock == NULL)
-            return;
-        place_waiter(lock, thread);
-        thread = lock->owner;
+        struct sched_thread *again = look_again_at(thread);
+        if (again == NULL && lock != NULL) {
+            place_waiter(lock, thread);
+            thread = lock->owner;
+        } else {
+            thread = again;
+        }
     }
 }
 
@@ -110,7 +129,7 @@ static void raise_below(struct sched_lock *lock, uint32_t below) {
     }
 }
 
-static const struct sched_thread *root_of(const struct sched_thread *thread) {
+struct sched_thread *lend_root(struct sched_thread *thread) {
     while (thread->waits_for != NULL && thread->waits_for->owner != NULL)
         thread = thread->waits_for->owner;
     return thread;
@@ -127,9 +146,9 @@ int lend_begin(struct scheduler *scheduler, struct sched_thread *thread, struct 
     order_insert(&lock->waiters, &thread->waiting, context_rank(thread->using));
     place_lock(lock);
     raise_below(lock, thread->below + 1);
-    if (root_of(thread)->state != SCHED_READY)
+    if (lend_root(thread)->state != SCHED_READY)
         thread->using->is_active = false;
-    lend_refresh(scheduler, lock->owner);
+    lend_refresh(scheduler, thread);
     return GROVE_OK;
 }
 

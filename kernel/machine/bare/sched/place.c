@@ -179,13 +179,9 @@ static bool wants(const struct scheduler *scheduler, const struct sched_processo
 }
 
 void place_offer(struct scheduler *scheduler, const struct sched_processor *processor) {
-    uint64_t offers = processor->waiting;
-    for (uint32_t i = 0; i < scheduler->count && offers > 0; i++) {
-        if (processor == &scheduler->processors[i] || !wants(scheduler, processor, i))
-            continue;
-        choose_soon(scheduler, i);
-        offers--;
-    }
+    for (uint32_t i = 0; i < scheduler->count && processor->waiting > 0; i++)
+        if (processor != &scheduler->processors[i] && wants(scheduler, processor, i))
+            choose_soon(scheduler, i);
 }
 
 void place_balance(struct scheduler *scheduler, struct sched_processor *processor) {

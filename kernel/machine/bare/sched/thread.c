@@ -82,9 +82,11 @@ int sched_thread_set(struct scheduler *scheduler, struct sched_thread *thread, c
         if (thread->is_queued) {
             queue_remove(scheduler, thread);
             make_ready(scheduler, thread, false);
-        } else if (thread->is_running) {
-            context_activate(scheduler, thread->using, thread->processor, now_ns(scheduler));
-            choose_soon(scheduler, thread->processor);
+        }
+        struct sched_thread *user = lend_root(thread);
+        if (user->is_running && user->state == SCHED_READY && user->using == own) {
+            context_activate(scheduler, own, user->processor, now_ns(scheduler));
+            choose_soon(scheduler, user->processor);
         }
         lend_refresh(scheduler, thread);
     }
@@ -154,14 +156,14 @@ static void release_waiters(struct scheduler *scheduler, struct sched_lock *lock
         (void)wake(scheduler, list_item(lock->waiters.first, struct sched_thread, waiting), GROVE_CLOSED);
 }
 
-/* Give up a processor that was handed to a thread but not taken yet. */
-static void refuse_handed(struct scheduler *scheduler, struct sched_thread *thread) {
+/* The processor that a thread has, or was handed and has not taken yet, goes to somebody else. */
+static void give_up_processor(struct scheduler *scheduler, struct sched_thread *thread) {
     struct sched_processor *processor = &scheduler->processors[thread->processor];
     if (processor->handed == thread) {
         processor->handed = NULL;
-        thread->is_running = false;
-        choose_soon(scheduler, thread->processor);
+        thread->is_running = processor->current == thread;
     }
+    choose_soon(scheduler, thread->processor);
 }
 
 void sched_thread_end(struct scheduler *scheduler, struct sched_thread *thread) {
@@ -178,7 +180,8 @@ void sched_thread_end(struct scheduler *scheduler, struct sched_thread *thread) 
     if (thread->is_queued)
         queue_remove(scheduler, thread);
     thread->state = SCHED_ENDED;
-    refuse_handed(scheduler, thread);
+    if (thread->is_running)
+        give_up_processor(scheduler, thread);
     list_remove(&thread->own.link);
     timer_disarm(scheduler, &thread->own.timer);
     admit_end(scheduler, &thread->own);

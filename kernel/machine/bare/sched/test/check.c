@@ -38,7 +38,7 @@ static const char *check_thread(struct scheduler *scheduler, const struct sched_
         return "a thread uses a context that is not lent to it";
     if (thread->state != SCHED_ENDED && owner != thread && owner->state != SCHED_BLOCKED)
         return "a context is used by two";
-    if (thread->using->group != NULL && thread->state == SCHED_READY && !thread->is_running && !thread->is_queued &&
+    if (thread->state == SCHED_READY && !thread->is_running && !thread->is_queued && !thread->using->is_spent &&
         group_spent(thread->using->group) != NULL && !list_is_linked(&thread->using->link))
         return "a context whose group has no time left would not be found again";
     return NULL;
@@ -126,7 +126,8 @@ const char *check_choice(struct scheduler *scheduler, struct sched_thread *const
     const char *fault = NULL;
     for (uint32_t i = 0; i < count && fault == NULL; i++) {
         struct sched_thread *thread = threads[i];
-        if (thread->state == SCHED_READY && (thread->is_running || thread->is_queued) &&
+        /* One that cannot be used any more is found when it would be used. */
+        if (thread->state == SCHED_READY && context_may_run(thread->using) &&
             context_rank(thread->using) != best_rank(thread, threads, count))
             fault = "a thread does not run with the best context that is lent to it";
         for (uint32_t n = 0; n < scheduler->count && thread->is_queued && fault == NULL; n++)

@@ -5,7 +5,6 @@
 #include "kernel/machine/bare/sched/test/check.h"
 
 #include <string.h>
-#include <stdio.h>
 
 static struct simulator *simulator_of(struct scheduler *scheduler) {
     return list_item(scheduler, struct simulator, scheduler);
@@ -78,9 +77,6 @@ struct sim_thread *sim_current(struct simulator *simulator) {
 }
 
 static void check(struct simulator *simulator, const char *fault) {
-    if (fault != NULL) { for (uint32_t i=0;i<simulator->count;i++) { struct sched_thread *h=simulator->all[i]; printf("DBG t%u c%d p%d st%d run%d q%d proc%u using%d home%u spent%d\n",i,h->own.class,h->own.priority,h->state,h->is_running,h->is_queued,h->processor,(int)((struct sim_thread*)(void*)h->using->owner-simulator->threads),h->own.home,h->own.is_spent); }
-        for (uint32_t i=0;i<simulator->scheduler.count;i++) printf("DBG p%u cur %d must %d kick %d\n",i,(int)((struct sim_thread*)(void*)simulator->processors[i].current-simulator->threads),simulator->processors[i].must_choose,simulator->is_kicked[i]);
-        }
     if (fault != NULL)
         fail_msg("at %lu us, step %lu: %s", (unsigned long)(simulator->now_ns / US), (unsigned long)simulator->steps,
                  fault);
