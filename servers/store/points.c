@@ -170,7 +170,7 @@ static bool is_channel_held(const struct store *store, const struct grove_reques
     return false;
 }
 
-bool points_hold_commit(struct store *store, struct grove_request *request, const struct pending *pending) {
+bool points_ask_commit(struct store *store, struct grove_request *request, const struct pending *pending) {
     bool is_looked_at = points_are_set(store, GROVE_HOOK_BEFORE_WRITE) && has_writes(pending->transaction);
     if (!is_looked_at && (store->held == NULL || !is_channel_held(store, request)))
         return false;
@@ -198,10 +198,8 @@ bool points_hold_commit(struct store *store, struct grove_request *request, cons
 
 /* ---- after a write ---- */
 
-void points_written(struct store *store, const char *who, const char *own, const struct transaction *transaction) {
+void points_tell_written(struct store *store, const char *who, const char *own, const struct transaction *transaction) {
     char subject[GROVE_HOOK_SUBJECT_MAX + 1];
-    if (!points_are_set(store, GROVE_HOOK_AFTER_WRITE))
-        return;
     for (uint32_t index = 0; index < transaction->count; index++) {
         const struct operation *operation = &transaction->operations[index];
         if (!operation_writes(operation))
@@ -253,10 +251,10 @@ static int copy_first(struct store *store, struct grove_request *request, grove_
     return 0;
 }
 
-bool points_hold_read(struct store *store, struct grove_request *request, const char *name, const uint8_t *key,
-                      uint8_t key_bytes, grove_handler *handler) {
+bool points_ask_read(struct store *store, struct grove_request *request, const char *name, const uint8_t *key,
+                     uint8_t key_bytes, grove_handler *handler) {
     struct message_copy *copy = request_copy(request);
-    if (!points_are_set(store, GROVE_HOOK_BEFORE_READ) || (copy != NULL && copy->is_agreed))
+    if (copy != NULL && copy->is_agreed)
         return false;
     if (copy == NULL) {
         (void)copy_first(store, request, handler);

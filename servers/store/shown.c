@@ -196,11 +196,10 @@ static struct showing *showing_create(const void *message, size_t bytes, bool is
     return showing;
 }
 
-bool points_hold_reply(struct store *store, struct grove_request *request, const char *name, const uint8_t *key,
+bool points_show_reply(struct store *store, struct grove_request *request, const char *name, const uint8_t *key,
                        uint8_t key_bytes, const void *message, size_t bytes) {
     bool is_page = key == NULL;
-    if (!points_are_set(store, GROVE_HOOK_AFTER_READ) ||
-        bytes < (is_page ? sizeof(struct grove_store_page) : sizeof(struct grove_store_record)))
+    if (bytes < (is_page ? sizeof(struct grove_store_page) : sizeof(struct grove_store_record)))
         return false;
     struct showing *showing = showing_create(message, bytes, is_page);
     if (showing == NULL)
