@@ -43,8 +43,10 @@ def mounts():
 
 
 def cgroups(mark):
-    """Control groups whose path holds the mark of one kernel."""
+    """Control groups whose path holds the mark of one kernel; none where it makes none (kernel_mark)."""
     found = set()
+    if mark is None:
+        return found
     for root, folders, _ in os.walk("/sys/fs/cgroup"):
         found |= {os.path.join(root, name) for name in folders if mark in name}
         folders[:] = [name for name in folders if root.count("/") < 6]
