@@ -104,7 +104,8 @@ static void write_allowed(const struct request *request, FILE *stream) {
 }
 
 static void write_resources(const struct request *request, FILE *stream) {
-    static const char *const names[] = {"memory", "processor", "processes", "descriptors", "scratch"};
+    static const char *const names[] = {"memory",  "processor", "processes", "descriptors",
+                                        "scratch", "disk",      "network"};
     fputs("resources: {", stream);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         const char *value = command_value(request->invocation, names[i]);

@@ -31,6 +31,8 @@ struct request {
     {"processes", 0, "COUNT", "most processes and threads at a time"}, \
     {"descriptors", 0, "COUNT", "most open files of each process"}, \
     {"scratch", 0, "SIZE", "size of its private /tmp"}, \
+    {"disk", 0, "SIZE", "most that it may keep in all that it may write"}, \
+    {"network", 0, "SIZE", "most bytes a second that it may send and receive; TCP only"}, \
     {"optional", 0, "LAYER,...", "do without these layers of the sandbox where a kernel of this command cannot set them " \
                                  "up; grove doctor lists them"}
 /* clang-format on */

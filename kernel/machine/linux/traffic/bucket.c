@@ -1,8 +1,6 @@
 /* How much may pass now, see bucket.h. */
 #include "kernel/machine/linux/traffic/bucket.h"
 
-#define SECOND_NS UINT64_C(1000000000)
-
 uint64_t bucket_size(uint64_t rate) {
     return rate / 10 > BUCKET_LEAST_BYTES ? rate / 10 : BUCKET_LEAST_BYTES;
 }
@@ -10,17 +8,14 @@ uint64_t bucket_size(uint64_t rate) {
 /* Whole bytes only; the time of what is no byte yet stays. */
 static void fill(struct bucket *bucket, uint64_t rate, uint64_t now_ns) {
     uint64_t size = bucket_size(rate), span_ns = now_ns > bucket->filled_ns ? now_ns - bucket->filled_ns : 0;
-    if (bucket->bytes >= size || span_ns >= SECOND_NS) {
+    double more = (double)span_ns * (double)rate / 1e9;
+    if (more >= (double)size || bucket->bytes + (uint64_t)more >= size) {
         bucket->bytes = size;
         bucket->filled_ns = now_ns;
-        return;
+    } else if (more >= 1) {
+        bucket->bytes += (uint64_t)more;
+        bucket->filled_ns += (uint64_t)((double)(uint64_t)more * 1e9 / (double)rate);
     }
-    uint64_t more = (uint64_t)((double)span_ns * (double)rate / (double)SECOND_NS);
-    if (more == 0)
-        return;
-    bucket->bytes = bucket->bytes + more < size ? bucket->bytes + more : size;
-    bucket->filled_ns =
-        bucket->bytes == size ? now_ns : bucket->filled_ns + (uint64_t)((double)more * 1e9 / (double)rate);
 }
 
 uint64_t bucket_take(struct bucket *bucket, uint64_t rate, uint64_t now_ns, uint64_t wanted) {
@@ -41,5 +36,5 @@ uint64_t bucket_wait_ns(struct bucket *bucket, uint64_t rate, uint64_t now_ns) {
     if (bucket->bytes >= mark)
         return 0;
     double wait_ns = (double)(mark - bucket->bytes) * 1e9 / (double)(rate > 0 ? rate : 1);
-    return wait_ns > 1e9 ? SECOND_NS : (uint64_t)wait_ns + 1;
+    return wait_ns > 1e9 ? UINT64_C(1000000000) : (uint64_t)wait_ns + 1;
 }

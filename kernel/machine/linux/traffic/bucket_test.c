@@ -15,7 +15,7 @@ static void it_holds_a_tenth_of_a_second(void **state) {
     (void)state;
     assert_int_equal(bucket_size(1000000), 100000);
     assert_int_equal(bucket_size(1), BUCKET_LEAST_BYTES);
-    assert_int_equal(bucket_take(&bucket, 1000000, 5 * SECOND, 1 << 30), 100000);
+    assert_int_equal(bucket_take(&bucket, 1000000, 5 * SECOND, 1 << 30), 100000); /* an old one is full */
     assert_int_equal(bucket_take(&bucket, 1000000, 5 * SECOND, 1), 0);
     assert_int_equal(bucket_take(&bucket, 1000000, 5 * SECOND + SECOND / 100, 1 << 30), 10000);
     assert_int_equal(bucket_take(&bucket, 1000000, 500 * SECOND, 7), 7);
