@@ -85,6 +85,11 @@ static bool is_enforced(const struct findings *findings, unsigned layer) {
     return findings->enforced >> layer & 1;
 }
 
+/* Others are only of services that ask for a limit: where they are missing, everything else starts. */
+static bool is_for_all(unsigned layer) {
+    return layer != GROVE_LAYER_DISK_QUOTA && layer != GROVE_LAYER_NETWORK_LIMIT;
+}
+
 static json_t *describe_layer(const struct findings *findings, unsigned layer) {
     char advice[512] = "";
     bool enforced = is_enforced(findings, layer), optional = findings->optional >> layer & 1;
@@ -133,7 +138,7 @@ static int run(struct invocation *invocation) {
     json_t *layers = json_array();
     for (unsigned layer = GROVE_LAYER_NONE + 1; layer < GROVE_LAYER_COUNT; layer++) {
         json_array_append_new(layers, describe_layer(&findings, layer));
-        all &= is_enforced(&findings, layer);
+        all &= is_enforced(&findings, layer) || !is_for_all(layer);
     }
     if (invocation->json)
         output_json(json_pack("{s:o, s:b, s:s, s:b, s:i, s:i, s:i}", "layers", layers, "all_enforced", all, "source",
@@ -156,7 +161,8 @@ const struct command command_doctor = {
         "get it where it is missing. The running kernel is asked; without one, or with --probe, each layer is "
         "tried in a child process. Services are started only with all layers, except those that the "
         "installation lists as optional.\n\n"
-        "The exit status is 0 if all layers are enforced and 1 otherwise.",
+        "The exit status is 0 if all layers that every start takes are enforced and 1 otherwise; disk-quota and "
+        "network-limit are taken only by services with such a limit.",
     .examples = "  grove doctor                      what protects services on this machine?\n"
                 "  grove doctor --probe              the same, tried anew without asking the kernel\n"
                 "  grove doctor --json | jq -r '.layers[] | select(.enforced | not) | .advice'",
