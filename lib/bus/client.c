@@ -52,6 +52,14 @@ static const struct grove_connect_options options_of[BUS_CHANNELS] = {
     [BUS_EVENTS] = {.tag = GROVE_BUS_CHANNEL_EVENTS, .lane_bytes = {32768, 65536, 32768}},
 };
 
+static int explain_no_room(const struct bus_client *client) {
+    return error_set(
+        GROVE_EXHAUSTED,
+        "no room is left for a channel of %s to the bus: raise 'shared' below 'resources:' in its manifest; all "
+        "channels and regions that it has together take that much at most",
+        client->session->identity.name.text);
+}
+
 int bus_channel(struct bus_client *client, enum bus_channel which, struct grove_channel **channel) {
     struct grove_channel *open = client->channels[which];
     if (open != NULL && client_is_usable(open) == 0) {
@@ -70,7 +78,7 @@ int bus_channel(struct bus_client *client, enum bus_channel which, struct grove_
     if (status < 0) {
         client->absent_until_ns = now_ns + LOOK_AGAIN_NS;
         client->absent_status = status;
-        return status;
+        return status == GROVE_EXHAUSTED ? explain_no_room(client) : status;
     }
     *channel = client->channels[which];
     return 0;

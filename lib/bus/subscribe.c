@@ -140,15 +140,12 @@ static int tell(const struct grove_subscription *subscription, uint32_t method, 
 static int open_events(const struct grove_subscription *subscription) {
     struct grove_channel *channel = NULL;
     int status = bus_channel(subscription->client, BUS_EVENTS, &channel);
-    if (status < 0)
-        (void)tell(subscription, GROVE_BUS_UNSUBSCRIBE, 0);
-    if (status != GROVE_EXHAUSTED)
-        return status;
-    return error_set(
-        status,
-        "no room is left for the channel on which events come to %s: raise 'shared' below 'resources:' in its "
-        "manifest; all channels and regions that it has together take that much at most",
-        subscription->client->session->identity.name.text);
+    if (status == 0)
+        return 0;
+    char sentence[256]; /* which telling may write over */
+    (void)snprintf(sentence, sizeof sentence, "%s", grove_last_error());
+    (void)tell(subscription, GROVE_BUS_UNSUBSCRIBE, 0);
+    return error_set(status, "%s", sentence);
 }
 
 int grove_bus_subscribe(struct grove_service *service, const struct grove_subscribe *subscribe,

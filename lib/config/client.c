@@ -83,7 +83,7 @@ int grove_config_open(const struct grove_config_options *options, struct grove_c
     uint64_t timeout_ns = options != NULL && options->timeout_ns != 0 ? options->timeout_ns : CONFIG_OPEN_TIMEOUT_NS;
     struct grove_config *made = NULL;
     int status = make(options, &made);
-    if (status < 0)
+    if (made == NULL)
         return status;
     status = attach(made, timeout_ns);
     if (status < 0)
@@ -109,7 +109,7 @@ static int begin_empty(struct grove_config *config) {
 int grove_config_open_later(const struct grove_config_options *options, struct grove_config **config) {
     struct grove_config *made = NULL;
     int status = make(options, &made);
-    if (status < 0)
+    if (made == NULL)
         return status;
     status = begin_empty(made);
     if (status == 0)

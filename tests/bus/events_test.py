@@ -67,16 +67,16 @@ class Events(bs.BusTest):
         self.assertTrue(text)
 
     def test_who_has_no_room_for_its_events_is_told(self):
-        def up(shared):
-            manifest = bs.actor("sink", "sink", "some.>") + f"resources: {{shared: {shared}}}\n"
+        self.start({"large": bs.actor("large", "sink", "some.>") + "resources: {shared: 32M}\n"}, "roomy")
+        # With the first there is no room for the channel to ask over, with the second none for that of the events.
+        for name, shared in (("asks", "8M"), ("hears", "14M")):
+            text = bs.actor(name, "sink", "some.>") + f"resources: {{shared: {shared}}}\n"
             actors = f"{self.system.build}/musl/tests/bus"
-            return self.system.grove("up", "--set", f"bin={actors}", "--timeout", "1s",
-                                     self.system.write_project("bus", {"sink": manifest}), check=False)
-
-        self.assertNotEqual(up("2M").returncode, 0)
-        gs.wait_for("it is said", lambda: "no room is left for the channel on which events come to bus.sink: raise 'shared'"
-                    in self.system.grove("logs", "bus.sink").stdout)
-        self.assertEqual(up("16M").returncode, 0)
+            self.system.grove("up", "--set", f"bin={actors}", "--timeout", "1s", self.system.write_project(name, {name: text}),
+                              check=False)
+            said = f"no room is left for a channel of {name}.{name} to the bus: raise 'shared' below 'resources:'"
+            gs.wait_for(f"{name} says so", lambda name=name, said=said: said in
+                        self.system.grove("logs", f"{name}.{name}", check=False).stdout)
 
     def test_a_large_event_gets_through_each_way(self):
         data = "x" * 900_000
