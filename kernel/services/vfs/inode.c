@@ -18,7 +18,6 @@ void inode_init(struct inode *inode, struct file_system *system, const struct in
                             .changed_ns = now,
                             .created_ns = now,
                             .references = 1};
-    list_init(&inode->record_locks);
 }
 
 struct inode *inode_ref(struct inode *inode) {

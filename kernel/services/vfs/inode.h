@@ -22,6 +22,7 @@ struct dentry;
 struct file_system;
 struct inode;
 struct open_file;
+struct pipe;
 
 /* A name in a folder; not terminated. */
 struct name {
@@ -71,8 +72,6 @@ struct inode_operations {
     int (*resize)(struct inode *inode, uint64_t size_bytes);
     /* The first data or hole from offset on. -LINUX_ENXIO: there is none. */
     int (*seek)(struct inode *inode, uint64_t offset, bool to_hole, uint64_t *found);
-    /* Devices and pipes: what is done with the file once it is open. NULL for files and folders. */
-    int (*open)(struct inode *inode, struct open_file *file);
     /* The last reference is gone. Called without locks. */
     void (*release)(struct inode *inode);
 };
@@ -91,7 +90,7 @@ struct inode {
     uint64_t size_bytes;
     uint64_t pages; /* that it takes up */
     struct sleep_lock writers;
-    struct list record_locks; /* see record_lock.h */
+    struct pipe *pipe; /* of a named pipe that is open, else NULL; guarded by the tree's lock */
 };
 
 static inline uint32_t inode_kind(const struct inode *inode) {

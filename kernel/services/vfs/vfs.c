@@ -14,6 +14,7 @@ int vfs_init(struct vfs *vfs, const struct vfs_machine *machine, uint32_t bucket
     list_init(&vfs->doomed);
     list_init(&vfs->doomed_systems);
     list_init(&vfs->unused);
+    list_init(&vfs->devices);
     machine->fill_random(machine->context, &vfs->hash_key, sizeof(vfs->hash_key));
     return 0;
 }

@@ -29,6 +29,7 @@ struct vfs {
     struct list unused; /* dentries without references, the longest unused first */
     uint64_t hash_key;
     uint64_t hits, misses; /* of the cache */
+    struct list devices; /* see device.h */
     uint64_t systems; /* file systems made so far: their device numbers */
 };
 

@@ -1,6 +1,8 @@
 /* A machine for unit tests: see world.h. */
 #include "kernel/services/vfs/test/world.h"
 
+#include "kernel/services/vfs/file.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,4 +169,33 @@ int64_t world_read(struct world *world, const char *text, uint64_t offset, void 
     if (status == 0)
         status = found.dentry->inode->operations->read(found.dentry->inode, offset, &transfer, &done);
     return done > 0 ? (int64_t)done : status;
+}
+
+struct open_file *world_open(struct world *world, const char *text, uint32_t flags) {
+    struct walk_path path = world_at(text);
+    struct open_file *file = NULL;
+    assert_int_equal(file_open(&world->caller, &path, flags, 0644, &file), 0);
+    return file;
+}
+
+int64_t world_write_file(struct world *world, struct open_file *file, const void *bytes, size_t size) {
+    struct transfer transfer;
+    uint8_t *copy = malloc(size + 1);
+    size_t done = 0;
+    assert_non_null(copy);
+    memcpy(copy, bytes, size);
+    struct transfer_segment segment = {.base = copy, .size_bytes = size};
+    transfer_init(&transfer, &segment, 1);
+    int status = file_write(&world->caller, file, &transfer, &done);
+    free(copy);
+    return status != 0 ? status : (int64_t)done;
+}
+
+int64_t world_read_file(struct open_file *file, void *bytes, size_t size) {
+    struct transfer transfer;
+    struct transfer_segment segment = {.base = bytes, .size_bytes = size};
+    size_t done = 0;
+    transfer_init(&transfer, &segment, 1);
+    int status = file_read(file, &transfer, &done);
+    return status != 0 ? status : (int64_t)done;
 }

@@ -42,6 +42,11 @@ int world_make_folder(struct world *world, const char *text);
 int world_make_link(struct world *world, const char *target, const char *text);
 /* Write and read as one call each, by inode; bytes done or an error. */
 int64_t world_write(struct world *world, const char *text, uint64_t offset, const void *bytes, size_t size);
+/* The same for an open file, from its position on. */
+struct open_file;
+int64_t world_write_file(struct world *world, struct open_file *file, const void *bytes, size_t size);
+int64_t world_read_file(struct open_file *file, void *bytes, size_t size);
+struct open_file *world_open(struct world *world, const char *text, uint32_t flags);
 int64_t world_read(struct world *world, const char *text, uint64_t offset, void *bytes, size_t size);
 
 #endif

@@ -1,0 +1,172 @@
+/* Reading, writing and positions of open files: see file.h. */
+#include "kernel/services/vfs/change.h"
+#include "kernel/services/vfs/errors.h"
+#include "kernel/services/vfs/file.h"
+
+#define DAY_NS (INT64_C(86400) * 1000000000)
+
+static int check(const struct open_file *file, uint32_t wanted) {
+    uint32_t flags = file_flags(file);
+    if ((flags & LINUX_O_PATH) != 0 || (vfs_open_access(flags) & wanted) == 0)
+        return -LINUX_EBADF;
+    return file->operations == NULL && inode_is_folder(file->inode) ? -LINUX_EISDIR : 0;
+}
+
+/* As with `relatime`: once after each change, and once a day. */
+static void touch_accessed(const struct open_file *file) {
+    const struct vfs_machine *machine = file->vfs->machine;
+    struct inode *inode = file->inode;
+    if ((file_flags(file) & LINUX_O_NOATIME) != 0 || (file->path.mount->flags & MOUNT_READ_ONLY) != 0)
+        return;
+    int64_t now = machine->now_ns(machine->context);
+    spinlock_lock(&inode->lock);
+    if (inode->accessed_ns <= inode->modified_ns || inode->accessed_ns <= inode->changed_ns ||
+        now - inode->accessed_ns >= DAY_NS)
+        inode->accessed_ns = now;
+    spinlock_unlock(&inode->lock);
+}
+
+/* What was done before an error is an answer of its own. */
+static int answer(int status, size_t done_bytes) {
+    return done_bytes > 0 ? 0 : status;
+}
+
+static int read_inode(struct open_file *file, uint64_t offset, struct transfer *transfer, size_t *done_bytes) {
+    if (transfer->left_bytes == 0)
+        return 0;
+    int status = file->inode->operations->read(file->inode, offset, transfer, done_bytes);
+    touch_accessed(file);
+    return answer(status, *done_bytes);
+}
+
+/* The whole of a write is one step for other writers, and with O_APPEND so is finding the end. */
+static int write_inode(const struct caller *caller, struct open_file *file, uint64_t *offset, struct transfer *transfer,
+                       size_t *done_bytes) {
+    struct inode *inode = file->inode;
+    if (transfer->left_bytes == 0)
+        return 0;
+    sleep_lock_take(&inode->writers, file->vfs->machine);
+    if ((file_flags(file) & LINUX_O_APPEND) != 0)
+        *offset = inode->size_bytes; /* nobody else changes it now */
+    int status = -LINUX_EFBIG;
+    if (*offset < VFS_FILE_BYTES_MAX && transfer->left_bytes <= VFS_FILE_BYTES_MAX - *offset) {
+        vfs_drop_privilege(caller, inode);
+        status = inode->operations->write(inode, *offset, transfer, done_bytes);
+    }
+    sleep_lock_give_up(&inode->writers, file->vfs->machine);
+    return answer(status, *done_bytes);
+}
+
+int file_read(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
+    const struct vfs_machine *machine = file->vfs->machine;
+    int status = check(file, LINUX_R_OK);
+    if (status != 0)
+        return status;
+    if (file->operations != NULL) {
+        status = file->operations->read(file, transfer, done_bytes);
+        return answer(status, *done_bytes);
+    }
+    sleep_lock_take(&file->position_lock, machine);
+    status = read_inode(file, file->position, transfer, done_bytes);
+    file->position += *done_bytes;
+    sleep_lock_give_up(&file->position_lock, machine);
+    return status;
+}
+
+int file_write(const struct caller *caller, struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
+    const struct vfs_machine *machine = file->vfs->machine;
+    int status = check(file, LINUX_W_OK);
+    if (status != 0)
+        return status;
+    if (file->operations != NULL) {
+        status = file->operations->write(file, transfer, done_bytes);
+        return answer(status, *done_bytes);
+    }
+    sleep_lock_take(&file->position_lock, machine);
+    uint64_t offset = file->position;
+    status = write_inode(caller, file, &offset, transfer, done_bytes);
+    if (*done_bytes > 0)
+        file->position = offset + *done_bytes;
+    sleep_lock_give_up(&file->position_lock, machine);
+    return status;
+}
+
+static int check_at(const struct open_file *file, int64_t offset, uint32_t wanted) {
+    if (offset < 0)
+        return -LINUX_EINVAL;
+    if ((file_flags(file) & LINUX_O_PATH) != 0)
+        return -LINUX_EBADF;
+    if (file->operations != NULL && !file->operations->has_positions)
+        return -LINUX_ESPIPE;
+    return check(file, wanted);
+}
+
+int file_read_at(struct open_file *file, int64_t offset, struct transfer *transfer, size_t *done_bytes) {
+    int status = check_at(file, offset, LINUX_R_OK);
+    if (status != 0)
+        return status;
+    if (file->operations != NULL) {
+        status = file->operations->read(file, transfer, done_bytes);
+        return answer(status, *done_bytes);
+    }
+    return read_inode(file, (uint64_t)offset, transfer, done_bytes);
+}
+
+int file_write_at(const struct caller *caller, struct open_file *file, int64_t offset, struct transfer *transfer,
+                  size_t *done_bytes) {
+    int status = check_at(file, offset, LINUX_W_OK);
+    uint64_t at = (uint64_t)offset;
+    if (status != 0)
+        return status;
+    if (file->operations != NULL) {
+        status = file->operations->write(file, transfer, done_bytes);
+        return answer(status, *done_bytes);
+    }
+    return write_inode(caller, file, &at, transfer, done_bytes);
+}
+
+/* ---- positions ---- */
+
+static int find_position(struct open_file *file, int64_t offset, uint32_t whence, int64_t *found) {
+    struct inode *inode = file->inode;
+    uint64_t place;
+    int64_t base = 0;
+    if (whence == LINUX_SEEK_DATA || whence == LINUX_SEEK_HOLE) {
+        if (inode->operations->seek == NULL)
+            return -LINUX_EINVAL;
+        if (offset < 0)
+            return -LINUX_ENXIO;
+        int status = inode->operations->seek(inode, (uint64_t)offset, whence == LINUX_SEEK_HOLE, &place);
+        *found = (int64_t)place;
+        return status;
+    }
+    if (whence == LINUX_SEEK_CUR)
+        base = (int64_t)file->position;
+    else if (whence == LINUX_SEEK_END && !inode_is_folder(inode))
+        base = (int64_t)inode->size_bytes;
+    else if (whence != LINUX_SEEK_SET)
+        return -LINUX_EINVAL;
+    return __builtin_add_overflow(base, offset, found) || *found < 0 ? -LINUX_EINVAL : 0;
+}
+
+int file_seek(struct open_file *file, int64_t offset, uint32_t whence, int64_t *position) {
+    int64_t found = 0;
+    if ((file_flags(file) & LINUX_O_PATH) != 0)
+        return -LINUX_EBADF;
+    if (whence > LINUX_SEEK_HOLE)
+        return -LINUX_EINVAL;
+    if (file->operations != NULL) {
+        if (!file->operations->has_positions)
+            return -LINUX_ESPIPE;
+        *position = 0;
+        return 0;
+    }
+    sleep_lock_take(&file->position_lock, file->vfs->machine);
+    int status = find_position(file, offset, whence, &found);
+    if (status == 0) {
+        file->position = (uint64_t)found;
+        *position = found;
+    }
+    sleep_lock_give_up(&file->position_lock, file->vfs->machine);
+    return status;
+}

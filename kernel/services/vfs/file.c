@@ -1,0 +1,107 @@
+/* Opening and closing, and what is asked of an open file but for its contents: see file.h. */
+#include "kernel/services/vfs/file.h"
+
+#include "kernel/services/vfs/change.h"
+#include "kernel/services/vfs/device.h"
+#include "kernel/services/vfs/errors.h"
+#include "kernel/services/vfs/pipe.h"
+
+#define CHANGEABLE (LINUX_O_APPEND | LINUX_O_NONBLOCK | LINUX_O_DIRECT | LINUX_O_NOATIME)
+#define FORGOTTEN (LINUX_O_CREAT | LINUX_O_EXCL | LINUX_O_TRUNC | LINUX_O_CLOEXEC)
+
+/* What is there besides files and folders gets operations. */
+static int prepare(struct open_file *file) {
+    if ((file->flags & LINUX_O_PATH) != 0)
+        return 0;
+    switch (inode_kind(file->inode)) {
+    case LINUX_S_IFCHR:
+        return device_open(file);
+    case LINUX_S_IFIFO:
+        return pipe_open_named(file);
+    case LINUX_S_IFSOCK:
+    case LINUX_S_IFBLK:
+        return -LINUX_ENXIO;
+    default:
+        return 0;
+    }
+}
+
+static void give_up_path(struct vfs *vfs, const struct path *path) {
+    vfs_lock(vfs);
+    path_unref(path);
+    vfs_unlock(vfs);
+}
+
+int file_open(const struct caller *caller, const struct walk_path *path, uint32_t flags, uint32_t mode,
+              struct open_file **opened) {
+    const struct vfs_machine *machine = caller->vfs->machine;
+    struct path found;
+    int status = vfs_open_path(caller, path, flags, mode, &found);
+    if (status != 0)
+        return status;
+    struct open_file *file = machine_take(machine, sizeof(*file));
+    if (file != NULL) {
+        *file = (struct open_file){.vfs = caller->vfs,
+                                   .path = found,
+                                   .inode = found.dentry->inode,
+                                   .references = 1,
+                                   .flags = flags & ~FORGOTTEN};
+        status = prepare(file);
+    } else {
+        status = -LINUX_ENOMEM;
+    }
+    if (status != 0) {
+        if (file != NULL)
+            machine_give_back(machine, file, sizeof(*file));
+        give_up_path(caller->vfs, &found);
+        return status;
+    }
+    *opened = file;
+    return 0;
+}
+
+void file_ref(struct open_file *file) {
+    __atomic_add_fetch(&file->references, 1, __ATOMIC_RELAXED);
+}
+
+void file_unref(struct open_file *file) {
+    /* Pairs with itself: whatever the others did with the file happened before the last one closes it. */
+    if (__atomic_sub_fetch(&file->references, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    if (file->operations != NULL && file->operations->close != NULL)
+        file->operations->close(file);
+    if (file->path.mount != NULL)
+        give_up_path(file->vfs, &file->path);
+    machine_give_back(file->vfs->machine, file, sizeof(*file));
+}
+
+int file_resize(const struct caller *caller, struct open_file *file, int64_t size_bytes) {
+    uint32_t flags = file_flags(file);
+    if (size_bytes < 0)
+        return -LINUX_EINVAL;
+    if ((flags & LINUX_O_PATH) != 0)
+        return -LINUX_EBADF;
+    if (file->operations != NULL || inode_kind(file->inode) != LINUX_S_IFREG ||
+        (vfs_open_access(flags) & LINUX_W_OK) == 0)
+        return -LINUX_EINVAL;
+    vfs_drop_privilege(caller, file->inode);
+    return vfs_resize(file->inode, (uint64_t)size_bytes);
+}
+
+int file_change_flags(const struct caller *caller, struct open_file *file, uint32_t flags) {
+    uint32_t old = file_flags(file);
+    bool is_secret = (flags & ~old & LINUX_O_NOATIME) != 0;
+    if ((old & LINUX_O_PATH) != 0)
+        return -LINUX_EBADF;
+    if (is_secret && file->inode != NULL && !identity_owns(&caller->identity, file->inode))
+        return -LINUX_EPERM;
+    __atomic_store_n(&file->flags, (old & ~CHANGEABLE) | (flags & CHANGEABLE), __ATOMIC_RELAXED);
+    return 0;
+}
+
+uint32_t file_poll(struct open_file *file, struct wait_queue **queue) {
+    *queue = NULL;
+    if (file->operations != NULL && file->operations->poll != NULL)
+        return file->operations->poll(file, queue);
+    return LINUX_POLLIN | LINUX_POLLOUT | LINUX_POLLRDNORM | LINUX_POLLWRNORM;
+}
