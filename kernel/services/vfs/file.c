@@ -5,6 +5,7 @@
 #include "kernel/services/vfs/device.h"
 #include "kernel/services/vfs/errors.h"
 #include "kernel/services/vfs/pipe.h"
+#include "kernel/services/vfs/record_lock.h"
 
 #define CHANGEABLE (LINUX_O_APPEND | LINUX_O_NONBLOCK | LINUX_O_DIRECT | LINUX_O_NOATIME)
 #define FORGOTTEN (LINUX_O_CREAT | LINUX_O_EXCL | LINUX_O_TRUNC | LINUX_O_CLOEXEC)
@@ -68,6 +69,8 @@ void file_unref(struct open_file *file) {
     /* Pairs with itself: whatever the others did with the file happened before the last one closes it. */
     if (__atomic_sub_fetch(&file->references, 1, __ATOMIC_ACQ_REL) > 0)
         return;
+    if (file->inode != NULL)
+        record_locks_release(file->vfs, file->inode, file);
     if (file->operations != NULL && file->operations->close != NULL)
         file->operations->close(file);
     if (file->path.mount != NULL)

@@ -90,6 +90,8 @@ struct inode {
     uint64_t size_bytes;
     uint64_t pages; /* that it takes up */
     struct sleep_lock writers;
+    struct list record_locks; /* see record_lock.h, as for the count; guarded by vfs.records.lock */
+    uint32_t record_lock_count;
     struct pipe *pipe; /* of a named pipe that is open, else NULL; guarded by the tree's lock */
 };
 

@@ -30,6 +30,11 @@ struct vfs {
     uint64_t hash_key;
     uint64_t hits, misses; /* of the cache */
     struct list devices; /* see device.h */
+    struct {
+        struct spinlock lock; /* all record locks */
+        struct wait_queue changed;
+        struct list waiting;
+    } records; /* see record_lock.h */
     uint64_t systems; /* file systems made so far: their device numbers */
 };
 
