@@ -174,7 +174,7 @@ static uint64_t limit_ns(const struct sched_processor *processor, uint64_t now) 
     case GROVE_SCHEDULE_ROUND_ROBIN:
         if (!list_is_empty(&processor->fixed[using->priority]))
             limit = using->left_ns > 0 ? (uint64_t) using->left_ns : 0;
-        /* fall through */
+        __attribute__((fallthrough));
     case GROVE_SCHEDULE_FIXED:
         if (has_fair && processor->real_time_ns < SCHED_REAL_TIME_NS &&
             SCHED_REAL_TIME_NS - processor->real_time_ns < limit)

@@ -5,10 +5,46 @@
  * queued or sleep. A lock orders its waiters by the rank of what they would run with, an owner orders its locks by the
  * first waiter of each, and so knows the best context below it. When one changes, what lies above it is worked out anew,
  * link by link. There is no circle, and no chain has more than SCHED_DEPTH_MAX links: both are refused when a thread would
- * begin to wait. `below` is an upper bound of the links that end at a thread or lock, exact enough for that, and falls back
- * to 0 when nobody waits.
+ * begin to wait. For that each thread and lock counts what ends there by the length of the chain.
  */
 #include "kernel/machine/bare/sched/internal.h"
+
+/* ---- lengths of chains ---- */
+
+static uint32_t deepest(const uint32_t counts[SCHED_DEPTH_MAX + 1]) {
+    uint32_t depth = SCHED_DEPTH_MAX;
+    while (depth > 0 && counts[depth] == 0)
+        depth--;
+    return depth;
+}
+
+/* Something counted under `was` is counted under `is` from now on; 0 is for what is not there. */
+static void recount(uint32_t counts[SCHED_DEPTH_MAX + 1], uint32_t was, uint32_t is, uint32_t *below) {
+    if (was > 0)
+        counts[was]--;
+    if (is > 0)
+        counts[is]++;
+    *below = deepest(counts);
+}
+
+static void recount_waiter(struct sched_lock *lock, uint32_t was, uint32_t is);
+
+/* The recursion is as deep as the chain. */
+static void recount_held(struct sched_thread *owner, uint32_t was, uint32_t is) {
+    uint32_t old = owner->below;
+    recount(owner->held_at, was, is, &owner->below);
+    if (owner->below != old && owner->waits_for != NULL)
+        recount_waiter(owner->waits_for, old + 1, owner->below + 1);
+}
+
+static void recount_waiter(struct sched_lock *lock, uint32_t was, uint32_t is) {
+    uint32_t old = lock->below;
+    recount(lock->waiting_at, was, is, &lock->below);
+    if (lock->below != old && lock->owner != NULL)
+        recount_held(lock->owner, old, lock->below);
+}
+
+/* ---- contexts ---- */
 
 /* A context whose group has no time left stands in the group's list, so that it is found when there is some again. */
 static void note_spent_group(struct sched_context *context) {
@@ -52,8 +88,6 @@ static void use(struct scheduler *scheduler, struct sched_thread *thread, struct
 /* Bring a lock's place among those of its owner up to date. */
 static void place_lock(struct sched_lock *lock) {
     struct sched_thread *owner = lock->owner;
-    if (lock->waiters.first == NULL)
-        lock->below = 0;
     if (owner == NULL)
         return;
     if (order_holds(&lock->held)) {
@@ -63,8 +97,6 @@ static void place_lock(struct sched_lock *lock) {
     }
     if (lock->waiters.first != NULL)
         order_insert(&owner->holds, &lock->held, lock->waiters.first->key);
-    if (owner->holds.first == NULL)
-        owner->below = 0;
 }
 
 static void place_waiter(struct sched_lock *lock, struct sched_thread *thread) {
@@ -118,17 +150,6 @@ static int count_links(const struct sched_lock *lock, const struct sched_thread 
     return GROVE_OK;
 }
 
-static void raise_below(struct sched_lock *lock, uint32_t below) {
-    for (; lock != NULL; lock = lock->owner->waits_for, below++) {
-        if (lock->below < below)
-            lock->below = below;
-        if (lock->owner == NULL)
-            return;
-        if (lock->owner->below < lock->below)
-            lock->owner->below = lock->below;
-    }
-}
-
 struct sched_thread *lend_root(struct sched_thread *thread) {
     while (thread->waits_for != NULL && thread->waits_for->owner != NULL)
         thread = thread->waits_for->owner;
@@ -145,7 +166,7 @@ int lend_begin(struct scheduler *scheduler, struct sched_thread *thread, struct 
     thread->waits_for = lock;
     order_insert(&lock->waiters, &thread->waiting, context_rank(thread->using));
     place_lock(lock);
-    raise_below(lock, thread->below + 1);
+    recount_waiter(lock, 0, thread->below + 1);
     if (lend_root(thread)->state != SCHED_READY)
         thread->using->is_active = false;
     lend_refresh(scheduler, thread);
@@ -156,6 +177,7 @@ void lend_end(struct scheduler *scheduler, struct sched_thread *thread) {
     struct sched_lock *lock = thread->waits_for;
     order_remove(&lock->waiters, &thread->waiting);
     thread->waits_for = NULL;
+    recount_waiter(lock, thread->below + 1, 0);
     place_lock(lock);
     lend_refresh(scheduler, lock->owner);
 }
@@ -198,15 +220,16 @@ void sched_lock_pass(struct scheduler *scheduler, struct sched_lock *lock, struc
     if (owner != NULL && owner->waits_for == lock) {
         order_remove(&lock->waiters, &owner->waiting);
         owner->waits_for = NULL;
+        recount_waiter(lock, owner->below + 1, 0);
     }
     if (order_holds(&lock->held))
         order_remove(&old->holds, &lock->held);
-    if (old != NULL && old->holds.first == NULL)
-        old->below = 0;
+    if (old != NULL)
+        recount_held(old, lock->below, 0);
     lock->owner = owner;
+    if (owner != NULL)
+        recount_held(owner, 0, lock->below);
     place_lock(lock);
-    if (owner != NULL && lock->waiters.first != NULL)
-        raise_below(lock, lock->below);
     lend_refresh(scheduler, old);
     lend_refresh(scheduler, owner);
     spinlock_unlock(&scheduler->lock);

@@ -49,6 +49,7 @@
 
 struct scheduler;
 struct sched_thread;
+struct futex_thread;
 
 /* What the scheduler needs of a machine. Called with interrupts off, and but for now_ns and here with its lock held. */
 struct sched_machine {
@@ -100,7 +101,8 @@ struct sched_lock {
     struct sched_thread *owner; /* NULL: nobody is lent to */
     struct order waiters; /* the one with the best context first */
     struct order_node held; /* in owner->holds, while somebody waits */
-    uint32_t below; /* at least the links of the longest chain that ends here */
+    uint32_t below; /* links of the longest chain that ends here */
+    uint32_t waiting_at[SCHED_DEPTH_MAX + 1]; /* how many wait with chains of that many links behind them */
 };
 
 struct sched_context {
@@ -145,8 +147,10 @@ struct sched_thread {
     struct sched_lock *waits_for; /* NULL for none */
     struct order_node waiting; /* in waits_for->waiters */
     struct order holds; /* locks that others wait for, by the best context in each */
-    uint32_t below; /* at least the links of the longest chain that ends here */
+    uint32_t below; /* links of the longest chain that ends here */
+    uint32_t held_at[SCHED_DEPTH_MAX + 1]; /* how many of `holds` have chains of that many links */
     struct sched_lock calls; /* its own, for those who call it */
+    struct futex_thread *futex; /* see kernel/machine/bare/futex; NULL for none */
 
     struct sched_timer timeout;
     uint64_t timeout_ns; /* SCHED_NEVER for none */

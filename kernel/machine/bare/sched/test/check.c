@@ -44,6 +44,20 @@ static const char *check_thread(struct scheduler *scheduler, const struct sched_
     return NULL;
 }
 
+/* The links of the longest chain that ends at a thread. */
+static uint32_t longest_chain(const struct sched_thread *end, struct sched_thread *const *threads, uint32_t count) {
+    uint32_t longest = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t links = 0;
+        const struct sched_thread *at = threads[i];
+        for (; at != end && at->waits_for != NULL && at->waits_for->owner != NULL; at = at->waits_for->owner)
+            links++;
+        if (at == end && links > longest)
+            longest = links;
+    }
+    return longest;
+}
+
 static const char *check_tree(const struct sched_thread *thread) {
     uint32_t links = 0;
     for (const struct sched_thread *at = thread; at->waits_for != NULL && at->waits_for->owner != NULL;
@@ -98,6 +112,8 @@ const char *check_structure(struct scheduler *scheduler, struct sched_thread *co
         fault = check_processor(scheduler, i, threads, count);
     for (uint32_t i = 0; i < count && fault == NULL; i++) {
         fault = check_tree(threads[i]);
+        if (fault == NULL && longest_chain(threads[i], threads, count) != threads[i]->below)
+            fault = "the length of the chains that end at a thread is wrong";
         if (fault == NULL)
             fault = check_thread(scheduler, threads[i]);
     }
