@@ -151,7 +151,8 @@ void own_config_begin(const char *folder, const struct own_key *keys, unsigned c
     ssize_t length = read(file, room, sizeof room);
     (void)close(file);
     if (length < 0 || !own_config_decode(keys, count, room, (size_t)length))
-        (void)fprintf(stderr, "the own configuration that held last is damaged; what the manifest says holds for now\n");
+        (void)fprintf(stderr,
+                      "the own configuration that held last is damaged; what the manifest says holds for now\n");
 }
 
 /* ---- following ---- */
