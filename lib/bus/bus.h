@@ -5,7 +5,7 @@
  *     publish.c   emit, publish, flush          request.c   request and reply
  *     subscribe.c subscriptions                 poll.c      what the bus has for us, and what we say of it
  *     ring.c      reading a ring in place       image.c     an event's bytes, checked
- *     look.c      metrics
+ *     look.c      metrics                       trace.c     the trace goes on in the handler of an event
  *
  * Events come in the run loop: of rings from bus_work, which the session calls when its lanes have nothing, of queues from
  * the answers to polls. When nothing is left to read, one poll for each lane says so to the bus, and the session may sleep.
@@ -100,6 +100,9 @@ struct bus_client {
     struct bus_copy copy;
 };
 
+/* What grove_event.internal holds: its subscription, its token, and the trace of its publication (0: none). */
+enum event_slot { EVENT_SUBSCRIPTION, EVENT_TOKEN, EVENT_TRACE, EVENT_SPAN };
+
 /* ---- subject.c ---- */
 
 int subject_length(const char *subject, uint16_t *length_bytes);
@@ -137,6 +140,17 @@ void bus_acknowledge_now(struct bus_client *client, uint32_t lane);
  * subscription, which may overtake it; then the bus would give to others what is done. Told twice, the second time is nothing.
  */
 void bus_acknowledge_all(struct bus_client *client, uint32_t lane);
+
+/* ---- trace.c ---- */
+
+/* What is to be known after the handler of an event. */
+struct bus_traced {
+    struct grove_trace_context outer; /* the span in whose handling the event was delivered */
+    struct grove_trace_context span; /* of the delivery; trace 0: it is not traced */
+};
+/* The handler of an event begins, as a part of the trace of its publication; and has ended. */
+struct bus_traced bus_trace_begin(struct bus_client *client, const struct grove_event *event);
+void bus_trace_end(struct bus_client *client, const struct bus_traced *traced);
 
 /* ---- subscribe.c ---- */
 

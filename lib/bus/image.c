@@ -27,7 +27,14 @@ static int describe(const struct grove_bus_image *head, const uint8_t *image, st
     const char *publisher = subject != NULL ? take_text(image, &at, room_bytes, head->publisher_bytes) : NULL;
     const char *reply_to = publisher != NULL ? take_text(image, &at, room_bytes, head->reply_bytes) : NULL;
     const void *headers = reply_to != NULL ? take_bytes(image, &at, room_bytes, head->headers_bytes) : NULL;
+    bool is_traced = (head->flags & GROVE_BUS_IMAGE_TRACED) != 0;
+    struct grove_trace_context span = {0};
     at = (at + 7u) & ~(size_t)7u;
+    if (is_traced && room_bytes >= at + sizeof span) {
+        room_bytes -= sizeof span;
+        memcpy(&span, image + room_bytes, sizeof span);
+    } else if (is_traced)
+        return GROVE_CORRUPT;
     if (headers == NULL || at > room_bytes || head->data_bytes > room_bytes - at || head->subject_bytes == 0)
         return GROVE_CORRUPT;
     /* Field by field: clearing the whole structure first would be a good part of an event. */
@@ -46,10 +53,12 @@ static int describe(const struct grove_bus_image *head, const uint8_t *image, st
     event->publisher_id = head->publisher_id;
     event->publisher_ring = head->publisher_ring;
     event->attempt = head->attempt;
-    event->flags = head->flags;
+    event->flags = head->flags & ~GROVE_BUS_IMAGE_TRACED;
     event->missed = head->missed;
     for (size_t i = 0; i < sizeof event->internal / sizeof event->internal[0]; i++)
         event->internal[i] = NULL;
+    event->internal[EVENT_TRACE] = (void *)(uintptr_t)span.trace;
+    event->internal[EVENT_SPAN] = (void *)(uintptr_t)span.span;
     return 0;
 }
 

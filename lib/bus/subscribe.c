@@ -13,8 +13,6 @@
 
 #include "lib/service/service.h"
 
-enum event_slot { EVENT_SUBSCRIPTION, EVENT_TOKEN };
-
 struct grove_subscription *bus_subscription(const struct bus_client *client, uint32_t member) {
     struct grove_subscription *at = client->subscriptions;
     while (at != NULL && (at->member != member || at->is_over))
@@ -260,7 +258,9 @@ static int run_handler(struct grove_subscription *subscription, struct grove_eve
     subscription->local.delivered++;
     subscription->local.last_sequence = event->sequence;
     subscription->depth++;
+    const struct bus_traced traced = bus_trace_begin(subscription->client, event);
     int status = subscription->handler(event, subscription->context);
+    bus_trace_end(subscription->client, &traced);
     subscription->depth--;
     return status;
 }

@@ -249,6 +249,7 @@ struct incoming {
     uint32_t headers_bytes, data_bytes, dropped;
     const uint8_t *headers, *data;
     uint32_t hash; /* of the subject */
+    struct grove_trace_context trace; /* of its publication; trace 0: nobody traces */
 };
 
 /* ---- incoming.c: pure ---- */
@@ -290,6 +291,7 @@ void rights_look_again(struct bus *bus);
 bool rights_have_changed(const struct bus *bus);
 /* Ring 1 and shells see everybody's. */
 bool rights_see_all(const struct grove_request *request);
+int on_may_publish(struct grove_request *request, void *bus);
 
 /* ---- clients.c ---- */
 
@@ -407,7 +409,6 @@ void polls_drop(struct bus *bus, struct client *client);
 
 int on_emit(struct grove_request *request, void *bus);
 int on_publish(struct grove_request *request, void *bus);
-int on_may_publish(struct grove_request *request, void *bus);
 /*
  * Number the event and give it to all who are to get it. GROVE_EXHAUSTED: there is no room in the queues; nothing has
  * happened.

@@ -137,6 +137,8 @@ void image_fill(uint8_t *place, const struct grove_bus_image *head, const struct
     at += -(uintptr_t)(at - place) & 7u;
     if (head->data_bytes > 0)
         copy_short(at, incoming->data, head->data_bytes);
+    if ((head->flags & GROVE_BUS_IMAGE_TRACED) != 0)
+        memcpy(place + head->size_bytes - sizeof incoming->trace, &incoming->trace, sizeof incoming->trace);
 }
 
 /* Say that all below `end` may be overwritten, before any of it is. Pairs with the reader's look after its copy. */

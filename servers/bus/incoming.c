@@ -129,6 +129,7 @@ int incoming_decode(const struct incoming_bytes *bytes, const struct subject *kn
         return GROVE_TOO_LARGE;
     }
     incoming->dropped = head.dropped;
+    incoming->trace.trace = 0;
     incoming->subject_bytes = head.subject_bytes;
     incoming->reply_bytes = head.reply_bytes;
     int status = copy_subject(incoming, at, head.subject_bytes, known);

@@ -41,11 +41,13 @@ bool letter_image_is_sound(const struct grove_bus_image *image, size_t length_by
     if (length_bytes < sizeof *image || image->size_bytes != length_bytes)
         return false;
     uint64_t texts = (uint64_t)image->subject_bytes + image->publisher_bytes + image->reply_bytes + 3;
+    uint64_t trace_bytes = (image->flags & GROVE_BUS_IMAGE_TRACED) != 0 ? sizeof(struct grove_trace_context) : 0;
     if (image->subject_bytes > GROVE_SUBJECT_MAX || image->publisher_bytes > GROVE_NAME_MAX ||
         image->reply_bytes > GROVE_SUBJECT_MAX || image->headers_bytes > GROVE_BUS_DATA_MAX ||
         image->data_bytes > GROVE_BUS_DATA_MAX)
         return false;
-    return ((sizeof *image + texts + image->headers_bytes + 7) & ~UINT64_C(7)) + image->data_bytes <= length_bytes &&
+    return ((sizeof *image + texts + image->headers_bytes + 7) & ~UINT64_C(7)) + image->data_bytes + trace_bytes <=
+               length_bytes &&
            texts_are_whole(image);
 }
 

@@ -27,6 +27,7 @@ struct held {
     struct grove_request *request;
     struct client *client;
     struct verdict *verdict;
+    struct grove_trace_context span; /* trace 0: it is not traced */
     uint64_t due_ns; /* 0: it waits behind others of its client's, and its own time has not begun */
 };
 
@@ -48,14 +49,15 @@ static uint64_t taken_ns(struct bus *bus) {
 static uint32_t image_bytes(const struct incoming *incoming, uint32_t publisher_bytes) {
     uint32_t texts = incoming->subject_bytes + publisher_bytes + incoming->reply_bytes + 3u;
     uint32_t before = (uint32_t)sizeof(struct grove_bus_image) + texts + incoming->headers_bytes;
-    return (((before + 7u) & ~7u) + incoming->data_bytes + 15u) & ~15u;
+    uint32_t trace_bytes = incoming->trace.trace != 0 ? (uint32_t)sizeof incoming->trace : 0u;
+    return ((((before + 7u) & ~7u) + incoming->data_bytes + 15u) & ~15u) + trace_bytes;
 }
 
 /* Field by field: clearing the whole structure first would be a good part of an event. */
 static void fill_head(struct bus *bus, const struct client *client, const struct subject *subject,
                       const struct incoming *incoming, uint32_t flags, struct grove_bus_image *head) {
     head->size_bytes = image_bytes(incoming, client->name_bytes);
-    head->flags = (uint16_t)flags;
+    head->flags = (uint16_t)(flags | (incoming->trace.trace != 0 ? GROVE_BUS_IMAGE_TRACED : 0u));
     head->subject_bytes = incoming->subject_bytes;
     head->publisher_bytes = client->name_bytes;
     head->reply_bytes = incoming->reply_bytes;
@@ -192,6 +194,9 @@ void incoming_of_image(const struct grove_bus_image *image, struct incoming *inc
     incoming->headers = at;
     at += image->headers_bytes;
     incoming->data = at + (-(uintptr_t)(at - (const uint8_t *)image) & 7u);
+    if ((image->flags & GROVE_BUS_IMAGE_TRACED) != 0)
+        memcpy(&incoming->trace, (const uint8_t *)image + image->size_bytes - sizeof incoming->trace,
+               sizeof incoming->trace);
     incoming->hash = subject_hash(incoming->subject, incoming->subject_bytes);
 }
 
@@ -280,6 +285,7 @@ int publish_begin(struct bus *bus, struct grove_request *request, struct incomin
     int status = incoming_decode(&bytes, bus->last_subject, incoming, &reason);
     if (status < 0)
         return grove_fail(request, status, "%s", reason);
+    (void)grove_trace_current(bus->session, &incoming->trace);
     *client = client_of(bus, request);
     if (*client == NULL)
         return grove_fail(request, GROVE_EXHAUSTED, "the bus has as many clients as it takes");
@@ -380,6 +386,7 @@ static int hold(struct bus *bus, struct grove_request *request, struct client *c
         return GROVE_NO_MEMORY;
     }
     *held = (struct held){.request = request, .client = client, .verdict = bus->verdict};
+    (void)grove_trace_current(bus->session, &held->span);
     bus->verdict = NULL;
     held->due_ns = longest_ns > 0 ? grove_now_ns() + longest_ns : 0;
     *bus->held_tail = held;
@@ -424,9 +431,13 @@ static void finish_held(struct held *held) {
 }
 
 static int try_held(struct bus *bus, struct held *held, bool is_due, uint64_t *longest_ns) {
+    struct grove_trace_context handled = {0}; /* it is somebody else's message that made room */
+    (void)grove_trace_current(bus->session, &handled);
     bus->verdict = held->verdict;
     bus->counted = held->request;
+    grove_trace_enter(bus->session, &held->span);
     int status = publish_once(bus, held->request, is_due, longest_ns);
+    grove_trace_enter(bus->session, &handled);
     bus->verdict = NULL;
     bus->counted = NULL;
     return status;
@@ -473,27 +484,4 @@ uint64_t held_due_ns(const struct bus *bus) {
     for (const struct held *held = bus->held; held != NULL; held = held->next)
         due_ns = held->due_ns != 0 && held->due_ns < due_ns ? held->due_ns : due_ns;
     return due_ns;
-}
-
-/* ---- MAY_PUBLISH ---- */
-
-int on_may_publish(struct grove_request *request, void *context) {
-    struct bus *bus = context;
-    struct grove_bus_text head;
-    char text[GROVE_SUBJECT_MAX + 1];
-    struct subject *subject;
-    if (grove_request_bytes(request) < sizeof head)
-        return grove_fail(request, GROVE_INVALID, "the message is too short");
-    memcpy(&head, grove_request_data(request), sizeof head);
-    if (head.version != GROVE_BUS_PROTOCOL_VERSION || head.length_bytes > GROVE_SUBJECT_MAX ||
-        head.length_bytes > grove_request_bytes(request) - sizeof head)
-        return grove_fail(request, GROVE_INVALID, "the message is malformed, or of another version");
-    memcpy(text, (const char *)grove_request_data(request) + sizeof head, head.length_bytes);
-    text[head.length_bytes] = '\0';
-    if (!subject_is_valid(text, head.length_bytes))
-        return grove_fail(request, GROVE_INVALID, "\"%.100s\" is no subject", text);
-    int status = subject_find(bus, text, (uint16_t)head.length_bytes, subject_hash(text, head.length_bytes), &subject);
-    if (status < 0)
-        return grove_fail(request, status, "the bus has no room for another subject");
-    return rights_publish(bus, request, subject);
 }

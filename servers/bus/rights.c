@@ -92,3 +92,26 @@ void rights_look_again(struct bus *bus) {
             end_unlawful(bus, member);
     }
 }
+
+/* ---- asked ---- */
+
+int on_may_publish(struct grove_request *request, void *context) {
+    struct bus *bus = context;
+    struct grove_bus_text head;
+    char text[GROVE_SUBJECT_MAX + 1];
+    struct subject *subject;
+    if (grove_request_bytes(request) < sizeof head)
+        return grove_fail(request, GROVE_INVALID, "the message is too short");
+    memcpy(&head, grove_request_data(request), sizeof head);
+    if (head.version != GROVE_BUS_PROTOCOL_VERSION || head.length_bytes > GROVE_SUBJECT_MAX ||
+        head.length_bytes > grove_request_bytes(request) - sizeof head)
+        return grove_fail(request, GROVE_INVALID, "the message is malformed, or of another version");
+    memcpy(text, (const char *)grove_request_data(request) + sizeof head, head.length_bytes);
+    text[head.length_bytes] = '\0';
+    if (!subject_is_valid(text, head.length_bytes))
+        return grove_fail(request, GROVE_INVALID, "\"%.100s\" is no subject", text);
+    int status = subject_find(bus, text, (uint16_t)head.length_bytes, subject_hash(text, head.length_bytes), &subject);
+    if (status < 0)
+        return grove_fail(request, status, "the bus has no room for another subject");
+    return rights_publish(bus, request, subject);
+}

@@ -90,10 +90,12 @@ static bool text_is_whole(const char *text, size_t room_bytes) {
 
 static bool image_is_whole(const struct grove_bus_image *image, uint64_t room_bytes) {
     uint64_t texts = (uint64_t)image->subject_bytes + image->publisher_bytes + image->reply_bytes + 3;
+    uint64_t trace_bytes = (image->flags & GROVE_BUS_IMAGE_TRACED) != 0 ? sizeof(struct grove_trace_context) : 0;
     return image->size_bytes <= room_bytes && image->subject_bytes <= GROVE_SUBJECT_MAX &&
            image->publisher_bytes <= GROVE_NAME_MAX && image->reply_bytes <= GROVE_SUBJECT_MAX &&
            image->headers_bytes <= GROVE_BUS_DATA_MAX && image->data_bytes <= GROVE_BUS_DATA_MAX &&
-           align_up(sizeof *image + texts + image->headers_bytes, 8) + image->data_bytes <= image->size_bytes;
+           align_up(sizeof *image + texts + image->headers_bytes, 8) + image->data_bytes + trace_bytes <=
+               image->size_bytes;
 }
 
 static bool event_is_whole(const struct state *state, uint32_t index) {

@@ -12,7 +12,7 @@
 
 static const struct stream_table sound = {.entries = {{.name = STREAM_USUAL, .pattern = ">", .retain_bytes = 9},
                                                       {.name = "readings", .pattern = "grid.reading.>", .retain_ns = 7},
-                                                      {.name = "trips", .pattern = "grid.*.tripped"}},
+                                                      {.name = "trips", .pattern = "alarm.*.tripped"}},
                                           .count = 3,
                                           .is_apart = true};
 
@@ -90,7 +90,7 @@ static void what_makes_no_sense_is_refused(void **state) {
     expect_refused(0, STREAM_USUAL, "a.>");
     expect_refused(1, "../x", "a.>");
     expect_refused(1, "trips", "a.>");
-    expect_refused(1, "readings", "grid.>");
+    expect_refused(1, "readings", "alarm.>");
     expect_refused(2, "trips", "a..b");
 }
 

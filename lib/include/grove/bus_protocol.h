@@ -141,7 +141,7 @@ struct grove_bus_ended {
  */
 struct grove_bus_image {
     uint32_t size_bytes; /* of all of it: a multiple of 16 */
-    uint16_t flags; /* enum grove_event_flags, and GROVE_BUS_IMAGE_PAD */
+    uint16_t flags; /* enum grove_event_flags, GROVE_BUS_IMAGE_PAD, GROVE_BUS_IMAGE_TRACED */
     uint16_t subject_bytes;
     uint16_t publisher_bytes, reply_bytes;
     uint32_t headers_bytes;
@@ -152,6 +152,7 @@ struct grove_bus_image {
     uint64_t token; /* by queue: what to acknowledge; in a ring: how many events were written to it before */
     uint64_t missed; /* by queue: events dropped since the last one; in a ring 0 */
 };
+#define GROVE_BUS_IMAGE_TRACED 0x4000u /* its last 16 bytes are the struct grove_trace_context of its publication */
 #define GROVE_BUS_IMAGE_PAD 0x8000u /* fills the ring up to its end; only size_bytes counts besides */
 
 /*

@@ -141,12 +141,22 @@ static void sort(struct trace *trace) {
     free(spans);
 }
 
+/* Nobody reports that an event was sent to a subscriber: that was who took the publication. */
+static void name_senders(struct trace *trace) {
+    for (struct trace_span *span = trace->spans; span != NULL; span = span->next_of_trace) {
+        const struct trace_span *parent = span->parent != 0 ? trace_find(trace, span->parent) : NULL;
+        if (span->client.text[0] == '\0' && parent != NULL)
+            span->client = parent->server;
+    }
+}
+
 static void tell(struct trace_book *book, struct trace **place) {
     struct trace *trace = *place;
     *place = trace->next;
     if (book->traces_tail == &trace->next)
         book->traces_tail = place;
     sort(trace);
+    name_senders(trace);
     book->handler(trace, book->context);
     for (struct trace_span *span = trace->spans, *next; span != NULL; span = next) {
         next = span->next_of_trace;
@@ -213,7 +223,7 @@ static void note(struct trace_span *span, const struct grove_trace_record *recor
     struct grove_name *who = is_client ? &span->client : &span->server;
     *who = record->container;
     who->text[GROVE_NAME_MAX] = '\0';
-    if (record->stage == GROVE_TRACE_SENT)
+    if (record->parent != 0)
         span->parent = record->parent;
     if (span->time_ns[record->stage] == 0)
         span->time_ns[record->stage] = record->time_ns;

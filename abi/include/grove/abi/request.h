@@ -350,7 +350,9 @@ struct grove_trace_record {
     struct grove_name container; /* by the kernel: who emitted */
     struct grove_trace_context
         span; /* of the message; 0 in a step that does not know it (APPLIED): channel and number tell */
-    uint64_t parent; /* SENT: the span in whose handling it was sent; 0: it is the first of its trace */
+    /* SENT: the span in whose handling it was sent; 0: it is the first of its trace. TAKEN: the same of what nobody sends as a
+     * message, as an event that is read in place; else 0. */
+    uint64_t parent;
 };
 struct grove_trace_read {
     uint64_t sequence;
