@@ -1,0 +1,117 @@
+/*
+ * From an event to its handler in another process, everybody asleep in between: `bus-handover-bench`.
+ *
+ * Beside it the raw limit: one process wakes another by a futex in memory that both share. An event takes two such hand-overs, to
+ * the bus and on to the subscriber. Who waits writes down when it ran; the next one follows when it has slept for a while.
+ * A client of the kernel whose control socket $GROVE_SOCKET names. Prints one line of JSON, medians.
+ */
+#include <grove/bus.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/common/peer.h"
+
+#define ROUNDS 1000u
+#define BETWEEN_NS 300000 /* enough for all to be asleep again */
+
+struct shared {
+    _Atomic uint32_t word; /* what the raw one waits on */
+    _Atomic uint64_t came_ns; /* when the waiting one ran; 0: it has not yet */
+    _Atomic bool is_ready;
+};
+static struct shared *shared;
+
+static void must(int is_true, const char *what) {
+    if (is_true)
+        return;
+    fprintf(stderr, "bus-handover-bench: %s: %s\n", what, grove_last_error());
+    exit(1);
+}
+
+static int on_event(const struct grove_event *event, void *context) {
+    (void)event;
+    (void)context;
+    atomic_store(&shared->came_ns, bench_now_ns());
+    return 0;
+}
+
+static void hear_bus(void) {
+    struct grove_session *session;
+    must(grove_session_default(&session) == 0, "session");
+    must(grove_bus_subscribe(NULL, &(struct grove_subscribe){.pattern = "bench.handover"}, on_event, NULL, NULL) == 0,
+         "subscribe");
+    atomic_store(&shared->is_ready, true);
+    for (;;)
+        (void)grove_session_dispatch(session, 10 * GROVE_SECOND);
+}
+
+static void tell_bus(void) {
+    must(grove_bus_emit("bench.handover", "x", 1) == 0, "emit");
+}
+
+static void hear_raw(void) {
+    uint32_t seen = 0;
+    atomic_store(&shared->is_ready, true);
+    for (;; seen = atomic_load(&shared->word)) {
+        while (atomic_load(&shared->word) == seen)
+            (void)syscall(SYS_futex, &shared->word, FUTEX_WAIT, seen, NULL, NULL, 0);
+        atomic_store(&shared->came_ns, bench_now_ns());
+    }
+}
+
+static void tell_raw(void) {
+    atomic_fetch_add(&shared->word, 1);
+    (void)syscall(SYS_futex, &shared->word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+static void rest(void) {
+    const struct timespec between = {.tv_nsec = BETWEEN_NS};
+    (void)nanosleep(&between, NULL);
+}
+
+static double once(void (*tell)(void)) {
+    atomic_store(&shared->came_ns, 0);
+    uint64_t begin_ns = bench_now_ns(), came_ns;
+    tell();
+    while ((came_ns = atomic_load(&shared->came_ns)) == 0) {
+        must(bench_now_ns() - begin_ns < 5 * GROVE_SECOND, "it does not come");
+        rest(); /* the other one may need this processor */
+    }
+    rest();
+    return (double)(came_ns - begin_ns);
+}
+
+static double measure(void (*hear)(void), void (*tell)(void)) {
+    static double times[ROUNDS];
+    atomic_store(&shared->is_ready, false);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        hear();
+    }
+    while (!atomic_load(&shared->is_ready))
+        rest();
+    rest();
+    for (unsigned round = 0; round < ROUNDS; round++)
+        times[round] = once(tell);
+    (void)kill(child, SIGKILL);
+    (void)waitpid(child, NULL, 0);
+    return bench_median(times, ROUNDS);
+}
+
+int main(void) {
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    must(shared != MAP_FAILED, "memory");
+    double raw = measure(hear_raw, tell_raw), bus = measure(hear_bus, tell_bus);
+    printf("{\"to_handler_ns\": %.0f, \"raw\": %.0f}\n", bus, raw);
+    return 0;
+}
