@@ -86,7 +86,12 @@ int vfs_change_owner(const struct caller *caller, const struct path *path, uint3
 }
 
 void vfs_drop_privilege(const struct caller *caller, struct inode *inode) {
-    if ((inode->mode & (LINUX_S_ISUID | LINUX_S_ISGID)) == 0 || identity_has(&caller->identity, LINUX_CAP_FSETID))
+    if (identity_has(&caller->identity, LINUX_CAP_FSETID))
+        return;
+    spinlock_lock(&inode->lock);
+    bool has_privilege = (inode->mode & (LINUX_S_ISUID | LINUX_S_ISGID)) != 0;
+    spinlock_unlock(&inode->lock);
+    if (!has_privilege)
         return;
     vfs_lock(caller->vfs);
     spinlock_lock(&inode->lock);

@@ -143,7 +143,7 @@ static int find_position(struct open_file *file, int64_t offset, uint32_t whence
     if (whence == LINUX_SEEK_CUR)
         base = (int64_t)file->position;
     else if (whence == LINUX_SEEK_END && !inode_is_folder(inode))
-        base = (int64_t)inode->size_bytes;
+        base = (int64_t)inode_size(inode);
     else if (whence != LINUX_SEEK_SET)
         return -LINUX_EINVAL;
     return __builtin_add_overflow(base, offset, found) || *found < 0 ? -LINUX_EINVAL : 0;

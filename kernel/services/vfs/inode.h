@@ -7,7 +7,7 @@
  * without locks, because a file may have many pages.
  *
  * mode, user, group, links and times change with the tree's lock and the inode's lock held, so either is enough to read
- * them. Contents and size are guarded by the inode's lock. Whoever changes contents also holds `writers`, which may wait
+ * them; the kind in the mode never changes. Contents and size are guarded by the inode's lock. Whoever changes contents also holds `writers`, which may wait
  * and so keeps a whole write together; reading does not need it.
  */
 #ifndef GROVE_VFS_INODE_H
@@ -110,6 +110,14 @@ static inline bool inode_is_link(const struct inode *inode) {
 /* What every file system begins a new inode with: the plan, one reference, the time. Links are the file system's. */
 void inode_init(struct inode *inode, struct file_system *system, const struct inode_operations *operations,
                 const struct inode_plan *plan);
+/* Without the inode's lock. */
+static inline uint64_t inode_size(struct inode *inode) {
+    spinlock_lock(&inode->lock);
+    uint64_t size_bytes = inode->size_bytes;
+    spinlock_unlock(&inode->lock);
+    return size_bytes;
+}
+
 /* Both with the tree's lock held. */
 struct inode *inode_ref(struct inode *inode);
 void inode_unref(struct inode *inode);

@@ -53,7 +53,11 @@ static uint32_t take_piece(const struct open_file *file, struct transfer *transf
     wanted = transfer->left_bytes < wanted ? (uint32_t)transfer->left_bytes : wanted;
     uint32_t copied = (uint32_t)transfer_out(transfer, pipe->pages[number] + in_page, wanted);
     pipe->read += copied;
-    if (in_page + copied == VFS_PAGE_BYTES) { /* the page in work is kept, so a pipe that goes to and fro takes none */
+    /*
+     * The page in work is kept, so a pipe that goes to and fro takes none. One that is read to its end may hold what was
+     * written since in front of what was read, when the ring is nearly full.
+     */
+    if (in_page + copied == VFS_PAGE_BYTES && filled(pipe) <= PIPE_BYTES - VFS_PAGE_BYTES) {
         machine->give_page_back(machine->context, pipe->pages[number]);
         pipe->pages[number] = NULL;
     }

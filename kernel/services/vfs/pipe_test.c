@@ -22,12 +22,14 @@ static void bytes_come_in_order(void **state) {
     (void)state;
     struct world world;
     struct ends ends = make(&world, LINUX_O_NONBLOCK);
-    uint8_t bytes[700], next_in = 0, next_out = 0;
+    static uint8_t bytes[7000];
+    uint8_t next_in = 0, next_out = 0;
     uint32_t random = 11, left = 0;
     for (unsigned step = 0; step < 4000; step++) {
         random = random * 1664525 + 1013904223;
         uint32_t size = 1 + (random >> 8) % sizeof(bytes);
-        if (random >> 31 == 0 && left + size <= PIPE_BYTES) {
+        bool is_filling = (step / 50) % 2 == 0; /* mostly writes, until it is full; then mostly reads */
+        if ((random >> 30 == 0) != is_filling && left + size <= PIPE_BYTES) {
             for (uint32_t i = 0; i < size; i++)
                 bytes[i] = next_in++;
             assert_int_equal(world_write_file(&world, ends.writing, bytes, size), size);

@@ -20,7 +20,7 @@ int record_range(const struct open_file *file, uint32_t whence, int64_t start, i
     if (whence == LINUX_SEEK_CUR)
         base = (int64_t)file->position;
     else if (whence == LINUX_SEEK_END)
-        base = file->inode != NULL ? (int64_t)file->inode->size_bytes : 0;
+        base = file->inode != NULL ? (int64_t)inode_size(file->inode) : 0;
     else if (whence != LINUX_SEEK_SET)
         return -LINUX_EINVAL;
     if (__builtin_add_overflow(base, start, &first))
