@@ -175,8 +175,8 @@ static int wait_for_disk(struct bus *bus, struct grove_request *request, struct 
 int on_publish_durable(struct grove_request *request, void *context) {
     struct bus *bus = context;
     struct incoming incoming;
-    struct client *client;
-    struct subject *subject;
+    struct client *client = NULL;
+    struct subject *subject = NULL;
     uint32_t doubt = 0;
     int status = 0;
     if (points_hold(bus, request, on_publish_durable, &status))

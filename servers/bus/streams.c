@@ -385,7 +385,7 @@ static int read_stream(struct grove_request *request, struct stream_entry *entry
 int on_stream_set(struct grove_request *request, void *context) {
     struct bus *bus = context;
     struct durable *durable = bus->durable;
-    struct stream_entry wanted;
+    struct stream_entry wanted = {.retain_bytes = 0};
     int status = durable_need_log(bus, request);
     if (status == 0)
         status = read_stream(request, &wanted);
@@ -405,7 +405,7 @@ int on_stream_set(struct grove_request *request, void *context) {
 int on_stream_remove(struct grove_request *request, void *context) {
     struct bus *bus = context;
     struct durable *durable = bus->durable;
-    struct stream_entry wanted;
+    struct stream_entry wanted = {.retain_bytes = 0};
     int status = durable_need_log(bus, request);
     if (status == 0)
         status = read_stream(request, &wanted);
