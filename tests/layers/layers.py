@@ -29,8 +29,9 @@ RULES = {
     "kernel/machine/bare": (("grove/abi/", "kernel/core/", "kernel/machine/bare/", "pause.h"), FREESTANDING | {"stdarg.h"}),
     "kernel/machine/x86_64": (("grove/abi/", "kernel/core/", "kernel/machine/bare/", "kernel/machine/x86_64/"),
                               FREESTANDING | {"stdarg.h"}),
-    # "processor.h" too, and kernel/core only lends its list.
-    "kernel/services/vfs": (("kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h", "processor.h"), FREESTANDING),
+    # "processor.h" too; of kernel/core only the list and machine_panic.
+    "kernel/services/vfs": (("kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h", "kernel/core/machine.h",
+                             "processor.h"), FREESTANDING),
     # "pause.h" is the build's choice of a file for the processor.
     "lib": (("grove/", "lib/", "pause.h"), None),
     "servers": (("grove/", "lib/", "servers/"), None),

@@ -1,6 +1,7 @@
 /* Record locks: see record_lock.h. */
 #include "kernel/services/vfs/record_lock.h"
 
+#include "kernel/core/machine.h"
 #include "kernel/services/vfs/errors.h"
 
 /* Somebody who waits. On the stack of whoever does. */
@@ -143,17 +144,25 @@ static void insert(struct inode *inode, struct record_lock *lock) {
     inode->record_lock_count++;
 }
 
+/* The part of one's own lock that lies behind a range. */
+static void split_off(struct inode *inode, const struct record_lock *lock, int64_t first, struct spares *spares) {
+    struct record_lock *upper = spares->upper;
+    if (upper != NULL) {
+        *upper = (struct record_lock){.owner = lock->owner, .kind = lock->kind};
+        upper->range = (struct record_range){.first = first, .last = lock->range.last};
+        insert(inode, upper);
+        spares->upper = NULL;
+    } else {
+        machine_panic("two record locks of one owner overlap");
+    }
+}
+
 /* Leave of one's own lock what lies outside of a range that it overlaps. */
 static void cut(struct vfs *vfs, struct inode *inode, struct record_lock *lock, const struct record_range *range,
                 struct spares *spares) {
     bool has_lower = lock->range.first<range->first, has_upper = lock->range.last> range->last;
-    if (has_lower && has_upper) {
-        struct record_lock *upper = spares->upper;
-        spares->upper = NULL;
-        *upper = (struct record_lock){.owner = lock->owner, .kind = lock->kind};
-        upper->range = (struct record_range){.first = range->last + 1, .last = lock->range.last};
-        insert(inode, upper);
-    }
+    if (has_lower && has_upper)
+        split_off(inode, lock, range->last + 1, spares);
     if (has_lower)
         lock->range.last = range->first - 1;
     else if (has_upper)

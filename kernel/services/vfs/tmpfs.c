@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+/* What Linux tells of an empty folder in memory; 20 more for each entry. */
+#define FOLDER_BYTES 40u
+
 static void drop_holder(struct tmpfs *tmpfs) {
     if (__atomic_sub_fetch(&tmpfs->holders, 1, __ATOMIC_ACQ_REL) == 0)
         machine_give_back(tmpfs->system.vfs->machine, tmpfs, sizeof(*tmpfs));
@@ -83,7 +86,7 @@ int tmpfs_make_inode(struct tmpfs *tmpfs, const struct inode_plan *plan, struct 
     }
     if (inode_is_folder(&inode->inode)) {
         inode->folder.next_position = 2; /* behind "." and ".." */
-        inode->inode.size_bytes = 2 * 20; /* as Linux counts, for programs that look for an empty folder by size */
+        inode->inode.size_bytes = FOLDER_BYTES;
     }
     inode->inode.number = ++tmpfs->numbers;
     inode->inode.links = inode_is_folder(&inode->inode) ? 2 : 1;

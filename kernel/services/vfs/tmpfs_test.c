@@ -7,13 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PAGE UINT64_C(4096)
+_Static_assert(PAGE == VFS_PAGE_BYTES, "PAGE");
+
 static const struct tmpfs_limits no_limits = {.mode = 0755};
 
 static void contents_are_what_was_written(void **state) {
     (void)state;
     struct world world;
     char read[16];
-    uint8_t *large = malloc(5 * VFS_PAGE_BYTES);
+    uint8_t *large = malloc(5 * PAGE);
     assert_non_null(large);
     world_begin(&world, &no_limits);
     assert_int_equal(world_make_file(&world, "f"), 0);
@@ -22,11 +25,11 @@ static void contents_are_what_was_written(void **state) {
     assert_int_equal(world_read(&world, "f", VFS_PAGE_BYTES - 4, read, 16), 6);
     assert_memory_equal(read, "\0\0word", 6);
     assert_int_equal(world_read(&world, "f", VFS_PAGE_BYTES + 2, read, 4), 0);
-    memset(large, 7, 5 * VFS_PAGE_BYTES);
-    assert_int_equal(world_write(&world, "f", 10, large, 5 * VFS_PAGE_BYTES), 5 * VFS_PAGE_BYTES);
-    memset(large, 0, 5 * VFS_PAGE_BYTES);
-    assert_int_equal(world_read(&world, "f", 10, large, 5 * VFS_PAGE_BYTES), 5 * VFS_PAGE_BYTES);
-    for (unsigned i = 0; i < 5 * VFS_PAGE_BYTES; i++)
+    memset(large, 7, 5 * PAGE);
+    assert_int_equal(world_write(&world, "f", 10, large, 5 * PAGE), 5 * PAGE);
+    memset(large, 0, 5 * PAGE);
+    assert_int_equal(world_read(&world, "f", 10, large, 5 * PAGE), 5 * PAGE);
+    for (unsigned i = 0; i < 5 * PAGE; i++)
         assert_int_equal(large[i], 7);
     free(large);
     world_end(&world);
@@ -80,19 +83,19 @@ static void a_cut_file_grows_with_zeros(void **state) {
 static void limits_are_a_budget(void **state) {
     (void)state;
     struct world world;
-    static uint8_t pages[4 * VFS_PAGE_BYTES];
+    static uint8_t pages[4 * PAGE];
     struct walk_path path = world_at("f");
     world_begin(&world, &(struct tmpfs_limits){.mode = 0755, .pages_max = 3, .inodes_max = 3});
     assert_int_equal(world_make_file(&world, "f"), 0);
-    assert_int_equal(world_write(&world, "f", 0, pages, sizeof(pages)), 3 * VFS_PAGE_BYTES);
-    assert_int_equal(world_write(&world, "f", 3 * VFS_PAGE_BYTES, pages, 1), -LINUX_ENOSPC);
+    assert_int_equal(world_write(&world, "f", 0, pages, sizeof(pages)), 3 * PAGE);
+    assert_int_equal(world_write(&world, "f", 3 * PAGE, pages, 1), -LINUX_ENOSPC);
     assert_int_equal(world_write(&world, "f", 10, pages, 100), 100);
     assert_int_equal(world_make_folder(&world, "d"), 0);
     assert_int_equal(world_make_file(&world, "g"), -LINUX_ENOSPC);
     assert_int_equal(vfs_unlink(&world.caller, &path), 0);
     assert_int_equal(tmpfs_read_use(world.system).pages, 0);
     assert_int_equal(world_make_file(&world, "g"), 0);
-    assert_int_equal(world_write(&world, "g", 0, pages, 3 * VFS_PAGE_BYTES), 3 * VFS_PAGE_BYTES);
+    assert_int_equal(world_write(&world, "g", 0, pages, 3 * PAGE), 3 * PAGE);
     world_end(&world);
 }
 
@@ -181,7 +184,7 @@ static void every_request_for_memory_may_fail(void **state) {
         statuses[0] = world_make_folder(&world, "d");
         statuses[1] = world_make_file(&world, from.text);
         statuses[2] = world_make_link(&world, "d", "l");
-        int64_t written = world_write(&world, from.text, 70 * VFS_PAGE_BYTES, "x", 1);
+        int64_t written = world_write(&world, from.text, 70 * PAGE, "x", 1);
         statuses[3] = written < 0 ? (int)written : 0;
         statuses[4] = vfs_link(&world.caller, &from, &to, 0);
         statuses[5] = vfs_rename(&world.caller, &to, &from, 0);

@@ -173,7 +173,7 @@ static void a_walk_stays_in_what_it_may_not_leave(void **state) {
         int status = walk(&world.caller, &path, WALK_FOLLOW, &found);
         if (status != -cases[i].error)
             fail_msg("%s with %#x: %d", cases[i].text, cases[i].resolve, -status);
-        if (status == 0) {
+        if (status == 0 && cases[i].name != NULL) {
             assert_memory_equal(dentry_name(found.dentry).text, cases[i].name, strlen(cases[i].name));
             path_unref(&found);
         }

@@ -46,7 +46,7 @@ static int64_t open_and(const struct operation *operation, struct result *result
     int flags = operation->kind == OPEN ? (int)operation->x : operation->kind == WRITE ? O_WRONLY : O_RDONLY;
     /* A pipe's other end never comes. */
     int file = (int)syscall(SYS_openat, AT_FDCWD, operation->a, flags | O_NONBLOCK, operation->y & 07777);
-    int64_t returned = file;
+    int64_t returned;
     if (file < 0)
         return -errno;
     if (fstat(file, &status) != 0 || (operation->kind != OPEN && !S_ISREG(status.st_mode))) {
