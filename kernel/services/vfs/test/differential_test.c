@@ -33,7 +33,7 @@ static bool one_in(uint32_t count) {
 static void pick_path(char *text) {
     static const char *const names[] = {"a", "b", "c", "d", "..", "."};
     char *at = text;
-    uint32_t parts = 1 + pick(3);
+    uint32_t parts = one_in(2) ? 1 : 1 + pick(3);
     if (one_in(5))
         *at++ = '/';
     for (uint32_t i = 0; i < parts; i++) {
