@@ -67,7 +67,7 @@ static int try_wait(struct futex_table *table, struct futex_thread *self, struct
 
 int futex_wait(struct futex_table *table, struct futex_thread *self, struct futex_space *space, uint64_t address,
                uint32_t expected, uint32_t bits, uint64_t timeout_ns) {
-    struct futex_key key;
+    struct futex_key key = {0};
     if (bits == 0)
         return GROVE_INVALID;
     int status = space->memory->identify(space, address, &key);
@@ -132,7 +132,7 @@ static uint32_t wake_some(struct futex_table *table, struct futex_bucket *bucket
 
 int futex_wake(struct futex_table *table, struct futex_space *space, uint64_t address, uint32_t count, uint32_t bits,
                uint32_t *woken) {
-    struct futex_key key;
+    struct futex_key key = {0};
     if (bits == 0)
         return GROVE_INVALID;
     int status = space->memory->identify(space, address, &key);
@@ -182,7 +182,7 @@ static uint32_t move_some(struct futex_bucket *from, struct futex_bucket *to, co
 
 int futex_requeue(struct futex_table *table, struct futex_space *space, uint64_t from, uint64_t to, uint32_t wake_count,
                   uint32_t move_count, const uint32_t *expected, uint32_t *woken, uint32_t *moved) {
-    struct futex_key key, new_key;
+    struct futex_key key = {0}, new_key = {0};
     int status = space->memory->identify(space, from, &key);
     if (status == GROVE_OK)
         status = space->memory->identify(space, to, &new_key);

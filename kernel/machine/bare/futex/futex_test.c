@@ -276,7 +276,7 @@ static void lock_one(struct sim_thread *thread, uint32_t mutex) {
     bool waits = false;
     thread->phase = mutex + 1;
     if (mutex < MUTEXES) {
-        int status = futex_lock(&table, self, &space, mutex * 4, random_timeout_ns(), false, &waits);
+        int status = futex_lock(&table, self, &space, UINT64_C(4) * mutex, random_timeout_ns(), false, &waits);
         assert_true(status == 0 || status == GROVE_CYCLE);
         if (status == 0 && !waits)
             enter(thread, mutex);
@@ -285,7 +285,7 @@ static void lock_one(struct sim_thread *thread, uint32_t mutex) {
         enter(thread, mutex);
     } else {
         words[mutex] = 2;
-        waits = futex_wait(&table, self, &space, mutex * 4, 2, FUTEX_ALL_BITS, random_timeout_ns()) == 0;
+        waits = futex_wait(&table, self, &space, UINT64_C(4) * mutex, 2, FUTEX_ALL_BITS, random_timeout_ns()) == 0;
     }
     if (!waits)
         thread->phase = 0;
@@ -295,10 +295,10 @@ static void unlock_one(struct sim_thread *thread, uint32_t mutex) {
     uint32_t woken;
     leave(thread, mutex);
     if (mutex < MUTEXES) {
-        assert_int_equal(futex_unlock(&table, futex_of(thread), &space, mutex * 4), 0);
+        assert_int_equal(futex_unlock(&table, futex_of(thread), &space, UINT64_C(4) * mutex), 0);
     } else {
         words[mutex] = 0;
-        assert_int_equal(futex_wake(&table, &space, mutex * 4, 1, FUTEX_ALL_BITS, &woken), 0);
+        assert_int_equal(futex_wake(&table, &space, UINT64_C(4) * mutex, 1, FUTEX_ALL_BITS, &woken), 0);
     }
 }
 
@@ -368,7 +368,7 @@ static void programs_exclude_each_other_and_go_on(void **state) {
         for (uint32_t i = 0; i < simulator.count; i++)
             waits += simulator.threads[i].jobs;
     }
-    assert_true(waits > SEEDS * 100);
+    assert_true(waits > 100 * UINT64_C(40));
 }
 
 int main(void) {

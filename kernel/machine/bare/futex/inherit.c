@@ -88,7 +88,7 @@ static int owned_lock(struct futex_table *table, struct futex_thread *self, cons
     if (*lock != NULL && (*lock)->owner != NULL)
         return (*lock)->owner->number == number ? GROVE_OK : GROVE_CORRUPT;
     struct futex_thread *owner = attempt->space->memory->find(attempt->space, number);
-    if (owner == NULL)
+    if (owner == NULL || new == NULL) /* each thread that does not wait has a spare one */
         return GROVE_NOT_FOUND;
     if (*lock == NULL)
         *new = (struct futex_lock){.key = attempt->key,
@@ -105,7 +105,7 @@ static int owned_lock(struct futex_table *table, struct futex_thread *self, cons
 
 static int wait_for(struct futex_table *table, struct futex_thread *self, struct futex_lock *lock,
                     uint64_t timeout_ns) {
-    if (lock != self->spare) {
+    if (self->spare != NULL && lock != self->spare) {
         self->spare->next = lock->spares;
         lock->spares = self->spare;
     }
@@ -217,7 +217,7 @@ static int release(struct futex_table *table, struct futex_thread *self, struct 
 }
 
 int futex_unlock(struct futex_table *table, struct futex_thread *self, struct futex_space *space, uint64_t address) {
-    struct futex_key key;
+    struct futex_key key = {0};
     int status = space->memory->identify(space, address, &key);
     if (status < 0)
         return status;
@@ -240,7 +240,7 @@ static struct futex_bucket *bucket_of_owned(struct futex_thread *self) {
     spinlock_lock(&self->guard);
     self->is_exiting = true; /* from now on nobody gives it more */
     struct futex_bucket *bucket =
-        list_is_empty(&self->owned) ? NULL : list_first_item(&self->owned, struct futex_lock, owned)->bucket;
+        list_is_empty(&self->owned) ? NULL : list_item(self->owned.next, struct futex_lock, owned)->bucket;
     spinlock_unlock(&self->guard);
     return bucket;
 }

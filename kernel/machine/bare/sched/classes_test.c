@@ -207,6 +207,32 @@ static void processors_are_balanced(void **state) {
     }
 }
 
+/* Four on each of two processors, of which three end on one: the rest is shared three to two, and not four to one. */
+static void a_processor_with_less_to_do_gets_more(void **state) {
+    (void)state;
+    uint64_t before[8];
+    uint32_t ended = 0;
+    sim_open(&simulator, 2, 8);
+    for (uint32_t i = 0; i < 8; i++)
+        sim_start(&simulator, &fair, ALL_PROCESSORS, NULL, sim_hog);
+    sim_run(&simulator, simulator.now_ns + 50 * MS);
+    for (uint32_t i = 0; i < 8 && ended < 3; i++) {
+        struct sched_thread *thread = &simulator.threads[i].thread;
+        if (thread->processor != 1 || thread->is_running)
+            continue;
+        sched_thread_end(&simulator.scheduler, thread);
+        ended++;
+    }
+    assert_int_equal(ended, 3);
+    sim_run(&simulator, simulator.now_ns + 100 * MS);
+    for (uint32_t i = 0; i < 8; i++)
+        before[i] = simulator.threads[i].thread.run_ns;
+    sim_run(&simulator, simulator.now_ns + 600 * MS);
+    for (uint32_t i = 0; i < 8; i++)
+        if (simulator.threads[i].thread.state != SCHED_ENDED)
+            assert_true(simulator.threads[i].thread.run_ns - before[i] >= 180 * MS);
+}
+
 static void a_fixed_priority_leaves_a_twentieth_to_fair_threads(void **state) {
     (void)state;
     sim_open(&simulator, 1, 5);
@@ -255,6 +281,7 @@ int main(void) {
         cmocka_unit_test(no_fair_thread_starves),
         cmocka_unit_test(time_is_shared_by_weight),
         cmocka_unit_test(processors_are_balanced),
+        cmocka_unit_test(a_processor_with_less_to_do_gets_more),
         cmocka_unit_test(a_fixed_priority_leaves_a_twentieth_to_fair_threads),
         cmocka_unit_test(round_robin_shares_and_first_in_first_out_does_not),
         cmocka_unit_test(sleeping_processors_have_no_timer),

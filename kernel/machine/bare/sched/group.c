@@ -61,7 +61,9 @@ static uint64_t share_ns(struct scheduler *scheduler, const struct sched_group *
     for (uint32_t i = 0; i < scheduler->count; i++)
         if (is_below(scheduler->processors[i].current->using->group, group))
             charge(scheduler, &scheduler->processors[i], now);
-    return group->left_ns > 0 ? (uint64_t)group->left_ns / scheduler->count : 0;
+    if (group->left_ns <= 0 || scheduler->count == 0)
+        return 0;
+    return (uint64_t)group->left_ns / scheduler->count;
 }
 
 uint64_t group_limit_ns(struct scheduler *scheduler, const struct sched_group *group, uint64_t now) {

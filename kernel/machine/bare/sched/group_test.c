@@ -33,9 +33,9 @@ static void a_quota_holds_on_all_processors_together(void **state) {
             sim_start(&simulator, i % 2 == 0 ? &fair : &high, ALL_PROCESSORS, &outer, sim_hog);
         struct sim_thread *other = sim_start(&simulator, &fair, ALL_PROCESSORS, NULL, sim_hog);
         uint64_t begin = simulator.now_ns;
-        assert_true(most_in_a_period(&outer, 50) <= 5 * MS + processors * 60 * US);
-        assert_true(outer.used_ns <= 50 * 5 * MS + processors * 60 * US);
-        assert_true(outer.used_ns >= 49 * 5 * MS);
+        assert_true(most_in_a_period(&outer, 50) <= 5 * MS + processors * (60 * US));
+        assert_true(outer.used_ns <= 50 * (5 * MS) + processors * (60 * US));
+        assert_true(outer.used_ns >= 49 * (5 * MS));
         assert_true(other->thread.run_ns >= (simulator.now_ns - begin) - outer.used_ns);
     }
 }
@@ -49,7 +49,7 @@ static void the_least_quota_above_a_thread_counts(void **state) {
     sim_start(&simulator, &fair, ALL_PROCESSORS, &outer, sim_hog);
     uint64_t begin = outer.used_ns;
     assert_true(most_in_a_period(&outer, 20) <= 4 * MS + 120 * US);
-    assert_true(outer.used_ns - begin >= 19 * 4 * MS && inner.used_ns >= 20 * MS && inner.used_ns <= 61 * MS);
+    assert_true(outer.used_ns - begin >= 19 * (4 * MS) && inner.used_ns >= 20 * MS && inner.used_ns <= 61 * MS);
     assert_int_equal(sched_group_set(&simulator.scheduler, &outer, 0, 0), 0);
     begin = inner.used_ns;
     sim_run(&simulator, simulator.now_ns + 10 * PERIOD);
