@@ -221,13 +221,10 @@ void sched_reschedule(struct scheduler *scheduler) {
     struct sched_thread *previous = processor->current;
     uint64_t now = now_ns(scheduler);
     charge(scheduler, processor, now);
-    bool is_slice_over = previous->using->class == GROVE_SCHEDULE_FAIR && previous->using->left_ns <= 0;
     processor->is_kicked = false;
     struct sched_thread *next = choose_settled(scheduler, processor, now);
     if (next != previous && next->using->class == GROVE_SCHEDULE_FAIR && next->using->left_ns <= 0)
         next->using->left_ns = (int64_t)SCHED_SLICE_NS;
-    if (is_slice_over)
-        place_balance(scheduler, processor);
     place_offer(scheduler, processor);
     set_timer(scheduler, processor, now);
     if (next != previous)

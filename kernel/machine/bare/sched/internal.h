@@ -74,8 +74,6 @@ struct sched_thread *place_pull(struct scheduler *scheduler, const struct sched_
  * at once and something better came first.
  */
 void place_offer(struct scheduler *scheduler, const struct sched_processor *processor);
-/* Give a fair thread that waits here to a processor where it gets more, if there is one. */
-void place_balance(struct scheduler *scheduler, struct sched_processor *processor);
 static inline bool place_allows(const struct sched_thread *thread, uint32_t processor) {
     return (thread->affinity >> processor & 1) != 0;
 }

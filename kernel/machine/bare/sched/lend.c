@@ -20,9 +20,9 @@ static uint32_t deepest(const uint32_t counts[SCHED_DEPTH_MAX + 1]) {
 
 /* Something counted under `was` is counted under `is` from now on; 0 is for what is not there. */
 static void recount(uint32_t counts[SCHED_DEPTH_MAX + 1], uint32_t was, uint32_t is, uint32_t *below) {
-    if (was > 0)
+    if (was > 0 && was <= SCHED_DEPTH_MAX)
         counts[was]--;
-    if (is > 0)
+    if (is > 0 && is <= SCHED_DEPTH_MAX)
         counts[is]++;
     *below = deepest(counts);
 }

@@ -1,7 +1,8 @@
 /*
  * Which processor a thread runs on. A deadline belongs to the one it is admitted to. Of the rest, a thread that becomes
  * ready goes to an idle processor, its last one if it can; else a fixed priority goes where what runs ranks worst, and a
- * fair thread where it finds the least weight. A processor that would run something lesser looks at what waits elsewhere.
+ * fair thread where it finds the least weight, and so again at the end of each slice. A processor that would run something
+ * lesser looks at what waits elsewhere.
  */
 #include "kernel/machine/bare/sched/internal.h"
 
@@ -182,21 +183,4 @@ void place_offer(struct scheduler *scheduler, const struct sched_processor *proc
     for (uint32_t i = 0; i < scheduler->count && processor->waiting > 0; i++)
         if (processor != &scheduler->processors[i] && wants(scheduler, processor, i))
             choose_soon(scheduler, i);
-}
-
-void place_balance(struct scheduler *scheduler, struct sched_processor *processor) {
-    uint64_t here = load(processor);
-    struct sched_processor *to = NULL;
-    for (uint32_t i = 0; i < scheduler->count; i++)
-        if (to == NULL || load(&scheduler->processors[i]) < load(to))
-            to = &scheduler->processors[i];
-    struct sched_thread *thread = movable_in_order(scheduler, &processor->fair, (uint32_t)(to - scheduler->processors));
-    if (to == processor || thread == NULL || load(to) + thread->using->weight >= here)
-        return;
-    uint32_t number = (uint32_t)(to - scheduler->processors);
-    queue_remove(scheduler, thread);
-    thread->processor = number;
-    context_activate(scheduler, thread->using, number, now_ns(scheduler));
-    queue_insert(scheduler, thread, false);
-    choose_soon(scheduler, number);
 }
