@@ -13,8 +13,19 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Standard error is a pipe that is read after each line. */
-static int reader = -1;
+/* Standard error is a pipe while a line is written, and no longer: libFuzzer speaks there, too. */
+static int reader = -1, writer = -1;
+
+static int log_into_pipe(const char *text) {
+    int before = dup(STDERR_FILENO);
+    if (before < 0 || dup2(writer, STDERR_FILENO) < 0)
+        abort();
+    int status = GROVE_LOG(GROVE_LOG_INFO, text, grove_log_text("key", text));
+    if (dup2(before, STDERR_FILENO) < 0)
+        abort();
+    (void)close(before);
+    return status;
+}
 
 static void check_any(const char *text) {
     char key[16], value[32];
@@ -31,12 +42,12 @@ static void check_back(const char *text) {
     char key[16];
     if (reader < 0) {
         int ends[2];
-        if (pipe2(ends, O_CLOEXEC) < 0 || dup2(ends[1], STDERR_FILENO) < 0)
+        if (pipe2(ends, O_CLOEXEC) < 0)
             abort();
-        (void)close(ends[1]);
         reader = ends[0];
+        writer = ends[1];
     }
-    if (GROVE_LOG(GROVE_LOG_INFO, text, grove_log_text("key", text)) < 0)
+    if (log_into_pipe(text) < 0)
         abort();
     ssize_t bytes = read(reader, line, sizeof line - 1);
     if (bytes <= 0 || line[bytes - 1] != '\n' || memchr(line, '\n', (size_t)bytes - 1) != NULL)

@@ -27,6 +27,8 @@ def has_slices():
     return tuple(int(part) for part in re.match(r"(\d+)\.(\d+)", os.uname().release).groups()) >= (6, 12)
 
 
+@unittest.skipIf("schedule" in os.environ.get("GROVE_OPTIONAL_LAYERS", "").split(","),
+                 "the layer schedule is not to be had here, as for one without root who is nicer than usual")
 @unittest.skipIf(os.geteuid() != 0 and os.getpriority(os.PRIO_PROCESS, 0) > 12,
                  "without root nobody gets before the one who runs the tests, who is nicer than a service of the project")
 class Schedule(gs.SystemTest):
