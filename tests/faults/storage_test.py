@@ -1,6 +1,7 @@
 """A full run folder, a full or read-only state folder, and memory taken away by the control group, with the grid at work."""
 import ctypes
 import os
+import shutil
 import subprocess
 import sys
 
@@ -44,6 +45,19 @@ class Storage(fs.Scarcity):
         self.addCleanup(setattr, gs.System, "__init__", make)
         super().setUp()
         gs.System.__init__ = make
+
+    def up(self, *files):
+        """With short segments for the historian, which writes on into the one that it has when the disk is full."""
+        folder = os.path.join(self.system.folder, "grid")
+        if not os.path.exists(folder):
+            shutil.copytree(fs.grid.GRID, folder)
+            path = os.path.join(folder, "services", "grid.conf")
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+            self.assertIn(" segment 4M ", text)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text.replace(" segment 4M ", " segment 64K "))
+        super().up(*(files or [folder]))
 
     def remount(self, folder, *options):
         return subprocess.run(["mount", "-o", ",".join(("remount",) + options), folder], check=False,

@@ -62,7 +62,7 @@ class Trends(hs.HealthTest):
         self.up(a=f"health: {{kind: http, argument: 'http://127.0.0.1:{server.server_address[1]}/', interval: 20ms, "
                   "failures: 4, severity: warning}\n")
         alert = hs.wait_for("it is announced", lambda: self.alerts("h.a").get("errors http"))
-        self.assertRegex(alert["text"], r"fails [0-9]+% of the time, and more and more: half of it in [0-9]+ s")
+        self.assertRegex(alert["text"], r"fails [0-9]+% of the time, and more and more: 50% in [0-9]+ s")
         self.assertNotIn("http", self.alerts("h.a"), "it has not failed")
         self.wait_for_health("h.a", "degraded", cause="trend")
 
