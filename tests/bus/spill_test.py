@@ -48,7 +48,11 @@ class Spill(bs.BusTest):
                 if "/spill/" in link]
 
     def wait_until_drained(self, told):
-        gs.wait_for(f"all {told} have come", lambda: self.count("sink")["count"] >= told)
+        try:
+            gs.wait_for(f"all {told} have come", lambda: self.count("sink")["count"] >= told)
+        except AssertionError as problem:
+            raise AssertionError(f"{problem}: {self.count('sink')} {self.row()} {self.system.json('dlq')[:3]} "
+                                 f"{self.system.grove('logs', 'system.bus').stdout[-2000:]}") from problem
         gs.wait_for("nothing is left on disk", lambda: not self.files() and self.row()["queued"] == 0)
 
     def test_it_waits_on_disk_and_comes_back_in_order(self):
@@ -97,9 +101,10 @@ class Spill(bs.BusTest):
         gs.wait_for("all are in their place", lambda: sum(self.row()[key] for key in PLACES) == told)
         row = self.row()
         self.assertLess(row["on_disk"], 70, "a limit of 256 KiB")
-        letters = self.system.json("dlq")
-        self.assertEqual(sorted(int(letter["sequence"]) for letter in letters)[:40],
-                         list(range(letters[0]["sequence"], letters[0]["sequence"] + 40)))
+        # The system publishes, too: numbers of its events lie between, so what is dead is told by what is left.
+        numbers = [letter["sequence"] for letter in self.system.json("dlq")]
+        self.assertEqual(numbers, sorted(set(numbers)))
+        self.assertGreaterEqual(len(numbers), 40)
         self.pause(0)
         gs.wait_for("the rest comes", lambda: self.count("sink")["count"] == told - row["dead"])
         self.assertEqual(self.count("sink")["disordered"], 0)
