@@ -181,6 +181,9 @@ int state_open(struct state *state, void *memory, uint64_t size_bytes, bool is_f
     if (dropped > 0)
         (void)fprintf(stderr, "bus: %u entries that an earlier instance left make no sense and are dropped\n", dropped);
     struct state_head *head = state->head;
+    /* Nobody else gets that number: who looks for this publication by it must not find another one. */
+    if (head->doubt.is_done == 0 && head->doubt.sequence > head->sequence)
+        head->sequence = head->doubt.sequence;
     head->earlier[head->instances % STATE_DOUBTS] = head->doubt;
     head->instances++;
     return is_known || is_fresh ? 0 : GROVE_VERSION;
