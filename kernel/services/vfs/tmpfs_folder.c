@@ -24,12 +24,14 @@ static int order_by_position(const void *key, struct tree_node *node) {
     return *position < entry->position ? -1 : 1;
 }
 
+static const struct tree_kind by_name = {.order = order_by_name}, by_position = {.order = order_by_position};
+
 static struct tmpfs_folder *inside(struct inode *folder) {
     return &tmpfs_inode_of(folder)->folder;
 }
 
 static struct tmpfs_entry *find_entry(struct inode *folder, const struct name *name) {
-    struct tree_node *node = tree_find(inside(folder)->by_name, order_by_name, name);
+    struct tree_node *node = tree_find(inside(folder)->by_name, &by_name, name);
     return node != NULL ? list_item(node, struct tmpfs_entry, by_name) : NULL;
 }
 
@@ -52,8 +54,8 @@ static void add(struct inode *folder, struct tmpfs_entry *entry, struct inode *i
     struct name name = {.text = entry->name, .size_bytes = entry->name_bytes};
     entry->inode = inode;
     entry->position = folded->next_position++;
-    tree_insert(&folded->by_name, order_by_name, &name, &entry->by_name);
-    tree_insert(&folded->by_position, order_by_position, &entry->position, &entry->by_position);
+    tree_insert(&folded->by_name, &by_name, &name, &entry->by_name);
+    tree_insert(&folded->by_position, &by_position, &entry->position, &entry->by_position);
     folder->size_bytes += ENTRY_SIZE;
     if (inode_is_folder(inode))
         folder->links++;
@@ -63,8 +65,8 @@ static void add(struct inode *folder, struct tmpfs_entry *entry, struct inode *i
 static void take_out(struct inode *folder, struct tmpfs_entry *entry) {
     struct tmpfs_folder *folded = inside(folder);
     struct name name = {.text = entry->name, .size_bytes = entry->name_bytes};
-    tree_remove(&folded->by_name, order_by_name, &name);
-    tree_remove(&folded->by_position, order_by_position, &entry->position);
+    tree_remove(&folded->by_name, &by_name, &name);
+    tree_remove(&folded->by_position, &by_position, &entry->position);
     folder->size_bytes -= ENTRY_SIZE;
     if (inode_is_folder(entry->inode))
         folder->links--;
@@ -161,7 +163,7 @@ int tmpfs_folder_rename(struct inode *from, const struct name *from_name, struct
 
 bool tmpfs_folder_entry_at(struct inode *folder, uint64_t at, struct folder_entry *entry) {
     uint64_t before = at < 2 ? 1 : at - 1;
-    struct tree_node *node = tree_find_behind(inside(folder)->by_position, order_by_position, &before);
+    struct tree_node *node = tree_find_behind(inside(folder)->by_position, &by_position, &before);
     if (node == NULL)
         return false;
     const struct tmpfs_entry *found = list_item(node, struct tmpfs_entry, by_position);

@@ -4,7 +4,7 @@
 
 #include "kernel/services/vfs/page_tree.h"
 #include "kernel/services/vfs/tmpfs.h"
-#include "kernel/services/vfs/tree.h"
+#include "kernel/machine/bare/tree/tree.h"
 
 struct tmpfs {
     struct file_system system;

@@ -2,97 +2,49 @@
 #include "kernel/machine/bare/mm/areas.h"
 
 #include "grove/abi/status.h"
-
-#include <stddef.h>
+#include "kernel/core/list.h"
 
 #define PAGE_BYTES UINT64_C(4096)
 
-static uint32_t height_of(const struct area *tree) {
-    return tree != NULL ? tree->height : 0;
+static struct area *area_of(struct tree_node *node) {
+    return node != NULL ? list_item(node, struct area, node) : NULL;
 }
 
 static uint64_t larger(uint64_t a, uint64_t b) {
     return a > b ? a : b;
 }
 
-/* Work out what a node knows of the tree below it. */
-static void update(struct area *node) {
-    const struct area *left = node->left, *right = node->right;
-    node->height = (uint32_t)larger(height_of(left), height_of(right)) + 1;
-    node->first = left != NULL ? left->first : node->start;
-    node->last = right != NULL ? right->last : node->end;
-    node->gap_bytes = 0;
+static void learn(struct tree_node *node) {
+    struct area *area = area_of(node);
+    const struct area *left = area_of(node->left), *right = area_of(node->right);
+    area->first = left != NULL ? left->first : area->start;
+    area->last = right != NULL ? right->last : area->end;
+    area->gap_bytes = 0;
     if (left != NULL)
-        node->gap_bytes = larger(left->gap_bytes, node->start - left->last);
+        area->gap_bytes = larger(left->gap_bytes, area->start - left->last);
     if (right != NULL)
-        node->gap_bytes = larger(node->gap_bytes, larger(right->gap_bytes, right->first - node->end));
+        area->gap_bytes = larger(area->gap_bytes, larger(right->gap_bytes, right->first - area->end));
 }
 
-static struct area *rotate_right(struct area *node) {
-    struct area *top = node->left;
-    node->left = top->right;
-    top->right = node;
-    update(node);
-    update(top);
-    return top;
+static int order_by_start(const void *key, struct tree_node *node) {
+    uint64_t start = *(const uint64_t *)key, other = area_of(node)->start;
+    return start == other ? 0 : start < other ? -1 : 1;
 }
 
-static struct area *rotate_left(struct area *node) {
-    struct area *top = node->right;
-    node->right = top->left;
-    top->left = node;
-    update(node);
-    update(top);
-    return top;
+/* An address lies before all areas that end behind it. */
+static int order_by_end(const void *key, struct tree_node *node) {
+    return *(const uint64_t *)key < area_of(node)->end ? -1 : 1;
 }
 
-/* Both trees below are balanced, and their heights differ by 2 at most. Returns the balanced tree. */
-static struct area *balance(struct area *node) {
-    uint32_t left = height_of(node->left), right = height_of(node->right);
-    if (left > right + 1) {
-        if (height_of(node->left->left) < height_of(node->left->right))
-            node->left = rotate_left(node->left);
-        return rotate_right(node);
-    }
-    if (right > left + 1) {
-        if (height_of(node->right->right) < height_of(node->right->left))
-            node->right = rotate_right(node->right);
-        return rotate_left(node);
-    }
-    update(node);
-    return node;
-}
+static const struct tree_kind by_start = {.order = order_by_start, .learn = learn}, by_end = {.order = order_by_end};
 
 struct area *areas_from(const struct areas *areas, uint64_t address) {
-    struct area *found = NULL;
-    for (struct area *node = areas->root; node != NULL;) {
-        if (node->end > address) {
-            found = node;
-            node = node->left;
-        } else {
-            node = node->right;
-        }
-    }
-    return found;
+    return area_of(tree_find_behind(areas->root, &by_end, &address));
 }
 
 struct area *areas_find(const struct areas *areas, uint64_t address) {
     struct area *area = areas_from(areas, address);
     return area != NULL && area->start <= address ? area : NULL;
-}
-
-static struct area *insert(struct area *tree, struct area *area) {
-    if (tree == NULL) {
-        area->left = NULL;
-        area->right = NULL;
-        update(area);
-        return area;
-    }
-    if (area->start < tree->start)
-        tree->left = insert(tree->left, area);
-    else
-        tree->right = insert(tree->right, area);
-    return balance(tree);
 }
 
 int areas_insert(struct areas *areas, struct area *area) {
@@ -101,54 +53,14 @@ int areas_insert(struct areas *areas, struct area *area) {
     const struct area *next = areas_from(areas, area->start);
     if (next != NULL && next->start < area->end)
         return GROVE_EXISTS;
-    areas->root = insert(areas->root, area);
+    tree_insert(&areas->root, &by_start, &area->start, &area->node);
     areas->count++;
     return 0;
 }
 
-/* Take the first node out of a tree that has one. Returns the rest. */
-static struct area *take_first(struct area *tree, struct area **first) {
-    if (tree->left == NULL) {
-        *first = tree;
-        return tree->right;
-    }
-    tree->left = take_first(tree->left, first);
-    return balance(tree);
-}
-
-static struct area *remove(struct area *tree, struct area *area) {
-    if (tree == NULL)
-        return NULL;
-    if (area->start < tree->start) {
-        tree->left = remove(tree->left, area);
-    } else if (area->start > tree->start) {
-        tree->right = remove(tree->right, area);
-    } else {
-        struct area *left = tree->left, *right = tree->right, *next;
-        if (right == NULL)
-            return left;
-        right = take_first(right, &next);
-        next->left = left;
-        next->right = right;
-        tree = next;
-    }
-    return balance(tree);
-}
-
 void areas_remove(struct areas *areas, struct area *area) {
-    areas->root = remove(areas->root, area);
+    tree_remove(&areas->root, &by_start, &area->start);
     areas->count--;
-}
-
-/* Bring what the nodes above an address know up to date. */
-static void refresh(struct area *tree, uint64_t address) {
-    if (tree == NULL)
-        return;
-    if (address < tree->start)
-        refresh(tree->left, address);
-    else if (address > tree->start)
-        refresh(tree->right, address);
-    update(tree);
 }
 
 int areas_grow(struct areas *areas, struct area *area, uint64_t end) {
@@ -158,7 +70,7 @@ int areas_grow(struct areas *areas, struct area *area, uint64_t end) {
     if (next != NULL && next->start < end)
         return GROVE_EXISTS;
     area->end = end;
-    refresh(areas->root, area->start);
+    tree_refresh(areas->root, &by_start, &area->start);
     return 0;
 }
 
@@ -171,15 +83,15 @@ void areas_split(struct areas *areas, struct area *area, uint64_t address, struc
         area->image_bytes = lower_bytes;
     }
     area->end = address;
-    refresh(areas->root, area->start);
-    areas->root = insert(areas->root, upper);
+    tree_refresh(areas->root, &by_start, &area->start);
+    tree_insert(&areas->root, &by_start, &upper->start, &upper->node);
     areas->count++;
 }
 
 /* The highest gap of this size between two areas of a tree that has one. Returns its end. */
 static uint64_t highest_gap_end(const struct area *tree, uint64_t size) {
     while (tree != NULL) {
-        const struct area *left = tree->left, *right = tree->right;
+        const struct area *left = area_of(tree->node.left), *right = area_of(tree->node.right);
         if (right != NULL && right->gap_bytes >= size)
             tree = right;
         else if (right != NULL && right->first - tree->end >= size)
@@ -193,7 +105,7 @@ static uint64_t highest_gap_end(const struct area *tree, uint64_t size) {
 }
 
 int areas_find_room(const struct areas *areas, uint64_t size, uint64_t low, uint64_t high, uint64_t *start) {
-    const struct area *root = areas->root;
+    const struct area *root = area_of(areas->root);
     if (size == 0 || high < low)
         return GROVE_NO_MEMORY;
     if (root == NULL || high - root->last >= size) {

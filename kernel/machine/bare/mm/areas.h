@@ -1,15 +1,14 @@
 /*
- * What lies where in one program's memory: areas in the order of their addresses, in a balanced (AVL) tree.
+ * What lies where in one program's memory: areas in the order of their addresses, in a balanced tree (tree.h).
  *
  * Each node also knows the first and the last address of the tree below it and the largest gap in there, so that room for
- * a new area is found in logarithmic time. The depth is at most 1.44 times the logarithm of the count, which bounds the
- * recursion: 2^32 areas are 46 levels. Nothing is allocated here; the caller brings the nodes, so that what can fail is
+ * a new area is found in logarithmic time. Nothing is allocated here; the caller brings the nodes, so that what can fail is
  * done before anything is changed.
  */
 #ifndef GROVE_BARE_AREAS_H
 #define GROVE_BARE_AREAS_H
 
-#include <stdint.h>
+#include "kernel/machine/bare/tree/tree.h"
 
 struct area {
     uint64_t start, end; /* multiples of the page; end is the first address behind it */
@@ -17,16 +16,15 @@ struct area {
     const uint8_t *image; /* what its first image_bytes are filled with when they are touched; the rest with zeros */
     uint64_t image_bytes;
 
-    struct area *left, *right; /* the rest belongs to the tree */
+    struct tree_node node; /* the rest belongs to the tree */
     uint64_t first, last; /* of the tree below, this node included */
     uint64_t gap_bytes; /* the largest between two areas of that tree */
-    uint32_t height;
 };
 
 enum area_protection { AREA_READ = 1, AREA_WRITE = 2, AREA_EXECUTE = 4 };
 
 struct areas {
-    struct area *root; /* NULL for none */
+    struct tree_node *root; /* NULL for none */
     uint32_t count;
 };
 

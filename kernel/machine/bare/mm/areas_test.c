@@ -2,6 +2,7 @@
 #include "kernel/machine/bare/mm/areas.h"
 
 #include "grove/abi/status.h"
+#include "kernel/core/list.h"
 #include "kernel/core/test/unit.h"
 
 #include <stdbool.h>
@@ -19,27 +20,29 @@ struct model {
     uint32_t owner[PAGES]; /* a node's number and one; 0 for none */
 };
 
-static uint32_t check_tree(const struct model *model, const struct area *tree, uint64_t *last, uint64_t *gap) {
-    if (tree == NULL)
+static uint32_t check_tree(const struct model *model, struct tree_node *node, uint64_t *last, uint64_t *gap) {
+    if (node == NULL)
         return 0;
+    const struct area *tree = list_item(node, struct area, node);
     uint64_t left_gap = 0, right_gap = 0, begin = *last;
-    uint32_t left = check_tree(model, tree->left, last, &left_gap);
-    if (tree->left != NULL || begin != 0)
+    uint32_t left = check_tree(model, node->left, last, &left_gap);
+    if (node->left != NULL || begin != 0)
         assert_true(tree->start >= *last);
-    if (tree->left != NULL && tree->start - *last > left_gap)
+    if (node->left != NULL && tree->start - *last > left_gap)
         left_gap = tree->start - *last;
     *last = tree->end;
     uint32_t number = (uint32_t)(tree - model->nodes);
     for (uint64_t page = (tree->start - LOW) / PAGE; page < (tree->end - LOW) / PAGE; page++)
         assert_int_equal(model->owner[page], number + 1);
-    uint32_t right = check_tree(model, tree->right, last, &right_gap);
-    if (tree->right != NULL && tree->right->first - tree->end > right_gap)
-        right_gap = tree->right->first - tree->end;
+    uint32_t right = check_tree(model, node->right, last, &right_gap);
+    const struct area *behind = node->right != NULL ? list_item(node->right, struct area, node) : NULL;
+    if (behind != NULL && behind->first - tree->end > right_gap)
+        right_gap = behind->first - tree->end;
     *gap = left_gap > right_gap ? left_gap : right_gap;
     assert_int_equal(tree->gap_bytes, *gap);
-    assert_int_equal(tree->height, 1 + (left > right ? left : right));
+    assert_int_equal(node->height, 1 + (left > right ? left : right));
     assert_true(left <= right + 1 && right <= left + 1);
-    return tree->height;
+    return node->height;
 }
 
 static void check(const struct model *model) {

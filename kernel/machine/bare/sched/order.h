@@ -1,29 +1,29 @@
 /*
- * An ordered set: nodes by a key, those of equal keys in the order in which they came, in a balanced (AVL) tree.
+ * An ordered set: nodes by a key, those of equal keys in the order in which they came, in a balanced tree (tree.h).
  *
  * The first is known at once; everything else takes logarithmic time in the worst case too, which is why this is no heap
- * with amortised bounds. The depth is at most 1.44 times the logarithm of the count, which bounds the recursion. Nothing
- * is allocated: a node is part of what it orders. All zero is an empty set, and a node in none.
+ * with amortised bounds. All zero is an empty set, and a node in none.
  */
 #ifndef GROVE_BARE_ORDER_H
 #define GROVE_BARE_ORDER_H
 
+#include "kernel/machine/bare/tree/tree.h"
+
 #include <stdbool.h>
-#include <stdint.h>
 
 struct order_node {
     uint64_t key, number; /* `number` tells equal keys apart */
-    struct order_node *left, *right;
-    uint32_t height; /* 0 for a node that is in no set */
+    struct tree_node node; /* its height is 0 in no set */
 };
 
 struct order {
-    struct order_node *root, *first; /* NULL for none */
+    struct tree_node *root;
+    struct order_node *first; /* NULL for none */
     uint64_t count, next_number;
 };
 
 static inline bool order_holds(const struct order_node *node) {
-    return node->height != 0;
+    return node->node.height != 0;
 }
 
 /* `node` is in no set. */

@@ -5,7 +5,7 @@
 
 #define NODES 200u
 
-static uint32_t depth_of(const struct order_node *tree) {
+static uint32_t depth_of(const struct tree_node *tree) {
     if (tree == NULL)
         return 0;
     uint32_t left = depth_of(tree->left), right = depth_of(tree->right);

@@ -24,8 +24,8 @@ static void release_page(void *context, uint64_t physical) {
 }
 
 void space_destroy(struct space *space) {
-    while (space->areas.root != NULL) {
-        struct area *area = space->areas.root;
+    struct area *area;
+    while ((area = areas_from(&space->areas, 0)) != NULL) {
         areas_remove(&space->areas, area);
         memory_give_back(area);
     }

@@ -1,5 +1,5 @@
 /* The balanced tree: against a plain table, and its depth. */
-#include "kernel/services/vfs/tree.h"
+#include "kernel/machine/bare/tree/tree.h"
 
 #include "kernel/core/list.h"
 #include "kernel/core/test/unit.h"
@@ -16,6 +16,8 @@ static int order(const void *key, struct tree_node *node) {
     return *(const int *)key - list_item(node, struct member, node)->number;
 }
 
+static const struct tree_kind kind = {.order = order};
+
 static void members_are_found_in_order(void **state) {
     (void)state;
     static struct member members[MEMBERS];
@@ -27,14 +29,14 @@ static void members_are_found_in_order(void **state) {
         random = random * 1664525 + 1013904223;
         int i = (int)((random >> 8) % MEMBERS), next = i + 1;
         if (members[i].is_in)
-            tree_remove(&root, order, &i);
+            tree_remove(&root, &kind, &i);
         else
-            tree_insert(&root, order, &i, &members[i].node);
+            tree_insert(&root, &kind, &i, &members[i].node);
         members[i].is_in = !members[i].is_in;
-        assert_ptr_equal(tree_find(root, order, &i), members[i].is_in ? &members[i].node : NULL);
+        assert_ptr_equal(tree_find(root, &kind, &i), members[i].is_in ? &members[i].node : NULL);
         while (next < MEMBERS && !members[next].is_in)
             next++;
-        assert_ptr_equal(tree_find_behind(root, order, &i), next < MEMBERS ? &members[next].node : NULL);
+        assert_ptr_equal(tree_find_behind(root, &kind, &i), next < MEMBERS ? &members[next].node : NULL);
         assert_true(root == NULL || root->height <= 15); /* 1.44 times the logarithm of 2,000 */
     }
 }
