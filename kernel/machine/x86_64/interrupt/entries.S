@@ -3,6 +3,7 @@
  * filled in by a loop. See struct interrupt_frame for what lies on the stack when interrupts_dispatch is called.
  */
 #include "kernel/machine/x86_64/boot/layout.h"
+#include "kernel/machine/x86_64/interrupt/frame.inc"
 
 #define STUB_BYTES 16
 
@@ -25,42 +26,6 @@ interrupt_stubs:
     .endif
     .set vector, vector + 1
     .endr
-
-    .macro save_registers
-    push %rax
-    push %rbx
-    push %rcx
-    push %rdx
-    push %rsi
-    push %rdi
-    push %rbp
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-    .endm
-
-    .macro restore_registers
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rbp
-    pop %rdi
-    pop %rsi
-    pop %rdx
-    pop %rcx
-    pop %rbx
-    pop %rax
-    .endm
 
     /* A program may have set AC, which would open its memory to the kernel. */
     .macro forbid_user_memory

@@ -5,6 +5,7 @@
  * safe for every address a program can have: it lies at least a page below where addresses stop being canonical.
  */
 #include "kernel/machine/x86_64/boot/layout.h"
+#include "kernel/machine/x86_64/interrupt/frame.inc"
 
     .text
 /* uint64_t process_enter(struct interrupt_frame *frame, uint64_t *context): returns what process_leave says. */
@@ -53,38 +54,10 @@ system_call_entry:
     push %rcx
     pushq $0
     pushq $256 /* no interrupt has this vector */
-    push %rax
-    push %rbx
-    push %rcx
-    push %rdx
-    push %rsi
-    push %rdi
-    push %rbp
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    save_registers
     mov %rsp, %rdi
     call system_call_dispatch
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rbp
-    pop %rdi
-    pop %rsi
-    pop %rdx
-    pop %rcx
-    pop %rbx
-    pop %rax
+    restore_registers
     mov 16(%rsp), %rcx /* rip */
     mov 32(%rsp), %r11 /* flags */
     mov 40(%rsp), %rsp
