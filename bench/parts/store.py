@@ -81,24 +81,26 @@ def median(figures):
     return sorted(figures)[len(figures) // 2]
 
 
-def measure(folder):
+def in_turn(measures):
+    """{name: the median of each figure}, or why one could not be measured: each in turn, several times over."""
     passes = {}
+    for _ in range(PASSES):
+        for name, one in measures.items():
+            try:
+                passes.setdefault(name, []).append(one())
+            except (Unavailable, OSError, subprocess.TimeoutExpired) as reason:
+                passes[name] = [{"unavailable": str(reason)}]
+    return {name: figures[0] if "unavailable" in figures[-1] else {
+        figure: median([one[figure] for one in figures]) for figure in figures[0]} for name, figures in passes.items()}
+
+
+def measure(folder):
     with Kernel(folder) as kernel:
         kernel.grove("store", "quota", "bench.one", "--map", "on")
-        measures = {
+        results = in_turn({
             "grove": lambda: measured([program("bench-store-grove"), "bench.one", "bench.echo"], kernel.environment),
             "sqlite": lambda: sqlite(folder), "lmdb": lambda: lmdb(folder), "redis": lambda: redis(folder),
-            "etcd": lambda: etcd(folder)}
-        for _ in range(PASSES):
-            for name, one in measures.items():
-                try:
-                    passes.setdefault(name, []).append(one())
-                except (Unavailable, OSError, subprocess.TimeoutExpired) as reason:
-                    passes[name] = [{"unavailable": str(reason)}]
-    results = {}
-    for name, figures in passes.items():
-        results[name] = figures[0] if "unavailable" in figures[-1] else {
-            figure: median([one[figure] for one in figures]) for figure in figures[0]}
+            "etcd": lambda: etcd(folder)})
     if "raw" in results["sqlite"]:
         results["raw"] = {"one_writer": results["sqlite"].pop("raw")}
     if "call_ns" in results["grove"]:

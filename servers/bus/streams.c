@@ -362,7 +362,11 @@ static int set_limits(struct durable *durable, struct grove_request *request, st
     return status < 0 ? grove_fail(request, status, "the limits hold, but cannot be kept on disk") : 0;
 }
 
-static int read_stream(struct grove_request *request, struct stream_entry *entry) {
+/* Which stream the request is about, and what it wants of it. 0, or a status told with grove_fail: also if no log is open. */
+static int read_stream(struct bus *bus, struct grove_request *request, struct stream_entry *entry) {
+    int status = durable_need_log(bus, request);
+    if (status != 0)
+        return status;
     struct {
         struct grove_bus_member head;
         struct grove_bus_stream stream;
@@ -386,9 +390,7 @@ int on_stream_set(struct grove_request *request, void *context) {
     struct bus *bus = context;
     struct durable *durable = bus->durable;
     struct stream_entry wanted = {.retain_bytes = 0};
-    int status = durable_need_log(bus, request);
-    if (status == 0)
-        status = read_stream(request, &wanted);
+    int status = read_stream(bus, request, &wanted);
     if (status != 0)
         return status;
     if (wanted.retain_bytes != 0 && wanted.retain_bytes < RETAIN_BYTES_MIN)
@@ -406,9 +408,7 @@ int on_stream_remove(struct grove_request *request, void *context) {
     struct bus *bus = context;
     struct durable *durable = bus->durable;
     struct stream_entry wanted = {.retain_bytes = 0};
-    int status = durable_need_log(bus, request);
-    if (status == 0)
-        status = read_stream(request, &wanted);
+    int status = read_stream(bus, request, &wanted);
     if (status != 0)
         return status;
     unsigned at = find(durable, wanted.name);

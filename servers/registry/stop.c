@@ -78,15 +78,21 @@ static void stop_unblocked(struct record *record) {
         life_event(record, LIFE_WANT);
 }
 
-void stop_selected(const struct selection *selection, bool is_final, bool is_restart) {
-    for (uint32_t index = 0; index < selection->count; index++)
-        mark_for_stop(selection->records[index], selection->records[index] == selection->named, is_final, is_restart);
+/* All are marked. `only_running`: the others stay as they are. */
+static void stop_marked(const struct selection *selection, bool only_running) {
     for (uint32_t index = 0; index < selection->count; index++)
         block_providers(selection->records[index]);
     for (uint32_t index = 0; index < selection->count; index++)
-        stop_unblocked(selection->records[index]);
+        if (!only_running || selection->records[index]->is_stop_due)
+            stop_unblocked(selection->records[index]);
     for (uint32_t index = 0; index < selection->count; index++)
         hand_on(selection->records[index]);
+}
+
+void stop_selected(const struct selection *selection, bool is_final, bool is_restart) {
+    for (uint32_t index = 0; index < selection->count; index++)
+        mark_for_stop(selection->records[index], selection->records[index] == selection->named, is_final, is_restart);
+    stop_marked(selection, false);
 }
 
 static void mark_between(struct record *record) {
@@ -103,11 +109,5 @@ void stop_running(const struct selection *selection) {
         else
             mark_between(record);
     }
-    for (uint32_t index = 0; index < selection->count; index++)
-        block_providers(selection->records[index]);
-    for (uint32_t index = 0; index < selection->count; index++)
-        if (selection->records[index]->is_stop_due)
-            stop_unblocked(selection->records[index]);
-    for (uint32_t index = 0; index < selection->count; index++)
-        hand_on(selection->records[index]);
+    stop_marked(selection, true);
 }

@@ -3,7 +3,6 @@ import itertools
 import os
 import signal
 import socket
-import sys
 
 import config_support as cs
 from config_support import gs
@@ -15,16 +14,6 @@ class SystemServices(cs.ConfigTest):
     def up_alone(self):
         self.system.grove("up")
         self.system.wait_until_booted()
-
-    def binding(self):
-        sys.path.insert(0, os.path.join(self.system.build, "..", "lib", "python"))
-        os.environ["GROVE_LIBRARY"] = os.path.join(self.system.build, "lib", "libgrove.so.1")
-        import grove
-        import grove.bus
-        return grove
-
-    def session(self):
-        return self.binding().Session(os.path.join(self.system.run, "kernel.sock"))
 
     def kill(self, *services):
         for service in services:

@@ -18,15 +18,6 @@ class Resource(gs.SystemTest):
     def greedy(self, name, memory, policy, more=""):
         return self.actor(name, f"resources: {{memory: {memory}}}\nlimits: {{memory: {policy}}}\n{more}", role="greedy")
 
-    def binding(self):
-        sys.path.insert(0, os.path.join(self.system.build, "..", "lib", "python"))
-        os.environ["GROVE_LIBRARY"] = os.path.join(self.system.build, "lib", "libgrove.so.1")
-        import grove
-        return grove
-
-    def session(self):
-        return self.binding().Session(os.path.join(self.system.run, "kernel.sock"))
-
     def up_alone(self):
         self.system.grove("up")
         self.system.wait_until_booted()

@@ -1,7 +1,5 @@
 """Finding services by what they are, the states that a running one can be in, and trees of services."""
 import ctypes
-import os
-import sys
 
 import grove_system as gs
 
@@ -30,17 +28,11 @@ class Find(gs.SystemTest):
             "top": self.actor("top", "requires: [middle]"), "alone": self.actor("alone"),
             "wish": self.actor("wish", "requires: [{name: base, optional: true}]")}))
 
-    def binding(self):
-        sys.path.insert(0, os.path.join(self.system.build, "..", "lib", "python"))
-        os.environ["GROVE_LIBRARY"] = os.path.join(self.system.build, "lib", "libgrove.so.1")
-        import grove
-        return grove
-
     def control(self, name, action):
         """What a client with control over it does to a service, through the binding of libgrove."""
         grove = self.binding()
         native = grove.native
-        session = grove.Session(os.path.join(self.system.run, "kernel.sock"))
+        session = self.session()
         message = native.Message(operation=CONTAINER_CONTROL)
         body = (ctypes.c_uint64(0), native.Name(name.encode()), ctypes.c_uint32(action), ctypes.c_uint32(0),
                 ctypes.c_uint64(0))
@@ -94,7 +86,7 @@ class Find(gs.SystemTest):
             self.assertEqual(set(found), names)
         self.assertEqual(len(self.names("--tag", "t1")), 27)
         registry = self.binding().registry
-        with self.binding().Session(os.path.join(self.system.run, "kernel.sock")) as session:
+        with self.session() as session:
             # A channel of the program's own to the registry is no hindrance.
             own = self.binding().connect("system.registry", session=session)
             found = registry.find(tags=["all", "t1"], states=["registered"], session=session)

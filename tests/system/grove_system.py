@@ -276,6 +276,17 @@ class SystemTest(unittest.TestCase):
         self.system = System()
         self.addCleanup(self.system.close)
 
+    def binding(self):
+        """libgrove's Python binding, over the library of this build."""
+        sys.path.insert(0, os.path.join(self.system.build, "..", "lib", "python"))
+        os.environ["GROVE_LIBRARY"] = os.path.join(self.system.build, "lib", "libgrove.so.1")
+        import grove
+        import grove.bus
+        return grove
+
+    def session(self):
+        return self.binding().Session(os.path.join(self.system.run, "kernel.sock"))
+
     def settled_descriptors(self):
         """What an instance leaves is held a moment longer than its end is told: two counts in a row agree when it is gone."""
         self.system.wait_until_booted()

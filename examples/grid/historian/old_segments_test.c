@@ -1,6 +1,7 @@
 /* Segments of the format before the journal: read with it, cut where they were torn, removed when their room is needed. */
 #include "examples/grid/historian/segment.h"
 #include "examples/grid/historian/store.h"
+#include "examples/grid/historian/test_folder.h"
 #include "grove/abi/status.h"
 
 #include <fcntl.h>
@@ -15,21 +16,6 @@
 #include <cmocka.h>
 
 #define SEGMENT_BYTES 65536u
-
-static char folder[64];
-
-static int make_folder(void **state) {
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/historian-XXXXXX");
-    return mkdtemp(folder) == NULL || chdir(folder) != 0;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    char command[96];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return chdir("/") != 0 || system(command) != 0; /* NOLINT(cert-env33-c): a name made by mkdtemp */
-}
 
 static struct reading reading_of(uint64_t sequence) {
     return (struct reading){.epoch = 1, .sequence = sequence, .feeder = 1, .wall_ns = sequence * 1000};

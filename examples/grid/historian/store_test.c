@@ -3,6 +3,7 @@
  * What a crash and damage do to the journal itself is tried in lib/journal.
  */
 #include "examples/grid/historian/store.h"
+#include "examples/grid/historian/test_folder.h"
 #include "grove/abi/status.h"
 
 #include <fcntl.h>
@@ -22,21 +23,7 @@
 #define FIRST_RECORD 8192 /* where the records of a segment begin */
 #define RECORD_BYTES (48 + 56) /* of a reading */
 
-static char folder[64];
 static const char first_segment[] = "0000000001.journal";
-
-static int make_folder(void **state) {
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/historian-XXXXXX");
-    return mkdtemp(folder) == NULL || chdir(folder) != 0;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    char command[96];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return chdir("/") != 0 || system(command) != 0; /* NOLINT(cert-env33-c): a name made by mkdtemp */
-}
 
 static struct store *open_store_keeping(uint64_t segment_bytes, uint64_t keep_bytes) {
     struct store_limits limits = {.segment_bytes = segment_bytes, .keep_bytes = keep_bytes};
