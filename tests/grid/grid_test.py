@@ -265,7 +265,7 @@ class FullDisk(Grid):
         gs.wait_for("the disk is full", lambda: self.historian()["is_blocked"])
         stored = self.historian()["stored"]
         logs = lambda: self.system.grove("logs", "grid.historian").stdout  # noqa: E731
-        gs.wait_for("the log says so", lambda: "readings wait until there is room" in logs())
+        gs.wait_for("the log says so", lambda: "the disk is full; readings wait until there is room" in logs())
         taken = self.acquire()["taken"]
         gs.wait_for("polling goes on", lambda: self.acquire()["taken"] > taken + 60)
         self.system.grove("call", "grid.protect", "trip", "1")

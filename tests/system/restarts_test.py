@@ -66,11 +66,11 @@ class Restarts(gs.SystemTest):
             file.write(f'name: web\nversion: 1.0.0\n'
                        f'exec: [/usr/bin/python3, -m, http.server, --bind, 127.0.0.1, "{port}"]\n'
                        f'capabilities: ["NET_BIND:127.0.0.1:{port}"]\n'
-                       f'readiness: {{kind: port, argument: "127.0.0.1:{port}", timeout: 60s}}\n')
+                       f'readiness: {{kind: port, argument: "127.0.0.1:{port}", timeout: 20s}}\n')
         with open(f"{folder}/services/asked.yaml", "w", encoding="utf-8") as file:
             file.write('name: asked\nversion: 1.0.0\nexec: [/usr/bin/sleep, "1000"]\n'
-                       'readiness: {kind: command, argument: /usr/bin/true, timeout: 60s}\n')
-        self.system.up(folder, "--timeout", "60s")
+                       'readiness: {kind: command, argument: /usr/bin/true, timeout: 20s}\n')
+        self.system.up(folder)
         self.assertEqual(self.system.state_of("ports.web"), "ready")
         self.assertEqual(self.system.state_of("ports.asked"), "ready")
         with gs.socket.create_connection(("127.0.0.1", port), timeout=10) as connection:

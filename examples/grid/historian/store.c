@@ -91,7 +91,9 @@ static int commit_records(struct store *store, struct problem *problem) {
     while (store->uncommitted > 0) {
         int status = grove_journal_commit(store->journal, &done, &said);
         if (status < 0) {
-            snprintf(problem->sentence, sizeof problem->sentence, "%s%s", said.sentence,
+            /* What the journal says goes on are the readings here. */
+            int said_bytes = (int)(status == GROVE_FULL ? strcspn(said.sentence, ";") : strlen(said.sentence));
+            snprintf(problem->sentence, sizeof problem->sentence, "%.*s%s", said_bytes, said.sentence,
                      status == GROVE_FULL ? "; readings wait until there is room" : "");
             return status;
         }
