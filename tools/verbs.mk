@@ -27,7 +27,7 @@ setup: ## install what `make run` needs
 	@tools/install-packages build run
 
 setup-test: ## install what `make test` needs
-	@tools/install-packages build run test $$(tools/other-init || echo systemd)
+	@tools/install-packages build run test $(if $(BARE_MACHINES),iso) $$(tools/other-init || echo systemd)
 
 build: build-$(MACHINE) ## build everything; MACHINE=x86_64: the bare kernel
 build-linux: setup $(SYSTEM)/build.ninja $(SERVICES)/build.ninja
