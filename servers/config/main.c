@@ -66,9 +66,8 @@ static int serve(struct config *config) {
 int main(int argument_count, char **arguments) {
     static struct config config;
     if (argument_count != 4) {
-        (void)fprintf(stderr,
-                      "usage: config STATE-FOLDER FILES-FOLDER BOOT-FOLDER (started by init; see "
-                      "servers/config/manifest.yaml)\n");
+        (void)fprintf(stderr, "usage: config STATE-FOLDER FILES-FOLDER BOOT-FOLDER (started by init; see "
+                              "servers/config/manifest.yaml)\n");
         return 2;
     }
     config.folder = open(arguments[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -59,7 +59,8 @@ static void tell(struct monitor *monitor, struct kept_alert *alert, bool is_over
 static bool is_to_be_told(const struct monitor *monitor, const struct kept_alert *alert, uint64_t now_ns) {
     if (alerts_is_silenced(monitor, alert->service.text))
         return false;
-    return alert->told_ns == 0 || alert->severity > alert->told_severity || now_ns - alert->told_ns >= monitor->settings.tell_again_ns;
+    return alert->told_ns == 0 || alert->severity > alert->told_severity ||
+           now_ns - alert->told_ns >= monitor->settings.tell_again_ns;
 }
 
 void alert_raise(struct monitor *monitor, const char *service, const char *what, uint32_t severity, uint32_t cause,

@@ -218,7 +218,8 @@ void check_result(struct check *check, uint32_t cause, uint64_t latency_ns, cons
         check->latency_ns = is_good ? latency_ns : check->latency_ns;
         check->kept->failures += !is_good;
         check->kept->failures_in_row = is_good ? 0 : check->kept->failures_in_row + 1;
-        (void)breaker_result(&check->kept->breaker, &check->watched->monitor->settings.breaker, is_good, check->plan.interval_ns, grove_now_ns());
+        (void)breaker_result(&check->kept->breaker, &check->watched->monitor->settings.breaker, is_good,
+                             check->plan.interval_ns, grove_now_ns());
     }
     if (check_has_failed(check))
         alert_raise(watched->monitor, watched->name.text, check->plan.name, check->plan.severity, cause, "%s",

@@ -76,8 +76,9 @@ static void announce_memory(const struct watched *watched, const struct trend *t
     amount_text(trend->slope * 60, rate, sizeof rate);
     span_text(left_s < 0 ? 0 : left_s, span, sizeof span);
     alert_raise(watched->monitor, watched->name.text, "memory",
-                left_s < seconds_of(watched->monitor->settings.urgent_ns) ? GROVE_SEVERITY_CRITICAL : GROVE_SEVERITY_WARNING, GROVE_CAUSE_TREND,
-                "memory grows %s/min, limit in %s", rate, span);
+                left_s < seconds_of(watched->monitor->settings.urgent_ns) ? GROVE_SEVERITY_CRITICAL
+                                                                          : GROVE_SEVERITY_WARNING,
+                GROVE_CAUSE_TREND, "memory grows %s/min, limit in %s", rate, span);
 }
 
 /* Growth over all samples that is nothing. */
@@ -169,8 +170,8 @@ static void look_at_errors(const struct check *check, const struct kept_sample *
     if (trend.is_rising && trend.level > 1.0 / ERROR_WINDOW && is_near(watched, left_s) && !check_has_failed(check)) {
         span_text(left_s < 0 ? 0 : left_s, span, sizeof span);
         alert_raise(watched->monitor, watched->name.text, what, GROVE_SEVERITY_WARNING, GROVE_CAUSE_TREND,
-                    "the check %s fails %.0f%% of the time, and more and more: %.0f%% in %s",
-                    check->plan.name, 100 * trend.level, 100 * watched->monitor->settings.errors, span);
+                    "the check %s fails %.0f%% of the time, and more and more: %.0f%% in %s", check->plan.name,
+                    100 * trend.level, 100 * watched->monitor->settings.errors, span);
     } else {
         alert_end(watched->monitor, watched->name.text, what);
     }

@@ -2,9 +2,9 @@
 #ifndef GROVE_VFS_TMPFS_INSIDE_H
 #define GROVE_VFS_TMPFS_INSIDE_H
 
+#include "kernel/machine/bare/tree/tree.h"
 #include "kernel/services/vfs/page_tree.h"
 #include "kernel/services/vfs/tmpfs.h"
-#include "kernel/machine/bare/tree/tree.h"
 
 struct tmpfs {
     struct file_system system;
