@@ -159,13 +159,13 @@ class Scarcity(grid_test.Grid):
             name: f'exec: ["{self.system.actors}/actor", echo, {name}]\nprovides: [{name}]' for name in ("one", "two")})
         if self.attempt("up", "--timeout", "5s", extra).returncode == 0:
             wanted |= {"extra.one", "extra.two"}
-        for command in (("ps",), ("status", "grid.historian"), ("restart", "basic.talker"), ("why", "basic.talker"),
+        for command in (("ps",), ("status", "grid.historian"), ("restart", "--timeout", "5s", "basic.talker"), ("why", "basic.talker"),
                         ("logs", "-n", "5", "grid.acquire"), ("call", "basic.talker", "say", "scarce", "--timeout", "5s"),
                         ("call", "grid.historian", "counts", "--timeout", "5s"),
                         ("call", "grid.protect", "status", "--timeout", "5s"),
                         ("call", "grid.acquire", "status", "--timeout", "5s"),
-                        ("call", "grid.alarm", "list", "--timeout", "5s"), ("stop", "basic.talker"),
-                        ("start", "basic.talker")):
+                        ("call", "grid.alarm", "list", "--timeout", "5s"), ("stop", "--timeout", "5s", "basic.talker"),
+                        ("start", "--timeout", "5s", "basic.talker")):
             self.attempt(*command)
         return wanted
 

@@ -117,6 +117,8 @@ class MemoryGroup(fs.Scarcity):
             self.group.limit(LIMIT_BYTES)
             with self.group.inside():
                 self.system.grove("up")
+            if wanted:  # those that were ended so often that they were given up, until somebody starts them
+                self.system.grove("start", *sorted(wanted))
             ended += self.system.kernel != kernel or self.instances() > self.instances(known)
             self.assertLessEqual(set(known) | wanted, set(self.system.services()))
             self.assert_all_is_well(wanted)

@@ -215,7 +215,11 @@ class System:
         return self.services().get(name, {}).get("state")
 
     def wait_for_state(self, name, *states):
-        return wait_for(f"{name} is {' or '.join(states)}", lambda: self.state_of(name) in states and self.state_of(name))
+        try:
+            return wait_for(f"{name} is {' or '.join(states)}", lambda: self.state_of(name) in states and self.state_of(name))
+        except AssertionError as problem:
+            known = self.services().get(name, {})
+            raise AssertionError(f"{problem}; it is {known.get('state')}: {known.get('reason')}") from problem
 
     def call(self, service, method, *arguments, **options):
         return self.json("call", service, method, *arguments, **options)
