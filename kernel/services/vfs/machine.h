@@ -7,15 +7,10 @@
 #ifndef GROVE_VFS_MACHINE_H
 #define GROVE_VFS_MACHINE_H
 
-#include "kernel/machine/bare/spinlock.h"
+#include "kernel/machine/bare/wait/wait.h"
 
 #include <stddef.h>
 #include <stdint.h>
-
-/* Who waits for something: the machine's own list, zero when nobody does. */
-struct wait_queue {
-    void *sleepers;
-};
 
 struct vfs_machine {
     /* Memory with undefined contents, aligned for any type; NULL when there is none. */
