@@ -46,7 +46,7 @@ GOALS = [
     ("durable publications, 64 under way, to the raw disk", "events", "grove", "raw", "many_writers", True, 20),
     ("durable publications, 64 under way, to Redis always", "events", "grove", "redis", "many_writers", True, 1),
     ("durable publications, 64 under way, to etcd", "events", "grove", "etcd", "many_writers", True, 1),
-    ("event to its handler, asleep, to a raw hand-over", "events", "grove", "raw", "to_handler_ns", False, 0.5),
+    ("event to its handler, asleep, one processor, to a raw hand-over", "events", "grove", "raw", "to_handler_ns", False, 0.5),
     ("durable transaction, 1 writer, to SQLite alone", "store", "grove", "sqlite", "one_writer", True, 0.8),
     ("durable transaction, 1 writer, to LMDB", "store", "grove", "lmdb", "one_writer", True, 1),
     ("durable transactions, 64 writers, to SQLite alone", "store", "grove", "sqlite", "many_writers", True, 10),
