@@ -155,7 +155,7 @@ void warnings_look(struct container *container);
 void warnings_end(struct container *container);
 void warnings_close(struct container *container);
 /* It was killed for its memory: it is warned before the core hears of it, if it was not yet. */
-void warnings_killed_for_memory(struct container *container);
+enum grove_memory_limit warnings_killed_for_memory(struct container *container);
 
 /* victims.c: its processes are ended before groved where memory runs out, from a moment after this on. */
 void victims_begin(struct container *container);

@@ -222,7 +222,7 @@ static void process_ended(struct loop *loop, int descriptor, uint32_t events, vo
         cgroup_kill(container->cgroup);
     bool had_started = container->was_announced;
     if (had_started && ending.cause == GROVE_EXIT_MEMORY)
-        warnings_killed_for_memory(container);
+        ending.detail = (int32_t)warnings_killed_for_memory(container);
     life_close(container);
     if (had_started)
         core_container_exited(linux_machine->core, container->index, ending.cause, ending.detail);
