@@ -40,6 +40,8 @@ GOALS = [
     ("start to first answer, to bubblewrap", "start", "grove", "bubblewrap", "median_ns", False, 4),
     ("start to first answer, to crun", "start", "grove", "crun", "median_ns", False, 8),
     ("kill -9 to first answer, to runit", "restart", "grove, by the registry", "runit", "median_ns", False, 1),
+    ("the whole platform idle, memory, to 14 MiB", "idle", "platform", "limit", "pss_bytes", False, 1),
+    ("the whole platform idle, wake-ups, to 1 a second", "idle", "platform", "limit", "wakeups_per_s", False, 1),
     ("durable publication, 1 publisher, to the raw disk", "events", "grove", "raw", "one_writer", True, 0.9),
     ("durable publication, 1 publisher, to Redis always", "events", "grove", "redis", "one_writer", True, 1),
     ("durable publication, 1 publisher, to etcd", "events", "grove", "etcd", "one_writer", True, 1),

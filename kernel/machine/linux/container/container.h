@@ -57,6 +57,7 @@ struct container {
     uint64_t memory_kills; /* counted by the cgroup before this instance */
     /* What was counted in groups that earlier instances were in. */
     uint64_t processor_before_ns, memory_peak_before_bytes;
+    uint64_t tree_processor_ns; /* of this instance, as far as it was asked; without a control group */
 
     uid_t user;
     gid_t group;

@@ -191,6 +191,8 @@ void life_close(struct container *container) {
     notify_close(container);
     recovery_forget(container->index);
     launch_release(container);
+    container->processor_before_ns += container->tree_processor_ns;
+    container->tree_processor_ns = 0;
     container->process = 0;
     container->phase = CONTAINER_IDLE;
 }
