@@ -7,6 +7,8 @@
  * A POSIX lock that would wait in a circle of processes is refused with -LINUX_EDEADLK; as on Linux, a circle is looked for
  * over at most RECORD_CHAIN_MAX steps, and OFD locks are left out.
  *
+ * A file without an inode is nobody else's: what is locked there is nobody's concern, and not kept.
+ *
  * One lock guards all of it, the innermost but for the machine's.
  */
 #ifndef GROVE_VFS_RECORD_LOCK_H

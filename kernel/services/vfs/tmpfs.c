@@ -158,3 +158,7 @@ struct tmpfs_use tmpfs_read_use(struct file_system *system) {
     return (struct tmpfs_use){.pages = __atomic_load_n(&tmpfs->pages, __ATOMIC_RELAXED),
                               .inodes = __atomic_load_n(&tmpfs->holders, __ATOMIC_RELAXED) - 1};
 }
+
+bool tmpfs_is(const struct file_system *system) {
+    return system->release == release;
+}

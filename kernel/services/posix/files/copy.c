@@ -104,18 +104,36 @@ static int64_t write_offset(uint64_t address, const struct copy_end *end, int64_
 
 /* ---- sendfile ---- */
 
-static int check_send(const struct copy_end ends[2]) {
-    if (!is_open_for(ends[0].file, LINUX_R_OK))
+static int check_source(const struct copy_end *from) {
+    bool has_positions = from->file->operations == NULL || from->file->operations->has_positions;
+    if (!is_open_for(from->file, LINUX_R_OK))
         return -LINUX_EBADF;
-    if (ends[0].has_offset && ends[0].file->operations != NULL && !ends[0].file->operations->has_positions)
+    if (from->has_offset && !has_positions)
         return -LINUX_ESPIPE;
-    if (ends[0].has_offset && ends[0].offset < 0)
-        return -LINUX_EINVAL;
+    return from->has_offset && from->offset < 0 ? -LINUX_EINVAL : 0;
+}
+
+static int check_send(const struct copy_end ends[2]) {
     if (!is_open_for(ends[1].file, LINUX_W_OK))
         return -LINUX_EBADF;
-    if ((file_flags(ends[1].file) & LINUX_O_APPEND) != 0 || ends[0].file->operations != NULL)
+    if ((file_flags(ends[1].file) & LINUX_O_APPEND) != 0 || !is_plain(ends[0].file))
         return -LINUX_EINVAL;
     return 0;
+}
+
+static int64_t send_from(const struct files *files, struct copy_end ends[2], const uint64_t arguments[6]) {
+    int64_t answer = check_source(&ends[0]);
+    if (answer == 0)
+        answer = get_usable_file(files, arguments[0], &ends[1].file);
+    if (answer != 0)
+        return answer;
+    answer = check_send(ends);
+    if (answer == 0) {
+        answer = copy(files, ends, arguments[3]);
+        answer = write_offset(arguments[2], &ends[0], answer);
+    }
+    file_unref(ends[1].file);
+    return answer;
 }
 
 int64_t system_call_sendfile(const uint64_t arguments[6]) {
@@ -123,15 +141,11 @@ int64_t system_call_sendfile(const uint64_t arguments[6]) {
     struct copy_end ends[2] = {{.file = NULL}, {.file = NULL}};
     int64_t answer = read_offset(arguments[2], &ends[0]);
     if (answer == 0)
-        answer = get_ends(&files, arguments[1], arguments[0], ends);
+        answer = get_usable_file(&files, arguments[1], &ends[0].file);
     if (answer != 0)
         return answer;
-    answer = check_send(ends);
-    if (answer == 0) {
-        answer = copy(&files, ends, arguments[3]);
-        answer = write_offset(arguments[2], &ends[0], answer);
-    }
-    give_ends_back(ends);
+    answer = send_from(&files, ends, arguments);
+    file_unref(ends[0].file);
     return answer;
 }
 
@@ -149,9 +163,12 @@ static int check_range(const struct copy_end ends[2], uint64_t flags) {
     return (uint32_t)flags != 0 || ends[0].offset < 0 || ends[1].offset < 0 ? -LINUX_EINVAL : 0;
 }
 
+/* Of the bytes that there are. */
 static bool overlap(const struct copy_end ends[2], uint64_t size) {
     uint64_t from = ends[0].has_offset ? (uint64_t)ends[0].offset : ends[0].file->position;
     uint64_t to = ends[1].has_offset ? (uint64_t)ends[1].offset : ends[1].file->position;
+    uint64_t end = inode_size(ends[0].file->inode), left = end > from ? end - from : 0;
+    size = size < left ? size : left;
     return ends[0].file->inode == ends[1].file->inode && from < to + size && to < from + size;
 }
 
