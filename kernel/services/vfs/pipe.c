@@ -240,7 +240,8 @@ static void leave(const struct open_file *file) {
     spinlock_lock(&pipe->lock);
     pipe->readers -= (access & LINUX_R_OK) != 0;
     pipe->writers -= (access & LINUX_W_OK) != 0;
-    wake_all(file);
+    if ((pipe->readers == 0) != (pipe->writers == 0)) /* one end is left alone */
+        wake_all(file);
     spinlock_unlock(&pipe->lock);
     drop(file->vfs, pipe);
 }
@@ -282,15 +283,17 @@ static struct pipe *find_named(struct vfs *vfs, struct inode *inode) {
 /* The lock is held: this end is there from now on. Whoever opened the other end and waits goes on. */
 static void join(const struct open_file *file, uint32_t access) {
     struct pipe *pipe = file->pipe;
+    bool is_first = false;
     if ((access & LINUX_R_OK) != 0) {
-        pipe->readers++;
+        is_first |= pipe->readers++ == 0;
         pipe->readers_ever++;
     }
     if ((access & LINUX_W_OK) != 0) {
-        pipe->writers++;
+        is_first |= pipe->writers++ == 0;
         pipe->writers_ever++;
     }
-    wake_all(file);
+    if (is_first)
+        wake_all(file);
 }
 
 /* The lock is held. Somebody came to the other end since, even if they are gone again. */

@@ -62,7 +62,7 @@ static const struct record_lock *find_conflict(const struct inode *inode, const 
     return NULL;
 }
 
-static int check(const struct open_file *file, enum record_kind kind) {
+int record_lock_check(const struct open_file *file, enum record_kind kind) {
     uint32_t flags = file_flags(file), access = vfs_open_access(flags);
     if (kind > RECORD_NONE)
         return -LINUX_EINVAL;
@@ -218,7 +218,7 @@ int record_lock_set(struct open_file *file, const struct record_owner *owner, en
                     const struct record_range *range, bool waits) {
     struct vfs *vfs = file->vfs;
     struct spares spares;
-    int status = check(file, kind);
+    int status = record_lock_check(file, kind);
     if (status != 0 || file->inode == NULL)
         return status;
     status = take_spares(vfs->machine, &spares) ? 0 : -LINUX_ENOLCK;

@@ -100,6 +100,10 @@ static int64_t set_lock(struct open_file *file, const struct record_owner *owner
                         bool waits) {
     struct record_range range;
     int status = record_range(file, (uint16_t)asked->whence, asked->start, asked->length, &range);
+    if (status == 0)
+        status = record_lock_check(file, (enum record_kind)asked->kind);
+    if (status == 0 && owner->owner == file && asked->process != 0) /* a lock of a file has no process */
+        status = -LINUX_EINVAL;
     return status != 0 ? status : record_lock_set(file, owner, (enum record_kind)asked->kind, &range, waits);
 }
 
@@ -111,7 +115,7 @@ static int64_t lock_records(const struct files *files, struct open_file *file, u
     if (!process_read(&asked, address, sizeof(asked)))
         return -LINUX_EFAULT;
     bool is_test = command == F_GETLK || command == F_OFD_GETLK;
-    if (is_of_file && asked.process != 0)
+    if (is_test && is_of_file && asked.process != 0)
         return -LINUX_EINVAL;
     if (asked.kind < RECORD_READ || asked.kind > RECORD_NONE || (is_test && asked.kind == RECORD_NONE && !is_of_file))
         return -LINUX_EINVAL;

@@ -56,7 +56,7 @@ static int add(struct open_file *file, struct event *event, uint64_t added) {
 
 /* Each buffer is a write of its own, and exactly a number. */
 static int write(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
-    int status = transfer->left_bytes == 0 ? -LINUX_EINVAL : 0;
+    int status = transfer->segments[transfer->segment].size_bytes == 0 ? -LINUX_EINVAL : 0;
     while (status == 0 && transfer->left_bytes > 0) {
         uint64_t added;
         if (transfer_piece_bytes(transfer) != sizeof(added))

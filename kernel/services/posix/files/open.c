@@ -31,8 +31,8 @@ static int64_t open_at(uint64_t folder, uint64_t address, const struct open_how 
     int status = place_begin_text(&files, &place, address, false);
     if (status != 0)
         return status;
-    status = descriptors_has_room(files.descriptors) ? place_begin_folder(&files, &place, folder) : -LINUX_EMFILE;
     place.path.resolve = (uint32_t)how->resolve;
+    status = descriptors_has_room(files.descriptors) ? place_begin_folder(&files, &place, folder) : -LINUX_EMFILE;
     if (status == 0)
         status = file_open(files.caller, &place.path, flags, (uint32_t)how->mode & LINUX_MODE_BITS, &file);
     place_end(&files, &place);

@@ -43,7 +43,8 @@ int place_begin_text(const struct files *files, struct place *place, uint64_t ad
 
 int place_begin_folder(const struct files *files, struct place *place, uint64_t folder) {
     const char *text = place->path.text;
-    if (text[0] == '/' || (int32_t)folder == LINUX_AT_FDCWD)
+    bool is_absolute = text[0] == '/' && (place->path.resolve & LINUX_RESOLVE_IN_ROOT) == 0;
+    if (is_absolute || (int32_t)folder == LINUX_AT_FDCWD)
         return 0;
     int status = get_file(files, folder, &place->folder);
     if (status != 0)

@@ -30,6 +30,7 @@ struct step {
     char path[PATH_BYTES], path_2[PATH_BYTES];
     uint8_t in[IN_BYTES];
     uint8_t fill; /* contents before the call */
+    bool is_left_out;
 };
 
 struct outcome {
@@ -73,8 +74,9 @@ void ours_begin(void);
 void ours_apply(const struct step *step, struct outcome *outcome);
 void ours_end(void);
 /*
- * Is the answer of no account? Locks on files without an inode, some of which share one with all others of their kind on
- * Linux; and sendfile from what is no file, which never is one and only fails in various ways.
+ * Asked before a step: is it one that is not made, because answers differ for good reasons? Locks on files without an inode,
+ * of which some share one on Linux; sendfile to or from what is no file, or within one; and pipes that are nearly full, since
+ * Linux counts pages of theirs and we count bytes.
  */
 bool ours_is_odd(const struct step *step);
 

@@ -184,8 +184,9 @@ static void pick_epoll_ctl(struct step *step) {
 
 static void pick_vector(struct step *step) {
     uint32_t count = pick(4);
+    bool is_write = step->call == STEP_writev || step->call == STEP_pwritev2;
     for (uint32_t i = 0; i < count; i++) {
-        put(step, i * 16, one_in(30) ? 0x1000 : ARENA_ADDRESS + AT_DATA + i * 0x1000, 8);
+        put(step, i * 16, !is_write && one_in(30) ? 0x1000 : ARENA_ADDRESS + AT_DATA + i * 0x1000, 8);
         put(step, i * 16 + 8, one_in(40) ? UINT64_MAX : size() % 4097, 8);
     }
     step->arguments[0] = descriptor();
@@ -304,13 +305,14 @@ static bool pick_by_descriptor(struct step *step) {
     case STEP_write:
     case STEP_pread64:
     case STEP_pwrite64:
-        a[1] = address(AT_DATA);
+        /* From a bad address Linux's tmpfs writes nothing, but moves the end of the file to where it would have been. */
+        a[1] = step->call == STEP_write || step->call == STEP_pwrite64 ? ARENA_ADDRESS + AT_DATA : address(AT_DATA);
         a[2] = size();
         a[3] = offset();
         return true;
     case STEP_lseek:
         a[1] = one_in(4) ? (uint64_t)-5 : offset();
-        a[2] = pick(one_in(20) ? 7 : 5);
+        a[2] = one_in(20) ? 9 : pick(3); /* holes are compared below the calls: what is allocated is data here */
         return true;
     case STEP_fstat:
         a[1] = address(AT_OUT);
