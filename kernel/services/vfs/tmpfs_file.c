@@ -140,7 +140,7 @@ int tmpfs_file_resize(struct inode *inode, uint64_t size_bytes) {
     const struct vfs_machine *machine = machine_of(inode);
     uint32_t in_page = (uint32_t)(size_bytes % VFS_PAGE_BYTES);
     spinlock_lock(&inode->lock);
-    bool is_less = size_bytes < inode->size_bytes;
+    bool is_less = size_bytes <= inode->size_bytes; /* what was allocated behind the end goes also if the end stays */
     uint8_t *page = page_tree_find(pages_of(inode), size_bytes / VFS_PAGE_BYTES);
     if (is_less && page != NULL)
         memset(page + in_page, 0, VFS_PAGE_BYTES - in_page);

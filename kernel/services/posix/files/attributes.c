@@ -127,7 +127,8 @@ static int plan_time(const int64_t time[2], struct time_plan *plan) {
 static const struct time_plan now = {.change = TIME_NOW};
 
 /* The place is looked for before the times are. */
-static int64_t set_times(const struct files *files, struct target *target, const struct time_plan plans[2], bool is_good) {
+static int64_t set_times(const struct files *files, struct target *target, const struct time_plan plans[2],
+                         bool is_good) {
     const struct path *path = target_path(target);
     int status = is_good ? 0 : -LINUX_EINVAL;
     if (is_good && path != NULL)

@@ -122,7 +122,8 @@ static int64_t wait_for_descriptor(const uint64_t arguments[6], uint64_t until_n
     int64_t answer = get_usable_file(&files, arguments[0], &set);
     if (answer != 0)
         return answer;
-    if (most <= 0 || (uint32_t)most > INT32_MAX / sizeof(struct linux_epoll_event) || set->operations != &epoll_operations)
+    if (most <= 0 || (uint32_t)most > INT32_MAX / sizeof(struct linux_epoll_event) ||
+        set->operations != &epoll_operations)
         answer = -LINUX_EINVAL;
     else
         answer = wait(set->object, arguments[1], (uint32_t)most, until_ns);

@@ -144,7 +144,8 @@ static int check_first(const struct files *files, const struct place *from, int 
     return status != 0 ? status : status_of_second;
 }
 
-static int check_whole_first(const struct files *files, const struct place *from, uint32_t flags, int status_of_second) {
+static int check_whole_first(const struct files *files, const struct place *from, uint32_t flags,
+                             int status_of_second) {
     struct path found;
     uint32_t how = (flags & LINUX_AT_SYMLINK_FOLLOW) != 0 ? WALK_FOLLOW : 0;
     how |= (flags & LINUX_AT_EMPTY_PATH) != 0 ? WALK_EMPTY : 0;

@@ -109,6 +109,8 @@ static int64_t access_at(uint64_t folder, uint64_t address, uint64_t wanted, uin
     const struct path *path = target_path(&target);
     if (path != NULL)
         status = vfs_access(files.caller, path, (uint32_t)wanted);
+    else if ((wanted & LINUX_X_OK) != 0) /* nobody executes a pipe */
+        status = -LINUX_EACCES;
     target_end(&files, &target);
     return status;
 }

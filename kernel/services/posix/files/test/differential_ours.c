@@ -20,6 +20,7 @@ void ours_apply(const struct step *step, struct outcome *outcome) {
     };
     step_lay_out(step, host_arena());
     host_evict();
+    host_fire_timers();
     host.broken_pipes = 0;
     step_take(step, host_arena(), calls[step->call](step->arguments), outcome);
     outcome->is_broken = host.broken_pipes > 0;
