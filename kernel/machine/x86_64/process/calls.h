@@ -8,12 +8,6 @@
 
 #include <stdint.h>
 
-/* The six arguments as they came, in registers. Returns what the program sees: a negative number is an error. */
-typedef int64_t system_call(const uint64_t arguments[6]);
-#define DECLARE_SYSTEM_CALL(name, x86_64, aarch64) system_call system_call_##name;
-SYSTEM_CALLS(DECLARE_SYSTEM_CALL)
-#undef DECLARE_SYSTEM_CALL
-
 /* Let this processor take system calls. */
 void system_calls_enable(void);
 /* Called by the assembler, with interrupts off. */
