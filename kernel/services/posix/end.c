@@ -133,6 +133,20 @@ void process_remove(struct process *process) {
     process_unref(process);
 }
 
+/* Locked. The end of who leads a session takes the terminal from it; who was in front there hears of it. */
+static void hang_up(struct process *process) {
+    struct terminal *terminal = process->session->terminal;
+    if (!process_leads_session(process) || terminal == NULL)
+        return;
+    process->session->terminal = NULL;
+    int32_t front = processes.session_ended != NULL ? processes.session_ended(terminal) : 0;
+    const struct number *group = front > 0 ? number_find(front) : NULL;
+    if (group == NULL)
+        return;
+    (void)signal_send_group_locked(group, LINUX_SIGHUP, NULL);
+    (void)signal_send_group_locked(group, LINUX_SIGCONT, NULL);
+}
+
 /* Locked. From here on it is a zombie, and perhaps gone at once. */
 static void become_zombie(struct process *process) {
     struct number *group = process->group;
@@ -187,20 +201,6 @@ static _Noreturn void end_first(struct process *first) {
     processes_unlock();
     process_unref(first); /* its thread's */
     machine_end(status);
-}
-
-/* Locked. The end of who leads a session takes the terminal from it; who was in front there hears of it. */
-static void hang_up(struct process *process) {
-    struct terminal *terminal = process->session->terminal;
-    if (!process_leads_session(process) || terminal == NULL)
-        return;
-    process->session->terminal = NULL;
-    int32_t front = processes.session_ended != NULL ? processes.session_ended(terminal) : 0;
-    const struct number *group = front > 0 ? number_find(front) : NULL;
-    if (group == NULL)
-        return;
-    (void)signal_send_group_locked(group, LINUX_SIGHUP, NULL);
-    (void)signal_send_group_locked(group, LINUX_SIGCONT, NULL);
 }
 
 void process_thread_gone(struct thread *thread) {
