@@ -29,7 +29,7 @@ void session_join(struct process *process, struct number *session) {
 }
 
 bool group_is_orphaned_without(const struct number *group, const struct process *ignored) {
-    for (const struct list *link = group->group.next; link != &group->group; link = link->next) {
+    for (struct list *link = group->group.next; link != &group->group; link = link->next) {
         const struct process *process = list_item(link, struct process, in_group);
         const struct process *parent = process->parent;
         if (process == ignored || process->state >= PROCESS_ZOMBIE || parent == NULL || parent == processes.first)
@@ -41,7 +41,7 @@ bool group_is_orphaned_without(const struct number *group, const struct process 
 }
 
 static bool has_stopped_member(const struct number *group) {
-    for (const struct list *link = group->group.next; link != &group->group; link = link->next)
+    for (struct list *link = group->group.next; link != &group->group; link = link->next)
         if (list_item(link, struct process, in_group)->stop_signal != 0)
             return true;
     return false;

@@ -34,7 +34,7 @@ static int send_to_group(const struct number *group, int signal, const struct si
     int status = -LINUX_ESRCH;
     if (group == NULL)
         return status;
-    for (const struct list *link = group->group.next; link != &group->group; link = link->next) {
+    for (struct list *link = group->group.next; link != &group->group; link = link->next) {
         int answer = send_to(list_item(link, struct process, in_group), NULL, signal, info);
         status = status == 0 ? 0 : answer;
     }

@@ -220,7 +220,7 @@ int signal_send_locked(struct process *process, struct process_thread *part, int
 
 int signal_send_group_locked(const struct number *group, int signal, const struct signal_info *info) {
     int status = -LINUX_ESRCH;
-    for (const struct list *link = group->group.next; link != &group->group; link = link->next) {
+    for (struct list *link = group->group.next; link != &group->group; link = link->next) {
         struct process *process = list_item(link, struct process, in_group);
         int answer = process->state < PROCESS_ZOMBIE ? signal_send_locked(process, NULL, signal, info) : 0;
         if (status != 0)
@@ -254,7 +254,7 @@ int signal_send_group(int32_t group, int signal) {
 void signal_force(int signal, const struct signal_info *info) {
     struct process_thread *part = process_thread_current();
     struct process *process = part->process;
-    struct signal_action *action = &process->actions[signal - 1];
+    struct signal_action *action = process->actions + (signal - 1);
     processes_lock();
     bool is_blocked = (part->blocked & SIGNAL_BIT(signal)) != 0;
     if (is_blocked || action->handler == SIGNAL_IGNORE) {
