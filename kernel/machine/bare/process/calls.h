@@ -20,7 +20,9 @@
     X(rt_sigreturn, 15, 139) \
     X(ioctl, 16, 29) \
     X(writev, 20, 66) \
+    X(sched_yield, 24, 124) \
     X(pause, 34, SYSTEM_CALL_NONE) \
+    X(nanosleep, 35, 101) \
     X(getitimer, 36, 102) \
     X(alarm, 37, SYSTEM_CALL_NONE) \
     X(setitimer, 38, 103) \
@@ -33,6 +35,7 @@
     X(wait4, 61, 260) \
     X(kill, 62, 129) \
     X(uname, 63, 160) \
+    X(gettimeofday, 96, 169) \
     X(getrlimit, 97, 163) \
     X(getrusage, 98, 165) \
     X(sysinfo, 99, 179) \
@@ -67,29 +70,57 @@
     X(rt_sigsuspend, 130, 133) \
     X(sigaltstack, 131, 132) \
     X(personality, 135, 92) \
+    X(getpriority, 140, 141) \
+    X(setpriority, 141, 140) \
+    X(sched_setparam, 142, 118) \
+    X(sched_getparam, 143, 121) \
+    X(sched_setscheduler, 144, 119) \
+    X(sched_getscheduler, 145, 120) \
+    X(sched_get_priority_max, 146, 125) \
+    X(sched_get_priority_min, 147, 126) \
+    X(sched_rr_get_interval, 148, 127) \
     X(prctl, 157, 167) \
     X(arch_prctl, 158, SYSTEM_CALL_NONE) \
     X(setrlimit, 160, 164) \
     X(reboot, 169, 142) \
+    X(gettid, 186, 178) \
     X(tkill, 200, 130) \
+    X(time, 201, SYSTEM_CALL_NONE) \
+    X(futex, 202, 98) \
+    X(sched_setaffinity, 203, 122) \
+    X(sched_getaffinity, 204, 123) \
     X(set_tid_address, 218, 96) \
     X(restart_syscall, 219, 128) \
     X(clock_gettime, 228, 113) \
+    X(clock_getres, 229, 114) \
+    X(clock_nanosleep, 230, 115) \
     X(exit_group, 231, 94) \
     X(tgkill, 234, 131) \
     X(waitid, 247, 95) \
+    X(set_robust_list, 273, 99) \
+    X(get_robust_list, 274, 100) \
     X(rt_tgsigqueueinfo, 297, 240) \
     X(prlimit64, 302, 261) \
+    X(getcpu, 309, 168) \
+    X(sched_setattr, 314, 274) \
+    X(sched_getattr, 315, 275) \
     X(getrandom, 318, 278) \
     X(execveat, 322, 281) \
     X(pidfd_send_signal, 424, 424) \
     X(pidfd_open, 434, 434) \
     X(clone3, 435, 435)
 
-/* The six arguments as they came, in registers. Returns what the program sees: a negative number is an error. */
+/* The six arguments as they came, in registers. Returns what the program sees: a negative number is an error (errors.h). */
 typedef int64_t system_call(const uint64_t arguments[6]);
 #define DECLARE_SYSTEM_CALL(name, x86_64, aarch64) system_call system_call_##name;
 SYSTEM_CALLS(DECLARE_SYSTEM_CALL)
 #undef DECLARE_SYSTEM_CALL
+
+#define LINUX_SIGILL 4
+#define LINUX_SIGTRAP 5
+#define LINUX_SIGBUS 7
+#define LINUX_SIGFPE 8
+#define LINUX_SIGKILL 9
+#define LINUX_SIGSEGV 11
 
 #endif

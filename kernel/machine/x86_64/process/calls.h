@@ -6,11 +6,12 @@
 #include "kernel/machine/x86_64/interrupt/interrupts.h"
 #include "kernel/services/vfs/errors.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Let this processor take system calls. */
 void system_calls_enable(void);
-/* Called by the assembler, with interrupts off. */
-void system_call_dispatch(struct interrupt_frame *frame);
+/* Called by the assembler, with interrupts off, as it returns. True: more than the result was changed in the frame. */
+bool system_call_dispatch(struct interrupt_frame *frame);
 
 #endif
