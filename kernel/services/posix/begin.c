@@ -44,8 +44,7 @@ static void attach(struct process *process, struct process_thread *part, struct 
     process_ref(process);
 }
 
-int process_add_thread(struct thread *thread) {
-    struct process *process = process_current();
+int process_add_thread(struct process *process, struct thread *thread, int32_t *value) {
     struct process_thread *part;
     struct number *number;
     int status = take_part(process, thread, &part);
@@ -56,8 +55,10 @@ int process_add_thread(struct thread *thread) {
         status = -LINUX_EAGAIN;
     else
         status = number_take(&number);
-    if (status == 0)
+    if (status == 0) {
         attach(process, part, number);
+        *value = number->value;
+    }
     /* A stop that is going on is for this thread too. */
     if (status == 0 && process->stop_signal != 0)
         thread_interrupt(thread);

@@ -16,11 +16,6 @@
     (LINUX_CLONE_VM | LINUX_CLONE_VFORK | LINUX_CLONE_PIDFD | LINUX_CLONE_PARENT | LINUX_CLONE_SYSVSEM | \
      LINUX_CLONE_SETTLS | LINUX_CLONE_PARENT_SETTID | LINUX_CLONE_CHILD_CLEARTID | LINUX_CLONE_CHILD_SETTID | \
      LINUX_CLONE_UNTRACED | LINUX_CLONE_PTRACE | LINUX_CLONE_DETACHED | LINUX_CLONE_IO | LINUX_CLONE_CLEAR_SIGHAND)
-#define MUST_SHARE (LINUX_CLONE_VM | LINUX_CLONE_SIGHAND | LINUX_CLONE_THREAD)
-#define OF_THREAD \
-    (MUST_SHARE | LINUX_CLONE_FS | LINUX_CLONE_FILES | LINUX_CLONE_SYSVSEM | LINUX_CLONE_SETTLS | \
-     LINUX_CLONE_PARENT_SETTID | LINUX_CLONE_CHILD_CLEARTID | LINUX_CLONE_CHILD_SETTID | LINUX_CLONE_DETACHED | \
-     LINUX_CLONE_UNTRACED | LINUX_CLONE_PTRACE | LINUX_CLONE_IO)
 
 /* What the new thread begins with; it is not started. */
 static void prepare_thread(struct thread *thread, const struct clone_plan *plan) {
@@ -41,25 +36,6 @@ static void tell_number(struct thread *thread, const struct clone_plan *plan) {
     }
     if ((plan->flags & LINUX_CLONE_PARENT_SETTID) != 0)
         (void)process_write(plan->parent_number, &thread->number, sizeof(thread->number));
-}
-
-/* ---- a thread ---- */
-
-static int64_t make_thread(const struct clone_plan *plan) {
-    struct thread *thread;
-    int status = thread_create(process_current(), thread_user_registers(thread_current()), &thread);
-    if (status < 0)
-        return status;
-    prepare_thread(thread, plan);
-    status = process_add_thread(thread);
-    if (status < 0) {
-        thread_discard(thread);
-        return status;
-    }
-    int32_t number = thread->number;
-    tell_number(thread, plan);
-    thread_start(thread);
-    return number;
 }
 
 /* ---- a process ---- */
@@ -171,12 +147,11 @@ static int64_t make_process(const struct clone_plan *plan) {
 }
 
 int64_t process_clone(const struct clone_plan *plan) {
-    bool is_thread = (plan->flags & LINUX_CLONE_THREAD) != 0;
-    if ((plan->flags & ~(is_thread ? OF_THREAD : OF_PROCESS)) != 0)
-        return -LINUX_EINVAL;
-    if (is_thread)
-        return (plan->flags & MUST_SHARE) == MUST_SHARE ? make_thread(plan) : -LINUX_EINVAL;
-    if (plan->exit_signal > SIGNALS)
+    if ((plan->flags & LINUX_CLONE_THREAD) != 0) {
+        uint64_t stack = plan->stack != 0 ? plan->stack + plan->stack_bytes : 0;
+        return thread_clone(plan->flags, stack, plan->parent_number, plan->child_number, plan->pointer);
+    }
+    if ((plan->flags & ~OF_PROCESS) != 0 || plan->exit_signal > SIGNALS)
         return -LINUX_EINVAL;
     return make_process(plan);
 }

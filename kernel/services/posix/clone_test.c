@@ -68,8 +68,8 @@ static void a_thread_belongs_to_its_process(void **state) {
     assert_int_equal(number, 2);
     assert_int_equal(posix_world.first->thread_count, 2);
     posix_become(2);
-    assert_int_equal(posix_do(system_call_getpid, 0, 0, 0, 0), 1);
     assert_int_equal(posix_world.current->registers.pointer, 77);
+    assert_int_equal(posix_do(system_call_getpid, 0, 0, 0, 0), 1);
     int64_t unused;
     const uint64_t none[6] = {0};
     assert_false(posix_call(system_call_exit, 0, none, &unused));
@@ -131,6 +131,7 @@ static void memory_runs_out(void **state) {
         int32_t child = posix_fork();
         posix_world.files.requests_left = UINT64_MAX;
         if (child > 0) {
+            assert_int_equal(processes.count, 2);
             posix_end();
             assert_true(requests > 2);
             return;

@@ -41,6 +41,31 @@ struct thread *process_thread_of(struct process *process, int32_t number) {
     return thread;
 }
 
+struct thread *process_any_thread(int32_t number) {
+    processes_lock();
+    const struct number *found = number_find(number);
+    struct thread *thread = found != NULL && found->thread != NULL ? found->thread->thread : NULL;
+    processes_unlock();
+    return thread;
+}
+
+/* Whose process it is may make it less; more only whoever may for all. */
+bool process_may_schedule(const struct thread *thread, bool is_better) {
+    const struct credentials *mine = &process_current()->credentials;
+    if (credentials_have(mine, LINUX_CAP_SYS_NICE))
+        return true;
+    const struct credentials *theirs = &thread->process->credentials;
+    return !is_better && (mine->effective_user == theirs->user || mine->effective_user == theirs->effective_user);
+}
+
+uint64_t process_run_ns(struct process *process) {
+    struct process_usage usage;
+    processes_lock();
+    process_usage_now(process, &usage);
+    processes_unlock();
+    return usage.user_ns + usage.system_ns;
+}
+
 /* ---- references ---- */
 
 void process_ref(struct process *process) {

@@ -182,13 +182,6 @@ struct process *process_find_next(int32_t number);
 void process_ref(struct process *process);
 void process_unref(struct process *process);
 
-/*
- * For whoever makes another thread of the current process (clone), between thread_create and thread_start: a place in the
- * process. It inherits the current thread's signal mask and name. -LINUX_EAGAIN: a limit, or the process is ending;
- * -LINUX_ENOMEM.
- */
-int process_add_thread(struct thread *thread);
-
 /* The hooks that the machine's threads call are declared in kernel/machine/bare/thread/thread.h. */
 
 /* ---- groups, sessions, terminals ---- */
