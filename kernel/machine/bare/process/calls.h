@@ -23,16 +23,6 @@
     X(exit_group, 231, 94) \
     X(getrandom, 318, 278)
 
-/* Errors are these, negative, as Linux numbers them on both processors. */
-#define LINUX_EBADF 9
-#define LINUX_ENOMEM 12
-#define LINUX_EACCES 13
-#define LINUX_EFAULT 14
-#define LINUX_ENODEV 19
-#define LINUX_EINVAL 22
-#define LINUX_ENOTTY 25
-#define LINUX_ENOSYS 38
-
 #define LINUX_SIGILL 4
 #define LINUX_SIGTRAP 5
 #define LINUX_SIGBUS 7

@@ -8,6 +8,7 @@
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/cpu/registers.h"
 #include "kernel/machine/x86_64/process/stack.h"
+#include "kernel/services/vfs/errors.h"
 
 #include <string.h>
 
@@ -40,6 +41,16 @@ bool process_read(void *to, uint64_t from, size_t size) {
 
 bool process_write(uint64_t to, const void *from, size_t size) {
     return space_allows(&current->space, to, size, AREA_WRITE) && user_copy((void *)to, from, size) == 0;
+}
+
+int process_read_text(char *to, uint64_t from, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        if (!process_read(&to[i], from + i, 1))
+            return -LINUX_EFAULT;
+        if (to[i] == 0)
+            return (int)i;
+    }
+    return -LINUX_ENAMETOOLONG;
 }
 
 /* ---- exceptions ---- */
