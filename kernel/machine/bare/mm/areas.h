@@ -39,7 +39,8 @@ enum area_flags {
     AREA_LOCKED_LATER = 8, /* once they were touched */
     AREA_NOT_FORKED = 16,
     AREA_WIPED_ON_FORK = 32, /* the child begins with zeros */
-    AREA_HAS_PAGES = 64, /* it may hold pages of its own, not the object's; set while the space's lock is held in common: atomic */
+    AREA_HAS_PAGES =
+        64, /* it may hold pages of its own, not the object's; set while the space's lock is held in common: atomic */
 };
 
 struct areas {

@@ -28,8 +28,11 @@ struct memory_object_operations {
     int (*get_page)(struct memory_object *object, uint64_t index, bool is_write, uint64_t *physical);
     /* The same for a page that is there already, without waiting. False: it is not, or it is behind the end. NULL: never. */
     bool (*find_page)(struct memory_object *object, uint64_t index, uint64_t *physical);
-    /* A shared mapping that may be written to, now or after mprotect, comes (`change` 1) or goes (-1). -LINUX_EPERM. NULL: allowed. */
-    int (*share_writable)(struct memory_object *object, int change);
+    /*
+     * One more shared mapping that may be written to, now or after mprotect, is to be made; it is in `writers` already.
+     * -LINUX_EPERM. NULL: allowed.
+     */
+    int (*check_writer)(struct memory_object *object);
     /* The last reference is gone. */
     void (*release)(struct memory_object *object);
 };
@@ -39,6 +42,7 @@ struct memory_object {
     uint32_t references; /* atomic */
     uint32_t flags; /* enum page_flags that each mapping of it has: PAGE_UNCACHED, PAGE_KEPT */
     uint32_t cuts; /* how often pages were taken away; atomic */
+    uint32_t writers; /* areas that may write to it, now or after mprotect; atomic */
     struct share_lock mappings_lock;
     struct list mappings; /* struct area, by `mapping` */
 };

@@ -24,6 +24,7 @@ enum page_flags {
     PAGE_UNCACHED = 8,
     PAGE_GLOBAL = 16, /* the same in every address space */
     PAGE_KEPT = 32, /* not a counted page (pages.h) */
+    PAGE_HELD = 64, /* it keeps its place and nobody can touch it, the kernel neither */
 };
 
 struct page_table_memory {
@@ -73,6 +74,7 @@ uint64_t page_unmap(const struct page_tables *tables, uint64_t address);
 /* Pages that were taken out of tables and must not be given back before all processors forgot them. */
 struct page_batch {
     unsigned count;
+    bool is_changed; /* something was mapped, counted or not */
     uint64_t pages[PAGE_BATCH]; /* physical; counted ones only */
 };
 
@@ -89,12 +91,16 @@ bool page_protect_range(const struct page_tables *tables, uint64_t start, uint64
                         bool (*may_write)(uint64_t physical));
 /*
  * Map in `to` what is mapped in [start, end) of `from`, where nothing is, in neither of them writable from now on. `copied`
- * is told of each counted page first. Errors of `take`, with what came before it copied.
+ * is told of each counted page first; *count is how many pages there were. Errors of `take`, with what came before copied.
  */
 int page_copy_range(const struct page_tables *from, const struct page_tables *to, uint64_t start, uint64_t end,
-                    void (*copied)(uint64_t physical));
+                    void (*copied)(uint64_t physical), uint64_t *count);
 /* Move what is mapped in [from, from + size_bytes) to `to`, where nothing is; the ranges do not overlap. Errors of `take`. */
 int page_move_range(const struct page_tables *tables, uint64_t from, uint64_t to, uint64_t size_bytes);
+/* A root whose upper half is the kernel's; `memory` and `context` are set. Errors of `take`. */
+int page_tables_create(struct page_tables *tables);
+/* Give it back; the lower half is clear. */
+void page_tables_destroy(struct page_tables *tables);
 /* Give back the tables of the lower half; first `release`, if any, is told of each counted page in it. */
 void page_clear_lower_half(const struct page_tables *tables, void (*release)(uint64_t physical));
 

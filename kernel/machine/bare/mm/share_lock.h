@@ -21,10 +21,4 @@ void share_lock_give_up(struct share_lock *lock);
 void share_lock_take_alone(struct share_lock *lock);
 void share_lock_give_up_alone(struct share_lock *lock);
 
-/*
- * What the machine does for it: let this thread sleep until the queue is woken, or not at all. `held` is given up while it
- * sleeps and is held again after. Interrupts by signals do not count.
- */
-void share_lock_sleep(struct wait_queue *queue, struct spinlock *held);
-
 #endif

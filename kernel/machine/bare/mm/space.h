@@ -96,10 +96,12 @@ int space_protect(struct space *space, uint64_t start, uint64_t end, uint32_t pr
 /* ---- pages ---- */
 
 /*
- * An access of this kind (enum area_protection) at `address` failed: make it possible. -LINUX_EFAULT: there is no such
+ * An access of this kind (enum area_protection) at `address` failed: make it possible. With SPACE_FAULT_PRESENT there was a
+ * page that did not allow it, which is only a hint. -LINUX_EFAULT: there is no such
  * memory; -LINUX_EACCES: that is not allowed there (both SIGSEGV); -LINUX_ENXIO: it is behind the end of what is mapped
  * (SIGBUS); -LINUX_ENOMEM: memory, or the account's budget, is exhausted.
  */
+#define SPACE_FAULT_PRESENT 0x100u
 int space_fault(struct space *space, uint64_t address, uint32_t access);
 /* Fill in all pages that are not there. Errors of space_fault for the first that cannot be. */
 int space_populate(struct space *space, uint64_t start, uint64_t end);

@@ -6,16 +6,15 @@
 #ifndef GROVE_X86_64_PROCESS_H
 #define GROVE_X86_64_PROCESS_H
 
+#include "kernel/machine/bare/mm/space.h"
 #include "kernel/machine/bare/process/user_memory.h"
 #include "kernel/machine/x86_64/interrupt/interrupts.h"
-#include "kernel/machine/x86_64/process/space.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 struct process {
     struct space space;
-    uint64_t break_start, break_end; /* what brk gave it, behind its segments */
     uint64_t context; /* the kernel's stack where process_enter was called */
     const char *name;
 };
