@@ -21,6 +21,10 @@
     X(ioctl, 16, 29) \
     X(writev, 20, 66) \
     X(sched_yield, 24, 124) \
+    X(mremap, 25, 216) \
+    X(msync, 26, 227) \
+    X(mincore, 27, 232) \
+    X(madvise, 28, 233) \
     X(pause, 34, SYSTEM_CALL_NONE) \
     X(nanosleep, 35, 101) \
     X(getitimer, 36, 102) \
@@ -79,6 +83,10 @@
     X(sched_get_priority_max, 146, 125) \
     X(sched_get_priority_min, 147, 126) \
     X(sched_rr_get_interval, 148, 127) \
+    X(mlock, 149, 228) \
+    X(munlock, 150, 229) \
+    X(mlockall, 151, 230) \
+    X(munlockall, 152, 231) \
     X(prctl, 157, 167) \
     X(arch_prctl, 158, SYSTEM_CALL_NONE) \
     X(setrlimit, 160, 164) \
@@ -106,6 +114,7 @@
     X(sched_getattr, 315, 275) \
     X(getrandom, 318, 278) \
     X(execveat, 322, 281) \
+    X(mlock2, 325, 284) \
     X(pidfd_send_signal, 424, 424) \
     X(pidfd_open, 434, 434) \
     X(clone3, 435, 435)
