@@ -19,9 +19,9 @@ enum step { STEP_DONE, STEP_AGAIN, STEP_HANDLER };
 
 /* ---- calls that were interrupted ---- */
 
-int64_t call_restart_with(int64_t (*restart)(const uint64_t arguments[6]), const uint64_t arguments[6]) {
+int64_t process_restart_with(int64_t (*again)(const uint64_t arguments[6]), const uint64_t arguments[6]) {
     struct process_thread *part = process_thread_current();
-    part->restart = restart;
+    part->restart = again;
     for (unsigned i = 0; i < 6; i++)
         part->restart_arguments[i] = arguments[i];
     return -LINUX_ERESTART_BLOCK;

@@ -4,7 +4,7 @@
 
 #include "kernel/services/posix/process.h"
 
-#define LINUX_ERESTART_BLOCK 516 /* see call_restart_with */
+#define LINUX_ERESTART_BLOCK 516 /* what process_restart_with answers; no program sees it */
 
 /* What a call that was interrupted becomes: signal(7), "Interruption of system calls". */
 enum restart_rule {
@@ -18,11 +18,5 @@ enum restart_rule restart_rule_of(int64_t call, const uint64_t arguments[6]);
 
 /* Sleep until the process goes on or ends. The lock of processes is held. */
 void thread_stop_here(struct process_thread *part);
-
-/*
- * The call that the current thread is in returns -LINUX_ERESTART_BLOCK, which a program never sees: `restart` is called with
- * these arguments in its place if no handler ran; otherwise the call answers EINTR.
- */
-int64_t call_restart_with(int64_t (*restart)(const uint64_t arguments[6]), const uint64_t arguments[6]);
 
 #endif

@@ -191,7 +191,7 @@ static void end_all_processes(struct process *first) {
 }
 
 /* Nothing of process 1 is left, so that the machine can see whether all was given back. */
-static _Noreturn void end_first(struct process *first) {
+static void end_first(struct process *first) {
     int32_t status = first->exit_status;
     processes_lock();
     alarm_set(first, 0, 0);
@@ -226,6 +226,7 @@ void process_thread_gone(struct thread *thread) {
     if (process == processes.first) {
         end_all_processes(process);
         end_first(process);
+        return;
     }
     processes_lock();
     become_zombie(process);

@@ -18,13 +18,13 @@
 /* ---- what the caller gives ---- */
 
 static int take_arguments(struct execution *execution, uint64_t arguments, uint64_t environment) {
-    int status = texts_add_list(&execution->texts, arguments, &execution->argument_count);
+    int status = program_texts_add_list(&execution->texts, arguments, &execution->argument_count);
     if (status == 0 && execution->argument_count == 0) {
-        status = texts_add(&execution->texts, ""); /* programs take for granted that they have a name */
+        status = program_texts_add(&execution->texts, ""); /* programs take for granted that they have a name */
         execution->argument_count = 1;
     }
     execution->argument_bytes = execution->texts.bytes;
-    return status < 0 ? status : texts_add_list(&execution->texts, environment, &execution->environment_count);
+    return status < 0 ? status : program_texts_add_list(&execution->texts, environment, &execution->environment_count);
 }
 
 static struct execution *take_execution(struct process *process) {
@@ -33,7 +33,7 @@ static struct execution *take_execution(struct process *process) {
         return NULL;
     memset(execution, 0, sizeof(*execution));
     uint64_t bytes = process->limits.of[LIMIT_STACK_BYTES].soft / TEXTS_OF_STACK;
-    texts_init(&execution->texts, processes.vfs->machine, bytes > TEXTS_BYTES_MIN ? bytes : TEXTS_BYTES_MIN);
+    program_texts_init(&execution->texts, processes.vfs->machine, bytes > TEXTS_BYTES_MIN ? bytes : TEXTS_BYTES_MIN);
     execution->caller = &process->caller;
     execution->follows_links = true;
     execution->name = execution->path;
@@ -156,6 +156,29 @@ static int64_t finish(struct execution *execution, int64_t status) {
     execution_release(execution);
     machine_give_back(processes.vfs->machine, execution, sizeof(*execution));
     return status;
+}
+
+static int add_texts(struct program_texts *texts, const char *const *list, uint32_t *count) {
+    int status = 0;
+    for (*count = 0; status == 0 && list[*count] != NULL; ++*count)
+        status = program_texts_add(texts, list[*count]);
+    return status;
+}
+
+int process_execute(const char *path, const char *const *arguments, const char *const *environment) {
+    struct execution *execution = take_execution(process_current());
+    if (execution == NULL)
+        return -LINUX_ENOMEM;
+    size_t length = strlen(path);
+    int status = length < sizeof(execution->path) ? 0 : -LINUX_ENAMETOOLONG;
+    if (status == 0)
+        memcpy(execution->path, path, length + 1);
+    if (status == 0)
+        status = add_texts(&execution->texts, arguments, &execution->argument_count);
+    execution->argument_bytes = execution->texts.bytes;
+    if (status == 0)
+        status = add_texts(&execution->texts, environment, &execution->environment_count);
+    return (int)finish(execution, status);
 }
 
 /* ---- calls ---- */

@@ -5,7 +5,7 @@
 #include "kernel/machine/bare/process/elf.h"
 #include "kernel/services/posix/process.h"
 #include "kernel/services/posix/script.h"
-#include "kernel/services/posix/texts.h"
+#include "kernel/services/posix/program_texts.h"
 #include "kernel/services/vfs/walk.h"
 
 #define SCRIPTS_MAX 4u /* a script whose interpreter is a script, and so on */
@@ -39,7 +39,7 @@ struct execution {
     uint32_t prefix_count;
     char lines[SCRIPTS_MAX][SCRIPT_LINE_BYTES + 1];
     uint32_t scripts;
-    struct texts texts; /* arguments, then environment */
+    struct program_texts texts; /* arguments, then environment */
     uint64_t skipped_bytes, argument_bytes; /* of the caller's arguments in `texts` */
     uint32_t argument_count, environment_count; /* of the caller's, after what is skipped */
 
@@ -48,6 +48,12 @@ struct execution {
     bool is_secure;
     uint64_t stack_top, stack_pointer;
 };
+
+/*
+ * The first program of a process whose thread this is, by texts of the kernel; each list ends with NULL. The thread then goes
+ * to user mode. Errors of execve.
+ */
+int process_execute(const char *path, const char *const *arguments, const char *const *environment);
 
 /* Find the file, through scripts, and its interpreter; look at their headers. What is found stays counted. */
 int execution_find(struct execution *execution);

@@ -108,7 +108,7 @@ static void put_before_arguments(struct execution *execution, const char *interp
     if (execution->prefix_count > 0) {
         execution->prefix_count--;
     } else if (execution->argument_count > 0) {
-        execution->skipped_bytes = texts_size_at(&execution->texts, 0);
+        execution->skipped_bytes = program_texts_size_at(&execution->texts, 0);
         execution->argument_count--;
     }
     execution->prefix[execution->prefix_count++] = script;
@@ -164,5 +164,5 @@ int execution_find(struct execution *execution) {
 void execution_release(struct execution *execution) {
     close_path(execution, &execution->program.path);
     close_path(execution, &execution->interpreter.path);
-    texts_deinit(&execution->texts);
+    program_texts_deinit(&execution->texts);
 }

@@ -9,12 +9,12 @@
 
 #include "kernel/services/posix/process.h"
 
-/* The end of process 1: the machine's. `status` as wait tells it. */
-_Noreturn void machine_end(int32_t status);
+/* Process 1 has ended, and all others: so will the machine. `status` as wait tells it. The last thread only has to go yet. */
+void machine_end(int32_t status);
 /* reboot(2): `is_restart` to begin again, else off. */
 _Noreturn void machine_power_off(bool is_restart);
-uint64_t machine_random(void);
-/* Nanoseconds that a thread ran, in all. */
+uint64_t machine_chance(void);
+/* Nanoseconds that a thread ran, in all. The lock of processes is held. */
 uint64_t machine_thread_time(const struct thread *thread);
 /* Memory as sysinfo tells it, in bytes. */
 void machine_memory_facts(uint64_t *total_bytes, uint64_t *free_bytes);

@@ -21,7 +21,7 @@
 #define GAP_BYTES (UINT64_C(128) << 20) /* the least that lies between the stack's end and mmap */
 
 static uint64_t some_pages(uint64_t pages) {
-    return machine_random() % pages * PAGE;
+    return machine_chance() % pages * PAGE;
 }
 
 static uint64_t stack_bytes(const struct execution *execution) {

@@ -277,6 +277,14 @@ bool signal_is_unnoticed(int signal) {
     return is_unnoticed;
 }
 
+bool signal_is_handled(int signal) {
+    const struct process_thread *part = process_thread_current();
+    processes_lock();
+    bool is_handled = part->process->actions[signal - 1].handler > SIGNAL_IGNORE && (part->blocked & SIGNAL_BIT(signal)) == 0;
+    processes_unlock();
+    return is_handled;
+}
+
 bool signal_is_pending(void) {
     const struct process_thread *part = process_thread_current();
     processes_lock();

@@ -56,10 +56,10 @@ static void add(struct builder *builder, uint64_t word) {
 }
 
 /* The addresses of `count` texts that lie one after the other from `address` on, and `offset` in the kernel's copy. */
-static uint64_t add_addresses(struct builder *builder, const struct texts *texts, uint64_t offset, uint64_t address,
+static uint64_t add_addresses(struct builder *builder, const struct program_texts *texts, uint64_t offset, uint64_t address,
                               uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t size = texts_size_at(texts, offset);
+        uint64_t size = program_texts_size_at(texts, offset);
         add(builder, address);
         offset += size;
         address += size;
@@ -94,7 +94,7 @@ static void describe_rest(struct auxiliary *auxiliary, struct builder *builder, 
                           uint64_t path_at) {
     const struct machine_layout *layout = machine_layout();
     const struct credentials *credentials = &execution->credentials;
-    uint64_t random[RANDOM_BYTES / 8] = {machine_random(), machine_random()};
+    uint64_t random[RANDOM_BYTES / 8] = {machine_chance(), machine_chance()};
     uint64_t clock_page = machine_space_clock_page(execution->memory->space);
     add_pair(auxiliary, AUX_CAPABILITIES, layout->capabilities);
     add_pair(auxiliary, AUX_PAGE_BYTES, PAGE_BYTES);
@@ -115,11 +115,11 @@ static void describe_rest(struct auxiliary *auxiliary, struct builder *builder, 
 
 /* Texts, from the top down: path, environment and arguments as the caller gave them, then what scripts put before. */
 static uint64_t push_texts(struct builder *builder, struct execution *execution, uint64_t prefix_at[PREFIX_MAX]) {
-    const struct texts *texts = &execution->texts;
+    const struct program_texts *texts = &execution->texts;
     uint64_t size = texts->bytes - execution->skipped_bytes;
     builder->at -= size;
     uint64_t start = builder->at;
-    if (!texts_write(texts, execution->skipped_bytes, start))
+    if (!program_texts_write(texts, execution->skipped_bytes, start))
         builder->has_failed = true;
     for (uint32_t i = 0; i < execution->prefix_count; i++)
         prefix_at[i] = push_text(builder, execution->prefix[i]);

@@ -1,14 +1,15 @@
 /* System calls about a program's memory: what stands in kernel/machine/bare/mm/calls.h, for the program that runs. */
 #include "kernel/machine/bare/mm/calls.h"
 
+#include "kernel/machine/bare/process/user_memory.h"
+#include "kernel/machine/bare/thread/thread.h"
 #include "kernel/machine/x86_64/process/calls.h"
-#include "kernel/machine/x86_64/process/process.h"
 #include "kernel/services/vfs/errors.h"
 
 #define IN_CORE_BYTES 256u
 
 static struct space *here(void) {
-    return &process_current()->space;
+    return process_space(thread_current()->process);
 }
 
 /* There are no descriptors yet. */

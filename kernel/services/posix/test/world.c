@@ -141,8 +141,6 @@ int64_t clock_wall_ns(void) {
 void machine_end(int32_t status) {
     posix_world.has_ended = true;
     posix_world.end_status = status;
-    thread_discard(&posix_world.current->thread);
-    longjmp(posix_world.exit, 1);
 }
 
 void machine_power_off(bool is_restart) {
@@ -150,7 +148,7 @@ void machine_power_off(bool is_restart) {
     abort();
 }
 
-uint64_t machine_random(void) {
+uint64_t machine_chance(void) {
     static uint64_t state = 1;
     state = state * UINT64_C(6364136223846793005) + 1442695040888963407u;
     return state >> 20;

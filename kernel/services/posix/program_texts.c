@@ -1,5 +1,5 @@
-/* Arguments and environment: see texts.h. */
-#include "kernel/services/posix/texts.h"
+/* Arguments and environment: see program_texts.h. */
+#include "kernel/services/posix/program_texts.h"
 
 #include "kernel/machine/bare/process/user_memory.h"
 #include "kernel/services/vfs/errors.h"
@@ -8,7 +8,7 @@
 
 #define PAGE VFS_PAGE_BYTES
 
-void texts_init(struct texts *texts, const struct vfs_machine *machine, uint64_t bytes_max) {
+void program_texts_init(struct program_texts *texts, const struct vfs_machine *machine, uint64_t bytes_max) {
     uint64_t room = (uint64_t)TEXT_PAGES_MAX * PAGE;
     texts->machine = machine;
     texts->page_count = 0;
@@ -16,14 +16,14 @@ void texts_init(struct texts *texts, const struct vfs_machine *machine, uint64_t
     texts->bytes_max = bytes_max < room ? bytes_max : room;
 }
 
-void texts_deinit(struct texts *texts) {
+void program_texts_deinit(struct program_texts *texts) {
     for (uint32_t i = 0; i < texts->page_count; i++)
         texts->machine->give_page_back(texts->machine->context, texts->pages[i]);
     texts->page_count = 0;
 }
 
 /* Where the next bytes go, and for how many there is room. */
-static int find_room(struct texts *texts, char **at, size_t *room) {
+static int find_room(struct program_texts *texts, char **at, size_t *room) {
     if (texts->bytes >= texts->bytes_max)
         return -LINUX_E2BIG;
     if (texts->bytes == (uint64_t)texts->page_count * PAGE) {
@@ -39,7 +39,7 @@ static int find_room(struct texts *texts, char **at, size_t *room) {
     return 0;
 }
 
-int texts_add(struct texts *texts, const char *text) {
+int program_texts_add(struct program_texts *texts, const char *text) {
     size_t left = strlen(text) + 1;
     while (left > 0) {
         char *at;
@@ -65,7 +65,7 @@ static size_t text_part(const char *bytes, size_t size, bool *is_end) {
     return *is_end ? length + 1 : length;
 }
 
-int texts_add_user(struct texts *texts, uint64_t from) {
+int program_texts_add_user(struct program_texts *texts, uint64_t from) {
     size_t sum = 0;
     for (bool is_end = false; !is_end;) {
         char *at;
@@ -87,7 +87,7 @@ int texts_add_user(struct texts *texts, uint64_t from) {
     return 0;
 }
 
-int texts_add_list(struct texts *texts, uint64_t list, uint32_t *count) {
+int program_texts_add_list(struct program_texts *texts, uint64_t list, uint32_t *count) {
     *count = 0;
     while (list != 0) {
         uint64_t text;
@@ -95,7 +95,7 @@ int texts_add_list(struct texts *texts, uint64_t list, uint32_t *count) {
             return -LINUX_EFAULT;
         if (text == 0)
             break;
-        int status = texts_add_user(texts, text);
+        int status = program_texts_add_user(texts, text);
         if (status < 0)
             return status;
         /* The address of each lies on the stack too. */
@@ -107,7 +107,7 @@ int texts_add_list(struct texts *texts, uint64_t list, uint32_t *count) {
     return 0;
 }
 
-uint64_t texts_size_at(const struct texts *texts, uint64_t offset) {
+uint64_t program_texts_size_at(const struct program_texts *texts, uint64_t offset) {
     uint64_t size = 0;
     bool is_end = false;
     while (!is_end && offset + size < texts->bytes) {
@@ -119,7 +119,7 @@ uint64_t texts_size_at(const struct texts *texts, uint64_t offset) {
     return size;
 }
 
-bool texts_write(const struct texts *texts, uint64_t offset, uint64_t to) {
+bool program_texts_write(const struct program_texts *texts, uint64_t offset, uint64_t to) {
     while (offset < texts->bytes) {
         uint64_t size = PAGE - offset % PAGE;
         if (size > texts->bytes - offset)
