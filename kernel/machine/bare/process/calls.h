@@ -18,6 +18,10 @@
     X(ioctl, 16, 29) \
     X(writev, 20, 66) \
     X(sched_yield, 24, 124) \
+    X(mremap, 25, 216) \
+    X(msync, 26, 227) \
+    X(mincore, 27, 232) \
+    X(madvise, 28, 233) \
     X(nanosleep, 35, 101) \
     X(getpid, 39, 172) \
     X(clone, 56, 220) \
@@ -32,6 +36,10 @@
     X(sched_get_priority_max, 146, 125) \
     X(sched_get_priority_min, 147, 126) \
     X(sched_rr_get_interval, 148, 127) \
+    X(mlock, 149, 228) \
+    X(munlock, 150, 229) \
+    X(mlockall, 151, 230) \
+    X(munlockall, 152, 231) \
     X(arch_prctl, 158, SYSTEM_CALL_NONE) \
     X(gettid, 186, 178) \
     X(time, 201, SYSTEM_CALL_NONE) \
@@ -48,7 +56,8 @@
     X(getcpu, 309, 168) \
     X(sched_setattr, 314, 274) \
     X(sched_getattr, 315, 275) \
-    X(getrandom, 318, 278)
+    X(getrandom, 318, 278) \
+    X(mlock2, 325, 284)
 
 /* The six arguments as they came, in registers. Returns what the program sees: a negative number is an error (errors.h). */
 typedef int64_t system_call(const uint64_t arguments[6]);

@@ -34,9 +34,15 @@ uint64_t memory_physical(const void *address) {
     return value >= LAYOUT_IMAGE ? value - LAYOUT_IMAGE : value - LAYOUT_DIRECT;
 }
 
+struct frame *memory_frame(uint64_t physical) {
+    return &buddy.frames[physical / FRAME_BYTES];
+}
+
 int memory_take_frame(uint64_t *physical) {
     uint32_t frame;
+    hold_begin();
     int status = frame_cache_take(&processor_here()->frames, &buddy, &frame);
+    hold_end();
     if (status == 0)
         *physical = (uint64_t)frame * FRAME_BYTES;
     return status;
@@ -50,7 +56,9 @@ int memory_take_zeroed_frame(uint64_t *physical) {
 }
 
 void memory_give_frame_back(uint64_t physical) {
+    hold_begin();
     frame_cache_give_back(&processor_here()->frames, &buddy, (uint32_t)(physical / FRAME_BYTES));
+    hold_end();
 }
 
 static int take_table(void *context, uint64_t *physical) {

@@ -24,21 +24,6 @@ struct space *process_space(struct process *process) {
     return &process->space;
 }
 
-void process_take_memory(struct process *process) {
-    spinlock_lock(&process->lock);
-    while (process->is_memory_taken)
-        thread_sleep_firmly(&process->memory_free, &process->lock);
-    process->is_memory_taken = true;
-    spinlock_unlock(&process->lock);
-}
-
-void process_give_memory_up(struct process *process) {
-    spinlock_lock(&process->lock);
-    process->is_memory_taken = false;
-    wait_wake(&process->memory_free);
-    spinlock_unlock(&process->lock);
-}
-
 /* ---- threads ---- */
 
 int process_add_thread(struct process *process, struct thread *thread, int32_t *number) {
@@ -146,9 +131,9 @@ static int add_segments(struct process *process, const struct elf_program *progr
                                image + segment->file_offset, segment->file_bytes);
         if (status < 0)
             return status;
-        process->break_start = base + segment->end;
+        process->space.break_start = base + segment->end;
     }
-    process->break_end = process->break_start;
+    process->space.break_end = process->space.break_start;
     uint64_t stack = LAYOUT_USER_END - STACK_BYTES;
     int status = space_add(&process->space, stack, LAYOUT_USER_END, AREA_READ | AREA_WRITE, NULL, 0);
     return status == 0 ? space_add(&process->space, stack - GUARD_BYTES, stack, 0, NULL, 0) : status;

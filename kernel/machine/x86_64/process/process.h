@@ -6,16 +6,15 @@
 #ifndef GROVE_X86_64_PROCESS_H
 #define GROVE_X86_64_PROCESS_H
 
+#include "kernel/machine/bare/mm/space.h"
 #include "kernel/machine/bare/process/user_memory.h"
 #include "kernel/machine/bare/thread/thread.h"
-#include "kernel/machine/x86_64/process/space.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 struct process {
     struct space space;
-    uint64_t break_start, break_end; /* what brk gave it, behind its segments */
     const char *name;
     struct spinlock lock; /* of the rest */
     struct list threads; /* their in_process */
@@ -25,8 +24,6 @@ struct process {
     int exit_status;
     uint64_t ended_run_ns; /* what its threads ran that are gone */
     struct wait_queue ended; /* woken when the last thread is gone */
-    bool is_memory_taken; /* by a thread that looks at or changes `space` and the break */
-    struct wait_queue memory_free;
 };
 
 /*
@@ -40,9 +37,5 @@ int process_run(const char *name, const uint8_t *image, size_t size_bytes, const
 struct process *process_current(void);
 /* End it: each of its threads ends on its way back to user mode. `exit_status` as above; the first call counts. */
 void process_end(int exit_status);
-
-/* Whoever looks at the memory of the current thread's process, or changes it, has it alone meanwhile. May sleep. */
-void process_take_memory(struct process *process);
-void process_give_memory_up(struct process *process);
 
 #endif

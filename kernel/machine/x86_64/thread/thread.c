@@ -5,7 +5,7 @@
 #include "kernel/machine/x86_64/boot/layout.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/cpu/registers.h"
-#include "kernel/machine/x86_64/process/space.h"
+#include "kernel/machine/bare/mm/space.h"
 #include "kernel/machine/x86_64/thread/ended.h"
 #include "kernel/machine/x86_64/thread/stacks.h"
 #include "kernel/machine/x86_64/thread/vector.h"
@@ -235,7 +235,6 @@ void thread_use_space(void) {
     struct process *process = self->thread.process;
     hold_begin();
     self->space = process != NULL ? process_space(process) : NULL;
-    processor_here()->space = self->space;
     space_use(self->space);
     hold_end();
 }
