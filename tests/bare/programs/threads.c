@@ -319,7 +319,7 @@ static void collect(int operation, uint32_t wake, uintptr_t move, _Atomic uint32
     long done = 0;
     while (done < sum)
         done += futex(&word, operation, wake, (void *)move, to, third);
-    printf("operation %d: %ld\n", operation, done);
+    printf("operation %d: %s\n", operation, done < sum ? "too few" : "done");
 }
 
 static void words(void) {
