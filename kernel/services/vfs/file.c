@@ -6,6 +6,7 @@
 #include "kernel/services/vfs/errors.h"
 #include "kernel/services/vfs/pipe.h"
 #include "kernel/services/vfs/record_lock.h"
+#include "kernel/services/vfs/whole_lock.h"
 
 #define CHANGEABLE (LINUX_O_APPEND | LINUX_O_NONBLOCK | LINUX_O_DIRECT | LINUX_O_NOATIME)
 #define FORGOTTEN (LINUX_O_CREAT | LINUX_O_EXCL | LINUX_O_TRUNC | LINUX_O_CLOEXEC)
@@ -64,8 +65,12 @@ int file_open(const struct caller *caller, const struct walk_path *path, uint32_
 struct open_file *file_create(struct vfs *vfs, const struct file_operations *operations, void *object, uint32_t flags) {
     struct open_file *file = machine_take(vfs->machine, sizeof(*file));
     if (file != NULL)
-        *file = (struct open_file){
-            .vfs = vfs, .operations = operations, .object = object, .references = 1, .flags = flags & ~FORGOTTEN};
+        *file = (struct open_file){.vfs = vfs,
+                                   .operations = operations,
+                                   .object = object,
+                                   .number = vfs_next_nameless(vfs),
+                                   .references = 1,
+                                   .flags = flags & ~FORGOTTEN};
     return file;
 }
 
@@ -128,6 +133,8 @@ void file_unref(struct open_file *file) {
     tell_watches(file);
     if (file->inode != NULL)
         record_locks_release(file->vfs, file->inode, file);
+    if (file->whole_lock != WHOLE_NONE)
+        whole_lock_release(file);
     if (file->operations != NULL && file->operations->close != NULL)
         file->operations->close(file);
     if (file->path.mount != NULL)
@@ -146,6 +153,43 @@ int file_resize(const struct caller *caller, struct open_file *file, int64_t siz
         return -LINUX_EINVAL;
     vfs_drop_privilege(caller, file->inode);
     return vfs_resize(file->inode, (uint64_t)size_bytes);
+}
+
+static int check_allocation(const struct open_file *file, uint32_t mode, int64_t offset, int64_t size) {
+    uint32_t known = LINUX_FALLOC_KEEP_SIZE | LINUX_FALLOC_PUNCH_HOLE, flags = file_flags(file);
+    if (offset < 0 || size <= 0)
+        return -LINUX_EINVAL;
+    if ((mode & ~known) != 0 || mode == LINUX_FALLOC_PUNCH_HOLE)
+        return -LINUX_EOPNOTSUPP;
+    if ((flags & LINUX_O_PATH) != 0 || (vfs_open_access(flags) & LINUX_W_OK) == 0)
+        return -LINUX_EBADF;
+    if (file->inode == NULL || inode_kind(file->inode) == LINUX_S_IFIFO)
+        return -LINUX_ESPIPE;
+    if (inode_is_folder(file->inode))
+        return -LINUX_EISDIR;
+    if (file->operations != NULL || inode_kind(file->inode) != LINUX_S_IFREG)
+        return -LINUX_ENODEV;
+    return size > INT64_MAX - offset ? -LINUX_EFBIG : 0;
+}
+
+int file_allocate(const struct caller *caller, struct open_file *file, uint32_t mode, int64_t offset,
+                  int64_t size_bytes) {
+    struct inode *inode = file->inode;
+    const struct vfs_machine *machine = file->vfs->machine;
+    uint64_t end = (uint64_t)offset + (uint64_t)size_bytes;
+    int status = check_allocation(file, mode, offset, size_bytes);
+    if (status != 0)
+        return status;
+    if (inode->operations->allocate == NULL)
+        return -LINUX_EOPNOTSUPP;
+    vfs_drop_privilege(caller, inode);
+    sleep_lock_take(&inode->writers, machine);
+    bool is_hole = (mode & LINUX_FALLOC_PUNCH_HOLE) != 0;
+    status = inode->operations->allocate(inode, (uint64_t)offset, (uint64_t)size_bytes, is_hole);
+    if (status == 0 && (mode & LINUX_FALLOC_KEEP_SIZE) == 0 && end > inode->size_bytes)
+        status = inode->operations->resize(inode, end);
+    sleep_lock_give_up(&inode->writers, machine);
+    return status;
 }
 
 int file_change_flags(const struct caller *caller, struct open_file *file, uint32_t flags) {

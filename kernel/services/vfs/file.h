@@ -11,6 +11,9 @@
 
 #include "kernel/services/vfs/open.h"
 
+#define LINUX_FALLOC_KEEP_SIZE 1u
+#define LINUX_FALLOC_PUNCH_HOLE 2u
+
 /* What poll looks at and answers with. */
 #define LINUX_POLLIN 0x001u
 #define LINUX_POLLPRI 0x002u
@@ -46,7 +49,11 @@ struct file_operations {
     bool has_positions; /* reads by position are reads; the position itself stays 0 */
     /* ioctl; `argument` may be an address of the program's. -LINUX_ENOTTY for a request that it does not know. */
     int64_t (*control)(struct open_file *file, uint32_t request, uint64_t argument);
-    const char *name; /* of files without an inode, as /proc shows them: "anon_inode:[eventfd]" */
+    /* fcntl's F_ADD_SEALS, or F_GET_SEALS; NULL: it has none. */
+    int64_t (*seal)(struct open_file *file, bool is_added, uint32_t seals);
+    /* Of files without an inode, as /proc and stat show them: "anon_inode:[eventfd]"; mode with kind, 0 is 0600. */
+    const char *name;
+    uint32_t mode;
 };
 
 struct open_file {
@@ -59,10 +66,13 @@ struct open_file {
         const void *device;
         void *object; /* of file_create's caller */
     };
+    uint64_t number; /* of a file without an inode: both ends of a pipe have the same */
     uint32_t references; /* atomic */
     uint32_t flags; /* LINUX_O_; atomic, since fcntl changes them */
     struct sleep_lock position_lock;
     uint64_t position; /* in a folder: of the next entry */
+    struct list whole_link; /* see whole_lock.h, as for the next */
+    uint32_t whole_lock;
     struct list watches; /* of struct file_watch; guarded by vfs.watches_lock */
 };
 
@@ -107,6 +117,12 @@ int file_resize(const struct caller *caller, struct open_file *file, int64_t siz
  * was removed.
  */
 int file_read_folder(struct open_file *file, struct transfer *transfer, size_t *done_bytes);
+/*
+ * fallocate: `mode` of LINUX_FALLOC_. EINVAL, EFBIG, ENOSPC, EBADF: not open for writing; ESPIPE, EISDIR, ENODEV; EOPNOTSUPP:
+ * the file system cannot.
+ */
+int file_allocate(const struct caller *caller, struct open_file *file, uint32_t mode, int64_t offset,
+                  int64_t size_bytes);
 /* fcntl's F_SETFL: of `flags` only O_APPEND, O_NONBLOCK, O_DIRECT and O_NOATIME count. EPERM: O_NOATIME, not the owner. */
 int file_change_flags(const struct caller *caller, struct open_file *file, uint32_t flags);
 /* As the operation: what has none of its own can always be read and written. `queues` has room for FILE_QUEUES. */

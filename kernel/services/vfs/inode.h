@@ -70,6 +70,8 @@ struct inode_operations {
     /* With `writers` held. */
     int (*write)(struct inode *inode, uint64_t offset, struct transfer *transfer, size_t *done_bytes);
     int (*resize)(struct inode *inode, uint64_t size_bytes);
+    /* With `writers` held: make memory for a range, or give that of its whole pages back and clear the rest. */
+    int (*allocate)(struct inode *inode, uint64_t offset, uint64_t size_bytes, bool is_hole);
     /* The first data or hole from offset on. -LINUX_ENXIO: there is none. */
     int (*seek)(struct inode *inode, uint64_t offset, bool to_hole, uint64_t *found);
     /* The last reference is gone. Called without locks. */
@@ -92,6 +94,7 @@ struct inode {
     struct sleep_lock writers;
     struct list record_locks; /* see record_lock.h, as for the count; guarded by vfs.records.lock */
     uint32_t record_lock_count;
+    struct list whole_locks; /* see whole_lock.h; guarded by the same lock */
     struct pipe *pipe; /* of a named pipe that is open, else NULL; guarded by the tree's lock */
 };
 

@@ -250,7 +250,11 @@ static void close(struct open_file *file) {
 }
 
 static const struct file_operations operations = {
-    .read = read, .write = write, .poll = poll, .close = close, .name = "pipe:"};
+    .read = read, .write = write, .poll = poll, .close = close, .name = "pipe:", .mode = LINUX_S_IFIFO | 0600};
+
+bool pipe_is(const struct open_file *file) {
+    return file->operations == &operations;
+}
 
 static struct pipe *make(struct vfs *vfs) {
     struct pipe *pipe = machine_take(vfs->machine, sizeof(*pipe));
@@ -349,6 +353,8 @@ int pipe_create(struct vfs *vfs, uint32_t flags, struct open_file **reading, str
         return -LINUX_ENOMEM;
     }
     pipe->holders = 2;
+    first->number = vfs_next_nameless(vfs);
+    second->number = first->number;
     join(first, LINUX_R_OK);
     join(second, LINUX_W_OK);
     *reading = first;

@@ -144,6 +144,72 @@ int tmpfs_file_resize(struct inode *inode, uint64_t size_bytes) {
     return 0;
 }
 
+/* Clear up to the end of one page, which is left out if it is a hole. */
+static void clear_in_page(struct inode *inode, uint64_t offset, uint64_t size) {
+    uint32_t in_page = (uint32_t)(offset % VFS_PAGE_BYTES);
+    spinlock_lock(&inode->lock);
+    uint8_t *page = page_tree_find(pages_of(inode), offset / VFS_PAGE_BYTES);
+    if (page != NULL)
+        memset(page + in_page, 0, size);
+    spinlock_unlock(&inode->lock);
+}
+
+static void remove_page(struct inode *inode, uint64_t number) {
+    spinlock_lock(&inode->lock);
+    uint32_t removed = page_tree_remove(pages_of(inode), machine_of(inode), number, 1);
+    inode->pages -= removed;
+    spinlock_unlock(&inode->lock);
+    __atomic_sub_fetch(&tmpfs_of(inode)->pages, removed, __ATOMIC_RELAXED);
+}
+
+static void make_hole(struct inode *inode, uint64_t offset, uint64_t size) {
+    uint64_t end = offset + size;
+    while (offset < end) {
+        uint64_t number = offset / VFS_PAGE_BYTES;
+        size_t piece = least(end - offset, VFS_PAGE_BYTES - offset % VFS_PAGE_BYTES);
+        if (piece == VFS_PAGE_BYTES) {
+            /* From page to page that is there, so that a hole in nothing takes no time. */
+            spinlock_lock(&inode->lock);
+            bool has_more = page_tree_next(pages_of(inode), number, &number);
+            spinlock_unlock(&inode->lock);
+            if (!has_more)
+                return;
+            if (number > offset / VFS_PAGE_BYTES) {
+                offset = number * VFS_PAGE_BYTES;
+                continue;
+            }
+            remove_page(inode, number);
+        } else {
+            clear_in_page(inode, offset, piece);
+        }
+        offset += piece;
+    }
+}
+
+/* Linux takes back what it made when the budget ends on the way; here it stays, as after a write that ended so. */
+static int make_pages(struct inode *inode, uint64_t first, uint64_t end) {
+    int status = 0;
+    for (uint64_t number = first; number < end && status == 0; number++) {
+        void *page;
+        spinlock_lock(&inode->lock);
+        status = make_page(inode, number, &page);
+        spinlock_unlock(&inode->lock);
+    }
+    return status;
+}
+
+int tmpfs_file_allocate(struct inode *inode, uint64_t offset, uint64_t size_bytes, bool is_hole) {
+    if (is_hole) {
+        make_hole(inode, offset, size_bytes);
+        return 0;
+    }
+    const struct tmpfs *tmpfs = tmpfs_of(inode);
+    uint64_t first = offset / VFS_PAGE_BYTES, end = (offset + size_bytes + VFS_PAGE_BYTES - 1) / VFS_PAGE_BYTES;
+    if (tmpfs->limits.pages_max != 0 && end - first > tmpfs->limits.pages_max)
+        return -LINUX_ENOSPC;
+    return make_pages(inode, first, end);
+}
+
 /* Look from page `number` on for a hole, for STEP_PAGES pages. True: it is found, or the file ends. */
 static bool find_hole(struct inode *inode, uint64_t *number) {
     bool is_found = false;

@@ -15,6 +15,7 @@ int vfs_init(struct vfs *vfs, const struct vfs_machine *machine, uint32_t bucket
     list_init(&vfs->doomed_systems);
     list_init(&vfs->unused);
     list_init(&vfs->devices);
+    list_init(&vfs->kinds);
     list_init(&vfs->records.waiting);
     machine->fill_random(machine->context, &vfs->hash_key, sizeof(vfs->hash_key));
     return 0;
