@@ -1,8 +1,6 @@
 /*
- * Another signal mask for as long as a call waits: ppoll, pselect, epoll_pwait and their like.
- *
- * signal_mask_begin sets it. If the wait ended by -LINUX_EINTR nothing more is done: the way back to user mode sets the old
- * mask back, behind the handler that the new one let in. Otherwise signal_mask_end sets it back.
+ * Another signal mask until the current call returns to the program: ppoll, pselect, epoll_pwait, sigsuspend. The way back to
+ * user mode sets the old one back, behind the handler that the new one let in.
  */
 #ifndef GROVE_POSIX_SIGNAL_MASK_H
 #define GROVE_POSIX_SIGNAL_MASK_H
@@ -10,7 +8,8 @@
 #include "kernel/services/posix/signal.h"
 
 void signal_mask_begin(uint64_t blocked);
-void signal_mask_end(void);
+/* Whether one is set, so that the way back to user mode has something to do. */
+bool signal_mask_is_other(void);
 
 /* SIGNAL_INFO_BYTES of a program's memory. -LINUX_EFAULT. */
 int64_t user_write_signal_info(uint64_t to, const struct signal_info *info);

@@ -18,12 +18,8 @@ void signal_mask_begin(uint64_t blocked) {
     processes_unlock();
 }
 
-void signal_mask_end(void) {
-    struct process_thread *part = process_thread_current();
-    processes_lock();
-    part->has_blocked_before = false;
-    signals_block(part, part->blocked_before);
-    processes_unlock();
+bool signal_mask_is_other(void) {
+    return process_thread_current()->has_blocked_before;
 }
 
 /* Until something is to be done on the way to user mode. */

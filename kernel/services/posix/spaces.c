@@ -4,6 +4,9 @@
 #include "kernel/machine/bare/mm/pages.h"
 #include "kernel/services/posix/machine.h"
 #include "kernel/services/vfs/errors.h"
+#include "kernel/services/vfs/mapping.h"
+
+#include <string.h>
 
 int machine_space_create(struct space **space) {
     struct space *made = memory_take(sizeof(*made));
@@ -34,28 +37,35 @@ void machine_space_destroy(struct space *space) {
     memory_give_back(space);
 }
 
-/* The file's bytes, into the page that lies at `address`: nobody runs in this space yet. */
-static int fill_page(struct space *space, uint64_t address, struct inode *file, uint64_t offset, uint64_t bytes) {
+/* What lies behind the file's bytes in their last page is the file's too: zeros take its place. */
+static int clear_rest(struct space *space, uint64_t address) {
     struct page_mapping mapping;
-    size_t done = 0;
-    int status = space_fault(space, address, AREA_READ);
-    if (status < 0)
-        return status;
-    if (!page_find(&space->tables, address, &mapping))
-        return -LINUX_ENOMEM;
-    struct transfer_segment segment = {.base = memory_view(mapping.physical),
-                                       .size_bytes = bytes < PAGE_BYTES ? bytes : PAGE_BYTES};
-    struct transfer transfer;
-    transfer_init(&transfer, &segment, 1);
-    status = file->operations->read(file, offset, &transfer, &done);
-    return status < 0 && done == 0 ? status : 0;
+    if (address % PAGE_BYTES == 0)
+        return 0;
+    int status = space_fault(space, address, AREA_WRITE);
+    if (status == -LINUX_EACCES) /* a segment that is not written to: what is behind it is not looked at either */
+        return 0;
+    if (status == 0 && page_find(&space->tables, address, &mapping))
+        memset((uint8_t *)memory_view(mapping.physical), 0, PAGE_BYTES - address % PAGE_BYTES);
+    return status;
 }
 
 int machine_space_map(struct space *space, uint64_t start, uint64_t end, uint32_t protection, struct inode *file,
                       uint64_t offset, uint64_t bytes) {
-    int status = space_map(space, start, end, protection, 0, NULL, 0);
-    for (uint64_t done = 0; status == 0 && done < bytes; done += PAGE_BYTES)
-        status = fill_page(space, start + done, file, offset + done, bytes - done);
+    struct memory_object *object;
+    uint64_t file_end = start + ((bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1));
+    int status = 0;
+    if (bytes > 0) {
+        status = mapping_open(file, &object);
+        if (status < 0)
+            return status;
+        status = space_map(space, start, file_end, protection, 0, object, offset);
+        memory_object_unref(object);
+        if (status == 0)
+            status = clear_rest(space, start + bytes);
+    }
+    if (status == 0 && file_end < end)
+        status = space_map(space, file_end, end, protection, 0, NULL, 0);
     return status;
 }
 

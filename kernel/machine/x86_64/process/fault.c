@@ -47,6 +47,21 @@ bool process_write(uint64_t to, const void *from, size_t size) {
     return is_users(to, size) && user_copy((void *)to, from, size) == 0;
 }
 
+/* The kernel's own memory lies above; where a program says that its own does, nothing is copied. */
+size_t process_copy_present(void *to, const void *from, size_t size) {
+    uint64_t address = (uint64_t)to < SPACE_END ? (uint64_t)to : (uint64_t)from;
+    if (address >= SPACE_END)
+        return 0;
+    if (size > SPACE_END - address)
+        size = SPACE_END - address;
+    return size - user_copy(to, from, size);
+}
+
+bool process_bring_in(uint64_t address, bool is_write) {
+    struct space *space = process_space(process_current());
+    return address < SPACE_END && space_fault(space, address, is_write ? AREA_WRITE : AREA_READ) == 0;
+}
+
 int process_read_text(char *to, uint64_t from, size_t size) {
     for (size_t i = 0; i < size; i++) {
         if (!process_read(&to[i], from + i, 1))

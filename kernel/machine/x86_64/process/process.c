@@ -3,6 +3,7 @@
 
 #include "kernel/core/machine.h"
 #include "kernel/machine/x86_64/mm/memory.h"
+#include "kernel/machine/x86_64/process/console_file.h"
 #include "kernel/machine/x86_64/process/root.h"
 #include "kernel/machine/x86_64/thread/machine.h"
 #include "kernel/services/posix/alarm.h"
@@ -95,7 +96,9 @@ static int start(const struct caller *caller) {
     int status = process_create_first(caller, &first.process);
     if (status < 0)
         return status;
-    status = thread_create_kernel(begin, NULL, &thread);
+    status = console_file_open(caller->vfs, &first.process->descriptors);
+    if (status == 0)
+        status = thread_create_kernel(begin, NULL, &thread);
     if (status < 0) {
         process_destroy_unborn(first.process);
         return status;

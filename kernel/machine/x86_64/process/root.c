@@ -64,6 +64,21 @@ static int sleep_in(void *context, struct wait_queue *queue, struct spinlock *he
     return thread_sleep(queue, held, WAIT_FOREVER);
 }
 
+static void sleep_firmly(void *context, struct wait_queue *queue, struct spinlock *held) {
+    (void)context;
+    thread_sleep_firmly(queue, held);
+}
+
+static int sleep_until(void *context, struct wait_queue *queue, struct spinlock *held, uint64_t until_ns) {
+    (void)context;
+    return thread_sleep(queue, held, until_ns);
+}
+
+static uint64_t clock_ns(void *context) {
+    (void)context;
+    return clock_now_ns();
+}
+
 static void wake(void *context, struct wait_queue *queue) {
     (void)context;
     wait_wake(queue);
@@ -76,6 +91,9 @@ static const struct vfs_machine machine = {.take = take,
                                            .now_ns = now_ns,
                                            .fill_random = fill_random,
                                            .sleep = sleep_in,
+                                           .sleep_firmly = sleep_firmly,
+                                           .sleep_until = sleep_until,
+                                           .clock_ns = clock_ns,
                                            .wake = wake};
 
 /* ---- the tree ---- */
