@@ -39,6 +39,7 @@ const struct inode_operations tmpfs_file_operations = {.read = tmpfs_file_read,
                                                        .write = tmpfs_file_write,
                                                        .resize = tmpfs_file_resize,
                                                        .seek = tmpfs_file_seek,
+                                                       .page = tmpfs_file_page,
                                                        .allocate = tmpfs_file_allocate,
                                                        .release = tmpfs_file_release};
 const struct inode_operations tmpfs_link_operations = {.link_text = link_text, .release = release_link};
@@ -157,8 +158,4 @@ struct tmpfs_use tmpfs_read_use(struct file_system *system) {
     const struct tmpfs *tmpfs = list_item(system, struct tmpfs, system);
     return (struct tmpfs_use){.pages = __atomic_load_n(&tmpfs->pages, __ATOMIC_RELAXED),
                               .inodes = __atomic_load_n(&tmpfs->holders, __ATOMIC_RELAXED) - 1};
-}
-
-bool tmpfs_is(const struct file_system *system) {
-    return system->release == release;
 }

@@ -23,7 +23,6 @@ struct tmpfs_use {
 
 /* A file system with one reference, its root folder included. -LINUX_ENOMEM. Without locks, as all here. */
 int tmpfs_create(struct vfs *vfs, const struct tmpfs_limits *limits, struct file_system **created);
-bool tmpfs_is(const struct file_system *system);
 /* What a tmpfs uses now. */
 struct tmpfs_use tmpfs_read_use(struct file_system *system);
 

@@ -16,25 +16,26 @@
 #include "kernel/machine/bare/wait/wait.h"
 
 #define WAIT_FOREVER UINT64_MAX
-#define THREAD_NUMBERS 32768 /* numbers of threads and processes are below it, and above 0 */
 
-struct process; /* kernel/services/posix/process.h */
+struct process; /* kernel/services/posix/process.h, as the next two */
+struct process_thread;
+struct space;
 struct thread_registers; /* the machine's: what a thread goes on with in user mode */
 
 struct thread {
     struct sched_thread sched; /* first */
     struct futex_thread futex;
     struct process *process; /* NULL: the kernel's own */
-    int32_t number; /* its thread id; 0 for the kernel's own */
+    struct process_thread *of_process; /* for whoever has the processes */
+    struct list in_process; /* for the same */
+    int32_t number; /* its thread id, set by the same before it is started; 0 for the kernel's own */
     bool is_interrupted; /* atomic: something waits to be done on its way back to user mode (a signal, its end) */
-    bool can_be_interrupted; /* atomic: it sleeps, or is about to, and an interruption ends that */
-    bool is_number_kept; /* its number is not free with its end: see thread_number_give_back */
     bool has_private_words; /* the futex call that it makes says that its words are in nobody else's memory */
-    struct list in_process; /* in a list of its process, for whoever keeps that */
     uint64_t clear_at; /* address of a word to set to 0 and to wake at its end; 0 for none */
     uint64_t robust_list; /* address of its robust list; 0 for none */
-    struct grove_schedule schedule; /* as it was last set, for those who ask */
-    struct list numbered; /* among those with numbers */
+    struct grove_schedule schedule; /* as it was last set, for those who ask; and as Linux tells it: */
+    int32_t policy, nice;
+    bool resets_schedule; /* what it makes begins as usual */
 };
 
 /* The one scheduler and the one table of futexes. */
@@ -68,9 +69,8 @@ void thread_pause(void);
 /* ---- life ---- */
 
 /*
- * A thread of `process` that begins in user mode with a copy of `registers`, not started. It has a number. Vector
- * registers, thread pointer, schedule and affinity are those of the thread that makes it, if that is a program's; else as a
- * program begins. -LINUX_ENOMEM; -LINUX_EAGAIN: no number is free.
+ * A thread of `process` that begins in user mode with a copy of `registers`, not started. Vector registers, thread pointer, schedule and affinity are those of the thread that makes it, if that is a program's; else as a
+ * program begins. -LINUX_ENOMEM.
  */
 int thread_create(struct process *process, const struct thread_registers *registers, struct thread **thread);
 /* One of the kernel's own, which calls `function` and ends when that returns. Its number is 0. -LINUX_ENOMEM. */
@@ -79,15 +79,21 @@ void thread_start(struct thread *thread);
 /* In place of thread_start: give it back. */
 void thread_discard(struct thread *thread);
 /*
+ * Another thread of the current process, as clone(2) makes it: `flags` are Linux's, and say that it is one. Its number, or
+ * -LINUX_EINVAL, -LINUX_EFAULT, -LINUX_ENOMEM, -LINUX_EAGAIN. For clone and clone3.
+ */
+int64_t thread_clone(uint64_t flags, uint64_t stack, uint64_t parent_at, uint64_t child_at, uint64_t pointer);
+/* At its end: what it has of futexes goes to others, and the word that it named is cleared. */
+void thread_end_words(struct thread *self);
+/* Nanoseconds that it ran up to now. */
+uint64_t thread_run_ns(struct thread *thread);
+/* What both thread_discard and thread_exit come to: give the memory back, of one that nobody knows. */
+void thread_free(struct thread *thread);
+/*
  * The end of the current thread: futexes are handed on and its word is cleared (while its process's memory is still in
  * use), process_thread_gone is called, and its own memory goes back later, elsewhere.
  */
 _Noreturn void thread_exit(void);
-
-/* The thread of this number, or NULL. It stays while the caller holds a spin lock. */
-struct thread *thread_find(int32_t number);
-/* A number was kept beyond the end of its thread (is_number_kept: the first thread of a process) and is free from now on. */
-void thread_number_give_back(int32_t number);
 
 /* ---- what a thread goes on with in user mode ---- */
 
@@ -103,14 +109,34 @@ void thread_use_space(void);
 
 /* ---- hooks, defined by whoever has the processes ---- */
 
-/* The current thread ends; from here on it touches no user memory. It still runs for a moment, in the kernel alone. */
+/* What its threads use as their memory; it stays until the last of them is gone, or thread_use_space was called. */
+struct space *process_space(struct process *process);
+/* The current thread is about to end, in its own context, with its process's memory still in use. */
 void process_thread_gone(struct thread *thread);
-/* On the way back to user mode, if is_interrupted, with interrupts on: clears it first, then delivers signals or ends the thread. */
+/* On every way back to user mode while is_interrupted is set, which it clears. May not return. */
 void process_return_to_user(struct thread *thread);
 /*
- * An exception of the current thread, in user mode, that memory could not mend; `signal` is Linux's number. 0: go on, on the
- * way back to user mode as above.
+ * An exception of the current thread in user mode that memory could not mend: `signal` and `code` (si_code) as Linux numbers
+ * them. process_return_to_user follows, if it interrupts the thread.
  */
-int process_fault(struct thread *thread, int signal, uint64_t address);
+int process_fault(struct thread *thread, int signal, int code, uint64_t address);
+/*
+ * A thread that is not started becomes one of a process: it gets its number. -LINUX_EAGAIN: there are too many, or the process
+ * is ending; -LINUX_ENOMEM.
+ */
+int process_add_thread(struct process *process, struct thread *thread, int32_t *number);
+/*
+ * What a call returns that slept until a moment and was interrupted: `again` is called with these arguments in its place if
+ * no handler ran; otherwise it answers EINTR.
+ */
+int64_t process_restart_with(int64_t (*again)(const uint64_t arguments[6]), const uint64_t arguments[6]);
+/* What the process's threads ran in all, those included that are gone. */
+uint64_t process_run_ns(struct process *process);
+/* The thread of this number, of whatever process, or NULL. It stays while the caller holds a spin lock. */
+struct thread *process_any_thread(int32_t number);
+/* May the current thread change how that one is scheduled; `is_better` if it gets more by it? With a spin lock held. */
+bool process_may_schedule(const struct thread *thread, bool is_better);
+/* The thread of this number in a process, or NULL. It stays while the caller holds a spin lock. */
+struct thread *process_thread_of(struct process *process, int32_t number);
 
 #endif

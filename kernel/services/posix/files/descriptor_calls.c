@@ -2,7 +2,7 @@
 #include "kernel/services/posix/files/place.h"
 #include "kernel/services/vfs/pipe.h"
 #include "kernel/services/vfs/record_lock.h"
-#include "kernel/services/vfs/tmpfs.h"
+#include "kernel/services/vfs/seal.h"
 #include "kernel/services/vfs/whole_lock.h"
 
 /* Commands of fcntl. */
@@ -27,8 +27,6 @@ enum {
     F_GET_SEALS = 1034,
 };
 #define FD_CLOEXEC 1u
-#define F_SEAL_SEAL 1
-#define F_SEALS 0x3fu
 
 /* ---- duplicates ---- */
 
@@ -135,18 +133,6 @@ static int64_t set_pipe_size(const struct open_file *file, uint64_t wanted) {
     return (uint32_t)wanted <= PIPE_BYTES ? (int64_t)PIPE_BYTES : -LINUX_EPERM;
 }
 
-/* What lies in memory can be sealed, but for files with a name, which are sealed against that. */
-static int64_t seal(struct open_file *file, bool is_added, uint32_t seals) {
-    if (file->operations != NULL && file->operations->seal != NULL)
-        return file->operations->seal(file, is_added, seals);
-    if (file->operations != NULL || inode_kind(file->inode) != LINUX_S_IFREG || !tmpfs_is(file->inode->system))
-        return -LINUX_EINVAL;
-    if (!is_added)
-        return F_SEAL_SEAL;
-    return (vfs_open_access(file_flags(file)) & LINUX_W_OK) != 0 && (seals & ~F_SEALS) != 0 ? -LINUX_EINVAL
-                                                                                            : -LINUX_EPERM;
-}
-
 static int64_t control_file(const struct files *files, struct open_file *file, uint32_t command, uint64_t argument) {
     switch (command) {
     case F_GETFL:
@@ -168,8 +154,9 @@ static int64_t control_file(const struct files *files, struct open_file *file, u
     case F_GETOWN:
         return 0;
     case F_ADD_SEALS:
+        return file_add_seals(file, (uint32_t)argument);
     case F_GET_SEALS:
-        return seal(file, command == F_ADD_SEALS, (uint32_t)argument);
+        return file_seals(file);
     default:
         return -LINUX_EINVAL;
     }
