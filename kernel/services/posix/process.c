@@ -12,10 +12,15 @@
 
 struct processes processes;
 
-void processes_init(struct vfs *vfs, uint32_t count_max) {
-    processes = (struct processes){.vfs = vfs, .count_max = count_max};
+void processes_prepare(void) {
+    processes = (struct processes){.count = 0};
     list_init(&processes.all);
     list_init(&processes.alarms);
+}
+
+void processes_init(struct vfs *vfs, uint32_t count_max) {
+    processes.vfs = vfs;
+    processes.count_max = count_max;
     numbers_init();
 }
 

@@ -166,7 +166,9 @@ struct processes {
 };
 extern struct processes processes;
 
-/* count_max bounds all processes together, zombies included. */
+/* Before anything else, also before there is a thread that runs alarms (alarm.h). */
+void processes_prepare(void);
+/* Before the first process. count_max bounds all processes together, zombies included. */
 #define TICK_NS UINT64_C(10000000) /* a hundredth of a second: what programs count times in */
 
 void processes_init(struct vfs *vfs, uint32_t count_max);

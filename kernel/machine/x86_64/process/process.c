@@ -43,9 +43,9 @@ void machine_end(int32_t status) {
 
 void process_prepare(void) {
     struct thread *thread;
+    processes_prepare();
     if (thread_create_kernel(alarms_run, NULL, &thread) < 0)
         machine_panic("no memory for alarms");
-    list_init(&processes.alarms);
     thread_start(thread);
 }
 

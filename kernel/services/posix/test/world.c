@@ -221,6 +221,7 @@ void posix_begin(void) {
     struct thread *thread;
     posix_world = (struct posix_world){.now_ns = 1};
     world_begin(&posix_world.files, &limits);
+    processes_prepare();
     processes_init(&posix_world.files.vfs, 64);
     assert_int_equal(process_create_first(&posix_world.files.caller, &posix_world.first), 0);
     assert_int_equal(machine_space_map(posix_world.first->memory->space, POSIX_DATA, POSIX_DATA + POSIX_DATA_BYTES,
