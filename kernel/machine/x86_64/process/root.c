@@ -4,7 +4,7 @@
 #include "kernel/machine/bare/mm/pages.h"
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
-#include "kernel/services/vfs/mount.h"
+#include "kernel/services/vfs/furnish.h"
 #include "kernel/services/vfs/tmpfs.h"
 #include "kernel/services/vfs/unpack.h"
 
@@ -123,6 +123,8 @@ int root_begin(const uint8_t *archive, size_t size, struct caller *caller) {
     *caller = (struct caller){.vfs = &vfs, .root = place, .folder = place, .mask = 022};
     caller->identity.capabilities = UINT64_MAX;
     status = vfs_unpack(caller, archive, size);
+    if (status == 0)
+        status = vfs_furnish(caller, &view, "devtmpfs");
     if (status < 0)
         root_end();
     return status;
