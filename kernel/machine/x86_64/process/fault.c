@@ -59,7 +59,9 @@ size_t process_copy_present(void *to, const void *from, size_t size) {
 
 bool process_bring_in(uint64_t address, bool is_write) {
     struct space *space = process_space(process_current());
-    return address < SPACE_END && space_fault(space, address, is_write ? AREA_WRITE : AREA_READ) == 0;
+    /* It may be there and shared with a child, to be copied before it is written. */
+    uint32_t access = (is_write ? AREA_WRITE : AREA_READ) | SPACE_FAULT_PRESENT;
+    return address < SPACE_END && space_fault(space, address, access) == 0;
 }
 
 int process_read_text(char *to, uint64_t from, size_t size) {
