@@ -4,6 +4,7 @@
 #include "kernel/services/vfs/change.h"
 #include "kernel/services/vfs/device.h"
 #include "kernel/services/vfs/errors.h"
+#include "kernel/services/vfs/nameless.h"
 #include "kernel/services/vfs/pipe.h"
 #include "kernel/services/vfs/record_lock.h"
 #include "kernel/services/vfs/seal.h"
@@ -56,7 +57,9 @@ int file_open_path(struct vfs *vfs, const struct path *found, uint32_t flags, st
 int file_open(const struct caller *caller, const struct walk_path *path, uint32_t flags, uint32_t mode,
               struct open_file **opened) {
     struct path found;
-    int status = vfs_open_path(caller, path, flags, mode, &found);
+    bool is_nameless = (flags & LINUX_O_TMPFILE_ONLY) != 0;
+    int status = is_nameless ? vfs_open_nameless(caller, path, flags, mode, &found)
+                             : vfs_open_path(caller, path, flags, mode, &found);
     return status != 0 ? status : file_open_path(caller->vfs, &found, flags, opened);
 }
 

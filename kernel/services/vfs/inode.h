@@ -114,6 +114,7 @@ struct inode {
     struct inode_mapping *mapping; /* NULL: nobody maps it; guarded by the inode's lock */
     uint32_t seals; /* see seal.h; changed with `writers` held, atomic */
     bool is_sealable;
+    bool is_linkable; /* it may be given a name though it has none: see nameless.h; guarded by the tree's lock */
     struct pipe *pipe; /* of a named pipe that is open, else NULL; guarded by the tree's lock */
 };
 

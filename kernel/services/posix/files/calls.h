@@ -8,8 +8,9 @@
     X(read) \
     X(write) \
     X(open) \
-    X(close) X(stat) X(fstat) X(lstat) X(poll) X(lseek) X(ioctl) X(pread64) X(pwrite64) X(readv) X(writev) X(access) \
-        X(pipe) X(select) X(dup) X(dup2) X(sendfile) X(fcntl) X(flock) X(fsync) X(fdatasync) X(truncate) X(ftruncate) \
+    X(close) \
+    X(stat) X(fstat) X(lstat) X(poll) X(lseek) X(ioctl) X(pread64) X(pwrite64) X(readv) X(writev) X(access) X(pipe) \
+        X(select) X(dup) X(dup2) X(sendfile) X(fcntl) X(flock) X(fsync) X(fdatasync) X(truncate) X(ftruncate) \
             X(getdents) X(getcwd) X(chdir) X(fchdir) X(rename) X(mkdir) X(rmdir) X(creat) X(link) X(unlink) X(symlink) \
                 X(readlink) X(chmod) X(fchmod) X(chown) X(fchown) X(lchown) X(umask) X(utime) X(mknod) X(statfs) \
                     X(fstatfs) X(chroot) X(sync) X(mount) X(umount2) X(readahead) X(setxattr) X(lsetxattr) \

@@ -39,16 +39,21 @@ static int64_t open_at(uint64_t folder, uint64_t address, const struct open_how 
     return status != 0 ? status : give_number(&files, file, flags);
 }
 
+/* A file without a name needs a folder, somebody who writes it, and nothing that is about names. */
+static bool is_good_nameless(uint64_t flags) {
+    if ((flags & LINUX_O_TMPFILE_ONLY) == 0 || (flags & LINUX_O_PATH) != 0)
+        return true;
+    return (flags & LINUX_O_DIRECTORY) != 0 && (flags & LINUX_O_CREAT) == 0 &&
+           (flags & LINUX_O_ACCMODE) != LINUX_O_RDONLY;
+}
+
 /* What openat forgives: flags that it does not know, a mode that it does not need. */
 static int64_t open_forgiving(uint64_t folder, uint64_t address, uint64_t flags, uint64_t mode) {
     struct open_how how = {.flags = flags & OPEN_KNOWN, .mode = mode & LINUX_MODE_BITS};
-    if ((how.flags & LINUX_O_TMPFILE_ONLY) != 0) {
-        if ((how.flags & LINUX_O_DIRECTORY) == 0 || (how.flags & LINUX_O_ACCMODE) == LINUX_O_RDONLY)
-            return -LINUX_EINVAL;
-        return -LINUX_EOPNOTSUPP;
-    }
     if ((how.flags & LINUX_O_PATH) != 0)
         how.flags &= OPEN_FOR_PATHS;
+    if (!is_good_nameless(how.flags))
+        return -LINUX_EINVAL;
     if ((how.flags & LINUX_O_CREAT) != 0 && (how.flags & LINUX_O_DIRECTORY) != 0)
         return -LINUX_EINVAL;
     return open_at(folder, address, &how);
@@ -99,8 +104,8 @@ static int check_how(const struct open_how *how) {
         return -LINUX_EINVAL;
     if ((how->flags & LINUX_O_CREAT) != 0 && (how->flags & LINUX_O_DIRECTORY) != 0)
         return -LINUX_EINVAL;
-    if ((how->flags & LINUX_O_TMPFILE_ONLY) != 0)
-        return (how->flags & LINUX_O_DIRECTORY) == 0 ? -LINUX_EINVAL : -LINUX_EOPNOTSUPP;
+    if (!is_good_nameless(how->flags))
+        return -LINUX_EINVAL;
     if ((how->resolve & LINUX_RESOLVE_CACHED) != 0 && (how->flags & (LINUX_O_TRUNC | LINUX_O_CREAT)) != 0)
         return -LINUX_EAGAIN;
     return 0;

@@ -90,6 +90,8 @@ static uint64_t open_flags(void) {
     for (unsigned i = 0; i < ITEMS(flags); i++)
         if (one_in(14))
             picked |= flags[i];
+    if (one_in(16))
+        picked = LINUX_O_TMPFILE | (one_in(6) ? pick(3) : LINUX_O_RDWR) | (one_in(4) ? LINUX_O_EXCL : 0);
     return picked | NO_WAIT;
 }
 
