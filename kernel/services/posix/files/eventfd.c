@@ -73,7 +73,9 @@ static uint32_t poll(struct open_file *file, struct wait_queue **queues) {
     struct event *event = file->object;
     queues[FILE_QUEUE_READ] = &event->readable;
     queues[FILE_QUEUE_WRITE] = &event->writable;
-    uint64_t count = __atomic_load_n(&event->count, __ATOMIC_RELAXED);
+    spinlock_lock(&event->lock);
+    uint64_t count = event->count;
+    spinlock_unlock(&event->lock);
     return (count > 0 ? LINUX_POLLIN : 0u) | (count < COUNT_MAX ? LINUX_POLLOUT : 0u);
 }
 
