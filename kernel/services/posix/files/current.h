@@ -1,6 +1,6 @@
 /*
  * What the system calls on files need of the process that makes them, and of its memory. The kernel takes it from struct
- * process (process.c); tests bring a process of their own.
+ * process (kernel/services/posix/files_of_process.c); tests bring a process of their own.
  */
 #ifndef GROVE_POSIX_FILES_CURRENT_H
 #define GROVE_POSIX_FILES_CURRENT_H
