@@ -175,12 +175,13 @@ static void go_on(struct process *process) {
 
 /* Would it change nothing at all? What is blocked waits, for the action may be another one by then. */
 static bool is_dropped(const struct process *process, const struct process_thread *part, int signal) {
-    if (process == processes.first && process->actions[signal - 1].handler == SIGNAL_DEFAULT)
-        return part == NULL || (part->blocked & SIGNAL_BIT(signal)) == 0; /* nobody ends process 1 by accident */
     if (part == NULL)
         part = list_first_item(&process->threads, struct process_thread, link);
-    return part != NULL && ((part->blocked | part->awaited) & SIGNAL_BIT(signal)) == 0 &&
-           signal_is_ignored(process, signal);
+    if (part == NULL || ((part->blocked | part->awaited) & SIGNAL_BIT(signal)) != 0)
+        return false;
+    if (process == processes.first && process->actions[signal - 1].handler == SIGNAL_DEFAULT)
+        return true; /* nobody ends process 1 by accident */
+    return signal_is_ignored(process, signal);
 }
 
 static bool ends_process(const struct process *process, int signal) {

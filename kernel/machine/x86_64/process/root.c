@@ -4,9 +4,12 @@
 #include "kernel/machine/bare/mm/pages.h"
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
+#include "kernel/services/vfs/change.h"
+#include "kernel/services/vfs/device.h"
 #include "kernel/services/vfs/mount.h"
 #include "kernel/services/vfs/tmpfs.h"
 #include "kernel/services/vfs/unpack.h"
+#include "kernel/services/vfs/walk.h"
 
 #include <string.h>
 
@@ -105,6 +108,30 @@ static void give_up_tree(void) {
     vfs_deinit(&vfs);
 }
 
+/* On /dev, made if it is not there. */
+static int mount_devices(const struct caller *caller) {
+    const struct walk_path at = {.text = "/dev"};
+    struct file_system *devices;
+    struct path found;
+    (void)vfs_make_folder(caller, &at, 0755);
+    int status = devfs_create(&vfs, &devices);
+    if (status < 0)
+        return status;
+    vfs_lock(&vfs);
+    status = walk(caller, &at, WALK_FOLLOW, &found);
+    vfs_unlock(&vfs);
+    if (status == 0) {
+        status = view_mount(&view, &found, devices->root, 0);
+        vfs_lock(&vfs);
+        path_unref(&found);
+        vfs_unlock(&vfs);
+    }
+    vfs_lock(&vfs);
+    file_system_unref(devices);
+    vfs_unlock(&vfs);
+    return status;
+}
+
 int root_begin(const uint8_t *archive, size_t size, struct caller *caller) {
     static const struct tmpfs_limits limits = {.mode = 0755};
     int status = vfs_init(&vfs, &machine, BUCKETS, DENTRIES_MAX);
@@ -123,6 +150,8 @@ int root_begin(const uint8_t *archive, size_t size, struct caller *caller) {
     *caller = (struct caller){.vfs = &vfs, .root = place, .folder = place, .mask = 022};
     caller->identity.capabilities = UINT64_MAX;
     status = vfs_unpack(caller, archive, size);
+    if (status == 0)
+        status = mount_devices(caller);
     if (status < 0)
         root_end();
     return status;
