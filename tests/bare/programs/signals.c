@@ -98,7 +98,8 @@ static void waiting(void) {
     kill(getpid(), SIGUSR1);
     kill(getpid(), SIGUSR1);
     sigpending(&pending);
-    say("pending", sigismember(&pending, SIGUSR1) + 2 * sigismember(&pending, SIGUSR2) + 4 * sigismember(&pending, SIGHUP));
+    say("pending",
+        sigismember(&pending, SIGUSR1) + 2 * sigismember(&pending, SIGUSR2) + 4 * sigismember(&pending, SIGHUP));
     say("blocked", calls);
     sigprocmask(SIG_SETMASK, &before, NULL);
     printf("order: %s\n", order);

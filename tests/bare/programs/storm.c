@@ -73,7 +73,7 @@ static uint64_t argument(uint64_t window) {
 
 /* What would end the storm too soon, let it grow without end, or keep the timer from interrupting it. */
 static bool is_spared(long call) {
-    static const long spared[] = {SYS_exit,           SYS_exit_group,    SYS_arch_prctl,   SYS_fork,     SYS_vfork,
+    static const long spared[] = {SYS_exit,           SYS_exit_group,    SYS_arch_prctl,   SYS_fork,      SYS_vfork,
                                   SYS_clone,          SYS_clone3,        SYS_rt_sigaction, SYS_setitimer, SYS_alarm,
                                   SYS_rt_sigprocmask, SYS_rt_sigsuspend, SYS_rt_sigreturn};
     for (size_t i = 0; i < sizeof(spared) / sizeof(spared[0]); i++)
