@@ -2,9 +2,9 @@
  * Alarms: alarm(2), setitimer(2) for real time. One thread of the kernel waits for the earliest and sends the signals, so
  * that nothing goes off in the middle of anything else.
  */
+#include "kernel/services/posix/alarm.h"
 #include "kernel/machine/bare/process/calls.h"
 #include "kernel/machine/bare/thread/thread.h"
-#include "kernel/services/posix/alarm.h"
 #include "kernel/services/posix/inside.h"
 #include "kernel/services/posix/user_value.h"
 

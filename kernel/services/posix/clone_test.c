@@ -37,7 +37,8 @@ static void numbers_are_told(void **state) {
     int32_t seen = 0;
     (void)state;
     posix_begin();
-    struct clone_plan plan = {.flags = LINUX_CLONE_PARENT_SETTID | LINUX_CLONE_CHILD_SETTID | LINUX_CLONE_CHILD_CLEARTID,
+    struct clone_plan plan = {.flags =
+                                  LINUX_CLONE_PARENT_SETTID | LINUX_CLONE_CHILD_SETTID | LINUX_CLONE_CHILD_CLEARTID,
                               .parent_number = POSIX_DATA,
                               .child_number = POSIX_DATA + 8,
                               .exit_signal = LINUX_SIGCHLD};

@@ -85,6 +85,6 @@ void credentials_execute(struct credentials *credentials, uint32_t user, uint32_
     if (credentials->has_no_new_privileges && !has_set_ids)
         credentials->permitted &= permitted_before | credentials->ambient;
     credentials->effective &= credentials->permitted;
-    *is_secure = credentials->user != credentials->effective_user || credentials->group != credentials->effective_group ||
-                 has_set_ids;
+    *is_secure = credentials->user != credentials->effective_user ||
+                 credentials->group != credentials->effective_group || has_set_ids;
 }

@@ -4,8 +4,8 @@
 
 #include "kernel/machine/bare/process/elf.h"
 #include "kernel/services/posix/process.h"
-#include "kernel/services/posix/script.h"
 #include "kernel/services/posix/program_texts.h"
+#include "kernel/services/posix/script.h"
 #include "kernel/services/vfs/walk.h"
 
 #define SCRIPTS_MAX 4u /* a script whose interpreter is a script, and so on */

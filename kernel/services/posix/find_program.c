@@ -79,8 +79,8 @@ static int read_headers(struct execution *execution, struct program_file *file, 
 static int read_interpreter_path(struct execution *execution) {
     const struct elf_program *elf = &execution->program.elf;
     size_t done, size = (size_t)elf->interpreter_bytes;
-    int status = read_exactly(execution->program.path.dentry->inode, elf->interpreter_offset, execution->interpreter_path,
-                              size, &done);
+    int status = read_exactly(execution->program.path.dentry->inode, elf->interpreter_offset,
+                              execution->interpreter_path, size, &done);
     if (status < 0)
         return status;
     return done == size && execution->interpreter_path[size - 1] == 0 ? 0 : -LINUX_ENOEXEC;

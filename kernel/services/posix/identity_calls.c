@@ -16,7 +16,8 @@ static const struct credentials *mine(void) {
 }
 
 static struct id_set users_of(const struct credentials *credentials) {
-    return (struct id_set){credentials->user, credentials->effective_user, credentials->saved_user, credentials->file_user};
+    return (struct id_set){credentials->user, credentials->effective_user, credentials->saved_user,
+                           credentials->file_user};
 }
 
 static struct id_set groups_of(const struct credentials *credentials) {

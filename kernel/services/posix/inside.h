@@ -64,7 +64,8 @@ void session_join(struct process *process, struct number *session);
 
 /* ---- signals: locked ---- */
 
-int signal_send_locked(struct process *process, struct process_thread *part, int signal, const struct signal_info *info);
+int signal_send_locked(struct process *process, struct process_thread *part, int signal,
+                       const struct signal_info *info);
 int signal_send_group_locked(const struct number *group, int signal, const struct signal_info *info);
 /* The same if the current process may; signal 0 only asks. Zombies are no error. */
 int signal_send_checked(struct process *process, int signal, const struct signal_info *info);

@@ -39,9 +39,9 @@ static uint64_t end_of(const struct elf_program *elf) {
 static int map_file(struct execution *execution, const struct program_file *file) {
     for (uint32_t i = 0; i < file->elf.count; i++) {
         const struct elf_segment *segment = &file->elf.segments[i];
-        int status = machine_space_map(execution->memory->space, file->base + segment->start, file->base + segment->end,
-                                       segment->protection, file->path.dentry->inode, segment->file_offset,
-                                       segment->file_bytes);
+        int status =
+            machine_space_map(execution->memory->space, file->base + segment->start, file->base + segment->end,
+                              segment->protection, file->path.dentry->inode, segment->file_offset, segment->file_bytes);
         if (status < 0)
             return status;
     }

@@ -27,11 +27,15 @@ static void give_number_up(struct open_file *file) {
     processes_unlock();
 }
 
-static const struct file_operations operations = {
-    .read = no_transfer, .write = no_transfer, .poll = poll_ended, .close = give_number_up, .name = "anon_inode:[pidfd]"};
+static const struct file_operations operations = {.read = no_transfer,
+                                                  .write = no_transfer,
+                                                  .poll = poll_ended,
+                                                  .close = give_number_up,
+                                                  .name = "anon_inode:[pidfd]"};
 
 int pid_file_create(struct number *process, uint32_t flags, uint32_t *descriptor) {
-    struct open_file *file = file_create(processes.vfs, &operations, process, LINUX_O_RDWR | (flags & LINUX_O_NONBLOCK));
+    struct open_file *file =
+        file_create(processes.vfs, &operations, process, LINUX_O_RDWR | (flags & LINUX_O_NONBLOCK));
     if (file == NULL) {
         processes_lock();
         number_unref(process);
@@ -105,7 +109,8 @@ int64_t system_call_pidfd_send_signal(const uint64_t arguments[6]) {
     status = read_info(arguments[2], arguments[1], number, &info);
     if (status == 0) {
         processes_lock();
-        status = number->process != NULL ? signal_send_checked(number->process, (int)arguments[1], &info) : -LINUX_ESRCH;
+        status =
+            number->process != NULL ? signal_send_checked(number->process, (int)arguments[1], &info) : -LINUX_ESRCH;
         processes_unlock();
     }
     file_unref(file);

@@ -175,12 +175,13 @@ static void go_on(struct process *process) {
 
 /* Would it change nothing at all? What is blocked waits, for the action may be another one by then. */
 static bool is_dropped(const struct process *process, const struct process_thread *part, int signal) {
-    if (process == processes.first && process->actions[signal - 1].handler == SIGNAL_DEFAULT)
-        return part == NULL || (part->blocked & SIGNAL_BIT(signal)) == 0; /* nobody ends process 1 by accident */
     if (part == NULL)
         part = list_first_item(&process->threads, struct process_thread, link);
-    return part != NULL && ((part->blocked | part->awaited) & SIGNAL_BIT(signal)) == 0 &&
-           signal_is_ignored(process, signal);
+    if (part == NULL || ((part->blocked | part->awaited) & SIGNAL_BIT(signal)) != 0)
+        return false;
+    if (process == processes.first && process->actions[signal - 1].handler == SIGNAL_DEFAULT)
+        return true; /* nobody ends process 1 by accident */
+    return signal_is_ignored(process, signal);
 }
 
 static bool ends_process(const struct process *process, int signal) {
@@ -189,7 +190,8 @@ static bool ends_process(const struct process *process, int signal) {
            (process->actions[signal - 1].handler == SIGNAL_DEFAULT && ((IGNORED_BY_DEFAULT | STOPS) & bit) == 0);
 }
 
-int signal_send_locked(struct process *process, struct process_thread *part, int signal, const struct signal_info *info) {
+int signal_send_locked(struct process *process, struct process_thread *part, int signal,
+                       const struct signal_info *info) {
     const struct signal_info by_kernel = {.signal = signal, .code = LINUX_SI_KERNEL};
     if (process->state >= PROCESS_ZOMBIE)
         return -LINUX_ESRCH;
@@ -271,8 +273,8 @@ void signal_force(int signal, const struct signal_info *info) {
 bool signal_is_unnoticed(int signal) {
     const struct process_thread *part = process_thread_current();
     processes_lock();
-    bool is_unnoticed = (part->blocked & SIGNAL_BIT(signal)) != 0 ||
-                        part->process->actions[signal - 1].handler == SIGNAL_IGNORE;
+    bool is_unnoticed =
+        (part->blocked & SIGNAL_BIT(signal)) != 0 || part->process->actions[signal - 1].handler == SIGNAL_IGNORE;
     processes_unlock();
     return is_unnoticed;
 }
@@ -280,7 +282,8 @@ bool signal_is_unnoticed(int signal) {
 bool signal_is_handled(int signal) {
     const struct process_thread *part = process_thread_current();
     processes_lock();
-    bool is_handled = part->process->actions[signal - 1].handler > SIGNAL_IGNORE && (part->blocked & SIGNAL_BIT(signal)) == 0;
+    bool is_handled =
+        part->process->actions[signal - 1].handler > SIGNAL_IGNORE && (part->blocked & SIGNAL_BIT(signal)) == 0;
     processes_unlock();
     return is_handled;
 }

@@ -56,8 +56,8 @@ static void add(struct builder *builder, uint64_t word) {
 }
 
 /* The addresses of `count` texts that lie one after the other from `address` on, and `offset` in the kernel's copy. */
-static uint64_t add_addresses(struct builder *builder, const struct program_texts *texts, uint64_t offset, uint64_t address,
-                              uint32_t count) {
+static uint64_t add_addresses(struct builder *builder, const struct program_texts *texts, uint64_t offset,
+                              uint64_t address, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         uint64_t size = program_texts_size_at(texts, offset);
         add(builder, address);
@@ -145,7 +145,8 @@ int execution_fill_stack(struct execution *execution) {
     add(&builder, argument_count);
     for (uint32_t i = execution->prefix_count; i > 0; i--)
         add(&builder, prefix_at[i - 1]);
-    uint64_t next = add_addresses(&builder, &execution->texts, execution->skipped_bytes, start, execution->argument_count);
+    uint64_t next =
+        add_addresses(&builder, &execution->texts, execution->skipped_bytes, start, execution->argument_count);
     add(&builder, 0);
     (void)add_addresses(&builder, &execution->texts, execution->argument_bytes, next, execution->environment_count);
     add(&builder, 0);

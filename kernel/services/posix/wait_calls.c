@@ -126,7 +126,9 @@ int64_t system_call_wait4(const uint64_t arguments[6]) {
         return -LINUX_EINVAL;
     if (target == INT32_MIN)
         return -LINUX_ESRCH;
-    struct wait_plan plan = {.whom = target == -1 ? WHOM_ALL : target > 0 ? WHOM_PROCESS : WHOM_GROUP,
+    struct wait_plan plan = {.whom = target == -1 ? WHOM_ALL
+                                     : target > 0 ? WHOM_PROCESS
+                                                  : WHOM_GROUP,
                              .number = target < 0 ? -target : target,
                              .options = options | WAIT_EXITED};
     if (target == 0)

@@ -274,7 +274,8 @@ static int show(int count, char **arguments, char **environment) {
     memset(zeros, 1, sizeof(zeros));
     for (int i = 0; i < count; i++) { /* of a path only the name: where it lies is another place on Linux */
         const char *slash = strrchr(arguments[i], '/');
-        printf("  argument %d is %s%s\n", i, slash != NULL ? "a path to " : "", slash != NULL ? slash + 1 : arguments[i]);
+        printf("  argument %d is %s%s\n", i, slash != NULL ? "a path to " : "",
+               slash != NULL ? slash + 1 : arguments[i]);
     }
     for (int i = 0; environment[i] != NULL; i++)
         printf("  environment %d is %s\n", i, environment[i]);

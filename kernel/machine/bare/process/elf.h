@@ -27,7 +27,8 @@ struct elf_program {
     uint64_t headers; /* the address of its program headers, 0 if they are in no segment */
     uint32_t header_count;
     bool is_movable; /* position-independent: all addresses count from wherever it is put */
-    uint64_t interpreter_offset, interpreter_bytes; /* where the file names it, the text's end included; 0 bytes: static */
+    uint64_t interpreter_offset,
+        interpreter_bytes; /* where the file names it, the text's end included; 0 bytes: static */
     uint32_t count;
     struct elf_segment segments[ELF_SEGMENTS_MAX]; /* in the order of their addresses, without a page in common */
 };

@@ -1,9 +1,9 @@
 /* System calls that are about anything but memory, and their dispatch: see calls.h. */
 #include "kernel/machine/x86_64/process/calls.h"
 
+#include "kernel/machine/bare/process/user_memory.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/cpu/registers.h"
-#include "kernel/machine/bare/process/user_memory.h"
 #include "kernel/machine/x86_64/thread/machine.h"
 #include "kernel/services/posix/clone.h"
 #include "kernel/services/posix/missing.h"

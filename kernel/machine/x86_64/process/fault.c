@@ -7,13 +7,13 @@
 #include "kernel/machine/x86_64/process/fault.h"
 
 #include "grove/abi/status.h"
+#include "kernel/machine/bare/mm/space.h"
 #include "kernel/machine/bare/process/calls.h"
+#include "kernel/machine/bare/process/user_memory.h"
+#include "kernel/machine/bare/thread/thread.h"
 #include "kernel/machine/x86_64/boot/layout.h"
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/cpu/registers.h"
-#include "kernel/machine/bare/mm/space.h"
-#include "kernel/machine/bare/process/user_memory.h"
-#include "kernel/machine/bare/thread/thread.h"
 #include "kernel/services/posix/process.h"
 #include "kernel/services/vfs/errors.h"
 

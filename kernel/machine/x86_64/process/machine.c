@@ -2,13 +2,13 @@
 #include "kernel/services/posix/machine.h"
 
 #include "kernel/machine/bare/mm/space.h"
+#include "kernel/machine/bare/process/elf.h"
+#include "kernel/machine/bare/thread/thread.h"
 #include "kernel/machine/x86_64/boot/layout.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/cpu/registers.h"
 #include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/panic/panic.h"
-#include "kernel/machine/bare/process/elf.h"
-#include "kernel/machine/bare/thread/thread.h"
 
 const struct machine_layout *machine_layout(void) {
     static struct machine_layout layout = {.start = SPACE_START,

@@ -29,8 +29,7 @@ static const uint8_t rules[NUMBERS] = {
     [72] = RESTART_IF_ASKED, /* fcntl: record locks */
     [73] = RESTART_IF_ASKED, /* flock */
     [130] = RESTART_UNLESS_HANDLED, /* rt_sigsuspend */
-    [CALL_FUTEX] = RESTART_IF_ASKED,
-    [230] = RESTART_UNLESS_HANDLED, /* clock_nanosleep */
+    [CALL_FUTEX] = RESTART_IF_ASKED, [230] = RESTART_UNLESS_HANDLED, /* clock_nanosleep */
     [247] = RESTART_IF_ASKED, /* waitid */
     [257] = RESTART_IF_ASKED, /* openat */
     [270] = RESTART_UNLESS_HANDLED, /* pselect6 */

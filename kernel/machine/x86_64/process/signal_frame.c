@@ -149,7 +149,8 @@ static bool take_vector(struct thread *thread, uint64_t at) {
 
 /* ---- into the handler ---- */
 
-static void fill_context(const struct interrupt_frame *frame, const struct frame_plan *plan, struct user_context *context) {
+static void fill_context(const struct interrupt_frame *frame, const struct frame_plan *plan,
+                         struct user_context *context) {
     bool is_exception = (frame->vector & (VECTOR_SYSTEM_CALL | 0xe0u)) == 0;
     *context = (struct user_context){
         .flags = vector_state() != 0 ? CONTEXT_FLAGS : CONTEXT_FLAGS_PLAIN,

@@ -22,7 +22,7 @@ struct thread *thread_current(void) {
 
 static int sleep_once(struct spinlock *held) {
     struct posix_thread *self = posix_world.current;
-    void (*on_sleep)(struct posix_world *world) = posix_world.on_sleep;
+    void (*on_sleep)(struct posix_world * world) = posix_world.on_sleep;
     posix_world.sleeps++;
     if (self->thread.is_interrupted)
         return -LINUX_EINTR;
