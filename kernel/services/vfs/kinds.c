@@ -86,7 +86,7 @@ static bool read_option(const char *text, struct tmpfs_limits *limits, const cha
 }
 
 static int make_tmpfs(struct vfs *vfs, const char *options, struct file_system **created) {
-    struct tmpfs_limits limits = {.mode = MODE_OF_TMPFS};
+    struct tmpfs_limits limits = {.mode = MODE_OF_TMPFS, .pages_max = vfs->tmpfs_pages_max};
     while (*options != 0) {
         if (*options == ',') {
             options++;

@@ -38,6 +38,7 @@ struct vfs {
         struct list waiting;
     } records; /* see record_lock.h */
     struct list kinds; /* see kinds.h */
+    uint64_t tmpfs_pages_max; /* of a tmpfs that is mounted without a size; 0: it has no limit */
     struct memory_files *memory_files; /* see memory_file.h; NULL: there was none yet */
     uint64_t systems; /* file systems made so far: their device numbers */
     uint64_t nameless; /* files without an inode made so far; atomic */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #define WINDOW_BYTES (UINT64_C(1) << 20)
+#define TEXT_BYTES 16u
 #define NUMBERS 450u
 #define CHILD_CALLS 300u
 #define PATIENCE_S 20 /* longer than any child takes, on a machine that has anything else to do */
@@ -53,6 +55,8 @@ static const uint64_t edges[] = {
 /* In the window whose loss does no harm; on a page boundary half of the time. */
 static uint64_t in_window(uint64_t window) {
     uint64_t address = window + next() % WINDOW_BYTES;
+    if (next() % 2 == 0)
+        address &= ~(uint64_t)(TEXT_BYTES - 1);
     return next() % 2 == 0 ? address : address & ~UINT64_C(4095);
 }
 
@@ -86,7 +90,19 @@ static long number(void) {
     static const long known[] = {SYS_write,     SYS_writev, SYS_mmap,   SYS_munmap,
                                  SYS_mprotect,  SYS_brk,    SYS_ioctl,  SYS_clock_gettime,
                                  SYS_getrandom, SYS_getpid, SYS_writev, SYS_set_tid_address};
+    /* On files; none of them waits long without a descriptor that does. */
+    static const long on_files[] = {
+        SYS_openat,     SYS_openat,     SYS_openat,         SYS_close,          SYS_dup,
+        SYS_dup2,       SYS_pipe2,      SYS_fcntl,          SYS_lseek,          SYS_pread64,
+        SYS_pwrite64,   SYS_newfstatat, SYS_statx,          SYS_mkdirat,        SYS_unlinkat,
+        SYS_linkat,     SYS_symlinkat,  SYS_renameat2,      SYS_getdents64,     SYS_ftruncate,
+        SYS_fallocate,  SYS_chdir,      SYS_getcwd,         SYS_eventfd2,       SYS_epoll_create1,
+        SYS_epoll_ctl,  SYS_epoll_ctl,  SYS_timerfd_create, SYS_sendfile,       SYS_statfs,
+        SYS_utimensat,  SYS_fchmodat,   SYS_mknodat,        SYS_readlinkat,     SYS_timerfd_settime,
+        SYS_faccessat2, SYS_preadv2,    SYS_close_range,    SYS_copy_file_range};
     long chosen;
+    if (next() % 4 == 0)
+        return on_files[next() % (sizeof(on_files) / sizeof(on_files[0]))];
     if (next() % 4 != 0)
         return known[next() % (sizeof(known) / sizeof(known[0]))];
     do {
@@ -95,10 +111,18 @@ static long number(void) {
     return chosen;
 }
 
+/* Paths, since few calls on files do anything with none. */
+static void put_texts(char *window) {
+    static const char *const texts[] = {"a", "b", "/tmp/c", "a/..", "/dev/null", "/dev/zero", ".", "/"};
+    for (uint64_t at = 0; at < WINDOW_BYTES; at += TEXT_BYTES)
+        strcpy(window + at, texts[next() % (sizeof(texts) / sizeof(texts[0]))]);
+}
+
 static void storm(uint64_t steps) {
     void *window = mmap(NULL, WINDOW_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (window == MAP_FAILED)
         return;
+    put_texts(window);
     for (uint64_t i = 0; i < steps; i++) {
         long call = number();
         uint64_t first = argument((uint64_t)window), rest[5];

@@ -29,6 +29,8 @@
 #define CODE_INSTRUCTION 2
 #define CODE_BREAKPOINT 1
 
+#define TEXT_PIECE_BYTES 64u /* a page is a multiple of it */
+
 uint64_t user_copy(void *to, const void *from, uint64_t count);
 extern const char user_copy_begin[], user_copy_end[];
 
@@ -64,12 +66,16 @@ bool process_bring_in(uint64_t address, bool is_write) {
     return address < SPACE_END && space_fault(space, address, access) == 0;
 }
 
+/* In pieces that lie in one page each, so that nothing behind the text's own page is touched. */
 int process_read_text(char *to, uint64_t from, size_t size) {
-    for (size_t i = 0; i < size; i++) {
-        if (!process_read(&to[i], from + i, 1))
+    for (size_t done = 0; done < size;) {
+        size_t piece = TEXT_PIECE_BYTES - (from + done) % TEXT_PIECE_BYTES;
+        piece = piece < size - done ? piece : size - done;
+        if (!process_read(to + done, from + done, piece))
             return -LINUX_EFAULT;
-        if (to[i] == 0)
-            return (int)i;
+        for (size_t end = done + piece; done < end; done++)
+            if (to[done] == 0)
+                return (int)done;
     }
     return -LINUX_ENAMETOOLONG;
 }

@@ -4,6 +4,7 @@
 #include "kernel/machine/bare/mm/pages.h"
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
+#include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/services/vfs/furnish.h"
 #include "kernel/services/vfs/tmpfs.h"
 #include "kernel/services/vfs/unpack.h"
@@ -106,10 +107,14 @@ static void give_up_tree(void) {
 }
 
 int root_begin(const uint8_t *archive, size_t size, struct caller *caller) {
-    static const struct tmpfs_limits limits = {.mode = 0755};
+    struct memory_usage usage;
+    memory_usage(&usage);
+    /* As on Linux, files take half of the memory at most. */
+    struct tmpfs_limits limits = {.mode = 0755, .pages_max = usage.free_frames / 2};
     int status = vfs_init(&vfs, &machine, BUCKETS, DENTRIES_MAX);
     if (status < 0)
         return status;
+    vfs.tmpfs_pages_max = limits.pages_max;
     status = tmpfs_create(&vfs, &limits, &tree);
     if (status < 0) {
         vfs_deinit(&vfs);

@@ -95,7 +95,7 @@ static int64_t copy(const struct files *files, struct copy_end ends[2], size_t s
 }
 
 static bool is_plain(const struct open_file *file) {
-    return file->operations == NULL && inode_kind(file->inode) == LINUX_S_IFREG;
+    return file->operations == NULL && file->inode != NULL && inode_kind(file->inode) == LINUX_S_IFREG;
 }
 
 static bool is_open_for(const struct open_file *file, uint32_t wanted) {
