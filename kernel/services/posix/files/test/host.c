@@ -9,13 +9,12 @@
 #include <sys/mman.h>
 
 #define TICK_NS 1000u
+#define TIMERS_MAX 128u
 #define WALL_NS INT64_C(1700000000000000000)
 
 struct host host;
 struct scheduler thread_scheduler;
 struct futex_table thread_futexes;
-static struct sched_processor processor;
-static uint64_t timer_ns = SCHED_NEVER;
 static bool is_present[ARENA_PAGES];
 
 /* ---- memory of the kernel ---- */
@@ -154,22 +153,51 @@ static int64_t now_ns(void *context) {
     return clock_wall_ns();
 }
 
-static uint64_t scheduler_now(struct scheduler *scheduler) {
-    (void)scheduler;
-    return clock_now_ns();
+/* Timers of our own: the scheduler's library has a sched_yield, which the sanitizers would call in place of the C library's. */
+static struct {
+    struct sched_timer *timer;
+    uint64_t when_ns;
+} timers[TIMERS_MAX];
+
+static struct spinlock timers_lock;
+
+static void forget(const struct sched_timer *timer) {
+    for (unsigned i = 0; i < TIMERS_MAX; i++)
+        if (timers[i].timer == timer)
+            timers[i].timer = NULL;
 }
 
-static uint32_t here(struct scheduler *scheduler) {
+void sched_timer_set(struct scheduler *scheduler, struct sched_timer *timer, uint64_t when_ns) {
+    unsigned i = 0;
     (void)scheduler;
-    return 0;
+    spinlock_lock(&timers_lock);
+    forget(timer);
+    while (i < TIMERS_MAX && timers[i].timer != NULL)
+        i++;
+    assert_in_range(i, 0, TIMERS_MAX - 1);
+    timers[i].timer = timer;
+    timers[i].when_ns = when_ns;
+    spinlock_unlock(&timers_lock);
 }
 
-static void set_timer(struct scheduler *scheduler, uint64_t when_ns) {
+void sched_timer_cancel(struct scheduler *scheduler, struct sched_timer *timer) {
     (void)scheduler;
-    timer_ns = when_ns;
+    spinlock_lock(&timers_lock);
+    forget(timer);
+    spinlock_unlock(&timers_lock);
 }
 
-static const struct sched_machine scheduler_machine = {.now_ns = scheduler_now, .here = here, .set_timer = set_timer};
+void sched_timer_drain(struct sched_timer *timer) {
+    (void)timer;
+}
+
+static uint64_t first_timer_ns(void) {
+    uint64_t first = SCHED_NEVER;
+    for (unsigned i = 0; i < TIMERS_MAX; i++)
+        if (timers[i].timer != NULL && timers[i].when_ns < first)
+            first = timers[i].when_ns;
+    return first;
+}
 
 /* ---- threads ---- */
 
@@ -184,20 +212,20 @@ void thread_wake(struct thread *thread) {
 }
 
 void host_fire_timers(void) {
-    if (timer_ns > clock_now_ns())
-        return;
-    timer_ns = SCHED_NEVER;
-    sched_interrupt(&thread_scheduler);
-    struct sched_timer *first = NULL;
-    if (processor.timers.first != NULL)
-        first = list_item(processor.timers.first, struct sched_timer, node);
-    timer_ns = first != NULL ? first->node.key : SCHED_NEVER;
+    uint64_t now = clock_now_ns();
+    for (unsigned i = 0; i < TIMERS_MAX; i++) {
+        struct sched_timer *timer = timers[i].timer;
+        if (timer == NULL || timers[i].when_ns > now)
+            continue;
+        timers[i].timer = NULL;
+        timer->fire(&thread_scheduler, timer);
+    }
 }
 
 /* Nobody else is there: time goes on to what comes first. */
 static int sleep_alone(const bool *is_woken, uint64_t until_ns) {
     while (!__atomic_load_n(is_woken, __ATOMIC_ACQUIRE)) {
-        uint64_t next = until_ns < timer_ns ? until_ns : timer_ns;
+        uint64_t timer_ns = first_timer_ns(), next = until_ns < timer_ns ? until_ns : timer_ns;
         if (next == WAIT_FOREVER)
             return -LINUX_EINTR;
         host.now_ns = next > host.now_ns ? next : host.now_ns;
@@ -275,8 +303,6 @@ void files_send_broken_pipe(void) {
 void host_begin(const struct tmpfs_limits *limits) {
     memset(host_arena(), 0, ARENA_BYTES);
     host_evict();
-    timer_ns = SCHED_NEVER;
-    sched_init(&thread_scheduler, &scheduler_machine, &processor, 1);
     host = (struct host){.requests_left = UINT64_MAX, .now_ns = 1};
     host.machine = (struct vfs_machine){.take = take,
                                         .give_back = give_back,
