@@ -41,6 +41,8 @@ RULES = {
     "kernel/services/posix/memory": (("kernel/services/posix/", "kernel/services/vfs/", "kernel/machine/bare/"), FREESTANDING),
     "kernel/services/posix/files": (("kernel/services/posix/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
                                     FREESTANDING),
+    "kernel/services/posix/sockets": (("kernel/services/posix/", "kernel/services/net/", "kernel/services/vfs/",
+                                       "kernel/machine/bare/"), FREESTANDING),
     # "pause.h" is the build's choice of a file for the processor.
     "lib": (("grove/", "lib/", "pause.h"), None),
     "servers": (("grove/", "lib/", "servers/"), None),

@@ -85,4 +85,4 @@ static int64_t control(struct open_file *file, uint32_t request, uint64_t argume
 }
 
 static const struct file_operations operations = {
-    .read = read, .write = write, .poll = poll, .close = close, .control = control, .name = "socket:"};
+    .read = read, .write = write, .poll = poll, .close = close, .control = control, .name = "socket:", .mode = LINUX_S_IFSOCK | 0777};

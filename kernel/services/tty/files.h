@@ -50,5 +50,7 @@ void terminals_deinit(struct terminals *terminals);
  * Called by a thread of the leader, without locks.
  */
 void terminal_leave(struct terminal *terminal);
+/* The same without telling anybody: whoever calls has the processes, and tells the group in the foreground, which this returns. */
+int32_t terminal_forget_session(struct terminal *terminal);
 
 #endif

@@ -44,12 +44,17 @@ static int64_t set_controlling(const struct open_file *file, struct terminal *te
     return give_to(terminal, &caller);
 }
 
-void terminal_leave(struct terminal *terminal) {
-    terminal_lock(terminal);
+int32_t terminal_forget_session(struct terminal *terminal) {
+    spinlock_lock(&terminal->lock);
     int32_t group = terminal->group;
     terminal->session = 0;
     __atomic_store_n(&terminal->group, 0, __ATOMIC_RELAXED);
-    terminal_unlock(terminal);
+    spinlock_unlock(&terminal->lock);
+    return group;
+}
+
+void terminal_leave(struct terminal *terminal) {
+    int32_t group = terminal_forget_session(terminal);
     terminal->processes->forget_terminal(terminal);
     if (group > 0) {
         terminal->processes->signal_group(group, TERMINAL_HANG_UP);

@@ -94,7 +94,7 @@ static struct unix_name *make_name(struct unix_domain *domain, const struct sock
 }
 
 /* The path of an address, ended by a zero. */
-static void path_text(const struct socket_name *name, char text[UNIX_PATH_BYTES + 1]) {
+static void copy_path(const struct socket_name *name, char text[UNIX_PATH_BYTES + 1]) {
     uint32_t size = name->size_bytes - FAMILY_BYTES;
     memset(text, 0, UNIX_PATH_BYTES + 1);
     memcpy(text, name->bytes + FAMILY_BYTES, size);
@@ -112,7 +112,7 @@ static int look_up(const struct caller *caller, const char *text, struct path *f
 static int make_node(struct unix_name *name, const struct caller *caller) {
     char text[UNIX_PATH_BYTES + 1];
     struct walk_path path = {.text = text};
-    path_text(&name->address, text);
+    copy_path(&name->address, text);
     int status = vfs_make_node(caller, &path, LINUX_S_IFSOCK | (MODE & ~caller->mask), 0);
     if (status == -LINUX_EEXIST)
         return -LINUX_EADDRINUSE;
@@ -127,7 +127,7 @@ static int make_node(struct unix_name *name, const struct caller *caller) {
 static void remove_node(const struct unix_name *name, const struct caller *caller) {
     char text[UNIX_PATH_BYTES + 1];
     struct walk_path path = {.text = text};
-    path_text(&name->address, text);
+    copy_path(&name->address, text);
     (void)vfs_unlink(caller, &path);
 }
 
@@ -201,7 +201,7 @@ static int find_by_path(struct unix_socket *from, const struct caller *caller, c
                         struct unix_socket **found) {
     char text[UNIX_PATH_BYTES + 1];
     struct path place;
-    path_text(name, text);
+    copy_path(name, text);
     int status = caller != NULL ? look_up(caller, text, &place) : -LINUX_EINVAL;
     if (status != 0)
         return status;

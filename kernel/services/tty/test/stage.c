@@ -107,13 +107,17 @@ static void mount(struct stage *stage, const char *place, struct file_system *sy
 }
 
 void stage_begin(struct stage *stage) {
+    stage_begin_with(stage, NULL);
+}
+
+void stage_begin_with(struct stage *stage, struct terminal *console) {
     memset(stage, 0, sizeof(*stage));
     current = stage;
     world_begin(&stage->world, &(struct tmpfs_limits){.mode = 0755});
     stage->world.machine.sleep_until = sleep_until;
     stage->world.machine.clock_ns = clock_ns;
     stage->caller = (struct terminal_caller){.session = 10, .group = 10, .leads_session = true, .user = WORLD_USER};
-    assert_int_equal(terminals_init(&stage->terminals, &stage->world.vfs, &processes, NULL), 0);
+    assert_int_equal(terminals_init(&stage->terminals, &stage->world.vfs, &processes, console), 0);
     assert_int_equal(devfs_create(&stage->world.vfs, &stage->devices), 0);
     mount(stage, "dev", stage->devices);
     mount(stage, "dev/pts", stage->terminals.names);
