@@ -4,9 +4,10 @@
 #include "kernel/machine/bare/mm/pages.h"
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
+#include "kernel/services/posix/sockets/sockets.h"
+#include "kernel/services/posix/terminals.h"
 #include "kernel/services/vfs/change.h"
-#include "kernel/services/vfs/device.h"
-#include "kernel/services/vfs/mount.h"
+#include "kernel/services/vfs/furnish.h"
 #include "kernel/services/vfs/tmpfs.h"
 #include "kernel/services/vfs/unpack.h"
 #include "kernel/services/vfs/walk.h"
@@ -108,28 +109,29 @@ static void give_up_tree(void) {
     vfs_deinit(&vfs);
 }
 
-/* On /dev, made if it is not there. */
-static int mount_devices(const struct caller *caller) {
-    const struct walk_path at = {.text = "/dev"};
-    struct file_system *devices;
-    struct path found;
-    (void)vfs_make_folder(caller, &at, 0755);
-    int status = devfs_create(&vfs, &devices);
+/* Devices, and what is mounted below them. */
+static int furnish(const struct caller *caller) {
+    struct walk_path names = {.text = "/dev/pts"};
+    sockets_prepare(&vfs);
+    int status = posix_terminals_begin(&vfs, NULL);
     if (status < 0)
         return status;
-    vfs_lock(&vfs);
-    status = walk(caller, &at, WALK_FOLLOW, &found);
-    vfs_unlock(&vfs);
-    if (status == 0) {
-        status = view_mount(&view, &found, devices->root, 0);
-        vfs_lock(&vfs);
-        path_unref(&found);
-        vfs_unlock(&vfs);
-    }
-    vfs_lock(&vfs);
-    file_system_unref(devices);
-    vfs_unlock(&vfs);
+    status = vfs_furnish(caller, &view, "devtmpfs");
+    if (status == 0)
+        status = vfs_make_folder(caller, &names, 0755);
+    if (status == 0)
+        status = vfs_mount_kind(caller, &view, "devpts", names.text);
+    if (status < 0)
+        posix_terminals_end();
     return status;
+}
+
+static void close_root(void) {
+    view_deinit(&view);
+    vfs_lock(&vfs);
+    path_unref(&place);
+    vfs_unlock(&vfs);
+    give_up_tree();
 }
 
 int root_begin(const uint8_t *archive, size_t size, struct caller *caller) {
@@ -151,16 +153,13 @@ int root_begin(const uint8_t *archive, size_t size, struct caller *caller) {
     caller->identity.capabilities = UINT64_MAX;
     status = vfs_unpack(caller, archive, size);
     if (status == 0)
-        status = mount_devices(caller);
+        status = furnish(caller);
     if (status < 0)
-        root_end();
+        close_root();
     return status;
 }
 
 void root_end(void) {
-    view_deinit(&view);
-    vfs_lock(&vfs);
-    path_unref(&place);
-    vfs_unlock(&vfs);
-    give_up_tree();
+    posix_terminals_end();
+    close_root();
 }
