@@ -72,7 +72,7 @@ static bool run_first_program(void) {
     if (status == 0)
         status = process_run(path, file.data, file.size_bytes, options_rest(boot_facts.command_line), &exit_status);
     memory_usage(&after);
-    if (before.free_frames != after.free_frames || before.pieces != after.pieces)
+    if (!memory_is_as_before(&before, &after))
         panic("%s left memory in use", path);
     if (status < 0)
         console_print("boot: %s cannot be run (status %d)\n", path, status);

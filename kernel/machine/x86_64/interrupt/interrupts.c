@@ -105,10 +105,12 @@ static void interrupt(const struct interrupt_frame *frame) {
     if (frame->vector == VECTOR_SPURIOUS)
         return; /* wants no end */
     here->holds++;
+    hold_note_begin();
     handle(frame->vector);
     apic_end_of_interrupt();
     if (!interrupt_is_from_user(frame))
         threads_leave_interrupt();
+    hold_note_end();
     processor_here()->holds--;
 }
 

@@ -96,7 +96,7 @@ int thread_create(struct process *process, const struct thread_registers *regist
     *thread_user_registers(&new->thread) = *registers;
     if (is_program) {
         hold_begin(); /* they are in this processor only as long as nobody else is */
-        vector_save(new->vector);
+        vector_save_first(new->vector);
         hold_end();
         new->fs_base = maker->fs_base;
         new->gs_base = maker->gs_base;
