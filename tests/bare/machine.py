@@ -30,10 +30,10 @@ class Boot:
     """`options` is the command line; the kernel ends by the exit device."""
 
     def __init__(self, kernel, options="", board="microvm", memory_mib=64, processors=1, initramfs=None, cpu="max",
-                 image=None):
+                 image=None, extra=()):
         command = [QEMU, "-M", board, "-accel", "tcg", "-cpu", cpu, "-m", str(memory_mib), "-smp", str(processors),
                    "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio",
-                   "-device", f"isa-debug-exit,iobase={EXIT_PORT:#x},iosize=4"]
+                   "-device", f"isa-debug-exit,iobase={EXIT_PORT:#x},iosize=4", *extra]
         if image is not None:
             command += ["-cdrom", image]  # what is in it says the rest
         else:
