@@ -10,6 +10,7 @@
 #define LINUX_ERROR_TABLE(X) \
     X(EPERM, 1, "only the owner or a capability allows it") \
     X(ENOENT, 2, "no file of that name exists") \
+    X(ESRCH, 3, "no such process or thread") \
     X(EINTR, 4, "a signal came first") \
     X(EIO, 5, "a device reported an error") \
     X(ENXIO, 6, "no such device or offset") \
@@ -36,9 +37,13 @@
     X(EDEADLK, 35, "the wait would never end") \
     X(ENAMETOOLONG, 36, "a name is too long") \
     X(ENOLCK, 37, "no record lock is free") \
+    X(ENOSYS, 38, "this kernel has no such call") \
     X(ENOTEMPTY, 39, "the folder is not empty") \
     X(ELOOP, 40, "too many symbolic links") \
-    X(EOVERFLOW, 75, "the number does not fit")
+    X(EOVERFLOW, 75, "the number does not fit") \
+    X(EOPNOTSUPP, 95, "it is not supported here") \
+    X(ETIMEDOUT, 110, "its time is over") \
+    X(EOWNERDEAD, 130, "the owner of the lock died")
 
 enum linux_error {
 #define LINUX_ERROR_ENUM(name, number, sentence) LINUX_##name = (number),

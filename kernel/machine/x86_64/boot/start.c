@@ -9,10 +9,10 @@
 #include "kernel/machine/x86_64/interrupt/interrupts.h"
 #include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/panic/panic.h"
-#include "kernel/machine/x86_64/process/calls.h"
 #include "kernel/machine/x86_64/process/process.h"
 #include "kernel/machine/x86_64/smp/processors.h"
 #include "kernel/machine/x86_64/test/tests.h"
+#include "kernel/machine/x86_64/thread/machine.h"
 #include "kernel/machine/x86_64/time/clock.h"
 
 #define PATH_BYTES 128u
@@ -66,6 +66,7 @@ static bool run_first_program(void) {
         return true;
     }
     struct memory_usage before, after;
+    threads_trim();
     memory_usage(&before);
     int status = newc_find(archive, boot_facts.initramfs_bytes, path, &file);
     if (status == 0)
@@ -80,13 +81,18 @@ static bool run_first_program(void) {
     return status == 0 && exit_status == 0;
 }
 
+/* The first thread, while the others wait for work. */
+static void run_all(void) {
+    tests_run(boot_facts.command_line);
+    machine_exit(run_first_program() ? EXIT_PASSED : EXIT_FAILED);
+}
+
 /* The rest, on a stack with a guard page. */
 static _Noreturn void go_on(void) {
     struct memory_usage usage;
     uint64_t limit = PROCESSORS_MAX;
     apic_init(boot_processors.local_apic_address);
     apic_enable();
-    system_calls_enable();
     clock_init();
     (void)options_number(boot_facts.command_line, "processors", &limit);
     processors_start(&boot_processors, limit < PROCESSORS_MAX ? (uint32_t)limit : PROCESSORS_MAX);
@@ -96,8 +102,7 @@ static _Noreturn void go_on(void) {
                   processor_features.has_umip ? " UMIP" : "");
     console_print("boot: %u of %u processors run, at %lu MHz\n", processors_count(),
                   boot_processors.count > 0 ? boot_processors.count : 1, clock_cycles_per_second() / 1000000);
-    tests_run(boot_facts.command_line);
-    machine_exit(run_first_program() ? EXIT_PASSED : EXIT_FAILED);
+    threads_start(run_all);
 }
 
 void boot_start(uint32_t protocol, uint64_t info) {

@@ -41,8 +41,7 @@ static int find_room(const struct space *space, uint64_t size, uint64_t *start) 
     return areas_find_room(&space->areas, bytes, SPACE_START, LAYOUT_USER_END, start);
 }
 
-int64_t system_call_mmap(const uint64_t arguments[6]) {
-    struct space *space = &process_current()->space;
+static int64_t map(struct space *space, const uint64_t arguments[6]) {
     uint64_t start = arguments[0], size = arguments[1], protection = arguments[2], flags = arguments[3], end = 0;
     int status = 0;
     if ((flags & (MAP_PRIVATE | MAP_ANONYMOUS)) != (MAP_PRIVATE | MAP_ANONYMOUS) || (flags & ~(uint64_t)MAP_KNOWN) != 0)
@@ -64,22 +63,22 @@ int64_t system_call_mmap(const uint64_t arguments[6]) {
     return status < 0 ? error_of(status) : (int64_t)start;
 }
 
-int64_t system_call_munmap(const uint64_t arguments[6]) {
+static int64_t unmap(struct space *space, const uint64_t arguments[6]) {
     uint64_t end;
     if (!to_range(arguments[0], arguments[1], &end))
         return -LINUX_EINVAL;
-    return error_of(space_remove(&process_current()->space, arguments[0], end));
+    return error_of(space_remove(space, arguments[0], end));
 }
 
-int64_t system_call_mprotect(const uint64_t arguments[6]) {
+static int64_t protect(struct space *space, const uint64_t arguments[6]) {
     uint64_t end;
     if ((arguments[2] & ~(uint64_t)PROTECTION_ALL) != 0 || !to_range(arguments[0], arguments[1], &end))
         return -LINUX_EINVAL;
-    return error_of(space_protect(&process_current()->space, arguments[0], end, (uint32_t)arguments[2]));
+    return error_of(space_protect(space, arguments[0], end, (uint32_t)arguments[2]));
 }
 
 /* As on Linux: what is asked for, or, where that cannot be, what there is. */
-int64_t system_call_brk(const uint64_t arguments[6]) {
+static int64_t move_break(struct space *space, const uint64_t arguments[6]) {
     struct process *process = process_current();
     uint64_t wanted = arguments[0], now = process->break_end;
     if (wanted < process->break_start || wanted >= LAYOUT_USER_END)
@@ -87,10 +86,34 @@ int64_t system_call_brk(const uint64_t arguments[6]) {
     uint64_t from = (now + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1), to = (wanted + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
     int status = 0;
     if (to > from)
-        status = space_add(&process->space, from, to, AREA_READ | AREA_WRITE, NULL, 0);
+        status = space_add(space, from, to, AREA_READ | AREA_WRITE, NULL, 0);
     else if (to < from)
-        status = space_remove(&process->space, to, from);
+        status = space_remove(space, to, from);
     if (status == 0)
         process->break_end = wanted;
     return (int64_t)process->break_end;
+}
+
+static int64_t alone(int64_t (*call)(struct space *space, const uint64_t arguments[6]), const uint64_t arguments[6]) {
+    struct process *process = process_current();
+    process_take_memory(process);
+    int64_t result = call(&process->space, arguments);
+    process_give_memory_up(process);
+    return result;
+}
+
+int64_t system_call_mmap(const uint64_t arguments[6]) {
+    return alone(map, arguments);
+}
+
+int64_t system_call_munmap(const uint64_t arguments[6]) {
+    return alone(unmap, arguments);
+}
+
+int64_t system_call_mprotect(const uint64_t arguments[6]) {
+    return alone(protect, arguments);
+}
+
+int64_t system_call_brk(const uint64_t arguments[6]) {
+    return alone(move_break, arguments);
 }

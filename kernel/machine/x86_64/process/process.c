@@ -1,4 +1,4 @@
-/* The first programs: see process.h. Runs on the processor that booted, with interrupts off in the kernel. */
+/* The first programs: see process.h. */
 #include "kernel/machine/x86_64/process/process.h"
 
 #include "grove/abi/status.h"
@@ -6,100 +6,134 @@
 #include "kernel/machine/bare/process/elf.h"
 #include "kernel/machine/x86_64/boot/layout.h"
 #include "kernel/machine/x86_64/console/console.h"
-#include "kernel/machine/x86_64/cpu/registers.h"
 #include "kernel/machine/x86_64/process/stack.h"
-
-#include <string.h>
+#include "kernel/machine/x86_64/thread/machine.h"
+#include "kernel/services/vfs/errors.h"
 
 #define STACK_BYTES (UINT64_C(1) << 20)
 #define GUARD_BYTES (UINT64_C(16) << 20) /* below it, so that a stack that is too deep meets nothing else */
 #define MOVABLE_BASE UINT64_C(0x555555554000)
-#define FLAGS_FOR_PROGRAM (FLAG_INTERRUPTS | 2u) /* bit 1 is always set */
-
-#define ERROR_PRESENT 1u
-#define ERROR_WRITE 2u
-#define ERROR_FETCH 16u
 #define SIGNAL_STATUS 128
-
-uint64_t process_enter(struct interrupt_frame *frame, uint64_t *context);
-_Noreturn void process_leave(uint64_t context, uint64_t value);
-uint64_t user_copy(void *to, const void *from, uint64_t count);
-extern const char user_copy_begin[], user_copy_end[];
-
-static struct process *current;
+#define STATUS_MASK 0xffu
 
 struct process *process_current(void) {
-    return current;
+    return thread_current()->process;
 }
 
-/* ---- copies ---- */
-
-bool process_read(void *to, uint64_t from, size_t size) {
-    return space_allows(&current->space, from, size, AREA_READ) && user_copy(to, (const void *)from, size) == 0;
+struct space *process_space(struct process *process) {
+    return &process->space;
 }
 
-bool process_write(uint64_t to, const void *from, size_t size) {
-    return space_allows(&current->space, to, size, AREA_WRITE) && user_copy((void *)to, from, size) == 0;
+void process_take_memory(struct process *process) {
+    spinlock_lock(&process->lock);
+    while (process->is_memory_taken)
+        thread_sleep_firmly(&process->memory_free, &process->lock);
+    process->is_memory_taken = true;
+    spinlock_unlock(&process->lock);
 }
 
-/* ---- exceptions ---- */
-
-static uint32_t access_of(uint64_t error) {
-    if ((error & ERROR_FETCH) != 0)
-        return AREA_EXECUTE;
-    return (error & ERROR_WRITE) != 0 ? AREA_WRITE : AREA_READ;
+void process_give_memory_up(struct process *process) {
+    spinlock_lock(&process->lock);
+    process->is_memory_taken = false;
+    wait_wake(&process->memory_free);
+    spinlock_unlock(&process->lock);
 }
 
-static int signal_of(uint64_t vector) {
-    switch (vector) {
-    case 0: /* division */
-    case 16: /* floating point */
-    case 19: /* vector floating point */
-        return LINUX_SIGFPE;
-    case 6: /* invalid instruction */
-        return LINUX_SIGILL;
-    case VECTOR_DEBUG:
-    case VECTOR_BREAKPOINT:
-        return LINUX_SIGTRAP;
-    case 17: /* alignment */
-        return LINUX_SIGBUS;
-    default:
-        return LINUX_SIGSEGV;
+/* ---- threads ---- */
+
+int process_add_thread(struct process *process, struct thread *thread, int32_t *number) {
+    int status = 0;
+    spinlock_lock(&process->lock);
+    if (process->is_ending) {
+        status = -LINUX_EAGAIN;
+    } else {
+        *number = thread->number = ++process->last_number;
+        list_append(&process->threads, &thread->in_process);
+        process->thread_count++;
     }
+    spinlock_unlock(&process->lock);
+    return status;
 }
 
-static _Noreturn void end_by_exception(const struct interrupt_frame *frame, uint64_t address) {
-    console_print("process: %s ended by %s at %016lx, address %016lx\n", current->name,
-                  interrupts_exception_name(frame->vector), frame->rip, address);
-    process_end(SIGNAL_STATUS + signal_of(frame->vector));
+void process_thread_gone(struct thread *thread) {
+    struct process *process = thread->process;
+    thread->process = NULL;
+    thread_use_space(); /* that of the process may be given back from here on */
+    spinlock_lock(&process->lock);
+    list_remove(&thread->in_process);
+    process->ended_run_ns += thread->sched.run_ns;
+    if (--process->thread_count == 0)
+        wait_wake(&process->ended);
+    spinlock_unlock(&process->lock);
 }
 
-static bool is_copying(const struct interrupt_frame *frame) {
-    return frame->rip >= (uint64_t)user_copy_begin && frame->rip < (uint64_t)user_copy_end;
-}
-
-bool process_exception(struct interrupt_frame *frame) {
-    bool is_from_user = interrupt_is_from_user(frame);
-    bool is_page_fault = frame->vector == VECTOR_PAGE_FAULT;
-    uint64_t address = is_page_fault ? read_cr2() : 0;
-    if (frame->vector == VECTOR_NOT_MASKABLE || frame->vector == VECTOR_DOUBLE_FAULT ||
-        frame->vector == VECTOR_MACHINE_CHECK)
-        return false; /* the machine's fault, and no program's */
-    if (current == NULL || (!is_from_user && !(is_page_fault && is_copying(frame))))
-        return false;
-    if (is_page_fault && address < LAYOUT_USER_END) {
-        int status = space_fault(&current->space, address, access_of(frame->error));
-        if (status == 0)
-            return true;
-        if (status == GROVE_NO_MEMORY) {
-            console_print("process: %s ended for want of memory\n", current->name);
-            process_end(SIGNAL_STATUS + LINUX_SIGKILL);
-        }
+struct thread *process_thread_of(struct process *process, int32_t number) {
+    struct thread *found = NULL;
+    spinlock_lock(&process->lock);
+    for (struct list *link = process->threads.next; link != &process->threads && found == NULL; link = link->next) {
+        struct thread *thread = list_item(link, struct thread, in_process);
+        if (thread->number == number)
+            found = thread;
     }
-    if (is_from_user)
-        end_by_exception(frame, address);
-    frame->rip = (uint64_t)user_copy_end;
+    spinlock_unlock(&process->lock);
+    return found;
+}
+
+/* There is one process. */
+struct thread *process_any_thread(int32_t number) {
+    return process_thread_of(process_current(), number);
+}
+
+bool process_may_schedule(const struct thread *thread, bool is_better) {
+    (void)thread;
+    (void)is_better;
     return true;
+}
+
+uint64_t process_run_ns(struct process *process) {
+    uint64_t sum;
+    sched_account(&thread_scheduler);
+    spinlock_lock(&process->lock);
+    sum = process->ended_run_ns;
+    for (struct list *link = process->threads.next; link != &process->threads; link = link->next)
+        sum += list_item(link, struct thread, in_process)->sched.run_ns;
+    spinlock_unlock(&process->lock);
+    return sum;
+}
+
+/* Its number is that of its first thread, whose status is its own if no thread ends all of it. */
+int64_t system_call_exit(const uint64_t arguments[6]) {
+    struct process *process = process_current();
+    spinlock_lock(&process->lock);
+    if (!process->is_ending && thread_current()->number == 1)
+        process->exit_status = (int)(arguments[0] & STATUS_MASK);
+    spinlock_unlock(&process->lock);
+    thread_exit();
+}
+
+void process_end(int exit_status) {
+    struct process *process = process_current();
+    spinlock_lock(&process->lock);
+    if (!process->is_ending)
+        process->exit_status = exit_status;
+    process->is_ending = true;
+    for (struct list *link = process->threads.next; link != &process->threads; link = link->next)
+        thread_interrupt(list_item(link, struct thread, in_process));
+    spinlock_unlock(&process->lock);
+}
+
+void process_return_to_user(struct thread *thread) {
+    __atomic_store_n(&thread->is_interrupted, false, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&thread->process->is_ending, __ATOMIC_SEQ_CST))
+        thread_exit();
+}
+
+int process_fault(struct thread *thread, int signal, int code, uint64_t address) {
+    (void)code;
+    (void)address;
+    (void)thread;
+    process_end(SIGNAL_STATUS + signal);
+    return 0;
 }
 
 /* ---- from the beginning to the end ---- */
@@ -120,39 +154,64 @@ static int add_segments(struct process *process, const struct elf_program *progr
     return status == 0 ? space_add(&process->space, stack - GUARD_BYTES, stack, 0, NULL, 0) : status;
 }
 
-static int run(struct process *process, const struct elf_program *program, uint64_t base, const char *line,
-               int *exit_status) {
-    struct interrupt_frame frame = {.rip = base + program->entry,
-                                    .cs = SELECTOR_USER_CODE | 3,
-                                    .rflags = FLAGS_FOR_PROGRAM,
-                                    .ss = SELECTOR_USER_DATA | 3};
-    space_use(&process->space);
-    current = process;
-    int status = stack_fill(process->name, line, program, base, &frame.rsp);
-    if (status == 0)
-        *exit_status = (int)process_enter(&frame, &process->context);
-    current = NULL;
-    space_use(NULL);
-    write_msr(MSR_FS_BASE, 0);
-    return status;
+struct beginning {
+    struct process process;
+    struct elf_program program;
+    uint64_t base;
+    const char *line;
+    int status;
+};
+
+static void begin(void *argument) {
+    struct beginning *beginning = argument;
+    struct thread *self = thread_current();
+    uint64_t stack = 0;
+    self->process = &beginning->process;
+    thread_use_space();
+    beginning->status =
+        stack_fill(beginning->process.name, beginning->line, &beginning->program, beginning->base, &stack);
+    if (beginning->status < 0)
+        return;
+    thread_begin_program(self, beginning->base + beginning->program.entry, stack);
+    threads_go_to_user();
+}
+
+static int start(struct beginning *beginning) {
+    struct thread *thread;
+    int32_t number;
+    if (thread_create_kernel(begin, beginning, &thread) < 0)
+        return GROVE_NO_MEMORY;
+    (void)process_add_thread(&beginning->process, thread, &number); /* it is not ending yet */
+    thread_start(thread);
+    return 0;
+}
+
+static void wait_for_end(struct process *process) {
+    spinlock_lock(&process->lock);
+    while (process->thread_count > 0)
+        thread_sleep_firmly(&process->ended, &process->lock);
+    spinlock_unlock(&process->lock);
+    threads_trim();
 }
 
 int process_run(const char *name, const uint8_t *image, size_t size, const char *line, int *exit_status) {
-    struct process process = {.name = name};
-    struct elf_program program;
-    int status = elf_read(image, size, ELF_MACHINE_X86_64, LAYOUT_USER_END - MOVABLE_BASE, &program);
+    struct beginning beginning = {.process.name = name, .line = line};
+    struct process *process = &beginning.process;
+    list_init(&process->threads);
+    int status = elf_read(image, size, ELF_MACHINE_X86_64, LAYOUT_USER_END - MOVABLE_BASE, &beginning.program);
     if (status == 0)
-        status = space_create(&process.space);
+        status = space_create(&process->space);
     if (status < 0)
         return status;
-    uint64_t base = program.is_movable ? MOVABLE_BASE : 0;
-    status = add_segments(&process, &program, image, base);
+    beginning.base = beginning.program.is_movable ? MOVABLE_BASE : 0;
+    status = add_segments(process, &beginning.program, image, beginning.base);
     if (status == 0)
-        status = run(&process, &program, base, line, exit_status);
-    space_destroy(&process.space);
+        status = start(&beginning);
+    if (status == 0) {
+        wait_for_end(process);
+        status = beginning.status;
+    }
+    space_destroy(&process->space);
+    *exit_status = process->exit_status;
     return status;
-}
-
-void process_end(int exit_status) {
-    process_leave(current->context, (uint64_t)(uint32_t)exit_status);
 }

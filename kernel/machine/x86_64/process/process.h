@@ -1,12 +1,13 @@
 /*
- * The first programs: one at a time, on the processor that booted, from the initramfs to its end.
+ * The first programs: one at a time, from the initramfs to its end, with threads on all processors.
  *
  * A program is a static Linux ELF file with a memory of its own. What it does wrong ends it, and never the kernel.
  */
 #ifndef GROVE_X86_64_PROCESS_H
 #define GROVE_X86_64_PROCESS_H
 
-#include "kernel/machine/x86_64/interrupt/interrupts.h"
+#include "kernel/machine/bare/process/user_memory.h"
+#include "kernel/machine/bare/thread/thread.h"
 #include "kernel/machine/x86_64/process/space.h"
 
 #include <stdbool.h>
@@ -15,8 +16,17 @@
 struct process {
     struct space space;
     uint64_t break_start, break_end; /* what brk gave it, behind its segments */
-    uint64_t context; /* the kernel's stack where process_enter was called */
     const char *name;
+    struct spinlock lock; /* of the rest */
+    struct list threads; /* their in_process */
+    uint32_t thread_count;
+    int32_t last_number;
+    bool is_ending; /* every thread is told to end */
+    int exit_status;
+    uint64_t ended_run_ns; /* what its threads ran that are gone */
+    struct wait_queue ended; /* woken when the last thread is gone */
+    bool is_memory_taken; /* by a thread that looks at or changes `space` and the break */
+    struct wait_queue memory_free;
 };
 
 /*
@@ -26,21 +36,13 @@ struct process {
  */
 int process_run(const char *name, const uint8_t *image, size_t size_bytes, const char *line, int *exit_status);
 
-/* The one that runs; NULL for none. */
+/* That of the current thread; NULL: it is the kernel's own. */
 struct process *process_current(void);
-/* End it; never returns to it. `exit_status` as above. */
-_Noreturn void process_end(int exit_status);
-/*
- * An exception in a program, or a page fault in a copy of its memory. False: it was neither, and the kernel is wrong.
- * Does not return if it ends the program.
- */
-bool process_exception(struct interrupt_frame *frame);
+/* End it: each of its threads ends on its way back to user mode. `exit_status` as above; the first call counts. */
+void process_end(int exit_status);
 
-/*
- * Copy between the kernel and the program that runs. False: it may not touch that memory itself. Where there is no memory
- * to fill its pages in, the program is ended and the call does not return: the caller holds nothing then.
- */
-bool process_read(void *to, uint64_t from, size_t size_bytes);
-bool process_write(uint64_t to, const void *from, size_t size_bytes);
+/* Whoever looks at the memory of the current thread's process, or changes it, has it alone meanwhile. May sleep. */
+void process_take_memory(struct process *process);
+void process_give_memory_up(struct process *process);
 
 #endif

@@ -5,11 +5,15 @@
 #include "kernel/machine/x86_64/boot/layout.h"
 #include "kernel/machine/x86_64/cpu/registers.h"
 #include "kernel/machine/x86_64/mm/memory.h"
+#include "kernel/machine/x86_64/smp/processors.h"
+#include "kernel/machine/x86_64/thread/words.h"
 
 #include <string.h>
 
+#define DROP_AT_ONCE 64u
+
 int space_create(struct space *space) {
-    *space = (struct space){.tables = {.memory = &memory_table_source}};
+    *space = (struct space){.futex.memory = &space_words, .tables = {.memory = &memory_table_source}};
     int status = memory_take_zeroed_frame(&space->tables.root);
     if (status < 0)
         return status;
@@ -88,11 +92,21 @@ static int cut(struct space *space, uint64_t address) {
     return 0;
 }
 
+static void forget_all(void *argument) {
+    (void)argument;
+    write_cr3(read_cr3());
+}
+
+/* Frames go back once no processor remembers where they lay. */
 static void drop_pages(struct space *space, uint64_t start, uint64_t end) {
-    for (uint64_t at = page_next(&space->tables, start, end); at < end; at = page_next(&space->tables, at, end)) {
-        uint64_t physical = page_unmap(&space->tables, at);
-        invalidate_page(at);
-        memory_give_frame_back(physical);
+    uint64_t frames[DROP_AT_ONCE], at = page_next(&space->tables, start, end);
+    while (at < end) {
+        uint32_t count = 0;
+        for (; at < end && count < DROP_AT_ONCE; at = page_next(&space->tables, at, end))
+            frames[count++] = page_unmap(&space->tables, at);
+        processors_interrupt(forget_all, NULL);
+        while (count > 0)
+            memory_give_frame_back(frames[--count]);
     }
 }
 
@@ -145,9 +159,9 @@ int space_protect(struct space *space, uint64_t start, uint64_t end, uint32_t pr
         for (at = page_next(&space->tables, at, area->end); at < area->end;
              at = page_next(&space->tables, at + PAGE_BYTES, area->end)) {
             (void)page_protect(&space->tables, at, flags_of(protection));
-            invalidate_page(at);
         }
     }
+    processors_interrupt(forget_all, NULL);
     return 0;
 }
 
@@ -185,6 +199,8 @@ int space_fault(struct space *space, uint64_t address, uint32_t access) {
     if (area == NULL || (area->protection & access) != access)
         return GROVE_DENIED;
     if (page_find(&space->tables, address, &mapping))
-        return GROVE_DENIED; /* it is there and still does not do: the access is not allowed */
+        return (flags_of(access) & ~mapping.flags & (PAGE_WRITE | PAGE_EXECUTE)) == 0
+                   ? 0
+                   : GROVE_DENIED; /* somebody else filled it in */
     return fill(space, area, address & ~(PAGE_BYTES - 1));
 }

@@ -1,11 +1,12 @@
 /*
  * A program's memory: areas, filled in page by page when they are touched, each page with a frame of its own.
  *
- * One thread uses a space. No page is writable and executable; whoever wants both gets an error.
+ * One thread at a time looks at a space or changes it. No page is writable and executable; whoever wants both gets an error.
  */
 #ifndef GROVE_X86_64_SPACE_H
 #define GROVE_X86_64_SPACE_H
 
+#include "kernel/machine/bare/futex/futex.h"
 #include "kernel/machine/bare/mm/areas.h"
 #include "kernel/machine/x86_64/mm/page_table.h"
 
@@ -16,6 +17,7 @@
 #define SPACE_START UINT64_C(0x10000) /* a pointer that is nearly zero never points to anything */
 
 struct space {
+    struct futex_space futex; /* first */
     struct areas areas;
     struct page_tables tables;
 };
