@@ -7,7 +7,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
-from machine import Boot, FAILED, PANIC, PASSED, QEMU, kernel_in  # noqa: E402
+from machine import Boot, DEADLINE_S, FAILED, PANIC, PASSED, QEMU, kernel_in  # noqa: E402
 
 BUILD = "build"
 
@@ -42,6 +42,29 @@ class Booting(unittest.TestCase):
                 self.assertLess(int(told), size * 1024)
                 self.assertGreater(int(told), size * 1024 - 1024)
                 self.assertGreater(int(free), int(told) * 0.97 - 1024)
+
+    def test_the_time_of_the_machines_clock(self):
+        for board in "microvm", "q35":
+            with self.subTest(board=board):
+                machine = self.check(boot(board=board, extra=("-rtc", "base=2024-02-29T23:59:50")))
+                told, = re.findall(r"^boot: (\d+) seconds since 1970, by the machine's clock$", machine.console, re.M)
+                # 2024-02-29T23:59:50 in seconds; how long the boot took comes on top.
+                self.assertIn(int(told) - 1709251190, range(DEADLINE_S))
+
+    def test_the_time_of_the_command_line(self):
+        machine = self.check(boot("time=1234567890"))
+        self.assertIn("boot: 1234567890 seconds since 1970, as it was told", machine.lines)
+
+    def test_without_a_clock_it_is_1970(self):
+        machine = self.check(boot(board="microvm,rtc=off"))
+        self.assertIn("boot: 0 seconds since 1970, for want of a clock", machine.lines)
+
+    def test_without_an_exit_device_the_machine_is_switched_off(self):
+        for board in "microvm", "q35":
+            with self.subTest(board=board):
+                machine = boot(board=board, has_exit=False)
+                self.assertEqual(machine.status, 0, machine.console)
+                self.assertIn("nothing to run", machine.console)
 
     def test_an_old_processor(self):
         machine = self.check(boot(cpu="qemu64"))

@@ -30,14 +30,14 @@ class Boot:
     """`options` is the command line; the kernel ends by the exit device."""
 
     def __init__(self, kernel, options="", board="microvm", memory_mib=64, processors=1, initramfs=None, cpu="max",
-                 image=None, extra=()):
+                 image=None, extra=(), has_exit=True):
         command = [QEMU, "-M", board, "-accel", "tcg", "-cpu", cpu, "-m", str(memory_mib), "-smp", str(processors),
                    "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio",
                    "-device", f"isa-debug-exit,iobase={EXIT_PORT:#x},iosize=4", *extra]
         if image is not None:
             command += ["-cdrom", image]  # what is in it says the rest
         else:
-            command += ["-kernel", kernel, "-append", f"debug-exit={EXIT_PORT:#x} {options}"]
+            command += ["-kernel", kernel, "-append", f"debug-exit={EXIT_PORT:#x} {options}" if has_exit else options]
         if initramfs is not None:
             command += ["-initrd", initramfs]
         ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -2,8 +2,10 @@
 #include "kernel/machine/x86_64/boot/start.h"
 
 #include "kernel/machine/bare/boot/acpi.h"
+#include "kernel/machine/bare/boot/acpi_machine.h"
 #include "kernel/machine/bare/boot/newc.h"
 #include "kernel/machine/bare/boot/options.h"
+#include "kernel/machine/x86_64/boot/power.h"
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/interrupt/apic.h"
 #include "kernel/machine/x86_64/interrupt/interrupts.h"
@@ -14,11 +16,13 @@
 #include "kernel/machine/x86_64/test/tests.h"
 #include "kernel/machine/x86_64/thread/machine.h"
 #include "kernel/machine/x86_64/time/clock.h"
+#include "kernel/machine/x86_64/time/wall.h"
 
 #define PATH_BYTES 128u
 
 struct boot_facts boot_facts;
 static struct acpi_processors boot_processors;
+static struct acpi_machine boot_machine;
 
 _Noreturn void boot_switch_stack(uint64_t end, void (*function)(void));
 
@@ -44,14 +48,15 @@ static void read_facts(uint32_t protocol, uint64_t info) {
         panic("the boot loader's information cannot be read (protocol %x, status %d)", protocol, status);
 }
 
-/* Where the processors are: from the firmware's tables, which lie in memory that only the entry's tables map. */
-static void find_processors(void) {
+/* What the firmware's tables say, which lie in memory that only the entry's tables map. */
+static void read_firmware(void) {
     static const struct physical_memory memory = {.view = view_early};
     int status = acpi_read_processors(&memory, boot_facts.root_pointer, &boot_processors);
     if (status < 0) {
         console_print("boot: no table of processors (status %d): going on with one\n", status);
         boot_processors.count = 0;
     }
+    acpi_read_machine(&memory, boot_facts.root_pointer, &boot_machine);
 }
 
 /* The program that `run=` names, from the initramfs; /init by itself. False: it was not there, or ended badly. */
@@ -94,6 +99,8 @@ static _Noreturn void go_on(void) {
     apic_init(boot_processors.local_apic_address);
     apic_enable();
     clock_init();
+    wall_init(&boot_machine, boot_facts.command_line);
+    power_init(&boot_machine);
     (void)options_number(boot_facts.command_line, "processors", &limit);
     processors_start(&boot_processors, limit < PROCESSORS_MAX ? (uint32_t)limit : PROCESSORS_MAX);
     memory_usage(&usage);
@@ -112,7 +119,7 @@ void boot_start(uint32_t protocol, uint64_t info) {
     read_facts(protocol, info);
     console_print("grove: booted by %s, %lu KiB of memory, \"%s\"\n", protocol == BOOT_PVH ? "PVH" : "Multiboot2",
                   memory_map_bytes(&boot_facts.memory) / 1024, boot_facts.command_line);
-    find_processors();
+    read_firmware();
     struct memory_range initramfs = {boot_facts.initramfs, boot_facts.initramfs + boot_facts.initramfs_bytes};
     memory_start(&boot_facts.memory, &initramfs);
     processors_prepare(&processors[0]);

@@ -2,6 +2,7 @@
 #include "kernel/machine/x86_64/panic/panic.h"
 
 #include "kernel/core/machine.h"
+#include "kernel/machine/bare/boot/power.h"
 #include "kernel/machine/bare/text/format.h"
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
@@ -26,6 +27,8 @@ void machine_exit(uint8_t code) {
     interrupts_off();
     if (exit_port != 0)
         out8(exit_port, code);
+    if (code != EXIT_PANIC) /* else what was said stays to be read */
+        machine_power_off();
     for (;;)
         halt();
 }
