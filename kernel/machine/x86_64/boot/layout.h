@@ -38,6 +38,9 @@
 #define BOOT_PVH 0x336ec578
 #define BOOT_MULTIBOOT 0x36d76289
 
+/* No processor has this number, or a larger one. */
+#define PROCESSORS_LIMIT 64
+
 /* Offsets in struct processor, which every processor's GS points to. */
 #define PROCESSOR_SELF 0
 #define PROCESSOR_USER_STACK 8

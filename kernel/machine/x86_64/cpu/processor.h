@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROCESSORS_MAX 64u
+#define PROCESSORS_MAX ((uint32_t)PROCESSORS_LIMIT)
 #define DESCRIPTORS 7u
 
 /* Vectors with a stack of their own, because the one in use may be what is wrong. */
