@@ -33,6 +33,20 @@ class Booting(unittest.TestCase):
                 self.assertRegex(machine.lines[0], r'^grove: booted by PVH, \d+ KiB of memory, "debug-exit=0xf4 some words"$')
                 self.assertIn("protected by NX SMEP SMAP UMIP", machine.console)
 
+    def test_the_image_lies_where_nobody_knows(self):
+        places = set()
+        for _ in range(6):
+            machine = try_out("try=panic")
+            place, = re.findall(r"^  image at ([0-9a-f]{16})$", machine.console, re.M)
+            self.assertRegex(place, r"^ffffffff[89ab][0-9a-f][13579bdf]00000$")
+            self.assertIn("try_panic", machine.callers())
+            places.add(place)
+        self.assertGreater(len(places), 1)
+
+    def test_the_image_lies_where_it_was_linked_on_request(self):
+        machine = try_out("nokaslr try=panic")
+        self.assertIn("  image at ffffffff80100000", machine.lines)
+
     def test_memory_from_eight_mib_to_above_four_gib(self):
         for size in 8, 5120:
             with self.subTest(memory_mib=size):

@@ -5,6 +5,7 @@
 #include "kernel/machine/bare/boot/acpi_machine.h"
 #include "kernel/machine/bare/boot/newc.h"
 #include "kernel/machine/bare/boot/options.h"
+#include "kernel/machine/x86_64/boot/move.h"
 #include "kernel/machine/x86_64/boot/power.h"
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/interrupt/apic.h"
@@ -21,6 +22,7 @@
 #define PATH_BYTES 128u
 
 struct boot_facts boot_facts;
+static int boot_facts_status;
 static struct acpi_processors boot_processors;
 static struct acpi_machine boot_machine;
 
@@ -34,18 +36,24 @@ static const uint8_t *view_early(void *context, uint64_t address, size_t size) {
     return (const uint8_t *)(LAYOUT_DIRECT + address);
 }
 
-static void read_facts(uint32_t protocol, uint64_t info) {
+void boot_prepare(uint32_t protocol, uint64_t info) {
     static const struct physical_memory memory = {.view = view_early};
-    int status = -1;
+    boot_facts_status = -1;
     if (protocol == BOOT_PVH)
-        status = facts_read_pvh(&memory, info, &boot_facts);
+        boot_facts_status = facts_read_pvh(&memory, info, &boot_facts);
     else if (protocol == BOOT_MULTIBOOT)
-        status = facts_read_multiboot(&memory, info, &boot_facts);
+        boot_facts_status = facts_read_multiboot(&memory, info, &boot_facts);
+    processor_find_features();
+    if (!options_have(boot_facts.command_line, "nokaslr"))
+        boot_move(processor_random());
+}
+
+static void use_facts(uint32_t protocol) {
     uint64_t port = 0;
     if (options_number(boot_facts.command_line, "debug-exit", &port))
         machine_set_exit_port((uint16_t)port);
-    if (status != 0)
-        panic("the boot loader's information cannot be read (protocol %x, status %d)", protocol, status);
+    if (boot_facts_status != 0)
+        panic("the boot loader's information cannot be read (protocol %x, status %d)", protocol, boot_facts_status);
 }
 
 /* What the firmware's tables say, which lie in memory that only the entry's tables map. */
@@ -112,11 +120,11 @@ static _Noreturn void go_on(void) {
     threads_start(run_all);
 }
 
-void boot_start(uint32_t protocol, uint64_t info) {
+void boot_start(uint32_t protocol) {
     console_init();
     interrupts_init();
     processor_init(&processors[0], 0);
-    read_facts(protocol, info);
+    use_facts(protocol);
     console_print("grove: booted by %s, %lu KiB of memory, \"%s\"\n", protocol == BOOT_PVH ? "PVH" : "Multiboot2",
                   memory_map_bytes(&boot_facts.memory) / 1024, boot_facts.command_line);
     read_firmware();

@@ -33,6 +33,12 @@ void machine_exit(uint8_t code) {
         halt();
 }
 
+extern const char image_start[];
+
+static void print_image(void) {
+    console_print("  image at %016lx\n", (uint64_t)image_start);
+}
+
 static void print_place(uint64_t address) {
     uint64_t offset = 0;
     const char *name = symbols_find(address, &offset);
@@ -109,6 +115,7 @@ void panic(const char *format, ...) {
     va_end(arguments);
     begin();
     console_print("\npanic on processor %u: %s\n", processor_here()->number, sentence);
+    print_image();
     print_callers((uint64_t)__builtin_frame_address(0));
     machine_exit(EXIT_PANIC);
 }
@@ -118,6 +125,7 @@ void panic_exception(const struct interrupt_frame *frame, const char *name) {
     console_print("\npanic on processor %u: %s in %s\n", processor_here()->number, name,
                   interrupt_is_from_user(frame) ? "a program" : "the kernel");
     print_registers(frame);
+    print_image();
     print_place(frame->rip);
     print_callers(frame->rbp);
     machine_exit(EXIT_PANIC);
