@@ -85,6 +85,18 @@ class Booting(unittest.TestCase):
         self.assertIn("protected by NX\n", machine.console)
 
 
+class Console(unittest.TestCase):
+    def test_what_is_typed_comes_back(self):
+        lines = [f"line {number} of many, none of which may be lost" for number in range(60)]
+        # What comes before the kernel does, and firmware does away with, is not missed.
+        typed = 32 * "\n" + "".join(line + "\n" for line in lines) + "end\n"
+        for board in "microvm", "q35":
+            with self.subTest(board=board):
+                machine = try_out("echo", board=board, typed=typed.encode(), processors=2)
+                self.assertEqual(machine.status, PASSED, machine.console)
+                self.assertEqual([line[6:] for line in machine.lines if line.startswith("echo: line")], lines)
+
+
 class Faults(unittest.TestCase):
     """Each fault made on purpose ends in a panic that names the function it was made in."""
 

@@ -10,6 +10,7 @@
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/interrupt/apic.h"
 #include "kernel/machine/x86_64/interrupt/interrupts.h"
+#include "kernel/machine/x86_64/interrupt/io_apic.h"
 #include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/panic/panic.h"
 #include "kernel/machine/x86_64/process/process.h"
@@ -106,6 +107,7 @@ static _Noreturn void go_on(void) {
     uint64_t limit = PROCESSORS_MAX;
     apic_init(boot_processors.local_apic_address);
     apic_enable();
+    io_apic_init(&boot_processors);
     clock_init();
     wall_init(&boot_machine, boot_facts.command_line);
     power_init(&boot_machine);
@@ -117,6 +119,8 @@ static _Noreturn void go_on(void) {
                   processor_features.has_umip ? " UMIP" : "");
     console_print("boot: %u of %u processors run, at %lu MHz\n", processors_count(),
                   boot_processors.count > 0 ? boot_processors.count : 1, clock_cycles_per_second() / 1000000);
+    if (!console_use_interrupts())
+        console_print("boot: the console does not interrupt, and is not listened to\n");
     threads_start(run_all);
 }
 

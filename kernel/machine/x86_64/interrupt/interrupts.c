@@ -4,6 +4,7 @@
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/interrupt/apic.h"
+#include "kernel/machine/x86_64/interrupt/io_apic.h"
 #include "kernel/machine/x86_64/panic/panic.h"
 #include "kernel/machine/x86_64/process/fault.h"
 #include "kernel/machine/x86_64/smp/processors.h"
@@ -91,7 +92,7 @@ static void handle(uint64_t vector) {
         processors_called();
     else if (vector == VECTOR_WAKE)
         threads_interrupt();
-    else
+    else if (!interrupt_deliver(vector))
         console_print("interrupt: nobody waits for vector %lu\n", vector);
 }
 

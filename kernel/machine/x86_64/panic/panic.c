@@ -25,6 +25,7 @@ void machine_set_exit_port(uint16_t port) {
 
 void machine_exit(uint8_t code) {
     interrupts_off();
+    console_flush();
     if (exit_port != 0)
         out8(exit_port, code);
     if (code != EXIT_PANIC) /* else what was said stays to be read */
