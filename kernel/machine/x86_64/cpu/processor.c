@@ -49,7 +49,7 @@ static void load_descriptors(struct processor *self) {
                      : "rax", "memory");
 }
 
-static void find_features(void) {
+void processor_find_features(void) {
     struct cpuid basic = cpuid(1, 0);
     struct cpuid limits = cpuid(0, 0);
     struct cpuid structured = limits.a >= 7 ? cpuid(7, 0) : (struct cpuid){0};
@@ -61,8 +61,6 @@ static void find_features(void) {
 }
 
 void processor_init(struct processor *self, uint32_t number) {
-    if (number == 0)
-        find_features();
     self->self = self;
     self->holds = 1; /* interrupts are off until it runs threads */
     self->number = number;

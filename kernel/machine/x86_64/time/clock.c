@@ -23,6 +23,7 @@
 /* The largest step of the local APIC's timer; a deadline further away takes several. */
 #define STEP_NS_MAX (NS_PER_SECOND / 4)
 
+static int64_t began_ns; /* since 1970: atomic */
 static uint64_t first_cycle;
 static uint64_t ns_per_cycle; /* times 2^32 */
 static uint64_t counts_per_ns; /* of the local APIC's timer, times 2^32 */
@@ -103,9 +104,12 @@ uint64_t clock_now_ns(void) {
     return scale(read_cycles() - first_cycle, ns_per_cycle);
 }
 
-/* What day it was when the kernel began is not asked yet: 1970. */
 int64_t clock_wall_ns(void) {
-    return (int64_t)clock_now_ns();
+    return __atomic_load_n(&began_ns, __ATOMIC_RELAXED) + (int64_t)clock_now_ns();
+}
+
+void clock_set_wall_ns(int64_t now_ns) {
+    __atomic_store_n(&began_ns, now_ns - (int64_t)clock_now_ns(), __ATOMIC_RELAXED);
 }
 
 uint64_t clock_cycles_per_second(void) {
