@@ -12,7 +12,7 @@ sys.dont_write_bytecode = True
 from machine import Boot, DEADLINE_S, PASSED, QEMU, archive, kernel_in  # noqa: E402
 
 BUILD = "build"
-ALONE = ("protections", "moves", "advice", "sparse", "heap")
+ALONE = ("protections", "moves", "advice", "sparse", "heap", "clocks")
 THREADS = ("together", "forgotten", "beside")
 
 

@@ -4,12 +4,14 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -143,6 +145,31 @@ static void heap(void) {
     printf("not below its beginning: %d\n", move_break((uint8_t *)(uintptr_t)PAGE) == end);
 }
 
+/* ---- the clock that lies in every program's memory ---- */
+
+static bool is_before(struct timespec first, struct timespec second) {
+    return first.tv_sec < second.tv_sec || (first.tv_sec == second.tv_sec && first.tv_nsec <= second.tv_nsec);
+}
+
+/* The library reads the time there; it is what the kernel says, before and after. */
+static void clocks(void) {
+    static const clockid_t kinds[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW};
+    printf("clock page: %d\n", getauxval(AT_SYSINFO_EHDR) != 0);
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        unsigned good = 0;
+        for (unsigned j = 0; j < ROUNDS; j++) {
+            struct timespec before, here, after;
+            (void)syscall(SYS_clock_gettime, kinds[i], &before);
+            (void)clock_gettime(kinds[i], &here);
+            (void)syscall(SYS_clock_gettime, kinds[i], &after);
+            good += is_before(before, here) && is_before(here, after);
+        }
+        printf("clock %zu: %u of %u\n", i, good, (unsigned)ROUNDS);
+    }
+    printf("day: %d\n", labs(time(NULL) - (long)syscall(SYS_time, NULL)) <= 1);
+    printf("processor: %d\n", sched_getcpu() >= 0 && sched_getcpu() < 64);
+}
+
 /* ---- many threads ---- */
 
 static uint8_t *shared;
@@ -262,8 +289,10 @@ static const struct {
     const char *name;
     void (*run)(void);
 } parts[] = {
-    {"protections", protections}, {"moves", moves},         {"advice", advice}, {"sparse", sparse}, {"heap", heap},
-    {"together", together},       {"forgotten", forgotten}, {"beside", beside}, {"strict", strict},
+    {"protections", protections}, {"moves", moves},         {"advice", advice},
+    {"sparse", sparse},           {"heap", heap},           {"clocks", clocks},
+    {"together", together},       {"forgotten", forgotten}, {"beside", beside},
+    {"strict", strict},
 };
 
 int main(int count, char **arguments) {

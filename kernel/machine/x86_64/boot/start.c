@@ -18,6 +18,7 @@
 #include "kernel/machine/x86_64/test/tests.h"
 #include "kernel/machine/x86_64/thread/machine.h"
 #include "kernel/machine/x86_64/time/clock.h"
+#include "kernel/machine/x86_64/vdso/vdso.h"
 #include "kernel/machine/x86_64/time/wall.h"
 
 #define PATH_BYTES 128u
@@ -108,6 +109,7 @@ static _Noreturn void go_on(void) {
     apic_init(boot_processors.local_apic_address);
     apic_enable();
     io_apic_init(&boot_processors);
+    vdso_init();
     clock_init();
     wall_init(&boot_machine, boot_facts.command_line);
     power_init(&boot_machine);

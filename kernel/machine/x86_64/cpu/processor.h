@@ -84,6 +84,7 @@ uint64_t processor_random(void);
 /* What processor_init switches on and what else is there, the same for all. */
 struct processor_features {
     bool has_smep, has_smap, has_umip, has_random, has_large_pages;
+    bool has_number; /* RDTSCP tells a number that the kernel chose */
 };
 extern struct processor_features processor_features;
 

@@ -12,6 +12,7 @@
 #define MSR_FS_BASE 0xc0000100u
 #define MSR_GS_BASE 0xc0000101u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
+#define MSR_PROCESSOR_NUMBER 0xc0000103u /* TSC_AUX: what RDTSCP tells */
 
 #define EFER_SYSCALL (UINT64_C(1) << 0)
 

@@ -6,6 +6,7 @@
 #include "kernel/machine/x86_64/interrupt/apic.h"
 #include "kernel/machine/x86_64/panic/panic.h"
 #include "kernel/machine/x86_64/thread/machine.h"
+#include "kernel/machine/x86_64/vdso/vdso.h"
 
 #define OLD_TIMER_CHANNEL 0x40u
 #define OLD_TIMER_COMMAND 0x43u
@@ -94,6 +95,7 @@ void clock_init(void) {
     first_cycle = first.cycles;
     ns_per_cycle = (ns << 32) / cycles;
     counts_per_ns = (counts << 32) / ns;
+    vdso_set_clock(first_cycle, ns_per_cycle, began_ns);
 }
 
 static uint64_t scale(uint64_t value, uint64_t factor) {
@@ -109,7 +111,9 @@ int64_t clock_wall_ns(void) {
 }
 
 void clock_set_wall_ns(int64_t now_ns) {
-    __atomic_store_n(&began_ns, now_ns - (int64_t)clock_now_ns(), __ATOMIC_RELAXED);
+    int64_t began = now_ns - (int64_t)clock_now_ns();
+    __atomic_store_n(&began_ns, began, __ATOMIC_RELAXED);
+    vdso_set_clock(first_cycle, ns_per_cycle, began);
 }
 
 uint64_t clock_cycles_per_second(void) {
