@@ -102,8 +102,8 @@ class Storms(Programs):
         for seed in range(1, 7):
             with self.subTest(seed=seed):
                 machine = self.run_program(f"run=/bin/storm -- {seed} {STORM_CALLS}")
-                # It may have unmapped itself.
-                self.assertIn(self.ended_with(machine), (0, 128 + 11))
+                # It may have unmapped itself, asked for more memory than there is, or touched what is behind an end.
+                self.assertIn(self.ended_with(machine), (0, 128 + 7, 128 + 9, 128 + 11))
 
 
 class Attacks(Programs):

@@ -2,6 +2,7 @@
 #include "kernel/services/vfs/change.h"
 #include "kernel/services/vfs/errors.h"
 #include "kernel/services/vfs/file.h"
+#include "kernel/services/vfs/seal.h"
 
 #define DAY_NS (INT64_C(86400) * 1000000000)
 
@@ -50,8 +51,11 @@ static int write_inode(const struct caller *caller, struct open_file *file, uint
         *offset = inode->size_bytes; /* nobody else changes it now */
     int status = -LINUX_EFBIG;
     if (*offset < VFS_FILE_BYTES_MAX && transfer->left_bytes <= VFS_FILE_BYTES_MAX - *offset) {
-        vfs_drop_privilege(caller, inode);
-        status = inode->operations->write(inode, *offset, transfer, done_bytes);
+        status = seal_check_write(inode, *offset, transfer->left_bytes);
+        if (status == 0)
+            vfs_drop_privilege(caller, inode);
+        if (status == 0)
+            status = inode->operations->write(inode, *offset, transfer, done_bytes);
     }
     sleep_lock_give_up(&inode->writers, file->vfs->machine);
     return answer(status, *done_bytes);

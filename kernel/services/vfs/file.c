@@ -6,6 +6,7 @@
 #include "kernel/services/vfs/errors.h"
 #include "kernel/services/vfs/pipe.h"
 #include "kernel/services/vfs/record_lock.h"
+#include "kernel/services/vfs/seal.h"
 #include "kernel/services/vfs/whole_lock.h"
 
 #define CHANGEABLE (LINUX_O_APPEND | LINUX_O_NONBLOCK | LINUX_O_DIRECT | LINUX_O_NOATIME)
@@ -34,32 +35,29 @@ static void give_up_path(struct vfs *vfs, const struct path *path) {
     vfs_unlock(vfs);
 }
 
-int file_open(const struct caller *caller, const struct walk_path *path, uint32_t flags, uint32_t mode,
-              struct open_file **opened) {
-    const struct vfs_machine *machine = caller->vfs->machine;
-    struct path found;
-    int status = vfs_open_path(caller, path, flags, mode, &found);
-    if (status != 0)
-        return status;
-    struct open_file *file = machine_take(machine, sizeof(*file));
+int file_open_path(struct vfs *vfs, const struct path *found, uint32_t flags, struct open_file **opened) {
+    struct open_file *file = machine_take(vfs->machine, sizeof(*file));
+    int status = -LINUX_ENOMEM;
     if (file != NULL) {
-        *file = (struct open_file){.vfs = caller->vfs,
-                                   .path = found,
-                                   .inode = found.dentry->inode,
-                                   .references = 1,
-                                   .flags = flags & ~FORGOTTEN};
+        *file = (struct open_file){
+            .vfs = vfs, .path = *found, .inode = found->dentry->inode, .references = 1, .flags = flags & ~FORGOTTEN};
         status = prepare(file);
-    } else {
-        status = -LINUX_ENOMEM;
     }
     if (status != 0) {
         if (file != NULL)
-            machine_give_back(machine, file, sizeof(*file));
-        give_up_path(caller->vfs, &found);
+            machine_give_back(vfs->machine, file, sizeof(*file));
+        give_up_path(vfs, found);
         return status;
     }
     *opened = file;
     return 0;
+}
+
+int file_open(const struct caller *caller, const struct walk_path *path, uint32_t flags, uint32_t mode,
+              struct open_file **opened) {
+    struct path found;
+    int status = vfs_open_path(caller, path, flags, mode, &found);
+    return status != 0 ? status : file_open_path(caller->vfs, &found, flags, opened);
 }
 
 struct open_file *file_create(struct vfs *vfs, const struct file_operations *operations, void *object, uint32_t flags) {
@@ -185,9 +183,16 @@ int file_allocate(const struct caller *caller, struct open_file *file, uint32_t 
     vfs_drop_privilege(caller, inode);
     sleep_lock_take(&inode->writers, machine);
     bool is_hole = (mode & LINUX_FALLOC_PUNCH_HOLE) != 0;
+    bool may_grow = (mode & LINUX_FALLOC_KEEP_SIZE) == 0 && end > inode->size_bytes;
+    if ((is_hole && seal_check_write(inode, 0, 0) != 0) || (may_grow && seal_check_resize(inode, end) != 0)) {
+        sleep_lock_give_up(&inode->writers, machine);
+        return -LINUX_EPERM;
+    }
     status = inode->operations->allocate(inode, (uint64_t)offset, (uint64_t)size_bytes, is_hole);
-    if (status == 0 && (mode & LINUX_FALLOC_KEEP_SIZE) == 0 && end > inode->size_bytes)
+    if (status == 0 && may_grow)
         status = inode->operations->resize(inode, end);
+    if (is_hole) /* whole pages of it are gone */
+        inode_cut(inode, ((uint64_t)offset + VFS_PAGE_BYTES - 1) / VFS_PAGE_BYTES, end / VFS_PAGE_BYTES);
     sleep_lock_give_up(&inode->writers, machine);
     return status;
 }

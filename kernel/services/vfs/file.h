@@ -49,8 +49,6 @@ struct file_operations {
     bool has_positions; /* reads by position are reads; the position itself stays 0 */
     /* ioctl; `argument` may be an address of the program's. -LINUX_ENOTTY for a request that it does not know. */
     int64_t (*control)(struct open_file *file, uint32_t request, uint64_t argument);
-    /* fcntl's F_ADD_SEALS, or F_GET_SEALS; NULL: it has none. */
-    int64_t (*seal)(struct open_file *file, bool is_added, uint32_t seals);
     /* Of files without an inode, as /proc and stat show them: "anon_inode:[eventfd]"; mode with kind, 0 is 0600. */
     const char *name;
     uint32_t mode;
@@ -87,6 +85,8 @@ struct file_watch {
 /* Find or make, and open. *opened has one reference. Errors of vfs_open_path; ENXIO, EINTR (a named pipe), ENODEV. */
 int file_open(const struct caller *caller, const struct walk_path *path, uint32_t flags, uint32_t mode,
               struct open_file **opened);
+/* A place that was found, whose references are taken over, also on failure. Errors as above, and ENOMEM. */
+int file_open_path(struct vfs *vfs, const struct path *found, uint32_t flags, struct open_file **opened);
 /*
  * An open file without a name whose operations are all of it: an eventfd, a socket. One reference; `object` is the caller's, given
  * back by its `close`. NULL without memory.

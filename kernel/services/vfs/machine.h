@@ -17,7 +17,10 @@ struct vfs_machine {
     void *(*take)(void *context, size_t size_bytes);
     /* size_bytes is what was asked for. */
     void (*give_back)(void *context, void *memory, size_t size_bytes);
-    /* A page of VFS_PAGE_BYTES zeros; NULL when there is none. */
+    /*
+     * A page of VFS_PAGE_BYTES zeros; NULL when there is none. Where files can be mapped it is a counted page
+     * (kernel/machine/bare/mm/pages.h), and the next is page_unref.
+     */
     void *(*take_page)(void *context);
     /* The file's hold on the page ends; a program that has it mapped may keep it. */
     void (*give_page_back)(void *context, void *page);

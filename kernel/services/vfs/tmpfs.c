@@ -39,6 +39,7 @@ const struct inode_operations tmpfs_file_operations = {.read = tmpfs_file_read,
                                                        .write = tmpfs_file_write,
                                                        .resize = tmpfs_file_resize,
                                                        .seek = tmpfs_file_seek,
+                                                       .page = tmpfs_file_page,
                                                        .allocate = tmpfs_file_allocate,
                                                        .release = tmpfs_file_release};
 const struct inode_operations tmpfs_link_operations = {.link_text = link_text, .release = release_link};

@@ -89,12 +89,16 @@ int tmpfs_file_read(struct inode *inode, uint64_t offset, struct transfer *trans
     return 0;
 }
 
+static void clear_behind(struct inode *inode, uint64_t end);
+
 static int write_page(struct inode *inode, uint64_t offset, struct transfer *transfer, size_t *copied, bool *is_short) {
     uint32_t in_page = (uint32_t)(offset % VFS_PAGE_BYTES);
     size_t wanted = least(transfer->left_bytes, VFS_PAGE_BYTES - in_page);
     void *page;
     *copied = 0;
     spinlock_lock(&inode->lock);
+    if (offset > inode->size_bytes && inode->mapping != NULL)
+        clear_behind(inode, inode->size_bytes);
     int status = make_page(inode, offset / VFS_PAGE_BYTES, &page);
     if (status == 0) {
         *copied = transfer_in(transfer, (uint8_t *)page + in_page, wanted);
@@ -125,6 +129,36 @@ int tmpfs_file_write(struct inode *inode, uint64_t offset, struct transfer *tran
     return status;
 }
 
+/* ---- mapping ---- */
+
+int tmpfs_file_page(struct inode *inode, uint64_t number, bool is_made, void (*hold)(void *page), void **page) {
+    int status = 0;
+    spinlock_lock(&inode->lock);
+    if (number > inode->size_bytes / VFS_PAGE_BYTES || number * VFS_PAGE_BYTES >= inode->size_bytes)
+        status = -LINUX_EFAULT;
+    else if (is_made)
+        status = make_page(inode, number, page);
+    else
+        *page = page_tree_find(pages_of(inode), number);
+    if (status == 0 && *page == NULL)
+        status = -LINUX_ENOENT;
+    if (status == 0)
+        hold(*page);
+    spinlock_unlock(&inode->lock);
+    return status;
+}
+
+/*
+ * The inode's lock is held. A program that maps the last page may have written behind the file's end; nothing of that is
+ * seen when the file grows.
+ */
+static void clear_behind(struct inode *inode, uint64_t end) {
+    uint32_t in_page = (uint32_t)(end % VFS_PAGE_BYTES);
+    uint8_t *page = in_page != 0 ? page_tree_find(pages_of(inode), end / VFS_PAGE_BYTES) : NULL;
+    if (page != NULL)
+        memset(page + in_page, 0, VFS_PAGE_BYTES - in_page);
+}
+
 /* ---- size ---- */
 
 int tmpfs_file_resize(struct inode *inode, uint64_t size_bytes) {
@@ -132,9 +166,7 @@ int tmpfs_file_resize(struct inode *inode, uint64_t size_bytes) {
     uint32_t in_page = (uint32_t)(size_bytes % VFS_PAGE_BYTES);
     spinlock_lock(&inode->lock);
     bool is_less = size_bytes < inode->size_bytes;
-    uint8_t *page = page_tree_find(pages_of(inode), size_bytes / VFS_PAGE_BYTES);
-    if (is_less && page != NULL)
-        memset(page + in_page, 0, VFS_PAGE_BYTES - in_page);
+    clear_behind(inode, is_less ? size_bytes : inode->size_bytes);
     inode->size_bytes = size_bytes;
     inode->modified_ns = machine->now_ns(machine->context);
     inode->changed_ns = inode->modified_ns;

@@ -3,6 +3,7 @@
 
 #include "kernel/services/vfs/dentry.h"
 #include "kernel/services/vfs/errors.h"
+#include "kernel/services/vfs/memory_file.h"
 
 int vfs_init(struct vfs *vfs, const struct vfs_machine *machine, uint32_t bucket_count, uint32_t dentries_max) {
     *vfs = (struct vfs){.machine = machine, .bucket_count = bucket_count, .dentries_max = dentries_max};
@@ -22,6 +23,7 @@ int vfs_init(struct vfs *vfs, const struct vfs_machine *machine, uint32_t bucket
 }
 
 void vfs_deinit(struct vfs *vfs) {
+    memory_files_end(vfs);
     vfs_lock(vfs);
     dentry_forget_unused(vfs);
     vfs_unlock(vfs);

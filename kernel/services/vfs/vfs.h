@@ -15,6 +15,7 @@
 #include "kernel/services/vfs/inode.h"
 #include "kernel/services/vfs/machine.h"
 
+struct memory_files;
 struct mount;
 struct view;
 
@@ -37,6 +38,7 @@ struct vfs {
         struct list waiting;
     } records; /* see record_lock.h */
     struct list kinds; /* see kinds.h */
+    struct memory_files *memory_files; /* see memory_file.h; NULL: there was none yet */
     uint64_t systems; /* file systems made so far: their device numbers */
     uint64_t nameless; /* files without an inode made so far; atomic */
 };

@@ -6,13 +6,13 @@
 #define PAGE(number) (WORLD_BASE + (uint64_t)(number)*PAGE_BYTES)
 
 static void begin(struct space *space) {
-    world_begin();
+    memory_world_begin();
     assert_int_equal(space_create(space), 0);
 }
 
 static void end(struct space *space) {
     space_destroy(space);
-    world_end();
+    memory_world_end();
 }
 
 /* ---- private memory ---- */
@@ -22,24 +22,24 @@ static void memory_is_zero_and_then_what_was_written(void **state) {
     struct space space;
     uint8_t value;
     begin(&space);
-    assert_int_equal(world_map(&space, PAGE(0), 4, RW, FIXED), PAGE(0));
+    assert_int_equal(memory_world_map(&space, PAGE(0), 4, RW, FIXED), PAGE(0));
     assert_int_equal(space.resident, 0);
-    assert_int_equal(world_byte(&space, PAGE(1) + 7), 0);
-    world_put(&space, PAGE(1) + 7, 9);
-    assert_int_equal(world_byte(&space, PAGE(1) + 7), 9);
+    assert_int_equal(memory_world_byte(&space, PAGE(1) + 7), 0);
+    memory_world_put(&space, PAGE(1) + 7, 9);
+    assert_int_equal(memory_world_byte(&space, PAGE(1) + 7), 9);
     assert_int_equal(space.resident, 1);
-    assert_int_equal(world_read(&space, PAGE(4), &value), -LINUX_EFAULT);
+    assert_int_equal(memory_world_read(&space, PAGE(4), &value), -LINUX_EFAULT);
     assert_int_equal(space_protect(&space, PAGE(1), PAGE(2), AREA_READ), 0);
-    assert_int_equal(world_write(&space, PAGE(1), 1), -LINUX_EACCES);
-    assert_int_equal(world_byte(&space, PAGE(1) + 7), 9);
+    assert_int_equal(memory_world_write(&space, PAGE(1), 1), -LINUX_EACCES);
+    assert_int_equal(memory_world_byte(&space, PAGE(1) + 7), 9);
     assert_int_equal(space_protect(&space, PAGE(1), PAGE(2), 0), 0);
-    assert_int_equal(world_read(&space, PAGE(1), &value), -LINUX_EACCES);
+    assert_int_equal(memory_world_read(&space, PAGE(1), &value), -LINUX_EACCES);
     assert_int_equal(space_protect(&space, PAGE(1), PAGE(2), RW), 0);
-    assert_int_equal(world_byte(&space, PAGE(1) + 7), 9);
+    assert_int_equal(memory_world_byte(&space, PAGE(1) + 7), 9);
     assert_int_equal(space.areas.count, 1); /* they became one again */
     assert_int_equal(space_remove(&space, PAGE(1), PAGE(2)), 0);
     assert_int_equal(space.areas.count, 2);
-    assert_int_equal(world_read(&space, PAGE(1), &value), -LINUX_EFAULT);
+    assert_int_equal(memory_world_read(&space, PAGE(1), &value), -LINUX_EFAULT);
     assert_int_equal(space.resident, 0);
     end(&space);
 }
@@ -48,14 +48,14 @@ static void nothing_is_writable_and_executable(void **state) {
     (void)state;
     struct space space;
     begin(&space);
-    assert_int_equal(world_map(&space, PAGE(0), 1, AREA_ALL, FIXED), -LINUX_EACCES);
-    assert_int_equal(world_map(&space, PAGE(0), 1, RW, FIXED), PAGE(0));
-    world_put(&space, PAGE(0), 1);
-    assert_int_equal(world_map(&space, PAGE(0), 1, AREA_ALL, FIXED), -LINUX_EACCES);
-    assert_int_equal(world_byte(&space, PAGE(0)), 1); /* nothing was taken away for it */
+    assert_int_equal(memory_world_map(&space, PAGE(0), 1, AREA_ALL, FIXED), -LINUX_EACCES);
+    assert_int_equal(memory_world_map(&space, PAGE(0), 1, RW, FIXED), PAGE(0));
+    memory_world_put(&space, PAGE(0), 1);
+    assert_int_equal(memory_world_map(&space, PAGE(0), 1, AREA_ALL, FIXED), -LINUX_EACCES);
+    assert_int_equal(memory_world_byte(&space, PAGE(0)), 1); /* nothing was taken away for it */
     assert_int_equal(memory_call_protect(&space, PAGE(0), 1, AREA_WRITE | AREA_EXECUTE), -LINUX_EACCES);
     assert_int_equal(memory_call_protect(&space, PAGE(0), 1, AREA_READ | AREA_EXECUTE), 0);
-    assert_int_equal(world_write(&space, PAGE(0), 2), -LINUX_EACCES);
+    assert_int_equal(memory_world_write(&space, PAGE(0), 2), -LINUX_EACCES);
     end(&space);
 }
 
@@ -65,14 +65,14 @@ static void a_stack_grows_to_its_limit(void **state) {
     uint64_t top = PAGE(2000);
     begin(&space);
     space.limits.stack_bytes = 600 * PAGE_BYTES;
-    assert_int_equal(world_map(&space, top - PAGE_BYTES, 1, RW, FIXED | LINUX_MAP_GROWSDOWN), top - PAGE_BYTES);
-    world_put(&space, top - 100 * PAGE_BYTES, 1);
+    assert_int_equal(memory_world_map(&space, top - PAGE_BYTES, 1, RW, FIXED | LINUX_MAP_GROWSDOWN), top - PAGE_BYTES);
+    memory_world_put(&space, top - 100 * PAGE_BYTES, 1);
     assert_int_equal(areas_find(&space.areas, top - 1)->start, top - 100 * PAGE_BYTES);
-    assert_int_equal(world_write(&space, top - 601 * PAGE_BYTES, 1), -LINUX_EFAULT);
+    assert_int_equal(memory_world_write(&space, top - 601 * PAGE_BYTES, 1), -LINUX_EFAULT);
     /* Something that comes too close stops it. */
-    assert_int_equal(world_map(&space, top - 400 * PAGE_BYTES, 1, RW, FIXED), top - 400 * PAGE_BYTES);
-    assert_int_equal(world_write(&space, top - 200 * PAGE_BYTES, 1), -LINUX_EFAULT);
-    world_put(&space, top - 143 * PAGE_BYTES, 1);
+    assert_int_equal(memory_world_map(&space, top - 400 * PAGE_BYTES, 1, RW, FIXED), top - 400 * PAGE_BYTES);
+    assert_int_equal(memory_world_write(&space, top - 200 * PAGE_BYTES, 1), -LINUX_EFAULT);
+    memory_world_put(&space, top - 143 * PAGE_BYTES, 1);
     end(&space);
 }
 
@@ -82,27 +82,27 @@ static void a_child_has_what_its_parent_had(void **state) {
     (void)state;
     struct space parent, child, grandchild;
     begin(&parent);
-    assert_int_equal(world_map(&parent, PAGE(0), 600, RW, FIXED), PAGE(0));
+    assert_int_equal(memory_world_map(&parent, PAGE(0), 600, RW, FIXED), PAGE(0));
     for (unsigned i = 0; i < 600; i += 100)
-        world_put(&parent, PAGE(i), (uint8_t)i);
+        memory_world_put(&parent, PAGE(i), (uint8_t)i);
     uint64_t before = memory_world.frames;
     assert_int_equal(space_fork(&parent, &child), 0);
     assert_true(memory_world.frames - before <= 3); /* tables, and no page of memory */
     assert_int_equal(child.resident, 6);
-    world_put(&parent, PAGE(100), 1);
-    assert_int_equal(world_byte(&child, PAGE(100)), 100);
-    world_put(&child, PAGE(200), 2);
-    assert_int_equal(world_byte(&parent, PAGE(200)), 200);
+    memory_world_put(&parent, PAGE(100), 1);
+    assert_int_equal(memory_world_byte(&child, PAGE(100)), 100);
+    memory_world_put(&child, PAGE(200), 2);
+    assert_int_equal(memory_world_byte(&parent, PAGE(200)), 200);
     assert_int_equal(space_fork(&child, &grandchild), 0);
-    world_put(&child, PAGE(300), 3);
-    assert_int_equal(world_byte(&parent, PAGE(300)), 300 % 256);
-    assert_int_equal(world_byte(&grandchild, PAGE(300)), 300 % 256);
-    assert_int_equal(world_byte(&grandchild, PAGE(200)), 2);
+    memory_world_put(&child, PAGE(300), 3);
+    assert_int_equal(memory_world_byte(&parent, PAGE(300)), 300 % 256);
+    assert_int_equal(memory_world_byte(&grandchild, PAGE(300)), 300 % 256);
+    assert_int_equal(memory_world_byte(&grandchild, PAGE(200)), 2);
     space_destroy(&child);
     space_destroy(&grandchild);
     before = memory_world.frames;
     for (unsigned i = 0; i < 600; i += 100) /* the parent is alone again: nothing is copied */
-        world_put(&parent, PAGE(i), 7);
+        memory_world_put(&parent, PAGE(i), 7);
     assert_int_equal(memory_world.frames, before);
     end(&parent);
 }
@@ -112,17 +112,17 @@ static void areas_may_be_left_out_of_a_fork_or_wiped(void **state) {
     struct space parent, child;
     uint8_t value;
     begin(&parent);
-    assert_int_equal(world_map(&parent, PAGE(0), 3, RW, FIXED), PAGE(0));
+    assert_int_equal(memory_world_map(&parent, PAGE(0), 3, RW, FIXED), PAGE(0));
     for (unsigned i = 0; i < 3; i++)
-        world_put(&parent, PAGE(i), 5);
+        memory_world_put(&parent, PAGE(i), 5);
     assert_int_equal(memory_call_advise(&parent, PAGE(1), PAGE_BYTES, 10), 0); /* DONTFORK */
     assert_int_equal(memory_call_advise(&parent, PAGE(2), PAGE_BYTES, 18), 0); /* WIPEONFORK */
     assert_int_equal(memory_call_lock(&parent, PAGE(0), PAGE_BYTES, 0), 0);
     assert_int_equal(space_fork(&parent, &child), 0);
-    assert_int_equal(world_byte(&child, PAGE(0)), 5);
-    assert_int_equal(world_read(&child, PAGE(1), &value), -LINUX_EFAULT);
-    assert_int_equal(world_byte(&child, PAGE(2)), 0);
-    assert_int_equal(world_byte(&parent, PAGE(2)), 5);
+    assert_int_equal(memory_world_byte(&child, PAGE(0)), 5);
+    assert_int_equal(memory_world_read(&child, PAGE(1), &value), -LINUX_EFAULT);
+    assert_int_equal(memory_world_byte(&child, PAGE(2)), 0);
+    assert_int_equal(memory_world_byte(&parent, PAGE(2)), 5);
     assert_int_equal(child.locked_bytes, 0);
     assert_int_equal(parent.locked_bytes, PAGE_BYTES);
     space_destroy(&child);
@@ -139,19 +139,19 @@ static void shared_memory_is_the_same_everywhere(void **state) {
     (void)state;
     struct space parent, child;
     begin(&parent);
-    assert_int_equal(world_map(&parent, PAGE(0), 3, RW, LINUX_MAP_SHARED | LINUX_MAP_FIXED), PAGE(0));
-    world_put(&parent, PAGE(0), 1);
+    assert_int_equal(memory_world_map(&parent, PAGE(0), 3, RW, LINUX_MAP_SHARED | LINUX_MAP_FIXED), PAGE(0));
+    memory_world_put(&parent, PAGE(0), 1);
     assert_int_equal(space_fork(&parent, &child), 0);
-    world_put(&child, PAGE(0), 2);
-    world_put(&child, PAGE(2), 3);
-    assert_int_equal(world_byte(&parent, PAGE(0)), 2);
-    assert_int_equal(world_byte(&parent, PAGE(2)), 3);
+    memory_world_put(&child, PAGE(0), 2);
+    memory_world_put(&child, PAGE(2), 3);
+    assert_int_equal(memory_world_byte(&parent, PAGE(0)), 2);
+    assert_int_equal(memory_world_byte(&parent, PAGE(2)), 3);
     struct futex_key ours, theirs;
     assert_int_equal(parent.futex.memory->identify(&parent.futex, PAGE(1) + 4, &ours), 0);
     assert_int_equal(child.futex.memory->identify(&child.futex, PAGE(1) + 4, &theirs), 0);
     assert_true(ours.object == theirs.object && ours.offset == theirs.offset);
     space_destroy(&parent);
-    assert_int_equal(world_byte(&child, PAGE(2)), 3);
+    assert_int_equal(memory_world_byte(&child, PAGE(2)), 3);
     end(&child);
 }
 
@@ -167,15 +167,15 @@ static void a_private_mapping_changes_no_object(void **state) {
     assert_true(shared > 0 && private > 0);
     assert_int_equal(object->writers, 1);
     for (unsigned i = 0; i < 4; i++)
-        world_put(&space, (uint64_t)shared + i * PAGE_BYTES, (uint8_t)(10 + i));
-    assert_int_equal(world_byte(&space, (uint64_t) private), 10);
-    world_put(&space, (uint64_t)shared, 20);
-    assert_int_equal(world_byte(&space, (uint64_t) private), 20); /* not its own yet */
-    world_put(&space, (uint64_t) private, 30);
-    world_put(&space, (uint64_t) private + PAGE_BYTES, 31);
-    assert_int_equal(world_byte(&space, (uint64_t)shared), 20);
-    assert_int_equal(world_byte(&space, (uint64_t)shared + PAGE_BYTES), 11);
-    assert_int_equal(world_byte(&space, (uint64_t) private + 2 * PAGE_BYTES), 12);
+        memory_world_put(&space, (uint64_t)shared + i * PAGE_BYTES, (uint8_t)(10 + i));
+    assert_int_equal(memory_world_byte(&space, (uint64_t) private), 10);
+    memory_world_put(&space, (uint64_t)shared, 20);
+    assert_int_equal(memory_world_byte(&space, (uint64_t) private), 20); /* not its own yet */
+    memory_world_put(&space, (uint64_t) private, 30);
+    memory_world_put(&space, (uint64_t) private + PAGE_BYTES, 31);
+    assert_int_equal(memory_world_byte(&space, (uint64_t)shared), 20);
+    assert_int_equal(memory_world_byte(&space, (uint64_t)shared + PAGE_BYTES), 11);
+    assert_int_equal(memory_world_byte(&space, (uint64_t) private + 2 * PAGE_BYTES), 12);
     memory_object_unref(object);
     end(&space);
 }
@@ -198,8 +198,9 @@ static void how_a_file_is_open_says_what_may_be_mapped(void **state) {
     assert_true(at > 0);
     assert_int_equal(memory_call_protect(&space, (uint64_t)at, PAGE_BYTES, RW), -LINUX_EACCES);
     assert_int_equal(object->writers, 0);
-    assert_int_equal(world_byte(&space, (uint64_t)at + PAGE_BYTES), 0);
-    assert_int_equal(world_read(&space, (uint64_t)at + 2 * PAGE_BYTES, &value), -LINUX_ENXIO); /* behind the end */
+    assert_int_equal(memory_world_byte(&space, (uint64_t)at + PAGE_BYTES), 0);
+    assert_int_equal(memory_world_read(&space, (uint64_t)at + 2 * PAGE_BYTES, &value),
+                     -LINUX_ENXIO); /* behind the end */
     memory_object_unref(object);
     end(&space);
 }
@@ -217,14 +218,15 @@ static void pages_that_an_object_loses_are_gone_everywhere(void **state) {
     assert_int_equal(space_fork(&space, &other), 0);
     assert_int_equal(memory_call_map(&other, PAGE(8), 8 * PAGE_BYTES, RW, FIXED, &file, 0), PAGE(8));
     for (unsigned i = 0; i < 4; i++)
-        world_put(&space, PAGE(i), 1);
+        memory_world_put(&space, PAGE(i), 1);
     for (unsigned i = 0; i < 8; i++)
-        world_put(&other, PAGE(8 + i), 2);
+        memory_world_put(&other, PAGE(8 + i), 2);
     memory_object_cut(object, 4, UINT64_MAX);
     assert_int_equal(space.resident, 2);
     assert_int_equal(other.resident, 4);
-    assert_int_equal(world_byte(&other, PAGE(8)), 2);
-    assert_int_equal(world_byte(&other, PAGE(8 + 4)), 1); /* not the copy any more; the object has still got it */
+    assert_int_equal(memory_world_byte(&other, PAGE(8)), 2);
+    assert_int_equal(memory_world_byte(&other, PAGE(8 + 4)),
+                     1); /* not the copy any more; the object has still got it */
     space_destroy(&other);
     memory_object_unref(object);
     end(&space);
@@ -236,15 +238,15 @@ static void an_image_is_followed_by_zeros(void **state) {
     struct space space, child;
     begin(&space);
     assert_int_equal(space_add(&space, PAGE(0), PAGE(4), RW, image, sizeof(image)), 0);
-    assert_int_equal(world_byte(&space, PAGE(0)), 1);
-    assert_int_equal(world_byte(&space, PAGE(1) + 4), 2);
-    assert_int_equal(world_byte(&space, PAGE(1) + 5), 0);
-    assert_int_equal(world_byte(&space, PAGE(3)), 0);
-    world_put(&space, PAGE(0), 9);
+    assert_int_equal(memory_world_byte(&space, PAGE(0)), 1);
+    assert_int_equal(memory_world_byte(&space, PAGE(1) + 4), 2);
+    assert_int_equal(memory_world_byte(&space, PAGE(1) + 5), 0);
+    assert_int_equal(memory_world_byte(&space, PAGE(3)), 0);
+    memory_world_put(&space, PAGE(0), 9);
     assert_int_equal(image[0], 1);
     assert_int_equal(space_fork(&space, &child), 0);
-    assert_int_equal(world_byte(&child, PAGE(0)), 9);
-    world_put(&child, PAGE(2), 1);
+    assert_int_equal(memory_world_byte(&child, PAGE(0)), 9);
+    memory_world_put(&child, PAGE(2), 1);
     space_destroy(&child);
     end(&space);
 }
@@ -261,10 +263,10 @@ static void memory_that_is_there_anyway_is_not_counted(void **state) {
     assert_int_equal(space_map(&space, PAGE(1), PAGE(2), RW, 0, object, 0), 0);
     memory_object_unref(object);
     *(uint8_t *)memory_view(physical) = 5;
-    assert_int_equal(world_byte(&space, PAGE(0)), 5);
+    assert_int_equal(memory_world_byte(&space, PAGE(0)), 5);
     assert_int_equal(space.resident, 0);
-    world_put(&space, PAGE(1), 6); /* a copy */
-    assert_int_equal(world_byte(&space, PAGE(0)), 5);
+    memory_world_put(&space, PAGE(1), 6); /* a copy */
+    assert_int_equal(memory_world_byte(&space, PAGE(0)), 5);
     assert_int_equal(space_remove(&space, PAGE(0), PAGE(2)), 0);
     memory_give_frame_back(physical);
     end(&space);
@@ -276,13 +278,13 @@ static void what_is_had_is_charged_exactly(void **state) {
     (void)state;
     struct memory_account all, part;
     struct space space, child;
-    world_begin();
+    memory_world_begin();
     memory_account_init(&all, NULL, 40);
     memory_account_init(&part, &all, 20);
     assert_int_equal(space_create_charged(&space, &part), 0);
-    assert_int_equal(world_map(&space, PAGE(0), 100, RW, FIXED), PAGE(0));
+    assert_int_equal(memory_world_map(&space, PAGE(0), 100, RW, FIXED), PAGE(0));
     unsigned written = 0;
-    while (world_write(&space, PAGE(written), 1) == 0)
+    while (memory_world_write(&space, PAGE(written), 1) == 0)
         written++;
     assert_int_equal(part.used, 20); /* pages and tables */
     assert_int_equal(all.used, 20);
@@ -292,9 +294,9 @@ static void what_is_had_is_charged_exactly(void **state) {
     part.limit = 23;
     assert_int_equal(space_fork(&space, &child), 0);
     assert_int_equal(part.used, 22);
-    world_put(&child, PAGE(0), 2);
-    assert_int_equal(world_write(&child, PAGE(1), 2), -LINUX_ENOMEM);
-    assert_int_equal(world_byte(&child, PAGE(1)), 1);
+    memory_world_put(&child, PAGE(0), 2);
+    assert_int_equal(memory_world_write(&child, PAGE(1), 2), -LINUX_ENOMEM);
+    assert_int_equal(memory_world_byte(&child, PAGE(1)), 1);
     space_destroy(&space); /* the pages that both had stay charged */
     assert_int_equal(part.used, 20);
     space_destroy(&child);
@@ -304,21 +306,21 @@ static void what_is_had_is_charged_exactly(void **state) {
     assert_int_equal(part.holders, 1);
     memory_account_unref(&part);
     assert_int_equal(all.holders, 1);
-    world_end();
+    memory_world_end();
 }
 
 /* Everything once, with memory that ends after `count` requests. Returns whether it was enough. */
 static bool do_everything(uint64_t count) {
     struct space space, child;
     struct memory_object *object;
-    world_begin();
+    memory_world_begin();
     memory_world.requests_left = count;
     if (space_create(&space) != 0)
         return false;
-    bool is_good =
-        world_map(&space, PAGE(0), 20, RW, FIXED) == (int64_t)PAGE(0) && world_write(&space, PAGE(3), 1) == 0;
-    is_good &= world_map(&space, PAGE(30), 5, RW, LINUX_MAP_SHARED | LINUX_MAP_FIXED) == (int64_t)PAGE(30);
-    is_good &= world_write(&space, PAGE(31), 1) == 0;
+    bool is_good = memory_world_map(&space, PAGE(0), 20, RW, FIXED) == (int64_t)PAGE(0) &&
+                   memory_world_write(&space, PAGE(3), 1) == 0;
+    is_good &= memory_world_map(&space, PAGE(30), 5, RW, LINUX_MAP_SHARED | LINUX_MAP_FIXED) == (int64_t)PAGE(30);
+    is_good &= memory_world_write(&space, PAGE(31), 1) == 0;
     is_good &= memory_call_protect(&space, PAGE(5), PAGE_BYTES, AREA_READ) == 0;
     is_good &= memory_call_remap(&space, PAGE(2), 2 * PAGE_BYTES, 4 * PAGE_BYTES, 3, PAGE(1600)) == (int64_t)PAGE(1600);
     is_good &= memory_call_remap(&space, PAGE(31), PAGE_BYTES, 2 * PAGE_BYTES, 1, 0) > 0;
@@ -327,11 +329,11 @@ static bool do_everything(uint64_t count) {
     if (memory_shared_create(NULL, 8, &object) == 0) {
         struct memory_call_file file = file_of(object, true);
         is_good &= memory_call_map(&space, PAGE(40), 4 * PAGE_BYTES, RW, FIXED, &file, 0) == (int64_t)PAGE(40);
-        is_good &= world_write(&space, PAGE(41), 1) == 0;
+        is_good &= memory_world_write(&space, PAGE(41), 1) == 0;
         memory_object_unref(object);
     }
     if (space_fork(&space, &child) == 0) {
-        is_good &= world_write(&child, PAGE(1601), 1) == 0;
+        is_good &= memory_world_write(&child, PAGE(1601), 1) == 0;
         space_destroy(&child);
     } else {
         is_good = false;
@@ -344,7 +346,7 @@ static void without_memory_nothing_is_left_over(void **state) {
     (void)state;
     uint64_t count = 0;
     while (!do_everything(count)) {
-        world_end();
+        memory_world_end();
         count++;
     }
     assert_true(count > 20);
@@ -357,30 +359,30 @@ static void memory_moves_with_its_contents(void **state) {
     struct space space;
     uint8_t value;
     begin(&space);
-    assert_int_equal(world_map(&space, PAGE(0), 4, RW, FIXED), PAGE(0));
+    assert_int_equal(memory_world_map(&space, PAGE(0), 4, RW, FIXED), PAGE(0));
     for (unsigned i = 0; i < 4; i++)
-        world_put(&space, PAGE(i), (uint8_t)(i + 1));
+        memory_world_put(&space, PAGE(i), (uint8_t)(i + 1));
     assert_int_equal(memory_call_remap(&space, PAGE(0), 4 * PAGE_BYTES, 2 * PAGE_BYTES, 0, 0), PAGE(0));
-    assert_int_equal(world_read(&space, PAGE(2), &value), -LINUX_EFAULT);
+    assert_int_equal(memory_world_read(&space, PAGE(2), &value), -LINUX_EFAULT);
     assert_int_equal(memory_call_remap(&space, PAGE(0), 2 * PAGE_BYTES, 6 * PAGE_BYTES, 0, 0), PAGE(0));
-    assert_int_equal(world_byte(&space, PAGE(1)), 2);
-    assert_int_equal(world_byte(&space, PAGE(5)), 0);
-    assert_int_equal(world_map(&space, PAGE(6), 1, AREA_READ, FIXED), PAGE(6));
+    assert_int_equal(memory_world_byte(&space, PAGE(1)), 2);
+    assert_int_equal(memory_world_byte(&space, PAGE(5)), 0);
+    assert_int_equal(memory_world_map(&space, PAGE(6), 1, AREA_READ, FIXED), PAGE(6));
     assert_int_equal(memory_call_remap(&space, PAGE(0), 6 * PAGE_BYTES, 7 * PAGE_BYTES, 0, 0), -LINUX_ENOMEM);
     int64_t moved = memory_call_remap(&space, PAGE(0), 6 * PAGE_BYTES, 7 * PAGE_BYTES, LINUX_MREMAP_MAYMOVE, 0);
     assert_true(moved > 0 && moved != (int64_t)PAGE(0));
-    assert_int_equal(world_byte(&space, (uint64_t)moved + PAGE_BYTES), 2);
-    assert_int_equal(world_read(&space, PAGE(0), &value), -LINUX_EFAULT);
+    assert_int_equal(memory_world_byte(&space, (uint64_t)moved + PAGE_BYTES), 2);
+    assert_int_equal(memory_world_read(&space, PAGE(0), &value), -LINUX_EFAULT);
     uint64_t flags = LINUX_MREMAP_MAYMOVE | LINUX_MREMAP_FIXED;
     assert_int_equal(memory_call_remap(&space, (uint64_t)moved, 2 * PAGE_BYTES, 2 * PAGE_BYTES, flags, PAGE(6)),
                      PAGE(6));
-    assert_int_equal(world_byte(&space, PAGE(7)), 2);
-    world_put(&space, PAGE(7), 3);
+    assert_int_equal(memory_world_byte(&space, PAGE(7)), 2);
+    memory_world_put(&space, PAGE(7), 3);
     assert_int_equal(memory_call_remap(&space, PAGE(6), 2 * PAGE_BYTES, 2 * PAGE_BYTES, flags, PAGE(7)), -LINUX_EINVAL);
     flags = LINUX_MREMAP_MAYMOVE | LINUX_MREMAP_DONTUNMAP;
     moved = memory_call_remap(&space, PAGE(6), 2 * PAGE_BYTES, 2 * PAGE_BYTES, flags, 0);
-    assert_int_equal(world_byte(&space, (uint64_t)moved + PAGE_BYTES), 3);
-    assert_int_equal(world_byte(&space, PAGE(7)), 0);
+    assert_int_equal(memory_world_byte(&space, (uint64_t)moved + PAGE_BYTES), 3);
+    assert_int_equal(memory_world_byte(&space, PAGE(7)), 0);
     end(&space);
 }
 
@@ -391,12 +393,12 @@ static void a_heap_grows_and_shrinks(void **state) {
     space.break_start = space.break_end = PAGE(0) + 100;
     assert_int_equal(memory_call_break(&space, 0), PAGE(0) + 100);
     assert_int_equal(memory_call_break(&space, PAGE(5) + 1), PAGE(5) + 1);
-    world_put(&space, PAGE(5), 1);
+    memory_world_put(&space, PAGE(5), 1);
     assert_int_equal(memory_call_break(&space, PAGE(8)), PAGE(8));
     assert_int_equal(space.areas.count, 1);
     assert_int_equal(memory_call_break(&space, PAGE(3)), PAGE(3));
     assert_int_equal(memory_call_break(&space, PAGE(6)), PAGE(6));
-    assert_int_equal(world_byte(&space, PAGE(5)), 0);
+    assert_int_equal(memory_world_byte(&space, PAGE(5)), 0);
     space.limits.data_bytes = 10 * PAGE_BYTES;
     assert_int_equal(memory_call_break(&space, PAGE(40)), PAGE(6));
     end(&space);
@@ -407,13 +409,13 @@ static void advice_and_locks_are_as_on_linux(void **state) {
     struct space space;
     uint8_t there[4];
     begin(&space);
-    assert_int_equal(world_map(&space, PAGE(0), 4, RW, FIXED), PAGE(0));
-    world_put(&space, PAGE(1), 1);
+    assert_int_equal(memory_world_map(&space, PAGE(0), 4, RW, FIXED), PAGE(0));
+    memory_world_put(&space, PAGE(1), 1);
     assert_int_equal(memory_call_in_core(&space, PAGE(0), there, 4), 0);
     assert_int_equal(there[0] | there[1] << 1 | there[2] << 2, 2);
     assert_int_equal(memory_call_in_core(&space, PAGE(3), there, 2), -LINUX_ENOMEM);
     assert_int_equal(memory_call_advise(&space, PAGE(0), 4 * PAGE_BYTES, 4), 0);
-    assert_int_equal(world_byte(&space, PAGE(1)), 0);
+    assert_int_equal(memory_world_byte(&space, PAGE(1)), 0);
     assert_int_equal(memory_call_advise(&space, PAGE(3), 2 * PAGE_BYTES, 4), -LINUX_ENOMEM);
     assert_int_equal(memory_call_advise(&space, PAGE(0) + 1, 1, 4), -LINUX_EINVAL);
     assert_int_equal(memory_call_advise(&space, PAGE(0), 1, 9), -LINUX_EINVAL);
@@ -445,12 +447,12 @@ static void words_are_read_where_they_lie(void **state) {
     const struct futex_memory *words = space.futex.memory;
     uint32_t value = 1, expected = 0;
     uint64_t both = 1;
-    assert_int_equal(world_map(&space, PAGE(0), 2, RW, FIXED), PAGE(0));
+    assert_int_equal(memory_world_map(&space, PAGE(0), 2, RW, FIXED), PAGE(0));
     assert_int_equal(words->load(&space.futex, PAGE(0), &value), -10); /* GROVE_WRONG_STATE */
     assert_int_equal(words->touch(&space.futex, PAGE(0)), 0);
     assert_int_equal(words->load(&space.futex, PAGE(0), &value), 0);
     assert_int_equal(words->exchange(&space.futex, PAGE(0), &expected, 77), 0);
-    assert_int_equal(world_byte(&space, PAGE(0)), 77);
+    assert_int_equal(memory_world_byte(&space, PAGE(0)), 77);
     assert_int_equal(words->load_long(&space.futex, PAGE(1) - 4, &both), 0);
     assert_int_equal(both, 0);
     assert_int_equal(words->touch(&space.futex, PAGE(2)), -1); /* GROVE_INVALID */

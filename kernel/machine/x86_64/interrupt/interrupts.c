@@ -4,6 +4,7 @@
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/interrupt/apic.h"
+#include "kernel/machine/x86_64/interrupt/io_apic.h"
 #include "kernel/machine/x86_64/mm/translation.h"
 #include "kernel/machine/x86_64/panic/panic.h"
 #include "kernel/machine/x86_64/process/fault.h"
@@ -94,7 +95,7 @@ static void handle(uint64_t vector) {
         threads_interrupt();
     else if (vector == VECTOR_FORGET)
         translation_interrupt();
-    else
+    else if (!interrupt_deliver(vector))
         console_print("interrupt: nobody waits for vector %lu\n", vector);
 }
 

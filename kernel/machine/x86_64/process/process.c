@@ -8,6 +8,7 @@
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/process/stack.h"
 #include "kernel/machine/x86_64/thread/machine.h"
+#include "kernel/machine/x86_64/vdso/vdso.h"
 #include "kernel/services/vfs/errors.h"
 
 #define STACK_BYTES (UINT64_C(1) << 20)
@@ -136,7 +137,9 @@ static int add_segments(struct process *process, const struct elf_program *progr
     process->space.break_end = process->space.break_start;
     uint64_t stack = LAYOUT_USER_END - STACK_BYTES;
     int status = space_add(&process->space, stack, LAYOUT_USER_END, AREA_READ | AREA_WRITE, NULL, 0);
-    return status == 0 ? space_add(&process->space, stack - GUARD_BYTES, stack, 0, NULL, 0) : status;
+    if (status == 0)
+        status = space_add(&process->space, stack - GUARD_BYTES, stack, 0, NULL, 0);
+    return status == 0 ? vdso_map(&process->space, &process->clock_page) : status;
 }
 
 struct beginning {

@@ -15,6 +15,7 @@
 
 struct process {
     struct space space;
+    uint64_t clock_page; /* see vdso/vdso.h: where its ELF header lies */
     const char *name;
     struct spinlock lock; /* of the rest */
     struct list threads; /* their in_process */

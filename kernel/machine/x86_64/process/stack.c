@@ -16,7 +16,7 @@
 /* Kinds of the auxiliary vector, as Linux numbers them. */
 enum { AUX_END = 0, AUX_HEADERS = 3, AUX_HEADER_BYTES = 4, AUX_HEADER_COUNT = 5, AUX_PAGE_BYTES = 6, AUX_BASE = 7 };
 enum { AUX_ENTRY = 9, AUX_USER = 11, AUX_EFFECTIVE_USER = 12, AUX_GROUP = 13, AUX_EFFECTIVE_GROUP = 14 };
-enum { AUX_SECURE = 23, AUX_RANDOM = 25 };
+enum { AUX_SECURE = 23, AUX_RANDOM = 25, AUX_CLOCK = 33 };
 
 struct builder {
     uint64_t at; /* the lowest address in use */
@@ -84,6 +84,7 @@ static void add_auxiliary(struct builder *builder, const struct elf_program *pro
     add_pair(builder, AUX_EFFECTIVE_GROUP, 0);
     add_pair(builder, AUX_SECURE, 0);
     add_pair(builder, AUX_RANDOM, random_at);
+    add_pair(builder, AUX_CLOCK, process_current()->clock_page);
     add_pair(builder, AUX_END, 0);
 }
 

@@ -58,4 +58,6 @@ void tests_run(const char *command_line) {
         run_self_tests();
     if (options_have(command_line, "unit-test"))
         unit_tests_run();
+    if (options_have(command_line, "echo"))
+        echo_run();
 }

@@ -2,6 +2,7 @@
 #include "kernel/services/posix/files/place.h"
 #include "kernel/services/vfs/pipe.h"
 #include "kernel/services/vfs/record_lock.h"
+#include "kernel/services/vfs/seal.h"
 #include "kernel/services/vfs/whole_lock.h"
 
 /* Commands of fcntl. */
@@ -149,10 +150,9 @@ static int64_t control_file(const struct files *files, struct open_file *file, u
     case F_GETOWN:
         return 0;
     case F_ADD_SEALS:
+        return file_add_seals(file, (uint32_t)argument);
     case F_GET_SEALS:
-        return file->operations != NULL && file->operations->seal != NULL
-                   ? file->operations->seal(file, command == F_ADD_SEALS, (uint32_t)argument)
-                   : -LINUX_EINVAL;
+        return file_seals(file);
     default:
         return -LINUX_EINVAL;
     }

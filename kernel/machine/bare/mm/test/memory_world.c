@@ -14,7 +14,7 @@
 #include <string.h>
 
 struct memory_world memory_world;
-_Thread_local uint32_t world_processor;
+_Thread_local uint32_t memory_world_processor;
 
 static pthread_mutex_t frames_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint8_t *arena;
@@ -290,7 +290,7 @@ void translation_forget(struct space *space, uint64_t start, uint64_t end) {
 }
 
 void translation_forget_here(uint64_t address) {
-    struct processor *here = &processors[world_processor];
+    struct processor *here = &processors[memory_world_processor];
     pthread_mutex_lock(&here->lock);
     for (uint32_t i = 0; i < REMEMBERED; i++)
         if (here->entries[i].page == page_of(address))
@@ -308,7 +308,7 @@ static bool permits(const struct page_mapping *mapping, bool is_write) {
 
 /* What the processor remembers goes before what the tables say; forgetting waits for the access that is going on. */
 static bool access(struct space *space, uint64_t address, bool is_write, uint8_t *value) {
-    struct processor *here = &processors[world_processor];
+    struct processor *here = &processors[memory_world_processor];
     uint32_t slot = (uint32_t)(address / PAGE_BYTES % REMEMBERED);
     pthread_mutex_lock(&here->lock);
     bool is_known = here->entries[slot].space == space && here->entries[slot].page == page_of(address);
@@ -349,25 +349,25 @@ static int try_access(struct space *space, uint64_t address, bool is_write, uint
     return 0;
 }
 
-int world_read(struct space *space, uint64_t address, uint8_t *value) {
+int memory_world_read(struct space *space, uint64_t address, uint8_t *value) {
     return try_access(space, address, false, value);
 }
 
-int world_write(struct space *space, uint64_t address, uint8_t value) {
+int memory_world_write(struct space *space, uint64_t address, uint8_t value) {
     return try_access(space, address, true, &value);
 }
 
-uint8_t world_byte(struct space *space, uint64_t address) {
+uint8_t memory_world_byte(struct space *space, uint64_t address) {
     uint8_t value = 0;
-    assert_int_equal(world_read(space, address, &value), 0);
+    assert_int_equal(memory_world_read(space, address, &value), 0);
     return value;
 }
 
-void world_put(struct space *space, uint64_t address, uint8_t value) {
-    assert_int_equal(world_write(space, address, value), 0);
+void memory_world_put(struct space *space, uint64_t address, uint8_t value) {
+    assert_int_equal(memory_world_write(space, address, value), 0);
 }
 
-int64_t world_map(struct space *space, uint64_t start, uint64_t pages, uint32_t protection, uint64_t flags) {
+int64_t memory_world_map(struct space *space, uint64_t start, uint64_t pages, uint32_t protection, uint64_t flags) {
     return memory_call_map(space, start, pages * PAGE_BYTES, protection, flags | LINUX_MAP_ANONYMOUS, NULL, 0);
 }
 
@@ -394,9 +394,9 @@ struct thread *process_thread_of(struct process *process, int32_t number) {
 
 /* ---- beginning and end ---- */
 
-void world_begin(void) {
+void memory_world_begin(void) {
     memory_world = (struct memory_world){.requests_left = UINT64_MAX};
-    world_processor = 0;
+    memory_world_processor = 0;
     if (arena == NULL)
         arena = aligned_alloc(PAGE_BYTES, WORLD_FRAMES * PAGE_BYTES);
     assert_non_null(arena);
@@ -407,7 +407,7 @@ void world_begin(void) {
             processors[i].entries[j].space = NULL;
 }
 
-void world_end(void) {
+void memory_world_end(void) {
     assert_int_equal(memory_world.frames, 0);
     assert_int_equal(memory_world.pieces, 0);
 }

@@ -22,20 +22,20 @@ struct memory_world {
 extern struct memory_world memory_world;
 
 /* The processor this thread of the test is; 0 at first. */
-extern _Thread_local uint32_t world_processor;
+extern _Thread_local uint32_t memory_world_processor;
 
-void world_begin(void);
+void memory_world_begin(void);
 /* Fails the test if any memory is left over. */
-void world_end(void);
+void memory_world_end(void);
 
 /* One access as a program makes it, with faults. 0 or what space_fault said; the byte that is read or written. */
-int world_read(struct space *space, uint64_t address, uint8_t *value);
-int world_write(struct space *space, uint64_t address, uint8_t value);
+int memory_world_read(struct space *space, uint64_t address, uint8_t *value);
+int memory_world_write(struct space *space, uint64_t address, uint8_t value);
 /* The same for tests in which they succeed. */
-uint8_t world_byte(struct space *space, uint64_t address);
-void world_put(struct space *space, uint64_t address, uint8_t value);
+uint8_t memory_world_byte(struct space *space, uint64_t address);
+void memory_world_put(struct space *space, uint64_t address, uint8_t value);
 
 /* mmap without a file. */
-int64_t world_map(struct space *space, uint64_t start, uint64_t pages, uint32_t protection, uint64_t flags);
+int64_t memory_world_map(struct space *space, uint64_t start, uint64_t pages, uint32_t protection, uint64_t flags);
 
 #endif
