@@ -85,8 +85,3 @@ void machine_space_set_room(struct space *space, uint64_t break_start, uint64_t 
     space->break_start = space->break_end = break_start;
     space->room_end = room_end;
 }
-
-uint64_t machine_space_clock_page(struct space *space) {
-    (void)space;
-    return 0;
-}

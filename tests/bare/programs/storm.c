@@ -87,9 +87,10 @@ static bool is_spared(long call) {
 }
 
 static long number(void) {
-    static const long known[] = {SYS_write,     SYS_writev, SYS_mmap,   SYS_munmap,
-                                 SYS_mprotect,  SYS_brk,    SYS_ioctl,  SYS_clock_gettime,
-                                 SYS_getrandom, SYS_getpid, SYS_writev, SYS_set_tid_address};
+    static const long known[] = {
+        SYS_write,         SYS_writev,    SYS_mmap,   SYS_munmap,  SYS_mprotect,        SYS_brk,      SYS_ioctl,
+        SYS_clock_gettime, SYS_getrandom, SYS_getpid, SYS_writev,  SYS_set_tid_address, SYS_mremap,   SYS_madvise,
+        SYS_mincore,       SYS_msync,     SYS_mlock,  SYS_munlock, SYS_mlock2,          SYS_mlockall, SYS_munlockall};
     /* On files; none of them waits long without a descriptor that does. */
     static const long on_files[] = {
         SYS_openat,     SYS_openat,     SYS_openat,         SYS_close,          SYS_dup,
@@ -131,10 +132,16 @@ static void storm(uint64_t steps) {
         if (call == SYS_write || call == SYS_writev) {
             first = next() % 64 == 0 ? 1 : first % 64; /* the console is slow */
             rest[1] %= 64;
-        } else if (call == SYS_munmap || call == SYS_mprotect || call == SYS_mmap) {
+        } else if (call == SYS_munmap || call == SYS_mprotect || call == SYS_mmap || call == SYS_mremap ||
+                   call == SYS_madvise || call == SYS_mincore || call == SYS_msync) {
             first = next() % 16 != 0 ? in_window((uint64_t)window) : first;
             rest[0] = next() % 4 != 0 ? rest[0] % (WINDOW_BYTES / 4) : rest[0];
             rest[2] = next() % 2 == 0 ? MAP_PRIVATE | MAP_ANONYMOUS | (next() % 2 == 0 ? MAP_FIXED : 0) : rest[2];
+            if (call != SYS_mmap) { /* a small length, advice or flag; mremap's target may be in the window */
+                rest[1] = call == SYS_mremap ? next() % (WINDOW_BYTES / 4) : next() % 32;
+                rest[2] = next() % 4;
+                rest[3] = in_window((uint64_t)window) & ~UINT64_C(4095);
+            }
         }
         (void)syscall(call, first, rest[0], rest[1], rest[2], rest[3], rest[4]);
     }

@@ -86,6 +86,16 @@ static int read_place(struct mapping *mapping) {
     return 0;
 }
 
+/* That something is there already is said before anything about the file, and found again when it is mapped. */
+static int check_free(const struct mapping *mapping) {
+    struct space *space = mapping->space;
+    share_lock_take(&space->lock);
+    const struct area *area = areas_from(&space->areas, mapping->wish.start);
+    bool is_free = area == NULL || area->start >= mapping->wish.start + pages_up(mapping->wish.size_bytes);
+    share_lock_give_up(&space->lock);
+    return is_free ? 0 : -LINUX_EEXIST;
+}
+
 /* Shared memory of zeros becomes an object of its own. Its reference is the caller's. */
 static int make_shared(struct mapping *mapping) {
     struct memory_object *object;
@@ -109,6 +119,8 @@ static int read_request(struct mapping *mapping, const struct memory_call_file *
     int status = read_place(mapping);
     if (status == 0 && is_file && mapping->wish.offset + pages_up(mapping->wish.size_bytes) < mapping->wish.offset)
         status = -LINUX_EOVERFLOW;
+    if (status == 0 && mapping->wish.place == SPACE_EXACTLY)
+        status = check_free(mapping);
     if (status == 0)
         status = read_type(mapping, is_file);
     if (status == 0 && is_write_and_execute((uint32_t)protection))

@@ -66,6 +66,13 @@ static int leave(struct space *space, struct area *area, uint64_t start, uint64_
     return 0;
 }
 
+static int leave_unlocked(struct space *space, struct area *area, uint64_t start, uint64_t end) {
+    (void)space;
+    (void)start;
+    (void)end;
+    return (area->flags & (AREA_LOCKED | AREA_LOCKED_LATER)) != 0 ? -LINUX_EINVAL : 0;
+}
+
 static int drop(struct space *space, struct area *area, uint64_t start, uint64_t end) {
     if ((area->flags & (AREA_LOCKED | AREA_LOCKED_LATER)) != 0)
         return -LINUX_EINVAL;
@@ -128,10 +135,22 @@ static int unlock(struct space *space, struct area *area, uint64_t start, uint64
     return set_flags(space, area, AREA_LOCKED | AREA_LOCKED_LATER, 0);
 }
 
-static int change_areas(struct space *space, uint64_t start, uint64_t end, area_step *step) {
+/* Up to the first gap only, as locks do it. */
+static int each_area_before_gap(struct space *space, uint64_t start, uint64_t end, area_step *step) {
+    for (uint64_t at = start; at < end;) {
+        struct area *area = areas_find(&space->areas, at);
+        if (area == NULL)
+            return -LINUX_ENOMEM;
+        at = area->end;
+        (void)step(space, area, area->start, area->end);
+    }
+    return 0;
+}
+
+static int change_areas(struct space *space, uint64_t start, uint64_t end, area_step *step, bool ends_at_gap) {
     int status = space_cut_both(space, start, end);
     if (status == 0)
-        status = each_area(space, start, end, step);
+        status = ends_at_gap ? each_area_before_gap(space, start, end, step) : each_area(space, start, end, step);
     space_merge(space, start, end);
     return status;
 }
@@ -158,8 +177,8 @@ static const struct {
     [ADVICE_DO_DUMP] = {leave, false},
     [ADVICE_WIPE_ON_FORK] = {wipe_on_fork, true},
     [ADVICE_KEEP_ON_FORK] = {keep_on_fork, true},
-    [ADVICE_COLD] = {leave, false},
-    [ADVICE_PAGE_OUT] = {leave, false},
+    [ADVICE_COLD] = {leave_unlocked, false},
+    [ADVICE_PAGE_OUT] = {leave_unlocked, false},
     [ADVICE_POPULATE_READ] = {leave, false},
     [ADVICE_POPULATE_WRITE] = {leave, false},
     [ADVICE_COLLAPSE] = {leave, false},
@@ -190,7 +209,7 @@ int64_t memory_call_advise(struct space *space, uint64_t start, uint64_t size_by
     if (advice == ADVICE_POPULATE_READ || advice == ADVICE_POPULATE_WRITE)
         return touch_all(space, start, end, advice == ADVICE_POPULATE_READ ? AREA_READ : AREA_WRITE);
     share_lock_take_alone(&space->lock);
-    int status = advices[advice].is_change ? change_areas(space, start, end, advices[advice].step)
+    int status = advices[advice].is_change ? change_areas(space, start, end, advices[advice].step, false)
                                            : each_area(space, start, end, advices[advice].step);
     share_lock_give_up_alone(&space->lock);
     return status;
@@ -271,10 +290,8 @@ static int64_t lock_range(struct space *space, uint64_t start, uint64_t end, are
         return 0;
     share_lock_take_alone(&space->lock);
     int status = step != unlock ? check_lock_limit(space, start, end) : 0;
-    if (status == 0 && areas_find(&space->areas, start) == NULL)
-        status = -LINUX_ENOMEM;
     if (status == 0)
-        status = change_areas(space, start, end, step);
+        status = change_areas(space, start, end, step, true);
     share_lock_give_up_alone(&space->lock);
     if (status != 0 || step != lock_now)
         return status;

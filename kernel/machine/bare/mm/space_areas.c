@@ -380,13 +380,17 @@ int space_protect(struct space *space, uint64_t start, uint64_t end, uint32_t pr
         return -LINUX_EACCES;
     share_lock_take_alone(&space->lock);
     int status = areas_find(&space->areas, start) != NULL ? space_cut_both(space, start, end) : -LINUX_ENOMEM;
+    bool is_locked = false;
     for (uint64_t at = start; status == 0 && at < end;) {
         struct area *area = areas_find(&space->areas, at);
+        is_locked |= area != NULL && (area->flags & AREA_LOCKED) != 0;
         status = area != NULL ? protect_area(space, area, with_read(protection)) : -LINUX_ENOMEM;
         if (area != NULL)
             at = area->end;
     }
     space_merge(space, start, end);
     share_lock_give_up_alone(&space->lock);
+    if (is_locked && (protection & AREA_WRITE) != 0)
+        space_populate_locked(space, start, end); /* so that writing there needs nothing any more */
     return status;
 }

@@ -245,23 +245,44 @@ int space_fault(struct space *space, uint64_t address, uint32_t access) {
     return status == 0 ? space_fault(space, address, access) : status;
 }
 
-int space_populate(struct space *space, uint64_t start, uint64_t end) {
+/* A private page that can be written to becomes the program's own at once, as if it had been written to. */
+static bool is_to_be_filled(struct space *space, const struct area *area, uint64_t page) {
+    struct page_mapping found;
+    spinlock_lock(&space->tables_lock);
+    bool is_there = page_find(&space->tables, page, &found);
+    spinlock_unlock(&space->tables_lock);
+    bool is_own = is_shared(area) || (area->protection & AREA_WRITE) == 0;
+    return !is_there || (!is_own && (found.flags & PAGE_WRITE) == 0);
+}
+
+static int populate_page(struct space *space, struct area *area, uint64_t page) {
+    if (area->protection == 0)
+        return -LINUX_EACCES;
+    if (!is_to_be_filled(space, area, page))
+        return 0;
+    uint32_t access = area->protection & (is_shared(area) ? AREA_READ : AREA_READ | AREA_WRITE);
+    return space_fill(space, area, page, access | SPACE_FAULT_PRESENT);
+}
+
+/* Only areas that have all of `flags`. */
+static int populate(struct space *space, uint64_t start, uint64_t end, uint32_t flags) {
     int status = 0;
     for (uint64_t at = start; status == 0 && at < end; at += PAGE_BYTES) {
-        struct page_mapping found;
         share_lock_take(&space->lock);
         struct area *area = areas_find(&space->areas, at);
-        bool is_wanted = area != NULL && area->protection != 0;
-        if (is_wanted) {
-            spinlock_lock(&space->tables_lock);
-            is_wanted = !page_find(&space->tables, at, &found);
-            spinlock_unlock(&space->tables_lock);
-        }
-        if (is_wanted)
-            status = space_fill(space, area, at, area->protection & (is_shared(area) ? AREA_READ : AREA_ALL));
+        if (area != NULL && (~area->flags & flags) == 0)
+            status = populate_page(space, area, at);
         share_lock_give_up(&space->lock);
     }
     return status;
+}
+
+int space_populate(struct space *space, uint64_t start, uint64_t end) {
+    return populate(space, start, end, 0);
+}
+
+void space_populate_locked(struct space *space, uint64_t start, uint64_t end) {
+    (void)populate(space, start, end, AREA_LOCKED);
 }
 
 bool space_allows(struct space *space, uint64_t start, uint64_t size, uint32_t access) {

@@ -57,6 +57,9 @@ int space_find_room(const struct space *space, uint64_t hint, uint64_t size_byte
 /* The lock is held, in common at least: the page, which is missing or does not allow the access, that the area does. */
 int space_fill(struct space *space, struct area *area, uint64_t page, uint32_t access);
 
+/* Without the lock: fill in what is locked there, as far as it goes. */
+void space_populate_locked(struct space *space, uint64_t start, uint64_t end);
+
 /* Words of the program, for futexes. */
 extern const struct futex_memory space_futex_memory;
 

@@ -48,6 +48,21 @@
     X(setitimer, 38, 103) \
     X(getpid, 39, 172) \
     X(sendfile, 40, 71) \
+    X(socket, 41, 198) \
+    X(connect, 42, 203) \
+    X(accept, 43, 202) \
+    X(sendto, 44, 206) \
+    X(recvfrom, 45, 207) \
+    X(sendmsg, 46, 211) \
+    X(recvmsg, 47, 212) \
+    X(shutdown, 48, 210) \
+    X(bind, 49, 200) \
+    X(listen, 50, 201) \
+    X(getsockname, 51, 204) \
+    X(getpeername, 52, 205) \
+    X(socketpair, 53, 199) \
+    X(setsockopt, 54, 208) \
+    X(getsockopt, 55, 209) \
     X(clone, 56, 220) \
     X(fork, 57, SYSTEM_CALL_NONE) \
     X(vfork, 58, SYSTEM_CALL_NONE) \
@@ -196,11 +211,14 @@
     X(vmsplice, 278, 75) \
     X(utimensat, 280, 88) \
     X(epoll_pwait, 281, 22) \
+    X(signalfd, 282, SYSTEM_CALL_NONE) \
     X(timerfd_create, 283, 85) \
     X(eventfd, 284, SYSTEM_CALL_NONE) \
     X(fallocate, 285, 47) \
     X(timerfd_settime, 286, 86) \
     X(timerfd_gettime, 287, 87) \
+    X(accept4, 288, 242) \
+    X(signalfd4, 289, 74) \
     X(eventfd2, 290, 19) \
     X(epoll_create1, 291, 20) \
     X(dup3, 292, 24) \
@@ -208,8 +226,10 @@
     X(preadv, 295, 69) \
     X(pwritev, 296, 70) \
     X(rt_tgsigqueueinfo, 297, 240) \
+    X(recvmmsg, 299, 243) \
     X(prlimit64, 302, 261) \
     X(syncfs, 306, 267) \
+    X(sendmmsg, 307, 269) \
     X(getcpu, 309, 168) \
     X(sched_setattr, 314, 274) \
     X(sched_getattr, 315, 275) \

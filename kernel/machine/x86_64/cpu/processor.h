@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROCESSORS_MAX 64u
+#define PROCESSORS_MAX ((uint32_t)PROCESSORS_LIMIT)
 #define DESCRIPTORS 7u
 
 /* Vectors with a stack of their own, because the one in use may be what is wrong. */
@@ -51,7 +51,8 @@ struct processor {
     struct sched_processor *sched; /* the rest: see kernel/machine/x86_64/thread/machine.h */
     struct machine_thread *idle, *previous, *vector_owner;
     struct space *space; /* whose tables are loaded, NULL: the kernel's; see kernel/machine/x86_64/mm/translation.c */
-    bool is_space_left; /* nobody runs in it here; it is still loaded, as that costs nothing until somebody changes it */
+    bool
+        is_space_left; /* nobody runs in it here; it is still loaded, as that costs nothing until somebody changes it */
     uint64_t fs_base, gs_base; /* what is loaded for a program */
     bool is_up; /* stored with release by itself, loaded with acquire by the one that starts it */
 };
@@ -71,6 +72,8 @@ static inline struct processor *processor_here(void) {
     return self;
 }
 
+/* Fill in processor_features. Before anything else here, once. */
+void processor_find_features(void);
 /*
  * Load this processor's descriptor tables and GS, and switch on what protects the kernel (SMEP, SMAP, UMIP) and system
  * calls. The stacks in `self->task` may still be missing.
@@ -79,9 +82,10 @@ void processor_init(struct processor *self, uint32_t number);
 /* A number that is hard to guess where the processor has an instruction for it, and otherwise differs from boot to boot. */
 uint64_t processor_random(void);
 
-/* What processor_init switched on, the same for all. */
+/* What processor_init switches on and what else is there, the same for all. */
 struct processor_features {
     bool has_smep, has_smap, has_umip, has_random, has_large_pages;
+    bool has_number; /* RDTSCP tells a number that the kernel chose */
 };
 extern struct processor_features processor_features;
 

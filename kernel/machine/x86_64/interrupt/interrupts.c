@@ -4,6 +4,7 @@
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/interrupt/apic.h"
+#include "kernel/machine/x86_64/interrupt/io_apic.h"
 #include "kernel/machine/x86_64/mm/translation.h"
 #include "kernel/machine/x86_64/panic/panic.h"
 #include "kernel/machine/x86_64/process/fault.h"
@@ -94,7 +95,7 @@ static void handle(uint64_t vector) {
         threads_interrupt();
     else if (vector == VECTOR_FORGET)
         translation_interrupt();
-    else
+    else if (!interrupt_deliver(vector))
         console_print("interrupt: nobody waits for vector %lu\n", vector);
 }
 
@@ -105,10 +106,12 @@ static void interrupt(const struct interrupt_frame *frame) {
     if (frame->vector == VECTOR_SPURIOUS)
         return; /* wants no end */
     here->holds++;
+    hold_note_begin();
     handle(frame->vector);
     apic_end_of_interrupt();
     if (!interrupt_is_from_user(frame))
         threads_leave_interrupt();
+    hold_note_end();
     processor_here()->holds--;
 }
 

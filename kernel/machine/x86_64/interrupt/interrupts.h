@@ -14,6 +14,8 @@
 #define VECTOR_PAGE_FAULT 14u
 #define VECTOR_MACHINE_CHECK 18u
 #define EXCEPTIONS 32u
+#define VECTOR_DEVICES 0x30u /* the first one: see io_apic.h */
+#define VECTOR_DEVICES_END 0xf0u
 #define VECTOR_TIMER 0xf0u
 #define VECTOR_WAKE 0xf1u
 #define VECTOR_CALL 0xf2u /* see processors_interrupt */

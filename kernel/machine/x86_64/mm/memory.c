@@ -17,7 +17,8 @@
 #define LOW_BYTES LAYOUT_IMAGE_PHYSICAL /* the firmware's */
 #define PIECE_KINDS 8u
 
-extern const char image_start[], image_text_end[], image_rodata_end[], image_end[], boot_stack_guard[];
+extern const char image_start[], image_text_end[], image_rodata_end[], image_data_end[], image_tables_end[],
+    image_end[], boot_stack_guard[];
 
 static struct buddy buddy;
 static struct spinlock window_lock;
@@ -31,7 +32,7 @@ void *memory_view(uint64_t physical) {
 
 uint64_t memory_physical(const void *address) {
     uint64_t value = (uint64_t)address;
-    return value >= LAYOUT_IMAGE ? value - LAYOUT_IMAGE : value - LAYOUT_DIRECT;
+    return value >= LAYOUT_IMAGE ? value - (uint64_t)image_start + LAYOUT_IMAGE_PHYSICAL : value - LAYOUT_DIRECT;
 }
 
 struct frame *memory_frame(uint64_t physical) {
@@ -213,7 +214,9 @@ static void make_tables(const struct memory_map *usable, const struct memory_ran
     fill_upper_half();
     map_image(image_start, image_text_end, PAGE_EXECUTE);
     map_image(image_text_end, image_rodata_end, 0);
-    map_image(image_rodata_end, boot_stack_guard, PAGE_WRITE);
+    map_image(image_rodata_end, image_data_end, PAGE_WRITE);
+    map_image(image_data_end, image_tables_end, 0);
+    map_image(image_tables_end, boot_stack_guard, PAGE_WRITE);
     map_image(boot_stack_guard + PAGE_BYTES, image_end, PAGE_WRITE);
     map_direct(LAYOUT_TRAMPOLINE, LAYOUT_TRAMPOLINE + PAGE_BYTES);
     for (uint32_t i = 0; i < usable->count; i++)

@@ -9,6 +9,7 @@
 #include "kernel/machine/x86_64/cpu/registers.h"
 #include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/panic/panic.h"
+#include "kernel/machine/x86_64/vdso/vdso.h"
 
 const struct machine_layout *machine_layout(void) {
     static struct machine_layout layout = {.start = SPACE_START,
@@ -35,8 +36,6 @@ void machine_memory_facts(uint64_t *total_bytes, uint64_t *free_bytes) {
     *free_bytes = usage.free_frames * FRAME_BYTES;
 }
 
-/* There is no other way off or back to the beginning yet than QEMU's exit device. */
-void machine_power_off(bool is_restart) {
-    (void)is_restart;
-    machine_exit(EXIT_PASSED);
+int machine_space_map_clock(struct space *space, uint64_t *header) {
+    return vdso_map(space, header);
 }

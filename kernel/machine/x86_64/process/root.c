@@ -5,6 +5,9 @@
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/mm/memory.h"
+#include "kernel/services/posix/sockets/sockets.h"
+#include "kernel/services/posix/terminals.h"
+#include "kernel/services/vfs/change.h"
 #include "kernel/services/vfs/furnish.h"
 #include "kernel/services/vfs/tmpfs.h"
 #include "kernel/services/vfs/unpack.h"
@@ -106,6 +109,31 @@ static void give_up_tree(void) {
     vfs_deinit(&vfs);
 }
 
+/* Devices, and what is mounted below them. */
+static int furnish(const struct caller *caller) {
+    struct walk_path names = {.text = "/dev/pts"};
+    sockets_prepare(&vfs);
+    int status = posix_terminals_begin(&vfs, NULL);
+    if (status < 0)
+        return status;
+    status = vfs_furnish(caller, &view, "devtmpfs");
+    if (status == 0)
+        status = vfs_make_folder(caller, &names, 0755);
+    if (status == 0)
+        status = vfs_mount_kind(caller, &view, "devpts", names.text);
+    if (status < 0)
+        posix_terminals_end();
+    return status;
+}
+
+static void close_root(void) {
+    view_deinit(&view);
+    vfs_lock(&vfs);
+    path_unref(&place);
+    vfs_unlock(&vfs);
+    give_up_tree();
+}
+
 int root_begin(const uint8_t *archive, size_t size, struct caller *caller) {
     struct memory_usage usage;
     memory_usage(&usage);
@@ -129,16 +157,13 @@ int root_begin(const uint8_t *archive, size_t size, struct caller *caller) {
     caller->identity.capabilities = UINT64_MAX;
     status = vfs_unpack(caller, archive, size);
     if (status == 0)
-        status = vfs_furnish(caller, &view, "devtmpfs");
+        status = furnish(caller);
     if (status < 0)
-        root_end();
+        close_root();
     return status;
 }
 
 void root_end(void) {
-    view_deinit(&view);
-    vfs_lock(&vfs);
-    path_unref(&place);
-    vfs_unlock(&vfs);
-    give_up_tree();
+    posix_terminals_end();
+    close_root();
 }

@@ -13,8 +13,8 @@
 /* A canary and stacks with guard pages. */
 void processors_prepare(struct processor *processor);
 /*
- * Start those of the table, one after the other, until `limit` run, the one that booted included. One that does not come
- * up is left out, and that is said.
+ * Start those of the table beside each other, at most `limit`, the one that booted included. Their numbers are in the order
+ * in which they come up. One that does not come up is left out, and that is said.
  */
 void processors_start(const struct acpi_processors *table, uint32_t limit);
 /* How many run; their numbers are below that. */

@@ -13,7 +13,8 @@
 
 /* ---- the tables ---- */
 
-extern const char image_start[], image_text_end[], image_rodata_end[], image_end[];
+extern const char image_start[], image_text_end[], image_rodata_end[], image_data_end[], image_tables_end[],
+    image_end[];
 
 /* The flags of the page that holds an address; all bits if there is none. */
 static unsigned flags_at(uint64_t address) {
@@ -29,6 +30,14 @@ const char *self_test_tables(void) {
         return "the constants are not just readable";
     if (flags_at(data) != (PAGE_WRITE | PAGE_GLOBAL))
         return "the data is not just writable";
+    uint64_t tables = (uint64_t)image_data_end, zero = (uint64_t)image_tables_end;
+    if (flags_at(tables) != PAGE_GLOBAL || flags_at(zero - 1) != PAGE_GLOBAL)
+        return "the tables are not just readable";
+    if (flags_at(zero) != (PAGE_WRITE | PAGE_GLOBAL))
+        return "the data that begins as zeros is not just writable";
+    uint64_t linked = LAYOUT_IMAGE + LAYOUT_IMAGE_PHYSICAL;
+    if (text != linked && flags_at(linked) != ~0u)
+        return "the image is still seen where it was linked to run";
     if (flags_at(LAYOUT_DIRECT + memory_physical(image_start)) != ~0u)
         return "the text is seen twice";
     if (flags_at(0) != ~0u || flags_at(LAYOUT_IMAGE_PHYSICAL) != ~0u)
