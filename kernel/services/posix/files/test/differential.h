@@ -48,7 +48,8 @@ struct outcome {
     X(close, 6) \
     X(fstat, 4) \
     X(newfstatat, 3) \
-    X(statx, 2) X(poll, 6) X(lseek, 4) X(ioctl, 3) X(pread64, 3) X(pwrite64, 3) X(readv, 2) X(writev, 2) X(preadv2, 1) \
+    X(statx, 2) \
+    X(poll, 6) X(lseek, 4) X(ioctl, 3) X(pread64, 3) X(pwrite64, 3) X(readv, 2) X(writev, 2) X(preadv2, 1) \
         X(pwritev2, 1) X(faccessat2, 2) X(pipe2, 3) X(select, 3) X(pselect6, 1) X(dup, 2) X(dup2, 2) X(dup3, 2) \
             X(sendfile, 3) X(fcntl, 8) X(flock, 4) X(fsync, 1) X(truncate, 1) X(ftruncate, 3) X(getcwd, 2) X(chdir, 2) \
                 X(fchdir, 1) X(renameat2, 2) X(mkdirat, 3) X(linkat, 2) X(unlinkat, 3) X(symlinkat, 2) \
