@@ -8,7 +8,7 @@ MACHINE ?= linux
 # The bare machine's kernel is part of `make test` where the compiler can make it; the processor says so while none is installed.
 BARE_MACHINES = $(if $(filter x86_64%,$(shell $${CC:-gcc} -dumpmachine 2>/dev/null || uname -m)),build-x86_64)
 
-.PHONY: help setup setup-test build build-linux build-x86_64 run run-linux run-x86_64 iso test chaos bench lint cross-aarch64 fuzz format install uninstall deb clean
+.PHONY: help setup setup-test build build-linux build-x86_64 run run-linux run-x86_64 iso test chaos bench bench-linux bench-x86_64 lint cross-aarch64 fuzz format install uninstall deb clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,11 +54,17 @@ test: setup-test build-linux $(BARE_MACHINES) $(SANITIZED)/build.ninja ## set up
 chaos: setup-test build-linux ## make every fault against every system service, and write docs/survivability.md
 	@/usr/bin/python3 tests/chaos/chaos.py $(SYSTEM) --write docs/survivability.md
 
-bench: build-linux ## measure against peers and the raw limits
+bench: bench-$(MACHINE) ## measure against peers and the raw limits; MACHINE=x86_64: the bare kernel against Debian's Linux
+bench-linux: build-linux
 	@tools/install-packages bench
 	@$(MESON) configure --clearcache $(SYSTEM) && $(MESON) setup --reconfigure $(SYSTEM) >$(SYSTEM)/reconfigure.log || { cat $(SYSTEM)/reconfigure.log; exit 1; } # peers are looked for anew
 	@ninja --quiet -C $(SYSTEM) bench-programs
 	@BUILD=$(SYSTEM) bench/run
+
+bench-x86_64: build-x86_64 $(SERVICES)/build.ninja
+	@tools/install-packages x86_64 bench-kernel
+	@ninja --quiet -C $(SERVICES) bench/kernel/kernel-bench
+	@BUILD=$(BUILD) bench/kernel/run
 
 lint: ## clang-format, clang-tidy, cppcheck, both compilers
 	@tools/install-packages build run test develop

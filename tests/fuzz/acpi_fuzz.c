@@ -5,6 +5,7 @@
 #include "kernel/machine/bare/boot/acpi.h"
 
 #include "grove/abi/status.h"
+#include "kernel/machine/bare/boot/acpi_machine.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -43,8 +44,10 @@ static void mend_all(struct memory *memory) {
             mend(bytes, 20, 8);
             mend(bytes, 36, 32);
         } else if (size >= 36 && size <= memory->size_bytes - at) {
-            if (memcmp(bytes, "XSDT", 4) == 0 || memcmp(bytes, "RSDT", 4) == 0 || memcmp(bytes, "APIC", 4) == 0)
-                mend(bytes, size, 9);
+            static const char names[][5] = {"XSDT", "RSDT", "APIC", "FACP", "DSDT", "MCFG"};
+            for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                if (memcmp(bytes, names[i], 4) == 0)
+                    mend(bytes, size, 9);
         }
     }
 }
@@ -53,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     struct memory memory = {.bytes = malloc(size_bytes > 0 ? size_bytes : 1), .size_bytes = size_bytes};
     struct physical_memory access = {.view = view, .context = &memory};
     struct acpi_processors processors;
+    struct acpi_machine machine;
     if (memory.bytes == NULL)
         return 0;
     if (size_bytes > 0)
@@ -62,6 +66,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     if (status != 0 && status != GROVE_INVALID && status != GROVE_NOT_FOUND)
         abort();
     if (status == 0 && processors.count > ACPI_PROCESSORS_MAX)
+        abort();
+    acpi_read_machine(&access, 0, &machine);
+    if (machine.pci_ranges_count > ACPI_PCI_RANGES_MAX)
         abort();
     free(memory.bytes);
     return 0;

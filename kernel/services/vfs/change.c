@@ -144,12 +144,13 @@ static int link_at(struct walker *walker, const struct path *from) {
         status = change_check_making(walker->caller, folder);
     if (status == 0 && inode_is_folder(inode))
         status = -LINUX_EPERM;
-    if (status == 0 && inode->links == 0)
+    if (status == 0 && inode->links == 0 && !inode->is_linkable)
         status = -LINUX_ENOENT;
     if (status == 0)
         status = folder->operations->link(folder, &name, inode);
     if (status == 0) {
         dentry_fill(dentry, inode_ref(inode));
+        inode->is_linkable = false;
         inode_touch(folder, true);
         inode_touch(inode, false);
     }

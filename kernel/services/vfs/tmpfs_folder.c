@@ -99,14 +99,16 @@ int tmpfs_folder_make(struct inode *folder, const struct name *name, const struc
     return 0;
 }
 
+/* The first name of a file that was made without one is counted with the file. */
 int tmpfs_folder_link(struct inode *folder, const struct name *name, struct inode *inode) {
-    if (tmpfs_is_full(tmpfs_of(folder)))
+    bool is_first = inode->links == 0;
+    if (!is_first && tmpfs_is_full(tmpfs_of(folder)))
         return -LINUX_ENOSPC;
     struct tmpfs_entry *entry = make_entry(folder, name);
     if (entry == NULL)
         return -LINUX_ENOMEM;
     inode->links++;
-    tmpfs_of(folder)->more_names++;
+    tmpfs_of(folder)->more_names += !is_first;
     add(folder, entry, inode_ref(inode));
     return 0;
 }

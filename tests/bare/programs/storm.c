@@ -1,17 +1,28 @@
 /*
  * A storm of system calls: `storm SEED COUNT`. Numbers and arguments are random, most of them from what tends to hurt:
- * edges of ranges, addresses of the kernel, sizes that wrap around. It may end itself that way (it unmaps its own memory
- * now and then); the kernel must not end.
+ * edges of ranges, addresses of the kernel, sizes that wrap around. Children make them, one after the other: each may end
+ * itself that way (it unmaps its own memory now and then), stop itself, or wait for what never comes, which a timer
+ * interrupts as long as it is not blocked; what still waits after that is killed. The kernel must not end.
  */
+#include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WINDOW_BYTES (UINT64_C(1) << 20)
+#define TEXT_BYTES 16u
 #define NUMBERS 450u
+#define CHILD_CALLS 300u
+#define PATIENCE_S 20 /* longer than any child takes, on a machine that has anything else to do */
+#define TICK_US 2000
 
 static uint64_t state;
 
@@ -44,6 +55,8 @@ static const uint64_t edges[] = {
 /* In the window whose loss does no harm; on a page boundary half of the time. */
 static uint64_t in_window(uint64_t window) {
     uint64_t address = window + next() % WINDOW_BYTES;
+    if (next() % 2 == 0)
+        address &= ~(uint64_t)(TEXT_BYTES - 1);
     return next() % 2 == 0 ? address : address & ~UINT64_C(4095);
 }
 
@@ -62,27 +75,55 @@ static uint64_t argument(uint64_t window) {
     }
 }
 
+/* What would end the storm too soon, let it grow without end, or keep the timer from interrupting it. */
+static bool is_spared(long call) {
+    static const long spared[] = {SYS_exit,           SYS_exit_group,    SYS_arch_prctl,   SYS_fork,      SYS_vfork,
+                                  SYS_clone,          SYS_clone3,        SYS_rt_sigaction, SYS_setitimer, SYS_alarm,
+                                  SYS_rt_sigprocmask, SYS_rt_sigsuspend, SYS_rt_sigreturn};
+    for (size_t i = 0; i < sizeof(spared) / sizeof(spared[0]); i++)
+        if (call == spared[i])
+            return true;
+    return false;
+}
+
 static long number(void) {
-    static const long known[] = {SYS_write,     SYS_writev, SYS_mmap,   SYS_munmap,
-                                 SYS_mprotect,  SYS_brk,    SYS_ioctl,  SYS_clock_gettime,
-                                 SYS_getrandom, SYS_getpid, SYS_writev, SYS_set_tid_address};
+    static const long known[] = {
+        SYS_write,         SYS_writev,    SYS_mmap,   SYS_munmap,  SYS_mprotect,        SYS_brk,      SYS_ioctl,
+        SYS_clock_gettime, SYS_getrandom, SYS_getpid, SYS_writev,  SYS_set_tid_address, SYS_mremap,   SYS_madvise,
+        SYS_mincore,       SYS_msync,     SYS_mlock,  SYS_munlock, SYS_mlock2,          SYS_mlockall, SYS_munlockall};
+    /* On files; none of them waits long without a descriptor that does. */
+    static const long on_files[] = {
+        SYS_openat,     SYS_openat,     SYS_openat,         SYS_close,          SYS_dup,
+        SYS_dup2,       SYS_pipe2,      SYS_fcntl,          SYS_lseek,          SYS_pread64,
+        SYS_pwrite64,   SYS_newfstatat, SYS_statx,          SYS_mkdirat,        SYS_unlinkat,
+        SYS_linkat,     SYS_symlinkat,  SYS_renameat2,      SYS_getdents64,     SYS_ftruncate,
+        SYS_fallocate,  SYS_chdir,      SYS_getcwd,         SYS_eventfd2,       SYS_epoll_create1,
+        SYS_epoll_ctl,  SYS_epoll_ctl,  SYS_timerfd_create, SYS_sendfile,       SYS_statfs,
+        SYS_utimensat,  SYS_fchmodat,   SYS_mknodat,        SYS_readlinkat,     SYS_timerfd_settime,
+        SYS_faccessat2, SYS_preadv2,    SYS_close_range,    SYS_copy_file_range};
     long chosen;
+    if (next() % 4 == 0)
+        return on_files[next() % (sizeof(on_files) / sizeof(on_files[0]))];
     if (next() % 4 != 0)
         return known[next() % (sizeof(known) / sizeof(known[0]))];
     do {
         chosen = (long)(next() % NUMBERS);
-    } while (chosen == SYS_exit || chosen == SYS_exit_group || chosen == SYS_arch_prctl);
+    } while (is_spared(chosen));
     return chosen;
 }
 
-int main(int count, char **arguments) {
-    if (count != 3)
-        return 99;
-    state = strtoull(arguments[1], NULL, 10) * UINT64_C(0x9e3779b97f4a7c15) + 1;
-    uint64_t steps = strtoull(arguments[2], NULL, 10);
+/* Paths, since few calls on files do anything with none. */
+static void put_texts(char *window) {
+    static const char *const texts[] = {"a", "b", "/tmp/c", "a/..", "/dev/null", "/dev/zero", ".", "/"};
+    for (uint64_t at = 0; at < WINDOW_BYTES; at += TEXT_BYTES)
+        strcpy(window + at, texts[next() % (sizeof(texts) / sizeof(texts[0]))]);
+}
+
+static void storm(uint64_t steps) {
     void *window = mmap(NULL, WINDOW_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (window == MAP_FAILED)
-        return 98;
+        return;
+    put_texts(window);
     for (uint64_t i = 0; i < steps; i++) {
         long call = number();
         uint64_t first = argument((uint64_t)window), rest[5];
@@ -91,13 +132,66 @@ int main(int count, char **arguments) {
         if (call == SYS_write || call == SYS_writev) {
             first = next() % 64 == 0 ? 1 : first % 64; /* the console is slow */
             rest[1] %= 64;
-        } else if (call == SYS_munmap || call == SYS_mprotect || call == SYS_mmap) {
+        } else if (call == SYS_munmap || call == SYS_mprotect || call == SYS_mmap || call == SYS_mremap ||
+                   call == SYS_madvise || call == SYS_mincore || call == SYS_msync) {
             first = next() % 16 != 0 ? in_window((uint64_t)window) : first;
             rest[0] = next() % 4 != 0 ? rest[0] % (WINDOW_BYTES / 4) : rest[0];
             rest[2] = next() % 2 == 0 ? MAP_PRIVATE | MAP_ANONYMOUS | (next() % 2 == 0 ? MAP_FIXED : 0) : rest[2];
+            if (call != SYS_mmap) { /* a small length, advice or flag; mremap's target may be in the window */
+                rest[1] = call == SYS_mremap ? next() % (WINDOW_BYTES / 4) : next() % 32;
+                rest[2] = next() % 4;
+                rest[3] = in_window((uint64_t)window) & ~UINT64_C(4095);
+            }
         }
         (void)syscall(call, first, rest[0], rest[1], rest[2], rest[3], rest[4]);
     }
-    printf("\nstorm: %lu calls\n", (unsigned long)steps);
+}
+
+static void interrupt(int signal) {
+    (void)signal;
+}
+
+static void child(uint64_t steps) {
+    struct sigaction action = {.sa_handler = interrupt};
+    struct itimerval often = {{0, TICK_US}, {0, TICK_US}};
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &often, NULL);
+    storm(steps);
+    _exit(0);
+}
+
+/* Until it has ended, or was killed because it waits. */
+static int wait_for(pid_t child) {
+    sigset_t ended;
+    struct timespec patience = {PATIENCE_S, 0};
+    int status = 0;
+    sigemptyset(&ended);
+    sigaddset(&ended, SIGCHLD);
+    while (waitpid(child, &status, WNOHANG) == 0)
+        if (sigtimedwait(&ended, NULL, &patience) < 0)
+            kill(child, SIGKILL);
+    return status;
+}
+
+int main(int count, char **arguments) {
+    sigset_t ended;
+    if (count != 3)
+        return 99;
+    uint64_t seed = strtoull(arguments[1], NULL, 10), steps = strtoull(arguments[2], NULL, 10);
+    unsigned children = 0, killed = 0;
+    sigemptyset(&ended);
+    sigaddset(&ended, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &ended, NULL);
+    for (uint64_t done = 0; done < steps; done += CHILD_CALLS) {
+        state = (seed * 1000 + ++children) * UINT64_C(0x9e3779b97f4a7c15) + 1;
+        pid_t made = fork();
+        if (made == 0)
+            child(CHILD_CALLS);
+        if (made < 0)
+            return 98;
+        int status = wait_for(made);
+        killed += WIFSIGNALED(status);
+    }
+    printf("\nstorm: %u children, of which %u were killed\n", children, killed);
     return 0;
 }

@@ -66,10 +66,11 @@ static struct memory example(bool is_long) {
         0, 8,  0, 0, 1, 0, 0,    0, /* processor 0 */
         0, 8,  1, 5, 1, 0, 0,    0, /* processor 5 */
         0, 8,  2, 6, 0, 0, 0,    0, /* processor 6, which is not there */
-        1, 12, 0, 0, 0, 0, 0,    0,    0, 0, 0, 0, /* an I/O APIC */
-        9, 16, 0, 0, 0, 1, 0,    0,    1, 0, 0, 0, 0, 0, 0, 0, /* processor 256 */
-        9, 16, 0, 0, 5, 0, 0,    0,    1, 0, 0, 0, 0, 0, 0, 0, /* processor 5 again */
-        5, 12, 0, 0, 0, 0, 0xe1, 0xfe, 0, 0, 0, 0,
+        1, 12, 3, 0, 0, 0, 0xc0, 0xfe, 24, 0, 0, 0, /* an I/O APIC */
+        2, 10, 0, 9, 5, 0, 0,    0,    13, 0, /* old interrupt 9 arrives at 5 */
+        9, 16, 0, 0, 0, 1, 0,    0,    1,  0, 0, 0, 0, 0, 0, 0, /* processor 256 */
+        9, 16, 0, 0, 5, 0, 0,    0,    1,  0, 0, 0, 0, 0, 0, 0, /* processor 5 again */
+        5, 12, 0, 0, 0, 0, 0xe1, 0xfe, 0,  0, 0, 0,
     };
     make_root(&memory, is_long);
     finish_table(memory.bytes + OTHER_TABLE, "FACP", 40);
@@ -95,6 +96,12 @@ static void processors_are_found_by_both_root_tables(void **state) {
         assert_int_equal(processors.apic_ids[1], 5);
         assert_int_equal(processors.apic_ids[2], 256);
         assert_int_equal(processors.local_apic_address, 0xfee10000);
+        assert_int_equal(processors.io_apics_count, 1);
+        assert_int_equal(processors.io_apics[0].address, 0xfec00000);
+        assert_int_equal(processors.io_apics[0].first_line, 24);
+        assert_int_equal(processors.old_interrupts[9].line, 5);
+        assert_int_equal(processors.old_interrupts[9].flags, 13);
+        assert_int_equal(processors.old_interrupts[4].line, 4);
     }
 }
 

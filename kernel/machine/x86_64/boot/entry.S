@@ -3,7 +3,8 @@
  * the upper half.
  *
  * The tables made here map the first 4 GiB three times, writable and executable: at 0 for the switch itself, at
- * LAYOUT_DIRECT, and their beginning at LAYOUT_IMAGE. They serve until memory_start has made the real ones.
+ * LAYOUT_DIRECT, and their beginning at LAYOUT_IMAGE. They serve until memory_start has made the real ones. From the upper
+ * half the image is moved to where it will run: see move.h.
  */
 #include "kernel/machine/x86_64/boot/layout.h"
 
@@ -31,7 +32,7 @@ multiboot_header_end:
     .asciz "Xen"
     .quad PHYSICAL(boot_entry_pvh)
 
-    .section .bss.tables, "aw", @nobits
+    .section .bss.boot_tables, "aw", @nobits
     .balign 4096
     .global boot_tables
 boot_tables:
@@ -39,6 +40,8 @@ boot_root: .skip 4096
 boot_low: .skip 4096
 boot_high: .skip 4096
 boot_directories: .skip 4 * 4096
+    .global boot_image_directory
+boot_image_directory: .skip 4096
     .global boot_stack_guard
 boot_stack_guard: .skip 4096
 boot_stack: .skip LAYOUT_BOOT_STACK_BYTES
@@ -64,7 +67,7 @@ boot_entry_pvh:
 boot_entry_multiboot:
     cli
     cld
-    mov %eax, %edi
+    mov %eax, %ebp
     mov %ebx, %esi
     mov $PHYSICAL(boot_stack_end), %esp
 
@@ -82,14 +85,16 @@ boot_entry_multiboot:
     movl $PHYSICAL(boot_directories) + 0x1003, PHYSICAL(boot_low) + 8
     movl $PHYSICAL(boot_directories) + 0x2003, PHYSICAL(boot_low) + 16
     movl $PHYSICAL(boot_directories) + 0x3003, PHYSICAL(boot_low) + 24
-    movl $PHYSICAL(boot_directories) + 3, PHYSICAL(boot_high) + 8 * 510
-    movl $PHYSICAL(boot_directories) + 0x1003, PHYSICAL(boot_high) + 8 * 511
+    movl $PHYSICAL(boot_image_directory) + 3, PHYSICAL(boot_high) + 8 * 510
     xor %ecx, %ecx
 1:  mov %ecx, %eax
     shl $21, %eax
     or $0x83, %eax /* present, writable, 2 MiB */
     mov %eax, PHYSICAL(boot_directories)(, %ecx, 8)
-    inc %ecx
+    cmp $LAYOUT_IMAGE_PIECES, %ecx
+    jae 2f
+    mov %eax, PHYSICAL(boot_image_directory)(, %ecx, 8)
+2:  inc %ecx
     cmp $2048, %ecx
     jne 1b
 
@@ -119,6 +124,17 @@ boot_refuse:
     jmp 2b
 
     .code64
+    /* The stack, and GS: the canary is at a fixed distance from it. */
+    .macro use_own_memory
+    mov $boot_stack_end, %rsp
+    mov $processors, %rax
+    mov %rax, %rdx
+    shr $32, %rdx
+    mov $0xc0000101, %ecx
+    wrmsr
+    xor %ebp, %ebp
+    .endm
+
 boot_long:
     movabs $boot_upper_half, %rax
     jmp *%rax
@@ -130,15 +146,18 @@ boot_upper_half:
     xor %eax, %eax
     mov %eax, %fs
     mov %eax, %gs
-    mov $boot_stack_end, %rsp
-    mov $processors, %rax
-    mov %rax, %rdx
-    shr $32, %rdx
-    mov $0xc0000101, %ecx /* GS base: the canary is at a fixed distance from it */
-    wrmsr
-    xor %ebp, %ebp
-    mov %edi, %edi
-    mov %esi, %esi
+    mov %ebp, %r12d
+    mov %esi, %r13d
+    use_own_memory
+    mov %r12d, %edi
+    mov %r13d, %esi
+    call boot_prepare
+    /* From here on at its new place: the next address has been changed, too. */
+    mov $boot_moved, %rax
+    jmp *%rax
+boot_moved:
+    use_own_memory
+    mov %r12d, %edi
     call boot_start
     ud2
 

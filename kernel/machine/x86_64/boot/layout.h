@@ -3,17 +3,21 @@
  *
  *   0xffff800000000000  all physical memory, writable, never executable (the image's own text is left out)
  *   0xffffc00000000000  stacks, each with an unmapped page below it
+ *   0xffffc04000000000  those of threads, which come and go
  *   0xffffd00000000000  registers of devices, uncached
- *   0xffffffff80000000  the image, at the physical address of the same low bits
+ *   0xffffffff80000000  the image, at the physical address of the same low bits, or up to 1 GiB higher: see move.h
  */
 #ifndef GROVE_X86_64_LAYOUT_H
 #define GROVE_X86_64_LAYOUT_H
 
 #define LAYOUT_DIRECT 0xffff800000000000
 #define LAYOUT_STACKS 0xffffc00000000000
+#define LAYOUT_THREADS 0xffffc04000000000
 #define LAYOUT_DEVICES 0xffffd00000000000
 #define LAYOUT_IMAGE 0xffffffff80000000
 #define LAYOUT_IMAGE_PHYSICAL 0x100000
+/* What the entry's tables map of the image, from physical address 0 on, in pieces of 2 MiB. */
+#define LAYOUT_IMAGE_PIECES 8
 
 /* The first page of the trampoline by which processors come up: below 1 MiB, where firmware leaves memory alone. */
 #define LAYOUT_TRAMPOLINE 0x8000
@@ -36,10 +40,15 @@
 #define BOOT_PVH 0x336ec578
 #define BOOT_MULTIBOOT 0x36d76289
 
+/* No processor has this number, or a larger one. */
+#define PROCESSORS_LIMIT 64
+
 /* Offsets in struct processor, which every processor's GS points to. */
 #define PROCESSOR_SELF 0
 #define PROCESSOR_USER_STACK 8
 #define PROCESSOR_KERNEL_STACK 16
+#define PROCESSOR_THREAD 24
+#define PROCESSOR_HOLDS 32
 #define PROCESSOR_CANARY 40
 
 #endif

@@ -2,23 +2,31 @@
 #include "kernel/machine/x86_64/boot/start.h"
 
 #include "kernel/machine/bare/boot/acpi.h"
-#include "kernel/machine/bare/boot/newc.h"
+#include "kernel/machine/bare/boot/acpi_machine.h"
 #include "kernel/machine/bare/boot/options.h"
+#include "kernel/machine/x86_64/boot/move.h"
+#include "kernel/machine/x86_64/boot/power.h"
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/interrupt/apic.h"
 #include "kernel/machine/x86_64/interrupt/interrupts.h"
+#include "kernel/machine/x86_64/interrupt/io_apic.h"
 #include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/panic/panic.h"
-#include "kernel/machine/x86_64/process/calls.h"
 #include "kernel/machine/x86_64/process/process.h"
 #include "kernel/machine/x86_64/smp/processors.h"
 #include "kernel/machine/x86_64/test/tests.h"
+#include "kernel/machine/x86_64/thread/machine.h"
 #include "kernel/machine/x86_64/time/clock.h"
+#include "kernel/machine/x86_64/vdso/vdso.h"
+#include "kernel/machine/x86_64/time/wall.h"
+#include "kernel/services/posix/missing.h"
 
 #define PATH_BYTES 128u
 
 struct boot_facts boot_facts;
+static int boot_facts_status;
 static struct acpi_processors boot_processors;
+static struct acpi_machine boot_machine;
 
 _Noreturn void boot_switch_stack(uint64_t end, void (*function)(void));
 
@@ -30,35 +38,48 @@ static const uint8_t *view_early(void *context, uint64_t address, size_t size) {
     return (const uint8_t *)(LAYOUT_DIRECT + address);
 }
 
-static void read_facts(uint32_t protocol, uint64_t info) {
+void boot_prepare(uint32_t protocol, uint64_t info) {
     static const struct physical_memory memory = {.view = view_early};
-    int status = -1;
+    boot_facts_status = -1;
     if (protocol == BOOT_PVH)
-        status = facts_read_pvh(&memory, info, &boot_facts);
+        boot_facts_status = facts_read_pvh(&memory, info, &boot_facts);
     else if (protocol == BOOT_MULTIBOOT)
-        status = facts_read_multiboot(&memory, info, &boot_facts);
+        boot_facts_status = facts_read_multiboot(&memory, info, &boot_facts);
+    processor_find_features();
+    if (!options_have(boot_facts.command_line, "nokaslr"))
+        boot_move(processor_random());
+}
+
+static void use_facts(uint32_t protocol) {
     uint64_t port = 0;
     if (options_number(boot_facts.command_line, "debug-exit", &port))
         machine_set_exit_port((uint16_t)port);
-    if (status != 0)
-        panic("the boot loader's information cannot be read (protocol %x, status %d)", protocol, status);
+    if (boot_facts_status != 0)
+        panic("the boot loader's information cannot be read (protocol %x, status %d)", protocol, boot_facts_status);
 }
 
-/* Where the processors are: from the firmware's tables, which lie in memory that only the entry's tables map. */
-static void find_processors(void) {
+/* What the firmware's tables say, which lie in memory that only the entry's tables map. */
+static void read_firmware(void) {
     static const struct physical_memory memory = {.view = view_early};
     int status = acpi_read_processors(&memory, boot_facts.root_pointer, &boot_processors);
     if (status < 0) {
         console_print("boot: no table of processors (status %d): going on with one\n", status);
         boot_processors.count = 0;
     }
+    acpi_read_machine(&memory, boot_facts.root_pointer, &boot_machine);
+}
+
+/* Which calls programs made that are not there. */
+static void print_missing_calls(void) {
+    struct missing_call entry;
+    for (uint32_t i = 0; missing_entry(i, &entry); i++)
+        console_print("abi: %s made call %u, which is missing, %lu times\n", entry.name, entry.call, entry.count);
 }
 
 /* The program that `run=` names, from the initramfs; /init by itself. False: it was not there, or ended badly. */
 static bool run_first_program(void) {
     static char path[PATH_BYTES] = "/init";
     const uint8_t *archive = memory_view(boot_facts.initramfs);
-    struct newc_file file;
     int exit_status = 0;
     (void)options_text(boot_facts.command_line, "run", path, sizeof(path));
     if (boot_facts.initramfs_bytes == 0) {
@@ -66,18 +87,26 @@ static bool run_first_program(void) {
         return true;
     }
     struct memory_usage before, after;
+    process_prepare();
+    threads_trim();
     memory_usage(&before);
-    int status = newc_find(archive, boot_facts.initramfs_bytes, path, &file);
-    if (status == 0)
-        status = process_run(path, file.data, file.size_bytes, options_rest(boot_facts.command_line), &exit_status);
+    int status = process_run(archive, boot_facts.initramfs_bytes, path, options_rest(boot_facts.command_line), &exit_status);
     memory_usage(&after);
-    if (before.free_frames != after.free_frames || before.pieces != after.pieces)
+    if (!memory_is_as_before(&before, &after))
         panic("%s left memory in use", path);
     if (status < 0)
         console_print("boot: %s cannot be run (status %d)\n", path, status);
     else
         console_print("boot: %s ended with %d\n", path, exit_status);
+    if (options_have(boot_facts.command_line, "abi"))
+        print_missing_calls();
     return status == 0 && exit_status == 0;
+}
+
+/* The first thread, while the others wait for work. */
+static void run_all(void) {
+    tests_run(boot_facts.command_line);
+    machine_exit(run_first_program() ? EXIT_PASSED : EXIT_FAILED);
 }
 
 /* The rest, on a stack with a guard page. */
@@ -86,8 +115,11 @@ static _Noreturn void go_on(void) {
     uint64_t limit = PROCESSORS_MAX;
     apic_init(boot_processors.local_apic_address);
     apic_enable();
-    system_calls_enable();
+    io_apic_init(&boot_processors);
+    vdso_init();
     clock_init();
+    wall_init(&boot_machine, boot_facts.command_line);
+    power_init(&boot_machine);
     (void)options_number(boot_facts.command_line, "processors", &limit);
     processors_start(&boot_processors, limit < PROCESSORS_MAX ? (uint32_t)limit : PROCESSORS_MAX);
     memory_usage(&usage);
@@ -96,18 +128,19 @@ static _Noreturn void go_on(void) {
                   processor_features.has_umip ? " UMIP" : "");
     console_print("boot: %u of %u processors run, at %lu MHz\n", processors_count(),
                   boot_processors.count > 0 ? boot_processors.count : 1, clock_cycles_per_second() / 1000000);
-    tests_run(boot_facts.command_line);
-    machine_exit(run_first_program() ? EXIT_PASSED : EXIT_FAILED);
+    if (!console_use_interrupts())
+        console_print("boot: the console does not interrupt, and is not listened to\n");
+    threads_start(run_all);
 }
 
-void boot_start(uint32_t protocol, uint64_t info) {
+void boot_start(uint32_t protocol) {
     console_init();
     interrupts_init();
     processor_init(&processors[0], 0);
-    read_facts(protocol, info);
+    use_facts(protocol);
     console_print("grove: booted by %s, %lu KiB of memory, \"%s\"\n", protocol == BOOT_PVH ? "PVH" : "Multiboot2",
                   memory_map_bytes(&boot_facts.memory) / 1024, boot_facts.command_line);
-    find_processors();
+    read_firmware();
     struct memory_range initramfs = {boot_facts.initramfs, boot_facts.initramfs + boot_facts.initramfs_bytes};
     memory_start(&boot_facts.memory, &initramfs);
     processors_prepare(&processors[0]);

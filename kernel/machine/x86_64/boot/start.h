@@ -7,7 +7,12 @@
 /* What the boot loader told; filled in once. */
 extern struct boot_facts boot_facts;
 
-/* Called by the entry, on the boot stack. protocol: BOOT_PVH or BOOT_MULTIBOOT; info: what the loader passed. */
-_Noreturn void boot_start(uint32_t protocol, uint64_t info);
+/*
+ * Called by the entry, on the boot stack: read what the loader passed (`info`), and move the image. protocol: BOOT_PVH or
+ * BOOT_MULTIBOOT. Nothing that this leaves behind may hold an address in the image.
+ */
+void boot_prepare(uint32_t protocol, uint64_t info);
+/* The same, once the image runs where it was moved to. */
+_Noreturn void boot_start(uint32_t protocol);
 
 #endif

@@ -1,52 +1,57 @@
-/* The console on a 16550: see console.h. */
+/* The console on a 16550 behind ports: see console.h. */
 #include "kernel/machine/x86_64/console/console.h"
 
-#include "kernel/machine/bare/spinlock.h"
+#include "kernel/machine/bare/drivers/interrupt.h"
+#include "kernel/machine/bare/drivers/uart.h"
 #include "kernel/machine/bare/text/format.h"
 #include "kernel/machine/x86_64/cpu/registers.h"
 
 #define PORT 0x3f8u
-#define REGISTER_DATA (PORT + 0)
-#define REGISTER_INTERRUPTS (PORT + 1)
-#define REGISTER_QUEUE (PORT + 2)
-#define REGISTER_LINE (PORT + 3)
-#define REGISTER_MODEM (PORT + 4)
-#define REGISTER_STATE (PORT + 5)
-#define REGISTER_SCRATCH (PORT + 7)
-#define STATE_ROOM 0x20u
-#define LINE_8_BITS 0x03u
-#define LINE_DIVISOR 0x80u
-#define TRIES_MAX 1000000u /* a port that never has room must not stop the kernel */
+#define OLD_LINE 4u
+#define PIECE_BYTES 128u
 
-static struct spinlock lock;
-static bool is_there, is_in_panic;
+static struct uart uart = {.console.name = "ttyS0"};
+static struct spinlock lock; /* one who speaks at a time; before the device's */
+static bool is_in_panic;
 
-void console_init(void) {
-    out8(REGISTER_SCRATCH, 0x5a);
-    is_there = in8(REGISTER_SCRATCH) == 0x5a;
-    if (!is_there)
-        return;
-    out8(REGISTER_INTERRUPTS, 0);
-    out8(REGISTER_LINE, LINE_DIVISOR);
-    out8(REGISTER_DATA, 1); /* 115,200 bits a second */
-    out8(REGISTER_INTERRUPTS, 0);
-    out8(REGISTER_LINE, LINE_8_BITS);
-    out8(REGISTER_QUEUE, 0x07);
-    out8(REGISTER_MODEM, 0x03);
+static uint8_t read_port(void *context, unsigned number) {
+    (void)context;
+    return in8((uint16_t)(PORT + number));
 }
 
-static void put(char character) {
-    for (uint32_t i = 0; i < TRIES_MAX && (in8(REGISTER_STATE) & STATE_ROOM) == 0; i++)
-        pause_processor();
-    out8(REGISTER_DATA, (uint8_t)character);
+static void write_port(void *context, unsigned number, uint8_t value) {
+    (void)context;
+    out8((uint16_t)(PORT + number), value);
+}
+
+void console_init(void) {
+    const struct uart_access access = {.read = read_port, .write = write_port};
+    uart_init(&uart, &access);
+}
+
+bool console_use_interrupts(void) {
+    if (!uart.is_there || interrupt_claim_line(OLD_LINE, true, false, uart_interrupt, &uart) < 0)
+        return false;
+    uart_use_interrupts(&uart);
+    return true;
+}
+
+struct console_device *console_first(void) {
+    return uart.is_there ? &uart.console : NULL;
 }
 
 static void put_text(void *context, const char *text, size_t length) {
+    uint8_t piece[PIECE_BYTES];
+    size_t count = 0;
     (void)context;
-    for (size_t i = 0; is_there && i < length; i++) {
+    for (size_t i = 0; i < length; i++) {
         if (text[i] == '\n')
-            put('\r');
-        put(text[i]);
+            piece[count++] = '\r';
+        piece[count++] = (uint8_t)text[i];
+        if (count + 2 > sizeof(piece) || i + 1 == length) {
+            console_device_write_now(&uart.console, piece, count, is_in_panic);
+            count = 0;
+        }
     }
 }
 
@@ -73,6 +78,10 @@ void console_print(const char *format, ...) {
     format_to(put_text, NULL, format, arguments);
     give_back();
     va_end(arguments);
+}
+
+void console_flush(void) {
+    console_device_write_now(&uart.console, NULL, 0, is_in_panic);
 }
 
 void console_enter_panic(void) {

@@ -5,10 +5,13 @@
 #ifndef GROVE_X86_64_CONSOLE_H
 #define GROVE_X86_64_CONSOLE_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "kernel/machine/bare/drivers/console.h"
 
 void console_init(void);
+/* From now on it is console_first, with input and output by interrupt. False: there is no port, or its line is nobody's. */
+bool console_use_interrupts(void);
+/* What programs wrote goes out, before the machine stops. */
+void console_flush(void);
 /* `\n` goes out as `\r\n`. */
 void console_write(const char *text, size_t length_bytes);
 /* See kernel/machine/bare/text/format.h. */

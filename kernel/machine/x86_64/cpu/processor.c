@@ -49,7 +49,7 @@ static void load_descriptors(struct processor *self) {
                      : "rax", "memory");
 }
 
-static void find_features(void) {
+void processor_find_features(void) {
     struct cpuid basic = cpuid(1, 0);
     struct cpuid limits = cpuid(0, 0);
     struct cpuid structured = limits.a >= 7 ? cpuid(7, 0) : (struct cpuid){0};
@@ -57,18 +57,20 @@ static void find_features(void) {
     processor_features.has_smap = (structured.b >> 20 & 1) != 0;
     processor_features.has_umip = (structured.c >> 2 & 1) != 0;
     processor_features.has_random = (basic.c >> 30 & 1) != 0;
+    processor_features.has_number = (cpuid(0x80000001, 0).d >> 27 & 1) != 0;
     processor_features.has_large_pages = (cpuid(0x80000001, 0).d >> 26 & 1) != 0;
 }
 
 void processor_init(struct processor *self, uint32_t number) {
-    if (number == 0)
-        find_features();
     self->self = self;
+    self->holds = 1; /* interrupts are off until it runs threads */
     self->number = number;
     load_descriptors(self);
     interrupts_load_table();
     write_msr(MSR_GS_BASE, (uint64_t)self);
     write_msr(MSR_KERNEL_GS_BASE, 0);
+    if (processor_features.has_number)
+        write_msr(MSR_PROCESSOR_NUMBER, number);
     write_cr4(read_cr4() | CR4_GLOBAL_PAGES | CR4_DEVICE_VECTOR_STATE | (processor_features.has_smep ? CR4_SMEP : 0) |
               (processor_features.has_smap ? CR4_SMAP : 0) | (processor_features.has_umip ? CR4_UMIP : 0));
 }

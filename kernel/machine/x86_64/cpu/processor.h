@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROCESSORS_MAX 64u
+#define PROCESSORS_MAX ((uint32_t)PROCESSORS_LIMIT)
 #define DESCRIPTORS 7u
 
 /* Vectors with a stack of their own, because the one in use may be what is wrong. */
@@ -28,12 +28,19 @@ struct task_state {
     uint16_t reserved_3, ports_offset;
 } __attribute__((packed));
 
+struct machine_thread;
+struct sched_processor;
+struct space;
+struct thread;
+
 struct processor {
     struct processor *self;
     uint64_t user_stack; /* kept there for a moment at a system call */
     uint64_t kernel_stack; /* its end: where a system call or an interrupt from a program begins */
-    uint64_t reserved[2];
-    uint64_t canary;
+    struct thread *thread; /* that runs here; see kernel/machine/bare/thread/thread.h */
+    uint32_t holds; /* see kernel/machine/x86_64/hold/hold.h */
+    uint32_t reserved;
+    uint64_t canary; /* of the thread that runs here */
     uint32_t number; /* dense from 0; 0 is the one that booted */
     uint32_t apic_id;
     uint64_t descriptors[DESCRIPTORS];
@@ -41,24 +48,32 @@ struct processor {
     struct frame_cache frames; /* see kernel/machine/x86_64/mm/memory.h */
     uint64_t interrupts, timer_interrupts; /* counted since it started */
     uint64_t deadline_ns; /* see kernel/machine/x86_64/time/clock.h */
-    void (*job)(void *argument); /* see kernel/machine/x86_64/smp/processors.h */
-    void *job_argument;
+    struct sched_processor *sched; /* the rest: see kernel/machine/x86_64/thread/machine.h */
+    struct machine_thread *idle, *previous, *vector_owner;
+    struct space *space; /* whose tables are loaded, NULL: the kernel's; see kernel/machine/x86_64/mm/translation.c */
+    bool
+        is_space_left; /* nobody runs in it here; it is still loaded, as that costs nothing until somebody changes it */
+    uint64_t fs_base, gs_base; /* what is loaded for a program */
     bool is_up; /* stored with release by itself, loaded with acquire by the one that starts it */
 };
 
 _Static_assert(offsetof(struct processor, user_stack) == PROCESSOR_USER_STACK, "known to the assembler");
 _Static_assert(offsetof(struct processor, kernel_stack) == PROCESSOR_KERNEL_STACK, "known to the assembler");
+_Static_assert(offsetof(struct processor, thread) == PROCESSOR_THREAD, "known to thread_current");
+_Static_assert(offsetof(struct processor, holds) == PROCESSOR_HOLDS, "known to hold.h");
 _Static_assert(offsetof(struct processor, canary) == PROCESSOR_CANARY, "known to the compiler");
 
 extern struct processor processors[PROCESSORS_MAX];
 
-/* The one this runs on. */
+/* The one this runs on; with interrupts on only for as long as it runs there. */
 static inline struct processor *processor_here(void) {
     struct processor *self;
     __asm__ volatile("mov %%gs:0, %0" : "=r"(self));
     return self;
 }
 
+/* Fill in processor_features. Before anything else here, once. */
+void processor_find_features(void);
 /*
  * Load this processor's descriptor tables and GS, and switch on what protects the kernel (SMEP, SMAP, UMIP) and system
  * calls. The stacks in `self->task` may still be missing.
@@ -67,9 +82,10 @@ void processor_init(struct processor *self, uint32_t number);
 /* A number that is hard to guess where the processor has an instruction for it, and otherwise differs from boot to boot. */
 uint64_t processor_random(void);
 
-/* What processor_init switched on, the same for all. */
+/* What processor_init switches on and what else is there, the same for all. */
 struct processor_features {
     bool has_smep, has_smap, has_umip, has_random, has_large_pages;
+    bool has_number; /* RDTSCP tells a number that the kernel chose */
 };
 extern struct processor_features processor_features;
 

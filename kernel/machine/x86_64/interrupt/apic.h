@@ -1,19 +1,21 @@
 /*
- * The local APIC of each processor, through its registers in memory (xAPIC): Intel's manual, volume 3, chapter 11. It
- * reaches processors with numbers below APIC_IDS. The older interrupt controllers (8259) are silenced.
+ * The local APIC of each processor: Intel's manual, volume 3, chapter 11. In x2APIC mode where the processors have it, which
+ * reaches all others; else through its registers in memory, which reach those with numbers below 255. The older interrupt
+ * controllers (8259) are silenced.
  */
 #ifndef GROVE_X86_64_APIC_H
 #define GROVE_X86_64_APIC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-#define APIC_IDS 255u
-
-/* Map the registers. `physical` is where the firmware says they lie; 0 to ask the processor. Once, on the first one. */
+/* Choose the mode, and map the registers. `physical` is where the firmware says they lie; 0 to ask the processor. Once, on the first one. */
 void apic_init(uint64_t physical);
 /* Let this processor take interrupts. */
 void apic_enable(void);
 uint32_t apic_here(void);
+/* Whether a processor of this number can be interrupted, and so be started. */
+bool apic_reaches(uint32_t id);
 void apic_end_of_interrupt(void);
 /* Interrupt another processor with a vector, put it into its waiting state, or let it begin at `page` * 4096. */
 void apic_send(uint32_t id, uint8_t vector);

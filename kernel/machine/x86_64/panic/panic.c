@@ -2,6 +2,7 @@
 #include "kernel/machine/x86_64/panic/panic.h"
 
 #include "kernel/core/machine.h"
+#include "kernel/machine/bare/boot/power.h"
 #include "kernel/machine/bare/text/format.h"
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
@@ -24,10 +25,19 @@ void machine_set_exit_port(uint16_t port) {
 
 void machine_exit(uint8_t code) {
     interrupts_off();
+    console_flush();
     if (exit_port != 0)
         out8(exit_port, code);
+    if (code != EXIT_PANIC) /* else what was said stays to be read */
+        machine_power_off();
     for (;;)
         halt();
+}
+
+extern const char image_start[];
+
+static void print_image(void) {
+    console_print("  image at %016lx\n", (uint64_t)image_start);
 }
 
 static void print_place(uint64_t address) {
@@ -106,6 +116,7 @@ void panic(const char *format, ...) {
     va_end(arguments);
     begin();
     console_print("\npanic on processor %u: %s\n", processor_here()->number, sentence);
+    print_image();
     print_callers((uint64_t)__builtin_frame_address(0));
     machine_exit(EXIT_PANIC);
 }
@@ -115,6 +126,7 @@ void panic_exception(const struct interrupt_frame *frame, const char *name) {
     console_print("\npanic on processor %u: %s in %s\n", processor_here()->number, name,
                   interrupt_is_from_user(frame) ? "a program" : "the kernel");
     print_registers(frame);
+    print_image();
     print_place(frame->rip);
     print_callers(frame->rbp);
     machine_exit(EXIT_PANIC);

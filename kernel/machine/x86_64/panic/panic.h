@@ -22,7 +22,7 @@ _Noreturn void panic_stop_here(void);
 
 /* The I/O port of the exit device; 0 for none. */
 void machine_set_exit_port(uint16_t port);
-/* Leave by the exit device, or halt for good where there is none. */
+/* Leave by the exit device; where there is none switch the machine off, but halt for good after a panic. */
 _Noreturn void machine_exit(uint8_t code);
 
 #endif

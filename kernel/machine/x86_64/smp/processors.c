@@ -7,6 +7,7 @@
 #include "kernel/machine/x86_64/interrupt/interrupts.h"
 #include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/panic/panic.h"
+#include "kernel/machine/x86_64/thread/machine.h"
 #include "kernel/machine/x86_64/time/clock.h"
 
 #include <string.h>
@@ -15,10 +16,12 @@
 #define AFTER_FIRST_CALL_NS UINT64_C(1000000)
 #define AFTER_SECOND_CALL_NS UINT64_C(10000000000) /* a busy host may keep a processor from running for long */
 
-extern const uint8_t trampoline_start[], trampoline_end[], trampoline_root[], trampoline_processor[];
+extern const uint8_t trampoline_start[], trampoline_end[], trampoline_root[], trampoline_processor_bytes[];
 /* The entry's tables, of which the trampoline's are made once they are not needed any more. */
 extern uint64_t boot_tables[][PAGE_TABLE_ENTRIES];
 
+/* How many have taken a number, those that came too late included; the trampoline adds to it. */
+uint32_t processors_arrived = 1;
 static uint32_t count = 1;
 
 uint32_t processors_count(void) {
@@ -48,67 +51,76 @@ static size_t offset_in_trampoline(const uint8_t *place) {
     return (uintptr_t)place - (uintptr_t)trampoline_start;
 }
 
-static void fill_trampoline(struct processor *processor) {
+static void fill_trampoline(void) {
     uint8_t *copy = memory_view(LAYOUT_TRAMPOLINE);
     uint32_t root = (uint32_t)memory_physical(boot_tables);
+    uint64_t bytes = sizeof(struct processor);
     memcpy(copy, trampoline_start, offset_in_trampoline(trampoline_end));
     memcpy(copy + offset_in_trampoline(trampoline_root), &root, sizeof(root));
-    memcpy(copy + offset_in_trampoline(trampoline_processor), &processor, sizeof(processor));
+    memcpy(copy + offset_in_trampoline(trampoline_processor_bytes), &bytes, sizeof(bytes));
 }
 
-static bool comes_up(const struct processor *processor, uint64_t within_ns) {
+/* Until the first `expected` are up. */
+static bool come_up(uint32_t expected, uint64_t within_ns) {
     uint64_t end = clock_now_ns() + within_ns;
-    while (!__atomic_load_n(&processor->is_up, __ATOMIC_ACQUIRE)) /* pairs with the store in processors_enter */
-        if (clock_now_ns() > end)
+    for (uint32_t i = 1; i < expected;) {
+        if (__atomic_load_n(&processors[i].is_up, __ATOMIC_ACQUIRE)) /* pairs with the store in processors_enter */
+            i++;
+        else if (clock_now_ns() > end)
             return false;
+        else
+            __builtin_ia32_pause();
+    }
     return true;
 }
 
-static bool start(struct processor *processor) {
-    fill_trampoline(processor);
-    apic_send_init(processor->apic_id);
-    apic_send_startup(processor->apic_id, LAYOUT_TRAMPOLINE / PAGE_BYTES);
-    if (comes_up(processor, AFTER_FIRST_CALL_NS))
-        return true;
-    apic_send_startup(processor->apic_id, LAYOUT_TRAMPOLINE / PAGE_BYTES); /* as Intel wants it: it may miss one */
-    return comes_up(processor, AFTER_SECOND_CALL_NS);
+/* Those of the table that are to be started: all but this one that can be reached, and no more than are wanted. */
+static uint32_t choose(const struct acpi_processors *table, uint32_t limit, uint32_t chosen[ACPI_PROCESSORS_MAX]) {
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < table->count && found + 1 < limit; i++)
+        if (table->apic_ids[i] != processors[0].apic_id && apic_reaches(table->apic_ids[i]))
+            chosen[found++] = table->apic_ids[i];
+    return found;
+}
+
+static void call_all(const uint32_t *chosen, uint32_t number) {
+    for (uint32_t i = 0; i < number; i++)
+        apic_send_startup(chosen[i], LAYOUT_TRAMPOLINE / PAGE_BYTES);
+}
+
+/*
+ * No number is given any more. Who has one but is not up yet is near it, and no processor stands still between the two for
+ * good; who comes later stops.
+ */
+static void close_door(uint32_t expected) {
+    uint32_t came = __atomic_exchange_n(&processors_arrived, PROCESSORS_MAX, __ATOMIC_SEQ_CST);
+    count = came < expected ? came : expected;
+    if (!come_up(count, AFTER_SECOND_CALL_NS))
+        panic("a processor began to come up and did not");
+    if (count < expected)
+        console_print("boot: %u processors did not come up\n", expected - count);
 }
 
 void processors_start(const struct acpi_processors *table, uint32_t limit) {
-    uint32_t here = apic_here();
-    processors[0].apic_id = here;
-    make_trampoline_tables();
-    for (uint32_t i = 0; i < table->count && count < limit && count < PROCESSORS_MAX; i++) {
-        struct processor *processor = &processors[count];
-        if (table->apic_ids[i] == here || table->apic_ids[i] >= APIC_IDS)
-            continue;
-        processor->apic_id = table->apic_ids[i];
-        processor->number = count;
-        processors_prepare(processor);
-        if (!start(processor)) {
-            /* Its place stays taken: it may come up yet, and must find its stack. */
-            panic("processor with APIC number %u does not come up", processor->apic_id);
-        }
-        count++;
+    uint32_t chosen[ACPI_PROCESSORS_MAX];
+    processors[0].apic_id = apic_here();
+    uint32_t number = choose(table, limit < PROCESSORS_MAX ? limit : PROCESSORS_MAX, chosen);
+    for (uint32_t i = 1; i <= number; i++) {
+        processors[i].number = i;
+        processors_prepare(&processors[i]);
     }
-}
-
-/* Work that was given to this processor, if any. */
-static void run_job(struct processor *here) {
-    void (*function)(void *argument) = __atomic_load_n(&here->job, __ATOMIC_ACQUIRE); /* pairs with processors_call */
-    if (function == NULL)
+    if (number == 0)
         return;
-    function(here->job_argument);
-    __atomic_store_n(&here->job, NULL, __ATOMIC_RELEASE); /* pairs with processors_wait */
-}
-
-/* For good. An interrupt that comes between the look for work and the sleep ends the sleep: see wait_for_interrupt. */
-static _Noreturn void idle(struct processor *here) {
-    for (;;) {
-        run_job(here);
-        if (__atomic_load_n(&here->job, __ATOMIC_RELAXED) == NULL)
-            wait_for_interrupt();
+    make_trampoline_tables();
+    fill_trampoline();
+    for (uint32_t i = 0; i < number; i++)
+        apic_send_init(chosen[i]);
+    call_all(chosen, number);
+    if (!come_up(number + 1, AFTER_FIRST_CALL_NS)) {
+        call_all(chosen, number); /* as Intel wants it: one may be missed. Who runs already does not hear it */
+        (void)come_up(number + 1, AFTER_SECOND_CALL_NS);
     }
+    close_door(number + 1);
 }
 
 /* Called by the trampoline, on this processor's own stack. */
@@ -117,18 +129,7 @@ void processors_enter(struct processor *self) {
     write_cr3(memory_kernel_tables.root);
     processor_init(self, self->number);
     apic_enable();
+    self->apic_id = apic_here();
     __atomic_store_n(&self->is_up, true, __ATOMIC_RELEASE);
-    idle(self);
-}
-
-void processors_call(uint32_t number, void (*function)(void *argument), void *argument) {
-    struct processor *other = &processors[number];
-    other->job_argument = argument;
-    __atomic_store_n(&other->job, function, __ATOMIC_RELEASE);
-    apic_send(other->apic_id, VECTOR_WAKE);
-}
-
-void processors_wait(uint32_t number) {
-    while (__atomic_load_n(&processors[number].job, __ATOMIC_ACQUIRE) != NULL)
-        __builtin_ia32_pause();
+    threads_enter_processor();
 }

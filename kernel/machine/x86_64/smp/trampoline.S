@@ -1,7 +1,7 @@
 /*
  * How another processor comes up: it begins here in 16-bit mode, in a copy of this at LAYOUT_TRAMPOLINE, and goes to 64-bit
- * mode in one step. The tables it is given map that page, for reading and executing, and the kernel's half. The copy is
- * filled in for one processor after the other; nothing here writes to it.
+ * mode in one step. The tables it is given map that page, for reading and executing, and the kernel's half. All come up at
+ * once and share the copy, to which nothing here writes: who comes first takes the first free number.
  */
 #include "kernel/machine/x86_64/boot/layout.h"
 
@@ -10,7 +10,7 @@
     .section .rodata
     .balign 16
     .code16
-    .global trampoline_start, trampoline_end, trampoline_root, trampoline_processor
+    .global trampoline_start, trampoline_end, trampoline_root, trampoline_processor_bytes
 trampoline_start:
     cli
     cld
@@ -38,7 +38,14 @@ trampoline_long:
     xor %eax, %eax
     mov %eax, %fs
     mov %eax, %gs
-    mov trampoline_processor(%rip), %rdi
+    mov $1, %edi
+    movabs $processors_arrived, %rax
+    lock xadd %edi, (%rax)
+    cmp $PROCESSORS_LIMIT, %edi
+    jae 2f
+    imul trampoline_processor_bytes(%rip), %rdi
+    movabs $processors, %rax
+    add %rax, %rdi
     mov PROCESSOR_KERNEL_STACK(%rdi), %rsp
     mov %rdi, %rax
     mov %rdi, %rdx
@@ -49,6 +56,9 @@ trampoline_long:
     movabs $processors_enter, %rax
     call *%rax
     ud2
+2:  cli /* too late, or one too many: there is no stack for it */
+    hlt
+    jmp 2b
 
     .balign 8
 trampoline_descriptors:
@@ -57,7 +67,7 @@ trampoline_pointer:
     .short 3 * 8 - 1
     .long LAYOUT_TRAMPOLINE + COPY(trampoline_descriptors)
     .balign 8
-trampoline_processor: .quad 0
+trampoline_processor_bytes: .quad 0 /* of one struct processor */
 trampoline_root: .long 0
 trampoline_end:
 

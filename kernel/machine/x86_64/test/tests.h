@@ -7,7 +7,7 @@
 
 /*
  * `try=NAME`: make that fault; `self-test`: run all self tests and leave; `unit-test`: the same with the
- * unit tests. Returns if it asks for none of them. Runs on the
+ * unit tests; `echo`: say what is typed. Returns if it asks for none of them. Runs on the
  * first processor, once all of them are up.
  */
 void tests_run(const char *command_line);
@@ -21,8 +21,12 @@ _Noreturn void trial_run(const char *name);
 /* The unit tests of kernel/core and kernel/machine/bare; leaves. */
 _Noreturn void unit_tests_run(void);
 
+_Noreturn void echo_run(void);
+
 /* A self test: NULL, or what is wrong, in a sentence. */
 typedef const char *self_test(void);
 self_test self_test_memory, self_test_processors, self_test_clock, self_test_tables;
+self_test self_test_switching, self_test_sleeping, self_test_preemption, self_test_storm, self_test_interrupting;
+self_test self_test_lateness;
 
 #endif

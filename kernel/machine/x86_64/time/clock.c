@@ -5,6 +5,8 @@
 #include "kernel/machine/x86_64/cpu/registers.h"
 #include "kernel/machine/x86_64/interrupt/apic.h"
 #include "kernel/machine/x86_64/panic/panic.h"
+#include "kernel/machine/x86_64/thread/machine.h"
+#include "kernel/machine/x86_64/vdso/vdso.h"
 
 #define OLD_TIMER_CHANNEL 0x40u
 #define OLD_TIMER_COMMAND 0x43u
@@ -22,6 +24,7 @@
 /* The largest step of the local APIC's timer; a deadline further away takes several. */
 #define STEP_NS_MAX (NS_PER_SECOND / 4)
 
+static int64_t began_ns; /* since 1970: atomic */
 static uint64_t first_cycle;
 static uint64_t ns_per_cycle; /* times 2^32 */
 static uint64_t counts_per_ns; /* of the local APIC's timer, times 2^32 */
@@ -92,6 +95,7 @@ void clock_init(void) {
     first_cycle = first.cycles;
     ns_per_cycle = (ns << 32) / cycles;
     counts_per_ns = (counts << 32) / ns;
+    vdso_set_clock(first_cycle, ns_per_cycle, began_ns);
 }
 
 static uint64_t scale(uint64_t value, uint64_t factor) {
@@ -100,6 +104,16 @@ static uint64_t scale(uint64_t value, uint64_t factor) {
 
 uint64_t clock_now_ns(void) {
     return scale(read_cycles() - first_cycle, ns_per_cycle);
+}
+
+int64_t clock_wall_ns(void) {
+    return __atomic_load_n(&began_ns, __ATOMIC_RELAXED) + (int64_t)clock_now_ns();
+}
+
+void clock_set_wall_ns(int64_t now_ns) {
+    int64_t began = now_ns - (int64_t)clock_now_ns();
+    __atomic_store_n(&began_ns, began, __ATOMIC_RELAXED);
+    vdso_set_clock(first_cycle, ns_per_cycle, began);
 }
 
 uint64_t clock_cycles_per_second(void) {
@@ -133,8 +147,10 @@ void clock_interrupt(void) {
     here->timer_interrupts++;
     if (here->deadline_ns == CLOCK_NEVER)
         return;
-    if (clock_now_ns() >= here->deadline_ns)
-        here->deadline_ns = CLOCK_NEVER;
-    else
+    if (clock_now_ns() < here->deadline_ns) {
         arm(here->deadline_ns);
+        return;
+    }
+    here->deadline_ns = CLOCK_NEVER;
+    threads_interrupt();
 }
