@@ -13,7 +13,7 @@
 void machine_end(int32_t status);
 uint64_t machine_chance(void);
 /* Nanoseconds that a thread ran, in all. The lock of processes is held. */
-uint64_t machine_thread_time(const struct thread *thread);
+uint64_t machine_thread_time(struct thread *thread);
 /* Memory as sysinfo tells it, in bytes. */
 void machine_memory_facts(uint64_t *total_bytes, uint64_t *free_bytes);
 

@@ -25,8 +25,8 @@ uint64_t machine_chance(void) {
     return processor_random();
 }
 
-uint64_t machine_thread_time(const struct thread *thread) {
-    return thread->sched.run_ns;
+uint64_t machine_thread_time(struct thread *thread) {
+    return thread_run_ns(thread);
 }
 
 void machine_memory_facts(uint64_t *total_bytes, uint64_t *free_bytes) {

@@ -158,7 +158,7 @@ uint64_t machine_chance(void) {
     return state >> 20;
 }
 
-uint64_t machine_thread_time(const struct thread *thread) {
+uint64_t machine_thread_time(struct thread *thread) {
     (void)thread;
     return 1000;
 }
