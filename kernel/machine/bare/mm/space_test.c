@@ -129,6 +129,33 @@ static void areas_may_be_left_out_of_a_fork_or_wiped(void **state) {
     end(&parent);
 }
 
+static void every_processor_sees_the_copy(void **state) {
+    (void)state;
+    struct space parent, child;
+    begin(&parent);
+    assert_int_equal(memory_world_map(&parent, PAGE(0), 1, RW, FIXED), PAGE(0));
+    memory_world_put(&parent, PAGE(0), 1);
+    memory_world_processor = 1;
+    memory_world_put(&parent, PAGE(0), 2); /* and remembers that it may write */
+    memory_world_processor = 0;
+    assert_int_equal(space_fork(&parent, &child), 0);
+    memory_world_processor = 1;
+    memory_world_put(&parent, PAGE(0), 3);
+    assert_int_equal(memory_world_byte(&child, PAGE(0)), 2);
+    assert_int_equal(memory_world_byte(&parent, PAGE(0)), 3);
+    memory_world_processor = 2;
+    assert_int_equal(memory_world_byte(&child, PAGE(0)), 2); /* remembers the page that is the child's alone now */
+    space_destroy(&child);
+    assert_int_equal(space_fork(&parent, &child), 0);
+    assert_int_equal(memory_world_byte(&parent, PAGE(0)), 3); /* remembers the page that both have */
+    memory_world_processor = 1;
+    memory_world_put(&parent, PAGE(0), 4);
+    memory_world_processor = 2;
+    assert_int_equal(memory_world_byte(&parent, PAGE(0)), 4);
+    space_destroy(&child);
+    end(&parent);
+}
+
 /* ---- objects ---- */
 
 static struct memory_call_file file_of(struct memory_object *object, bool can_write) {
@@ -229,6 +256,38 @@ static void pages_that_an_object_loses_are_gone_everywhere(void **state) {
                      1); /* not the copy any more; the object has still got it */
     space_destroy(&other);
     memory_object_unref(object);
+    end(&space);
+}
+
+/* An object that loses its page while it is asked for it, the first time. */
+static uint32_t asked;
+
+static int lose_page(struct memory_object *object, uint64_t index, bool is_write, uint64_t *physical) {
+    (void)index;
+    (void)is_write;
+    asked++;
+    assert_int_equal(page_take(NULL, PAGE_ZEROED, physical), 0);
+    *(uint8_t *)memory_view(*physical) = (uint8_t)asked;
+    if (asked == 1)
+        memory_object_cut(object, 0, 1);
+    return 0;
+}
+
+static void leave(struct memory_object *object) {
+    (void)object;
+}
+
+static void a_page_that_was_lost_on_the_way_is_asked_for_again(void **state) {
+    static const struct memory_object_operations operations = {.get_page = lose_page, .release = leave};
+    struct memory_object object;
+    struct space space;
+    (void)state;
+    begin(&space);
+    asked = 0;
+    memory_object_init(&object, &operations, 0);
+    assert_int_equal(space_map(&space, PAGE(0), PAGE(1), RW, AREA_SHARED, &object, 0), 0);
+    assert_int_equal(memory_world_byte(&space, PAGE(0)), 2);
+    assert_int_equal(asked, 2);
     end(&space);
 }
 
@@ -471,6 +530,8 @@ int main(void) {
         cmocka_unit_test(a_stack_grows_to_its_limit),
         cmocka_unit_test(a_child_has_what_its_parent_had),
         cmocka_unit_test(areas_may_be_left_out_of_a_fork_or_wiped),
+        cmocka_unit_test(every_processor_sees_the_copy),
+        cmocka_unit_test(a_page_that_was_lost_on_the_way_is_asked_for_again),
         cmocka_unit_test(shared_memory_is_the_same_everywhere),
         cmocka_unit_test(a_private_mapping_changes_no_object),
         cmocka_unit_test(how_a_file_is_open_says_what_may_be_mapped),
