@@ -33,5 +33,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
         check(&program, size_bytes);
     else if (status != GROVE_INVALID && status != GROVE_UNSUPPORTED && status != GROVE_DENIED)
         abort();
+    /* The same as the beginning of a longer file, which may have an interpreter. */
+    if (elf_read_head(data, size_bytes, size_bytes * 2, ELF_MACHINE_X86_64, LIMIT, &program) == 0) {
+        check(&program, size_bytes * 2);
+        if (program.interpreter_bytes > size_bytes * 2 ||
+            program.interpreter_offset > size_bytes * 2 - program.interpreter_bytes)
+            abort();
+    }
     return 0;
 }

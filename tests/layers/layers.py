@@ -31,12 +31,21 @@ RULES = {
                              "hold.h"), FREESTANDING | {"stdarg.h"}),
     "kernel/machine/x86_64": (("grove/abi/", "kernel/core/", "kernel/machine/bare/", "kernel/machine/x86_64/",
                                "kernel/services/"), FREESTANDING | {"stdarg.h"}),
+    # Processes and signals: over files, and over the threads and the memory of the bare machines.
+    "kernel/services/posix": (("grove/abi/", "kernel/services/posix/", "kernel/services/vfs/", "kernel/machine/bare/",
+                               "kernel/core/list.h", "processor.h"), FREESTANDING),
     # "processor.h" too; of kernel/core only the list and machine_panic.
     "kernel/services/vfs": (("kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h", "kernel/core/machine.h",
                              "processor.h"), FREESTANDING),
+    "kernel/services/tty": (("kernel/services/tty/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
+                            FREESTANDING),
+    "kernel/services/net": (("kernel/services/net/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
+                            FREESTANDING),
     "kernel/services/posix/memory": (("kernel/services/posix/", "kernel/services/vfs/", "kernel/machine/bare/"), FREESTANDING),
     "kernel/services/posix/files": (("kernel/services/posix/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
                                     FREESTANDING),
+    "kernel/services/posix/sockets": (("kernel/services/posix/", "kernel/services/net/", "kernel/services/vfs/",
+                                       "kernel/machine/bare/"), FREESTANDING),
     # "pause.h" is the build's choice of a file for the processor.
     "lib": (("grove/", "lib/", "pause.h"), None),
     "servers": (("grove/", "lib/", "servers/"), None),

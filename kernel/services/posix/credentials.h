@@ -22,7 +22,12 @@
 #define LINUX_CAP_SETPCAP 8u
 #define LINUX_CAP_SYS_BOOT 22u
 #define LINUX_CAP_SYS_ADMIN 21u
+#define LINUX_CAP_SYS_NICE 23u
 #define LINUX_CAP_SYS_RESOURCE 24u
+
+#define SECURE_NO_ROOT 1u
+#define SECURE_NO_SETUID_FIXUP 4u
+#define SECURE_KEEP_CAPABILITIES 16u
 
 struct credentials {
     uint32_t user, effective_user, saved_user, file_user;
@@ -42,6 +47,9 @@ static inline bool credentials_have(const struct credentials *credentials, uint3
 void credentials_init(struct credentials *credentials);
 /* Tell the file system layer. The identity's list of groups is the one in `credentials`, which stays where it is. */
 void credentials_apply(const struct credentials *credentials, struct identity *identity);
+/* Capabilities after the real, effective or saved user changed, and after the file user did. */
+void credentials_users_changed(const struct credentials *before, struct credentials *after);
+void credentials_file_user_changed(uint32_t before, struct credentials *after);
 /*
  * The set after execve of a file of this owner, group and mode. `is_secure` (AT_SECURE): it got rights that its caller did
  * not have.

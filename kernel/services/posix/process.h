@@ -24,7 +24,6 @@
 
 #define PROCESS_NAME_BYTES 16u /* with its end, as Linux has it */
 
-struct posix_machine;
 struct space;
 struct terminal;
 struct thread;
@@ -33,7 +32,6 @@ struct thread;
 struct process_memory {
     uint32_t references; /* atomic */
     struct space *space;
-    uint64_t break_start, break_end; /* what brk gave it, behind its segments */
     uint64_t arguments_start, arguments_end; /* the texts, one after the other */
     uint64_t environment_start, environment_end;
     uint64_t auxiliary_start, auxiliary_bytes;
@@ -56,6 +54,17 @@ struct signal_action {
 };
 #define SIGNAL_DEFAULT 0u
 #define SIGNAL_IGNORE 1u
+#define LINUX_SA_NOCLDSTOP 1u
+#define LINUX_SA_NOCLDWAIT 2u
+#define LINUX_SA_SIGINFO 4u
+#define LINUX_SA_RESTORER 0x04000000u
+#define LINUX_SA_ONSTACK 0x08000000u
+#define LINUX_SA_RESTART 0x10000000u
+#define LINUX_SA_NODEFER 0x40000000u
+#define LINUX_SA_RESETHAND 0x80000000u
+#define LINUX_SS_ONSTACK 1u
+#define LINUX_SS_DISABLE 2u
+#define LINUX_SS_AUTODISARM 0x80000000u
 
 /* Signals that wait. All zero is an empty one. */
 struct signal_queue {
@@ -73,7 +82,7 @@ struct process_usage {
 struct process_thread {
     struct thread *thread;
     struct process *process;
-    struct list link; /* in process->threads */
+    struct list link; /* in process->threads, the oldest first */
     struct number *number; /* counted; the first thread's is the process's */
     char name[PROCESS_NAME_BYTES];
 
@@ -85,9 +94,10 @@ struct process_thread {
     uint32_t stack_flags;
     bool has_blocked_before;
     bool is_stopped;
-    /* What restart_syscall does: see restart.h. */
+    /* What restart_syscall does, if it is made. */
     int64_t (*restart)(const uint64_t arguments[6]);
     uint64_t restart_arguments[6];
+    uint64_t write_number_at; /* where its number is written before it runs its first instruction; 0: nowhere */
 };
 
 struct process {
@@ -102,16 +112,17 @@ struct process {
     struct process *parent; /* NULL: the first, and those that are gone */
     struct list children, sibling; /* zombies too */
     struct wait_queue children_changed; /* woken for whoever waits for children */
+    bool is_unwanted; /* nobody will wait for it: it is gone as soon as it has ended */
     int exit_signal; /* what the parent gets at its end; 0: nothing */
     int parent_death_signal;
     bool is_subreaper; /* orphans below it become its own */
     bool has_executed; /* since fork: setpgid of the parent's is too late */
-    struct wait_queue *vfork_done; /* of the parent that waits until this one has its own memory */
-    bool *vfork_flag;
+    bool is_vforked; /* its parent waits until it has memory of its own, or has ended */
+    struct wait_queue vfork_done;
 
     struct list threads; /* struct process_thread */
     uint32_t thread_count;
-    struct process_thread *survivor; /* the one that ends all others, in exit_group's case NULL */
+    struct process_thread *survivor; /* execve: the one that ends all others; else NULL */
     struct wait_queue threads_changed;
 
     struct process_memory *memory; /* NULL: given back */
@@ -126,6 +137,7 @@ struct process {
 
     struct signal_action actions[SIGNALS];
     struct signal_queue pending;
+    struct wait_queue signals_changed; /* woken whenever a signal begins to wait: for signalfd */
     int32_t stop_signal; /* not 0: its threads stop, or are stopped */
     uint32_t stopped_threads;
     bool is_stop_reported, is_continued; /* to be told by wait */
@@ -140,16 +152,26 @@ struct process {
 
 struct processes {
     struct spinlock lock;
-    const struct posix_machine *machine;
     struct vfs *vfs;
-    struct list all; /* struct process */
+    struct list all; /* struct process, zombies too */
+    struct list alarms; /* processes with one, the earliest first */
+    struct wait_queue alarms_changed;
     uint32_t count, count_max;
     struct process *first; /* process 1 */
+    /*
+     * Whoever has the terminals sets this: the session that this terminal controlled has ended; it forgets it and returns
+     * the number of the group in its foreground, 0 for none. Called with the lock held. May be NULL.
+     */
+    int32_t (*session_ended)(struct terminal *terminal);
 };
 extern struct processes processes;
 
-/* count_max bounds all processes together, zombies included. -LINUX_ENOMEM. */
-int processes_init(const struct posix_machine *machine, struct vfs *vfs, uint32_t count_max);
+/* Before anything else, also before there is a thread that runs alarms (alarm.h). */
+void processes_prepare(void);
+/* Before the first process. count_max bounds all processes together, zombies included. */
+#define TICK_NS UINT64_C(10000000) /* a hundredth of a second: what programs count times in */
+
+void processes_init(struct vfs *vfs, uint32_t count_max);
 
 /* Of the current thread; NULL: it is the kernel's own. */
 struct process *process_current(void);
@@ -162,23 +184,7 @@ struct process *process_find_next(int32_t number);
 void process_ref(struct process *process);
 void process_unref(struct process *process);
 
-/*
- * For whoever makes another thread of a process (clone): number and list, once thread_create has made it and before
- * thread_start. It inherits the current thread's signal mask and name. -LINUX_EAGAIN: limits; or the process is ending;
- * -LINUX_ENOMEM. *number is its number.
- */
-int process_add_thread(struct process *process, struct thread *thread, int32_t *number);
-/* The thread of this number in the process; the lock of processes is held. */
-struct process_thread *process_find_thread(struct process *process, int32_t number);
-
-/* ---- hooks that the machine's threads call ---- */
-
-/* The current thread is about to end, in its own context, with interrupts on and its process's memory still in use. */
-void process_thread_gone(struct thread *thread);
-/* On every way back to user mode while thread->is_interrupted is set. May not return. */
-void process_return_to_user(struct thread *thread);
-/* An exception in user mode that memory could not mend. The signal is forced, so process_return_to_user follows. */
-int process_fault(struct thread *thread, int signal, int code, uint64_t address);
+/* The hooks that the machine's threads call are declared in kernel/machine/bare/thread/thread.h. */
 
 /* ---- groups, sessions, terminals ---- */
 

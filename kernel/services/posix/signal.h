@@ -123,6 +123,8 @@ int signal_send_group(int32_t group, int signal);
 void signal_force(int signal, const struct signal_info *info);
 /* Would the current thread not notice this signal? For terminals, which then fail a background process's call (EIO). */
 bool signal_is_unnoticed(int signal);
+/* Has the current process a handler for it? */
+bool signal_is_handled(int signal);
 /* Does a signal wait that the current thread would take? */
 bool signal_is_pending(void);
 

@@ -61,14 +61,27 @@ static int write_inode(const struct caller *caller, struct open_file *file, uint
     return answer(status, *done_bytes);
 }
 
+static int read_object(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
+    if (file->operations->read == NULL)
+        return -LINUX_EINVAL;
+    int status = file->operations->read(file, transfer, done_bytes);
+    return answer(status, *done_bytes);
+}
+
+static int write_object(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
+    if (file->operations->write == NULL)
+        return -LINUX_EINVAL;
+    int status = file->operations->write(file, transfer, done_bytes);
+    return answer(status, *done_bytes);
+}
+
 int file_read(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
     const struct vfs_machine *machine = file->vfs->machine;
     int status = check(file, LINUX_R_OK);
     if (status != 0)
         return status;
     if (file->operations != NULL) {
-        status = file->operations->read(file, transfer, done_bytes);
-        return answer(status, *done_bytes);
+        return read_object(file, transfer, done_bytes);
     }
     sleep_lock_take(&file->position_lock, machine);
     status = read_inode(file, file->position, transfer, done_bytes);
@@ -83,8 +96,7 @@ int file_write(const struct caller *caller, struct open_file *file, struct trans
     if (status != 0)
         return status;
     if (file->operations != NULL) {
-        status = file->operations->write(file, transfer, done_bytes);
-        return answer(status, *done_bytes);
+        return write_object(file, transfer, done_bytes);
     }
     sleep_lock_take(&file->position_lock, machine);
     uint64_t offset = file->position;
@@ -110,8 +122,7 @@ int file_read_at(struct open_file *file, int64_t offset, struct transfer *transf
     if (status != 0)
         return status;
     if (file->operations != NULL) {
-        status = file->operations->read(file, transfer, done_bytes);
-        return answer(status, *done_bytes);
+        return read_object(file, transfer, done_bytes);
     }
     return read_inode(file, (uint64_t)offset, transfer, done_bytes);
 }
@@ -123,8 +134,7 @@ int file_write_at(const struct caller *caller, struct open_file *file, int64_t o
     if (status != 0)
         return status;
     if (file->operations != NULL) {
-        status = file->operations->write(file, transfer, done_bytes);
-        return answer(status, *done_bytes);
+        return write_object(file, transfer, done_bytes);
     }
     return write_inode(caller, file, &at, transfer, done_bytes);
 }
@@ -160,7 +170,7 @@ int file_seek(struct open_file *file, int64_t offset, uint32_t whence, int64_t *
     if (whence > LINUX_SEEK_HOLE)
         return -LINUX_EINVAL;
     if (file->operations != NULL) {
-        if (!file->operations->has_positions)
+        if (!file->operations->has_positions && !file_is_anonymous(file))
             return -LINUX_ESPIPE;
         *position = 0;
         return 0;

@@ -153,21 +153,40 @@ int file_resize(const struct caller *caller, struct open_file *file, int64_t siz
     return vfs_resize(file->inode, (uint64_t)size_bytes);
 }
 
+/* Ways of allocating that Linux knows, of which a file system here has two. */
+static bool is_known_way(uint32_t mode) {
+    switch (mode & ~LINUX_FALLOC_KEEP_SIZE) {
+    case 0:
+    case LINUX_FALLOC_ZERO_RANGE:
+    case LINUX_FALLOC_UNSHARE_RANGE:
+        return true;
+    case LINUX_FALLOC_PUNCH_HOLE:
+        return (mode & LINUX_FALLOC_KEEP_SIZE) != 0;
+    case LINUX_FALLOC_COLLAPSE_RANGE:
+    case LINUX_FALLOC_INSERT_RANGE:
+        return (mode & LINUX_FALLOC_KEEP_SIZE) == 0;
+    default:
+        return false;
+    }
+}
+
 static int check_allocation(const struct open_file *file, uint32_t mode, int64_t offset, int64_t size) {
-    uint32_t known = LINUX_FALLOC_KEEP_SIZE | LINUX_FALLOC_PUNCH_HOLE, flags = file_flags(file);
+    uint32_t flags = file_flags(file);
     if (offset < 0 || size <= 0)
         return -LINUX_EINVAL;
-    if ((mode & ~known) != 0 || mode == LINUX_FALLOC_PUNCH_HOLE)
+    if (!is_known_way(mode))
         return -LINUX_EOPNOTSUPP;
     if ((flags & LINUX_O_PATH) != 0 || (vfs_open_access(flags) & LINUX_W_OK) == 0)
         return -LINUX_EBADF;
-    if (file->inode == NULL || inode_kind(file->inode) == LINUX_S_IFIFO)
+    if (pipe_is(file))
         return -LINUX_ESPIPE;
-    if (inode_is_folder(file->inode))
+    if (file->operations == NULL && inode_is_folder(file->inode))
         return -LINUX_EISDIR;
     if (file->operations != NULL || inode_kind(file->inode) != LINUX_S_IFREG)
         return -LINUX_ENODEV;
-    return size > INT64_MAX - offset ? -LINUX_EFBIG : 0;
+    if (size > INT64_MAX - offset)
+        return -LINUX_EFBIG;
+    return (mode & ~(LINUX_FALLOC_KEEP_SIZE | LINUX_FALLOC_PUNCH_HOLE)) != 0 ? -LINUX_EOPNOTSUPP : 0;
 }
 
 int file_allocate(const struct caller *caller, struct open_file *file, uint32_t mode, int64_t offset,

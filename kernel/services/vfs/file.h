@@ -13,6 +13,10 @@
 
 #define LINUX_FALLOC_KEEP_SIZE 1u
 #define LINUX_FALLOC_PUNCH_HOLE 2u
+#define LINUX_FALLOC_COLLAPSE_RANGE 8u
+#define LINUX_FALLOC_ZERO_RANGE 0x10u
+#define LINUX_FALLOC_INSERT_RANGE 0x20u
+#define LINUX_FALLOC_UNSHARE_RANGE 0x40u
 
 /* What poll looks at and answers with. */
 #define LINUX_POLLIN 0x001u
@@ -38,6 +42,7 @@ struct pipe;
 
 /* Of files whose contents are no inode's: devices, pipes, sockets, and what has a descriptor and no name. */
 struct file_operations {
+    /* NULL: -LINUX_EINVAL. */
     int (*read)(struct open_file *file, struct transfer *transfer, size_t *done_bytes);
     int (*write)(struct open_file *file, struct transfer *transfer, size_t *done_bytes);
     /*
@@ -129,6 +134,11 @@ int file_change_flags(const struct caller *caller, struct open_file *file, uint3
 uint32_t file_poll(struct open_file *file, struct wait_queue **queues);
 /* ioctl: -LINUX_ENOTTY where the file has no requests of its own. */
 int64_t file_control(struct open_file *file, uint32_t request, uint64_t argument);
+
+/* Has it neither inode nor kind: an eventfd, an epoll? Linux calls those anonymous inodes. */
+static inline bool file_is_anonymous(const struct open_file *file) {
+    return file->inode == NULL && file->operations->mode == 0;
+}
 
 static inline uint32_t file_flags(const struct open_file *file) {
     return __atomic_load_n(&file->flags, __ATOMIC_RELAXED);

@@ -33,6 +33,8 @@ struct vfs_machine {
      * without a reason, so callers look again; -LINUX_EINTR when a signal came.
      */
     int (*sleep)(void *context, struct wait_queue *queue, struct spinlock *held);
+    /* The same without an end by a signal: for what others give up soon. NULL: `sleep` never ends by one. */
+    void (*sleep_firmly)(void *context, struct wait_queue *queue, struct spinlock *held);
     /* Wake all that wait there. The lock that they gave up is held. */
     void (*wake)(void *context, struct wait_queue *queue);
     /*
@@ -44,6 +46,14 @@ struct vfs_machine {
     uint64_t (*clock_ns)(void *context);
     void *context;
 };
+
+static inline void machine_sleep_firmly(const struct vfs_machine *machine, struct wait_queue *queue,
+                                        struct spinlock *held) {
+    if (machine->sleep_firmly != NULL)
+        machine->sleep_firmly(machine->context, queue, held);
+    else
+        (void)machine->sleep(machine->context, queue, held);
+}
 
 #define MACHINE_FOREVER UINT64_MAX
 

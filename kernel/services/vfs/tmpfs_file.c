@@ -89,6 +89,12 @@ int tmpfs_file_read(struct inode *inode, uint64_t offset, struct transfer *trans
     return 0;
 }
 
+/* The inode's lock is held. A page that was made for nothing leaves again. */
+static void unmake_page(struct inode *inode, uint64_t number) {
+    inode->pages -= page_tree_remove(pages_of(inode), machine_of(inode), number, 1);
+    __atomic_sub_fetch(&tmpfs_of(inode)->pages, 1, __ATOMIC_RELAXED);
+}
+
 static void clear_behind(struct inode *inode, uint64_t end);
 
 static int write_page(struct inode *inode, uint64_t offset, struct transfer *transfer, size_t *copied, bool *is_short) {
@@ -97,6 +103,7 @@ static int write_page(struct inode *inode, uint64_t offset, struct transfer *tra
     void *page;
     *copied = 0;
     spinlock_lock(&inode->lock);
+    uint64_t before = inode->pages;
     if (offset > inode->size_bytes && inode->mapping != NULL)
         clear_behind(inode, inode->size_bytes);
     int status = make_page(inode, offset / VFS_PAGE_BYTES, &page);
@@ -104,6 +111,8 @@ static int write_page(struct inode *inode, uint64_t offset, struct transfer *tra
         *copied = transfer_in(transfer, (uint8_t *)page + in_page, wanted);
         if (*copied > 0 && offset + *copied > inode->size_bytes)
             inode->size_bytes = offset + *copied;
+        if (*copied == 0 && inode->pages > before)
+            unmake_page(inode, offset / VFS_PAGE_BYTES);
     }
     spinlock_unlock(&inode->lock);
     *is_short = *copied < wanted;
@@ -165,7 +174,7 @@ int tmpfs_file_resize(struct inode *inode, uint64_t size_bytes) {
     const struct vfs_machine *machine = machine_of(inode);
     uint32_t in_page = (uint32_t)(size_bytes % VFS_PAGE_BYTES);
     spinlock_lock(&inode->lock);
-    bool is_less = size_bytes < inode->size_bytes;
+    bool is_less = size_bytes <= inode->size_bytes; /* what was allocated behind the end goes also if the end stays */
     clear_behind(inode, is_less ? size_bytes : inode->size_bytes);
     inode->size_bytes = size_bytes;
     inode->modified_ns = machine->now_ns(machine->context);
@@ -218,7 +227,22 @@ static void make_hole(struct inode *inode, uint64_t offset, uint64_t size) {
     }
 }
 
-/* Linux takes back what it made when the budget ends on the way; here it stays, as after a write that ended so. */
+/* Would the range's missing pages fit into the budget? Nobody else changes this file now. */
+static bool have_room(struct inode *inode, uint64_t first, uint64_t end) {
+    const struct tmpfs *tmpfs = tmpfs_of(inode);
+    uint64_t max = tmpfs->limits.pages_max, missing = 0;
+    if (max == 0)
+        return true;
+    if (end - first > max)
+        return false;
+    for (uint64_t number = first; number < end; number++) {
+        spinlock_lock(&inode->lock);
+        missing += page_tree_find(pages_of(inode), number) == NULL;
+        spinlock_unlock(&inode->lock);
+    }
+    return __atomic_load_n(&tmpfs->pages, __ATOMIC_RELAXED) + missing <= max;
+}
+
 static int make_pages(struct inode *inode, uint64_t first, uint64_t end) {
     int status = 0;
     for (uint64_t number = first; number < end && status == 0; number++) {
@@ -235,11 +259,8 @@ int tmpfs_file_allocate(struct inode *inode, uint64_t offset, uint64_t size_byte
         make_hole(inode, offset, size_bytes);
         return 0;
     }
-    const struct tmpfs *tmpfs = tmpfs_of(inode);
     uint64_t first = offset / VFS_PAGE_BYTES, end = (offset + size_bytes + VFS_PAGE_BYTES - 1) / VFS_PAGE_BYTES;
-    if (tmpfs->limits.pages_max != 0 && end - first > tmpfs->limits.pages_max)
-        return -LINUX_ENOSPC;
-    return make_pages(inode, first, end);
+    return have_room(inode, first, end) ? make_pages(inode, first, end) : -LINUX_ENOSPC;
 }
 
 /* Look from page `number` on for a hole, for STEP_PAGES pages. True: it is found, or the file ends. */

@@ -84,6 +84,11 @@ int transfer_bring_in(struct transfer *transfer) {
     return transfer->bring_in(address);
 }
 
+size_t transfer_piece_bytes(struct transfer *transfer) {
+    size_t size = SIZE_MAX;
+    return next_piece(transfer, &size) != NULL ? size : 0;
+}
+
 int transfer_all_out(struct transfer *transfer, const void *from, size_t size_bytes) {
     size_t done = transfer_out(transfer, from, size_bytes);
     while (done < size_bytes) {

@@ -106,6 +106,8 @@ static void what_is_wrong_is_refused(void **state) {
             break;
         case 3:
             file.segments[1].kind = 3;
+            file.segments[1].offset = 8;
+            file.segments[1].file_bytes = 20;
             expected = GROVE_UNSUPPORTED;
             break;
         case 4:
@@ -133,11 +135,32 @@ static void what_is_wrong_is_refused(void **state) {
     }
 }
 
+static void an_interpreter_is_told_of(void **state) {
+    struct file file = example();
+    struct elf_program program;
+    (void)state;
+    file.segments[1].kind = 3;
+    file.segments[1].offset = 8;
+    file.segments[1].file_bytes = 20;
+    assert_int_equal(read(&file, &program), GROVE_UNSUPPORTED);
+    const uint8_t *head = (const uint8_t *)&file;
+    assert_int_equal(elf_read_head(head, sizeof(file), 0x10000, ELF_MACHINE_X86_64, LIMIT, &program), 0);
+    assert_int_equal(program.interpreter_offset, 8);
+    assert_int_equal(program.interpreter_bytes, 20);
+    assert_int_equal(elf_read_head(head, 100, 0x10000, ELF_MACHINE_X86_64, LIMIT, &program), GROVE_UNSUPPORTED);
+    file.segments[1].file_bytes = ELF_INTERPRETER_BYTES_MAX + 1;
+    assert_int_equal(elf_read_head(head, sizeof(file), 0x10000, ELF_MACHINE_X86_64, LIMIT, &program), GROVE_INVALID);
+    file.segments[1].file_bytes = 20;
+    file.segments[1].offset = 0x10000 - 19;
+    assert_int_equal(elf_read_head(head, sizeof(file), 0x10000, ELF_MACHINE_X86_64, LIMIT, &program), GROVE_INVALID);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(segments_are_whole_pages),
         cmocka_unit_test(a_cut_program_is_refused),
         cmocka_unit_test(what_is_wrong_is_refused),
+        cmocka_unit_test(an_interpreter_is_told_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,17 +7,19 @@
 #include "kernel/machine/x86_64/process/fault.h"
 
 #include "grove/abi/status.h"
+#include "kernel/machine/bare/mm/space.h"
 #include "kernel/machine/bare/process/calls.h"
+#include "kernel/machine/bare/process/user_memory.h"
+#include "kernel/machine/bare/thread/thread.h"
 #include "kernel/machine/x86_64/boot/layout.h"
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/cpu/registers.h"
-#include "kernel/machine/x86_64/process/process.h"
+#include "kernel/services/posix/process.h"
 #include "kernel/services/vfs/errors.h"
 
 #define ERROR_PRESENT 1u
 #define ERROR_WRITE 2u
 #define ERROR_FETCH 16u
-#define SIGNAL_STATUS 128
 #define CODE_NOT_MAPPED 1 /* si_code of SIGSEGV and SIGBUS, as Linux numbers them */
 #define CODE_NOT_ALLOWED 2 /* of SIGSEGV */
 #define CODE_NO_ADDRESS 2 /* of SIGBUS */
@@ -43,6 +45,21 @@ bool process_read(void *to, uint64_t from, size_t size) {
 
 bool process_write(uint64_t to, const void *from, size_t size) {
     return is_users(to, size) && user_copy((void *)to, from, size) == 0;
+}
+
+/* The kernel's own memory lies above; where a program says that its own does, nothing is copied. */
+size_t process_copy_present(void *to, const void *from, size_t size) {
+    uint64_t address = (uint64_t)to < SPACE_END ? (uint64_t)to : (uint64_t)from;
+    if (address >= SPACE_END)
+        return 0;
+    if (size > SPACE_END - address)
+        size = SPACE_END - address;
+    return size - user_copy(to, from, size);
+}
+
+bool process_bring_in(uint64_t address, bool is_write) {
+    struct space *space = process_space(process_current());
+    return address < SPACE_END && space_fault(space, address, is_write ? AREA_WRITE : AREA_READ) == 0;
 }
 
 int process_read_text(char *to, uint64_t from, size_t size) {
@@ -85,8 +102,9 @@ static void end_by_exception(const struct interrupt_frame *frame, uint64_t addre
         signal = LINUX_SIGBUS;
         code = CODE_NO_ADDRESS;
     }
-    console_print("process: %s ended by %s at %016lx, address %016lx\n", process_current()->name,
-                  interrupts_exception_name(frame->vector), frame->rip, address);
+    if (!signal_is_handled(signal))
+        console_print("process: %s ended by %s at %016lx, address %016lx\n", process_current()->name,
+                      interrupts_exception_name(frame->vector), frame->rip, address);
     (void)process_fault(thread_current(), signal, code, address);
 }
 
@@ -109,10 +127,10 @@ static uint32_t access_of(uint64_t error) {
 /* Fill the page in, with the results of space_fault. Without memory the program ends. */
 static int mend(uint64_t address, uint64_t error) {
     struct process *process = process_current();
-    int status = space_fault(&process->space, address, access_of(error));
+    int status = space_fault(process_space(process), address, access_of(error));
     if (status == -LINUX_ENOMEM) {
         console_print("process: %s ended for want of memory\n", process->name);
-        process_end(SIGNAL_STATUS + LINUX_SIGKILL);
+        signal_force(LINUX_SIGKILL, NULL);
     }
     return status;
 }
@@ -132,7 +150,7 @@ bool process_exception(struct interrupt_frame *frame) {
     interrupts_on();
     int status = is_page_fault && address < LAYOUT_USER_END ? mend(address, frame->error) : -LINUX_EFAULT;
     bool is_good = status == 0;
-    if (!is_good && is_from_user && !__atomic_load_n(&process_current()->is_ending, __ATOMIC_RELAXED))
+    if (!is_good && is_from_user && process_current()->state == PROCESS_LIVES)
         end_by_exception(frame, address, status);
     interrupts_off();
     if (!is_good && !is_from_user)

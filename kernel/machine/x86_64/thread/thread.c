@@ -151,6 +151,7 @@ struct thread_registers *thread_begun(struct machine_thread *self) {
 
 void thread_exit(void) {
     struct thread *self = thread_current();
+    threads_begin_end();
     if (self->process != NULL) {
         thread_end_words(self);
         process_thread_gone(self);

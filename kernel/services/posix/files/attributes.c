@@ -8,13 +8,15 @@
 
 /* ---- mode and owner ---- */
 
-/* Files without a place in the tree have nothing to change; that is no error, as it would not show. */
+/* Pipes without a name have nothing to change; that is no error, as it would not show. */
 static int64_t change_mode(const struct files *files, struct target *target, uint64_t mode) {
     const struct path *path = target_path(target);
     int status = 0;
     if (target->file != NULL && (file_flags(target->file) & LINUX_O_PATH) != 0)
         status = -LINUX_EBADF;
     else if (path != NULL && inode_is_link(path->dentry->inode))
+        status = -LINUX_EOPNOTSUPP;
+    else if (target->file != NULL && file_is_anonymous(target->file))
         status = -LINUX_EOPNOTSUPP;
     else if (path != NULL)
         status = vfs_change_mode(files->caller, path, (uint32_t)mode);
@@ -124,50 +126,56 @@ static int plan_time(const int64_t time[2], struct time_plan *plan) {
 
 static const struct time_plan now = {.change = TIME_NOW};
 
-static int64_t set_times(const struct files *files, struct target *target, const struct time_plan plans[2]) {
+/* The place is looked for before the times are. */
+static int64_t set_times(const struct files *files, struct target *target, const struct time_plan plans[2],
+                         bool is_good) {
     const struct path *path = target_path(target);
-    int status = path != NULL ? vfs_set_times(files->caller, path, &plans[0], &plans[1]) : 0;
+    int status = is_good ? 0 : -LINUX_EINVAL;
+    if (is_good && path != NULL)
+        status = vfs_set_times(files->caller, path, &plans[0], &plans[1]);
     target_end(files, target);
     return status;
 }
 
-static int64_t set_times_at(uint64_t folder, uint64_t address, const struct time_plan plans[2], uint32_t flags) {
+/* Without a path it is the descriptor's own file. */
+static int begin_times(const struct files *files, uint64_t folder, uint64_t address, uint32_t flags,
+                       struct target *target) {
+    if (address != 0)
+        return target_begin(files, target, folder, address, flags);
+    if ((int32_t)folder == LINUX_AT_FDCWD)
+        return -LINUX_EFAULT;
+    if (flags != 0)
+        return -LINUX_EINVAL;
+    int status = target_begin_descriptor(files, target, folder);
+    if (status == 0 && (file_flags(target->file) & LINUX_O_PATH) != 0) {
+        target_end(files, target);
+        status = -LINUX_EBADF;
+    }
+    return status;
+}
+
+static int64_t set_times_at(uint64_t folder, uint64_t address, const struct time_plan plans[2], bool is_good,
+                            uint32_t flags) {
     struct files files = files_of_current();
     struct target target;
-    int status;
     if ((flags & ~(LINUX_AT_SYMLINK_NOFOLLOW | LINUX_AT_EMPTY_PATH)) != 0)
         return -LINUX_EINVAL;
-    if (address != 0) {
-        status = target_begin(&files, &target, folder, address, flags);
-    } else if ((int32_t)folder == LINUX_AT_FDCWD) {
-        status = -LINUX_EFAULT;
-    } else {
-        if (flags != 0)
-            return -LINUX_EINVAL;
-        status = target_begin_descriptor(&files, &target, folder);
-        if (status == 0 && (file_flags(target.file) & LINUX_O_PATH) != 0) {
-            target_end(&files, &target);
-            status = -LINUX_EBADF;
-        }
-    }
-    return status != 0 ? status : set_times(&files, &target, plans);
+    int status = begin_times(&files, folder, address, flags, &target);
+    return status != 0 ? status : set_times(&files, &target, plans, is_good);
 }
 
 int64_t system_call_utimensat(const uint64_t arguments[6]) {
     struct time_plan plans[2] = {now, now};
+    bool is_good = true;
     if (arguments[2] != 0) {
         int64_t times[2][2];
         if (!process_read(times, arguments[2], sizeof(times)))
             return -LINUX_EFAULT;
         if (times[0][1] == LINUX_UTIME_OMIT && times[1][1] == LINUX_UTIME_OMIT)
             return 0;
-        int status = plan_time(times[0], &plans[0]);
-        if (status == 0)
-            status = plan_time(times[1], &plans[1]);
-        if (status != 0)
-            return status;
+        is_good = plan_time(times[0], &plans[0]) == 0 && plan_time(times[1], &plans[1]) == 0;
     }
-    return set_times_at(arguments[0], arguments[1], plans, (uint32_t)arguments[3]);
+    return set_times_at(arguments[0], arguments[1], plans, is_good, (uint32_t)arguments[3]);
 }
 
 /* The older forms know microseconds, and nothing but times. */
@@ -183,7 +191,7 @@ static int64_t set_old_times_at(uint64_t folder, uint64_t address, uint64_t time
             plans[i] = (struct time_plan){.change = TIME_SET, .time_ns = to_ns(times[i][0], times[i][1] * MICROSECOND)};
         }
     }
-    return set_times_at(folder, address, plans, 0);
+    return set_times_at(folder, address, plans, true, 0);
 }
 
 int64_t system_call_futimesat(const uint64_t arguments[6]) {
@@ -203,7 +211,7 @@ int64_t system_call_utime(const uint64_t arguments[6]) {
         for (int i = 0; i < 2; i++)
             plans[i] = (struct time_plan){.change = TIME_SET, .time_ns = to_ns(times[i], 0)};
     }
-    return set_times_at((uint64_t)LINUX_AT_FDCWD, arguments[0], plans, 0);
+    return set_times_at((uint64_t)LINUX_AT_FDCWD, arguments[0], plans, true, 0);
 }
 
 /* ---- size ---- */

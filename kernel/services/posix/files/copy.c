@@ -1,8 +1,10 @@
 /* From file to file without the program in between: sendfile(2), copy_file_range(2). */
 #include "kernel/services/posix/files/memory.h"
 #include "kernel/services/posix/files/place.h"
+#include "kernel/services/vfs/pipe.h"
 
-#define STEP_BYTES VFS_PAGE_BYTES
+/* At once, where there is memory for it: as much as goes into Linux's pipe in between. */
+#define STEP_BYTES (16 * VFS_PAGE_BYTES)
 
 /* One end of a copy: a file, from or to its position or an offset of its own. */
 struct copy_end {
@@ -51,14 +53,17 @@ static void put_back(const struct copy_end *from, size_t size) {
         (void)file_seek(from->file, -(int64_t)size, LINUX_SEEK_CUR, &position);
 }
 
-static int64_t copy_steps(const struct files *files, struct copy_end ends[2], size_t size, uint8_t *bytes) {
+static int64_t copy_steps(const struct files *files, struct copy_end ends[2], size_t size, uint8_t *bytes,
+                          size_t step_bytes) {
     size_t sum = 0;
     int status = 0;
     while (sum < size && status == 0) {
-        size_t wanted = size - sum < STEP_BYTES ? size - sum : STEP_BYTES, got, put = 0;
+        size_t wanted = size - sum < step_bytes ? size - sum : step_bytes, got, put = 0;
         status = read_step(&ends[0], bytes, wanted, &got);
         if (status != 0 || got == 0)
             break;
+        if (file_is_anonymous(ends[1].file)) /* it takes numbers, not bytes */
+            status = -LINUX_EINVAL;
         while (put < got && status == 0) {
             size_t done;
             status = write_step(files, &ends[1], bytes + put, got - put, &done);
@@ -75,11 +80,17 @@ static int64_t copy_steps(const struct files *files, struct copy_end ends[2], si
 }
 
 static int64_t copy(const struct files *files, struct copy_end ends[2], size_t size) {
-    uint8_t *bytes = machine_take(files->vfs->machine, STEP_BYTES);
+    const struct vfs_machine *machine = files->vfs->machine;
+    size_t step_bytes = size <= VFS_PAGE_BYTES ? VFS_PAGE_BYTES : STEP_BYTES;
+    uint8_t *bytes = machine_take(machine, step_bytes);
+    if (bytes == NULL && step_bytes > VFS_PAGE_BYTES) {
+        step_bytes = VFS_PAGE_BYTES;
+        bytes = machine_take(machine, step_bytes);
+    }
     if (bytes == NULL)
         return -LINUX_ENOMEM;
-    int64_t done = copy_steps(files, ends, size < MEMORY_BYTES_MAX ? size : MEMORY_BYTES_MAX, bytes);
-    machine_give_back(files->vfs->machine, bytes, STEP_BYTES);
+    int64_t done = copy_steps(files, ends, size < MEMORY_BYTES_MAX ? size : MEMORY_BYTES_MAX, bytes, step_bytes);
+    machine_give_back(machine, bytes, step_bytes);
     return done;
 }
 
@@ -104,18 +115,37 @@ static int64_t write_offset(uint64_t address, const struct copy_end *end, int64_
 
 /* ---- sendfile ---- */
 
-static int check_send(const struct copy_end ends[2]) {
-    if (!is_open_for(ends[0].file, LINUX_R_OK))
+static int check_source(const struct copy_end *from) {
+    bool has_positions = from->file->operations == NULL || from->file->operations->has_positions;
+    if (!is_open_for(from->file, LINUX_R_OK))
         return -LINUX_EBADF;
-    if (ends[0].has_offset && ends[0].file->operations != NULL && !ends[0].file->operations->has_positions)
+    if (from->has_offset && !has_positions)
         return -LINUX_ESPIPE;
-    if (ends[0].has_offset && ends[0].offset < 0)
-        return -LINUX_EINVAL;
+    return from->has_offset && from->offset < 0 ? -LINUX_EINVAL : 0;
+}
+
+static int check_send(const struct copy_end ends[2], uint64_t size) {
     if (!is_open_for(ends[1].file, LINUX_W_OK))
         return -LINUX_EBADF;
-    if ((file_flags(ends[1].file) & LINUX_O_APPEND) != 0 || ends[0].file->operations != NULL)
+    bool is_appended = (file_flags(ends[1].file) & LINUX_O_APPEND) != 0 && !pipe_is(ends[1].file);
+    if (is_appended || ends[0].file->operations != NULL)
         return -LINUX_EINVAL;
-    return 0;
+    return size > 0 && !is_plain(ends[0].file) ? -LINUX_EINVAL : 0;
+}
+
+static int64_t send_from(const struct files *files, struct copy_end ends[2], const uint64_t arguments[6]) {
+    int64_t answer = check_source(&ends[0]);
+    if (answer == 0)
+        answer = get_usable_file(files, arguments[0], &ends[1].file);
+    if (answer != 0)
+        return answer;
+    answer = check_send(ends, arguments[3]);
+    if (answer == 0) {
+        answer = copy(files, ends, arguments[3]);
+        answer = write_offset(arguments[2], &ends[0], answer);
+    }
+    file_unref(ends[1].file);
+    return answer;
 }
 
 int64_t system_call_sendfile(const uint64_t arguments[6]) {
@@ -123,21 +153,19 @@ int64_t system_call_sendfile(const uint64_t arguments[6]) {
     struct copy_end ends[2] = {{.file = NULL}, {.file = NULL}};
     int64_t answer = read_offset(arguments[2], &ends[0]);
     if (answer == 0)
-        answer = get_ends(&files, arguments[1], arguments[0], ends);
+        answer = get_usable_file(&files, arguments[1], &ends[0].file);
     if (answer != 0)
         return answer;
-    answer = check_send(ends);
-    if (answer == 0) {
-        answer = copy(&files, ends, arguments[3]);
-        answer = write_offset(arguments[2], &ends[0], answer);
-    }
-    give_ends_back(ends);
+    answer = send_from(&files, ends, arguments);
+    file_unref(ends[0].file);
     return answer;
 }
 
 /* ---- copy_file_range ---- */
 
-static int check_range(const struct copy_end ends[2], uint64_t flags) {
+static int check_range(const struct copy_end ends[2], uint64_t size, uint64_t flags) {
+    if ((uint32_t)flags != 0)
+        return -LINUX_EINVAL;
     for (int i = 0; i < 2; i++)
         if (ends[i].file->inode != NULL && inode_is_folder(ends[i].file->inode))
             return -LINUX_EISDIR;
@@ -146,12 +174,25 @@ static int check_range(const struct copy_end ends[2], uint64_t flags) {
     if (!is_open_for(ends[0].file, LINUX_R_OK) || !is_open_for(ends[1].file, LINUX_W_OK) ||
         (file_flags(ends[1].file) & LINUX_O_APPEND) != 0)
         return -LINUX_EBADF;
-    return (uint32_t)flags != 0 || ends[0].offset < 0 || ends[1].offset < 0 ? -LINUX_EINVAL : 0;
+    for (int i = 0; i < 2; i++)
+        if ((uint64_t)ends[i].offset + size < (uint64_t)ends[i].offset)
+            return -LINUX_EOVERFLOW;
+    return ends[0].offset < 0 || ends[1].offset < 0 ? -LINUX_EINVAL : 0;
+}
+
+static uint64_t place_of(const struct copy_end *end) {
+    return end->has_offset ? (uint64_t)end->offset : end->file->position;
+}
+
+/* What there is to copy now; it does not copy on in what it just wrote itself. */
+static uint64_t limit(const struct copy_end *from, uint64_t size) {
+    uint64_t end = inode_size(from->file->inode), at = place_of(from), left = end > at ? end - at : 0;
+    size = size < MEMORY_BYTES_MAX ? size : MEMORY_BYTES_MAX;
+    return size < left ? size : left;
 }
 
 static bool overlap(const struct copy_end ends[2], uint64_t size) {
-    uint64_t from = ends[0].has_offset ? (uint64_t)ends[0].offset : ends[0].file->position;
-    uint64_t to = ends[1].has_offset ? (uint64_t)ends[1].offset : ends[1].file->position;
+    uint64_t from = place_of(&ends[0]), to = place_of(&ends[1]);
     return ends[0].file->inode == ends[1].file->inode && from < to + size && to < from + size;
 }
 
@@ -165,9 +206,9 @@ int64_t system_call_copy_file_range(const uint64_t arguments[6]) {
     if (answer == 0)
         answer = read_offset(arguments[3], &ends[1]);
     if (answer == 0)
-        answer = check_range(ends, arguments[5]);
+        answer = check_range(ends, arguments[4], arguments[5]);
     if (answer == 0) {
-        uint64_t size = arguments[4] < MEMORY_BYTES_MAX ? arguments[4] : MEMORY_BYTES_MAX;
+        uint64_t size = limit(&ends[0], arguments[4]);
         answer = overlap(ends, size) ? -LINUX_EINVAL : copy(&files, ends, size);
     }
     if (answer > 0) {

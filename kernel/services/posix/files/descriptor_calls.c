@@ -98,6 +98,10 @@ static int64_t set_lock(struct open_file *file, const struct record_owner *owner
                         bool waits) {
     struct record_range range;
     int status = record_range(file, (uint16_t)asked->whence, asked->start, asked->length, &range);
+    if (status == 0)
+        status = record_lock_check(file, (enum record_kind)asked->kind);
+    if (status == 0 && owner->owner == file && asked->process != 0) /* a lock of a file has no process */
+        status = -LINUX_EINVAL;
     return status != 0 ? status : record_lock_set(file, owner, (enum record_kind)asked->kind, &range, waits);
 }
 
@@ -109,7 +113,7 @@ static int64_t lock_records(const struct files *files, struct open_file *file, u
     if (!process_read(&asked, address, sizeof(asked)))
         return -LINUX_EFAULT;
     bool is_test = command == F_GETLK || command == F_OFD_GETLK;
-    if (is_of_file && asked.process != 0)
+    if (is_test && is_of_file && asked.process != 0)
         return -LINUX_EINVAL;
     if (asked.kind < RECORD_READ || asked.kind > RECORD_NONE || (is_test && asked.kind == RECORD_NONE && !is_of_file))
         return -LINUX_EINVAL;
@@ -132,7 +136,7 @@ static int64_t set_pipe_size(const struct open_file *file, uint64_t wanted) {
 static int64_t control_file(const struct files *files, struct open_file *file, uint32_t command, uint64_t argument) {
     switch (command) {
     case F_GETFL:
-        return file_flags(file) | ((file_flags(file) & LINUX_O_PATH) == 0 ? LINUX_O_LARGEFILE : 0);
+        return file_flags(file);
     case F_SETFL:
         return file_change_flags(files->caller, file, (uint32_t)argument);
     case F_GETLK:

@@ -206,15 +206,15 @@ static void close(struct open_file *file) {
     epoll_close(file->object);
 }
 
-static int refuse(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
+static int64_t control(struct open_file *file, uint32_t request, uint64_t argument) {
     (void)file;
-    (void)transfer;
-    (void)done_bytes;
+    (void)request;
+    (void)argument;
     return -LINUX_EINVAL;
 }
 
 const struct file_operations epoll_operations = {
-    .read = refuse, .write = refuse, .poll = poll, .close = close, .name = "anon_inode:[eventpoll]"};
+    .poll = poll, .close = close, .control = control, .name = "anon_inode:[eventpoll]"};
 
 /* ---- items ---- */
 

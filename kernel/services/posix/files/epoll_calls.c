@@ -119,12 +119,14 @@ static int64_t wait_for_descriptor(const uint64_t arguments[6], uint64_t until_n
     struct files files = files_of_current();
     int32_t most = (int32_t)arguments[2];
     struct open_file *set;
-    if (most <= 0 || (uint32_t)most > INT32_MAX / sizeof(struct linux_epoll_event))
-        return -LINUX_EINVAL;
-    int status = nameless_get(&files, arguments[0], &epoll_operations, &set);
-    if (status != 0)
-        return status;
-    int64_t answer = wait(set->object, arguments[1], (uint32_t)most, until_ns);
+    int64_t answer = get_usable_file(&files, arguments[0], &set);
+    if (answer != 0)
+        return answer;
+    if (most <= 0 || (uint32_t)most > INT32_MAX / sizeof(struct linux_epoll_event) ||
+        set->operations != &epoll_operations)
+        answer = -LINUX_EINVAL;
+    else
+        answer = wait(set->object, arguments[1], (uint32_t)most, until_ns);
     file_unref(set);
     return answer;
 }

@@ -40,26 +40,32 @@ static int read(struct open_file *file, struct transfer *transfer, size_t *done_
     return status;
 }
 
-static int write(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
+static int add(struct open_file *file, struct event *event, uint64_t added) {
     const struct vfs_machine *machine = file->vfs->machine;
-    struct event *event = file->object;
-    uint64_t added;
-    if (transfer->left_bytes < sizeof(added))
-        return -LINUX_EINVAL;
-    int status = transfer_all_in(transfer, &added, sizeof(added));
-    if (status == 0 && added > COUNT_MAX)
-        status = -LINUX_EINVAL;
-    if (status != 0)
-        return status;
+    int status = added > COUNT_MAX ? -LINUX_EINVAL : 0;
     spinlock_lock(&event->lock);
-    while (added > COUNT_MAX - event->count && status == 0)
+    while (status == 0 && added > COUNT_MAX - event->count)
         status = wait(file, event, &event->writable);
     if (status == 0) {
         event->count += added;
         machine->wake(machine->context, &event->readable);
-        *done_bytes = sizeof(added);
     }
     spinlock_unlock(&event->lock);
+    return status;
+}
+
+/* Each buffer is a write of its own, and exactly a number. */
+static int write(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
+    int status = transfer->segments[transfer->segment].size_bytes == 0 ? -LINUX_EINVAL : 0;
+    while (status == 0 && transfer->left_bytes > 0) {
+        uint64_t added;
+        if (transfer_piece_bytes(transfer) != sizeof(added))
+            return -LINUX_EINVAL;
+        status = transfer_all_in(transfer, &added, sizeof(added));
+        if (status == 0)
+            status = add(file, file->object, added);
+        *done_bytes += status == 0 ? sizeof(added) : 0;
+    }
     return status;
 }
 

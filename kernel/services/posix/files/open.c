@@ -25,14 +25,16 @@ static int64_t give_number(const struct files *files, struct open_file *file, ui
 
 static int64_t open_at(uint64_t folder, uint64_t address, const struct open_how *how) {
     struct files files = files_of_current();
-    uint32_t flags = (uint32_t)how->flags;
+    uint32_t flags = (uint32_t)how->flags | ((how->flags & LINUX_O_PATH) == 0 ? LINUX_O_LARGEFILE : 0);
     struct place place;
     struct open_file *file;
-    int status = place_begin(&files, &place, folder, address);
+    int status = place_begin_text(&files, &place, address, false);
     if (status != 0)
         return status;
     place.path.resolve = (uint32_t)how->resolve;
-    status = file_open(files.caller, &place.path, flags, (uint32_t)how->mode & LINUX_MODE_BITS, &file);
+    status = descriptors_has_room(files.descriptors) ? place_begin_folder(&files, &place, folder) : -LINUX_EMFILE;
+    if (status == 0)
+        status = file_open(files.caller, &place.path, flags, (uint32_t)how->mode & LINUX_MODE_BITS, &file);
     place_end(&files, &place);
     return status != 0 ? status : give_number(&files, file, flags);
 }
@@ -45,6 +47,10 @@ static int64_t open_forgiving(uint64_t folder, uint64_t address, uint64_t flags,
             return -LINUX_EINVAL;
         return -LINUX_EOPNOTSUPP;
     }
+    if ((how.flags & LINUX_O_PATH) != 0)
+        how.flags &= OPEN_FOR_PATHS;
+    if ((how.flags & LINUX_O_CREAT) != 0 && (how.flags & LINUX_O_DIRECTORY) != 0)
+        return -LINUX_EINVAL;
     return open_at(folder, address, &how);
 }
 
@@ -90,6 +96,8 @@ static int check_how(const struct open_how *how) {
     if (makes ? (how->mode & ~(uint64_t)LINUX_MODE_BITS) != 0 : how->mode != 0)
         return -LINUX_EINVAL;
     if ((how->flags & LINUX_O_PATH) != 0 && (how->flags & ~(uint64_t)OPEN_FOR_PATHS) != 0)
+        return -LINUX_EINVAL;
+    if ((how->flags & LINUX_O_CREAT) != 0 && (how->flags & LINUX_O_DIRECTORY) != 0)
         return -LINUX_EINVAL;
     if ((how->flags & LINUX_O_TMPFILE_ONLY) != 0)
         return (how->flags & LINUX_O_DIRECTORY) == 0 ? -LINUX_EINVAL : -LINUX_EOPNOTSUPP;

@@ -30,10 +30,21 @@ int get_usable_file(const struct files *files, uint64_t descriptor, struct open_
     return status;
 }
 
-static int begin_at(const struct files *files, struct place *place, uint64_t folder) {
-    const char *text = call_text(&place->text);
-    place->path = (struct walk_path){.text = text};
-    if (text[0] == '/' || (int32_t)folder == LINUX_AT_FDCWD)
+int place_begin_text(const struct files *files, struct place *place, uint64_t address, bool may_be_empty) {
+    place->folder = NULL;
+    int status = call_text_begin(files, &place->text, address);
+    if (status == 0 && call_text(&place->text)[0] == 0 && !may_be_empty) {
+        call_text_end(files, &place->text);
+        status = -LINUX_ENOENT;
+    }
+    place->path = (struct walk_path){.text = call_text(&place->text)};
+    return status;
+}
+
+int place_begin_folder(const struct files *files, struct place *place, uint64_t folder) {
+    const char *text = place->path.text;
+    bool is_absolute = text[0] == '/' && (place->path.resolve & LINUX_RESOLVE_IN_ROOT) == 0;
+    if (is_absolute || (int32_t)folder == LINUX_AT_FDCWD)
         return 0;
     int status = get_file(files, folder, &place->folder);
     if (status != 0)
@@ -45,15 +56,23 @@ static int begin_at(const struct files *files, struct place *place, uint64_t fol
     return 0;
 }
 
-int place_begin(const struct files *files, struct place *place, uint64_t folder, uint64_t address) {
-    place->folder = NULL;
-    int status = call_text_begin(files, &place->text, address);
+static int begin(const struct files *files, struct place *place, uint64_t folder, uint64_t address, uint32_t flags) {
+    bool may_be_empty = (flags & LINUX_AT_EMPTY_PATH) != 0;
+    int status = 0;
+    if (address == 0 && may_be_empty && (flags & TARGET_MAY_BE_NULL) != 0)
+        *place = (struct place){.path = {.text = ""}};
+    else
+        status = place_begin_text(files, place, address, may_be_empty);
     if (status != 0)
         return status;
-    status = begin_at(files, place, folder);
+    status = place_begin_folder(files, place, folder);
     if (status != 0)
         place_end(files, place);
     return status;
+}
+
+int place_begin(const struct files *files, struct place *place, uint64_t folder, uint64_t address) {
+    return begin(files, place, folder, address, 0);
 }
 
 void place_end(const struct files *files, struct place *place) {
@@ -81,10 +100,10 @@ static int walk_to(const struct files *files, struct target *target, const struc
 
 int target_begin(const struct files *files, struct target *target, uint64_t folder, uint64_t address, uint32_t flags) {
     struct place place;
-    int status = place_begin(files, &place, folder, address);
+    int status = begin(files, &place, folder, address, flags);
     if (status != 0)
         return status;
-    if (call_text(&place.text)[0] == 0 && (flags & LINUX_AT_EMPTY_PATH) != 0 && place.folder != NULL) {
+    if (place.path.text[0] == 0 && (flags & LINUX_AT_EMPTY_PATH) != 0 && place.folder != NULL) {
         *target = (struct target){.file = place.folder};
         place.folder = NULL; /* the reference is the target's now */
     } else {

@@ -30,8 +30,11 @@ struct place {
     struct walk_path path;
 };
 
-/* `folder` is a descriptor or LINUX_AT_FDCWD. An empty path with a folder's descriptor is for WALK_EMPTY. Also -LINUX_EBADF. */
+/* `folder` is a descriptor or LINUX_AT_FDCWD. Also -LINUX_EBADF; -LINUX_ENOENT: the path is empty. */
 int place_begin(const struct files *files, struct place *place, uint64_t folder, uint64_t address);
+/* In two steps, for calls that look at two texts before they look at folders. An empty path is for WALK_EMPTY. */
+int place_begin_text(const struct files *files, struct place *place, uint64_t address, bool may_be_empty);
+int place_begin_folder(const struct files *files, struct place *place, uint64_t folder);
 void place_end(const struct files *files, struct place *place);
 
 /* What a call names by path, or by descriptor with an empty path, and works on then. */
@@ -40,7 +43,10 @@ struct target {
     struct path path; /* counted, if it was named by path */
 };
 
-/* `flags` are LINUX_AT_SYMLINK_NOFOLLOW and LINUX_AT_EMPTY_PATH. Errors as above and of walk. */
+/* With LINUX_AT_EMPTY_PATH: an address of 0 is an empty path. */
+#define TARGET_MAY_BE_NULL 0x80000000u
+
+/* `flags` are LINUX_AT_SYMLINK_NOFOLLOW, LINUX_AT_EMPTY_PATH and TARGET_MAY_BE_NULL. Errors as above and of walk. */
 int target_begin(const struct files *files, struct target *target, uint64_t folder, uint64_t address, uint32_t flags);
 int target_begin_descriptor(const struct files *files, struct target *target, uint64_t descriptor);
 void target_end(const struct files *files, struct target *target);

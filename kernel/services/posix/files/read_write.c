@@ -51,6 +51,17 @@ static int64_t move(const struct input_output *work, uint64_t address, uint64_t 
     return done;
 }
 
+/* What is looked at before the buffers are. */
+static int check(const struct input_output *work, const struct open_file *file) {
+    const struct file_operations *operations = file->operations;
+    if (work->has_offset && operations != NULL && !operations->has_positions)
+        return -LINUX_ESPIPE;
+    if ((vfs_open_access(file_flags(file)) & (work->is_write ? LINUX_W_OK : LINUX_R_OK)) == 0)
+        return -LINUX_EBADF;
+    bool can = operations == NULL || (work->is_write ? operations->write != NULL : operations->read != NULL);
+    return can ? 0 : -LINUX_EINVAL;
+}
+
 static int64_t move_vector(const struct input_output *work, uint64_t address, uint64_t count) {
     struct files files = files_of_current();
     struct buffers buffers;
@@ -60,9 +71,12 @@ static int64_t move_vector(const struct input_output *work, uint64_t address, ui
     int status = get_usable_file(&files, work->descriptor, &file);
     if (status != 0)
         return status;
-    int64_t done = buffers_begin_vector(&files, &buffers, address, count, !work->is_write);
+    int64_t done = check(work, file);
+    if (done == 0)
+        done = buffers_begin_vector(&files, &buffers, address, count, !work->is_write);
     if (done == 0) {
-        done = carry_out(&files, work, file, &buffers.transfer);
+        if (buffers.transfer.left_bytes > 0) /* of no bytes at all nobody is asked */
+            done = carry_out(&files, work, file, &buffers.transfer);
         buffers_end(&files, &buffers);
     }
     file_unref(file);

@@ -27,7 +27,7 @@ static int64_t write_status(const struct target *target, uint64_t to) {
 static int64_t stat_at(uint64_t folder, uint64_t address, uint64_t to, uint32_t flags) {
     struct files files = files_of_current();
     struct target target;
-    int status = target_begin(&files, &target, folder, address, flags);
+    int status = target_begin(&files, &target, folder, address, flags | TARGET_MAY_BE_NULL);
     if (status != 0)
         return status;
     int64_t answer = write_status(&target, to);
@@ -71,7 +71,7 @@ int64_t system_call_statx(const uint64_t arguments[6]) {
         (flags & LINUX_AT_STATX_SYNC_TYPE) == LINUX_AT_STATX_SYNC_TYPE ||
         (flags & ~(STATUS_FLAGS | LINUX_AT_STATX_SYNC_TYPE)) != 0)
         return -LINUX_EINVAL;
-    int status = target_begin(&files, &target, arguments[0], arguments[1], flags);
+    int status = target_begin(&files, &target, arguments[0], arguments[1], flags | TARGET_MAY_BE_NULL);
     if (status != 0)
         return status;
     read_target(&target, &told);
@@ -109,6 +109,8 @@ static int64_t access_at(uint64_t folder, uint64_t address, uint64_t wanted, uin
     const struct path *path = target_path(&target);
     if (path != NULL)
         status = vfs_access(files.caller, path, (uint32_t)wanted);
+    else if ((wanted & LINUX_X_OK) != 0) /* nobody executes a pipe */
+        status = -LINUX_EACCES;
     target_end(&files, &target);
     return status;
 }
@@ -127,10 +129,10 @@ int64_t system_call_faccessat2(const uint64_t arguments[6]) {
 
 /* ---- links ---- */
 
-static int64_t write_link(struct inode *inode, uint64_t to, uint32_t room, bool is_by_descriptor) {
+static int64_t write_link(struct inode *inode, uint64_t to, uint32_t room, bool is_empty) {
     uint32_t size;
     if (inode == NULL || !inode_is_link(inode))
-        return is_by_descriptor ? -LINUX_ENOENT : -LINUX_EINVAL;
+        return is_empty ? -LINUX_ENOENT : -LINUX_EINVAL;
     const char *text = inode->operations->link_text(inode, &size);
     size = size < room ? size : room;
     return process_write(to, text, size) ? (int64_t)size : -LINUX_EFAULT;
@@ -144,7 +146,8 @@ static int64_t read_link_at(uint64_t folder, uint64_t address, uint64_t to, uint
     int status = target_begin(&files, &target, folder, address, LINUX_AT_SYMLINK_NOFOLLOW | LINUX_AT_EMPTY_PATH);
     if (status != 0)
         return status;
-    bool is_empty = target.file != NULL;
+    char first = 0;
+    bool is_empty = process_read(&first, address, 1) && first == 0;
     int64_t answer = write_link(target_inode(&target), to, (uint32_t)room, is_empty);
     target_end(&files, &target);
     return answer;

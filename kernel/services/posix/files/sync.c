@@ -3,6 +3,7 @@
  * file system here has. They find the same mistakes as on Linux.
  */
 #include "kernel/services/posix/files/place.h"
+#include "kernel/services/vfs/pipe.h"
 
 /* Contents on a disk, as far as there is one: files can be synchronised, pipes and what has no name cannot. */
 static int64_t check_sync(uint64_t descriptor) {
@@ -70,7 +71,7 @@ int64_t system_call_fadvise64(const uint64_t arguments[6]) {
     int status = get_usable_file(&files, arguments[0], &file);
     if (status != 0)
         return status;
-    if (file->inode == NULL || inode_kind(file->inode) == LINUX_S_IFIFO)
+    if (pipe_is(file))
         status = -LINUX_ESPIPE;
     else if ((int64_t)arguments[2] < 0 || (uint32_t)arguments[3] > ADVICE_MAX)
         status = -LINUX_EINVAL;

@@ -97,15 +97,8 @@ static void close(struct open_file *file) {
     give_back(file->vfs, file->object);
 }
 
-static int refuse(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
-    (void)file;
-    (void)transfer;
-    (void)done_bytes;
-    return -LINUX_EINVAL;
-}
-
 static const struct file_operations operations = {
-    .read = read, .write = refuse, .poll = poll, .close = close, .name = "anon_inode:[timerfd]"};
+    .read = read, .poll = poll, .close = close, .name = "anon_inode:[timerfd]"};
 
 int64_t system_call_timerfd_create(const uint64_t arguments[6]) {
     struct files files = files_of_current();

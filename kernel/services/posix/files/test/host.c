@@ -183,6 +183,17 @@ void thread_wake(struct thread *thread) {
     condition_tell();
 }
 
+void host_fire_timers(void) {
+    if (timer_ns > clock_now_ns())
+        return;
+    timer_ns = SCHED_NEVER;
+    sched_interrupt(&thread_scheduler);
+    struct sched_timer *first = NULL;
+    if (processor.timers.first != NULL)
+        first = list_item(processor.timers.first, struct sched_timer, node);
+    timer_ns = first != NULL ? first->node.key : SCHED_NEVER;
+}
+
 /* Nobody else is there: time goes on to what comes first. */
 static int sleep_alone(const bool *is_woken, uint64_t until_ns) {
     while (!__atomic_load_n(is_woken, __ATOMIC_ACQUIRE)) {
@@ -190,12 +201,9 @@ static int sleep_alone(const bool *is_woken, uint64_t until_ns) {
         if (next == WAIT_FOREVER)
             return -LINUX_EINTR;
         host.now_ns = next > host.now_ns ? next : host.now_ns;
-        if (next == timer_ns) {
-            timer_ns = SCHED_NEVER;
-            sched_interrupt(&thread_scheduler);
-        } else {
+        if (next != timer_ns)
             return -LINUX_ETIMEDOUT;
-        }
+        host_fire_timers();
     }
     return 0;
 }

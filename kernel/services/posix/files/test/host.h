@@ -43,6 +43,9 @@ void host_begin(const struct tmpfs_limits *limits);
 /* Fails if anything is left. */
 void host_end(void);
 
+/* What the clock's interrupt would do by now. */
+void host_fire_timers(void);
+
 /* A call by its name, with its arguments. */
 #define CALL(name, ...) system_call_##name((const uint64_t[6]){__VA_ARGS__})
 /* A text in the arena, at this offset. Returns its address. */
