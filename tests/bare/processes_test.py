@@ -41,6 +41,30 @@ exec /bin/busybox echo "the end"
 """
 
 
+DYNAMIC = """#!/bin/bash
+i=0
+while [ $i -lt 20 ]; do
+    i=$(/bin/dash -c "echo $(($i + 1))")
+done
+echo "bash counted to $i"
+x=$(echo a b c | { read p q; echo $q; })
+echo "rest: $x"
+/bin/ls / | while read name; do [ "$name" = lib64 ] && echo "seen: $name"; done
+exit 0
+"""
+LOADER = "/lib64/ld-linux-x86-64.so.2"
+DYNAMIC_PROGRAMS = ("/bin/bash", "/bin/dash", "/bin/ls")
+
+
+def with_libraries(programs):
+    """Dynamic programs and all that they need, as files of an initramfs."""
+    files = {path.lstrip("/"): path for path in (*programs, LOADER)}
+    for path in programs:
+        listed = subprocess.run(["ldd", path], stdout=subprocess.PIPE, check=True, timeout=DEADLINE_S).stdout.decode()
+        files.update({found.lstrip("/"): found for found in re.findall(r"=> (/\S+)", listed)})
+    return files
+
+
 def program_in(build, name):
     return os.path.join(build, "musl", "tests", "bare", f"bare-{name}")
 
@@ -103,6 +127,16 @@ class Processes(unittest.TestCase):
                 for line in ("script /script with one and two", f"counted to {FORKS}", "HELLO", "killed: 143", "exit: 7",
                              "trapped", "fault: 139", "not there: 127", "the end"):
                     self.assertIn(line, said, machine.console)
+
+    @unittest.skipUnless(all(os.path.exists(path) for path in (*DYNAMIC_PROGRAMS, LOADER)), "these programs are not installed")
+    def test_dynamic_programs_that_debian_built(self):
+        script, initramfs = (os.path.join(self.folder, name) for name in ("dynamic", "dynamic-initramfs"))
+        with open(script, "w", encoding="ascii") as file:
+            file.write(DYNAMIC)
+        archive(initramfs, {"script": script, **with_libraries(DYNAMIC_PROGRAMS)})
+        machine = Boot(kernel_in(BUILD), "run=/script", initramfs=initramfs, processors=2, memory_mib=128)
+        self.assertEqual(machine.status, PASSED, machine.console)
+        self.assertEqual(said_by_program(machine.console), ["bash counted to 20", "rest: b c", "seen: lib64"])
 
     @unittest.skipUnless(os.path.exists(BUSYBOX), "busybox-static is not installed")
     def test_calls_that_are_missing_are_counted(self):

@@ -31,9 +31,9 @@ RULES = {
                              "hold.h"), FREESTANDING | {"stdarg.h"}),
     "kernel/machine/x86_64": (("grove/abi/", "kernel/core/", "kernel/machine/bare/", "kernel/machine/x86_64/",
                                "kernel/services/"), FREESTANDING | {"stdarg.h"}),
-    # Processes and signals: over files, and over the threads and the memory of the bare machines.
-    "kernel/services/posix": (("grove/abi/", "kernel/services/posix/", "kernel/services/vfs/", "kernel/machine/bare/",
-                               "kernel/core/list.h", "processor.h"), FREESTANDING),
+    # What programs call: over all other services, and over the threads and the memory of the bare machines.
+    "kernel/services/posix": (("grove/abi/", "kernel/services/", "kernel/machine/bare/", "kernel/core/list.h", "processor.h"),
+                              FREESTANDING),
     # "processor.h" too; of kernel/core only the list and machine_panic.
     "kernel/services/vfs": (("kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h", "kernel/core/machine.h",
                              "processor.h"), FREESTANDING),

@@ -47,6 +47,7 @@ struct execution {
     struct credentials credentials;
     bool is_secure;
     uint64_t stack_top, stack_pointer;
+    uint64_t clock_header; /* 0: none */
 };
 
 /*

@@ -96,6 +96,7 @@ static void limits_go_down_and_not_up(void **state) {
     assert_true(process_write(POSIX_DATA, &pair, sizeof(pair)));
     assert_int_equal(posix_do(system_call_prlimit64, 0, LIMIT_DESCRIPTORS, POSIX_DATA, 0), -LINUX_EPERM);
     assert_int_equal(posix_do(system_call_prlimit64, 0, LIMITS, 0, POSIX_DATA), -LINUX_EINVAL);
+    assert_int_equal(posix_do(system_call_getrlimit, UINT64_MAX << 40, POSIX_DATA, 0, 0), 0); /* the low half counts */
     assert_int_equal(posix_do(system_call_prlimit64, 99, LIMIT_DESCRIPTORS, 0, POSIX_DATA), -LINUX_ESRCH);
     posix_end();
 }

@@ -30,9 +30,9 @@ static bool may_see(const struct process *process) {
            mine->group == theirs->group && mine->group == theirs->effective_group && mine->group == theirs->saved_group;
 }
 
-static int64_t change(int32_t number, uint64_t limit, const struct limit_pair *pair, struct limit_pair *before) {
+static int64_t change(int32_t number, uint32_t limit, const struct limit_pair *pair, struct limit_pair *before) {
     int64_t status = 0;
-    if ((uint32_t)limit >= LIMITS)
+    if (limit >= LIMITS)
         return -LINUX_EINVAL;
     processes_lock();
     struct process *process = number == 0 ? process_current() : process_find_locked(number);
@@ -56,13 +56,13 @@ int64_t system_call_prlimit64(const uint64_t arguments[6]) {
     bool is_set = arguments[2] != 0;
     if (is_set && !process_read(&pair, arguments[2], sizeof(pair)))
         return -LINUX_EFAULT;
-    int64_t status = change((int32_t)arguments[0], arguments[1], is_set ? &pair : NULL, &before);
+    int64_t status = change((int32_t)arguments[0], (uint32_t)arguments[1], is_set ? &pair : NULL, &before);
     return status < 0 ? status : user_write_wanted(arguments[3], &before, sizeof(before));
 }
 
 int64_t system_call_getrlimit(const uint64_t arguments[6]) {
     struct limit_pair before;
-    int64_t status = change(0, arguments[0], NULL, &before);
+    int64_t status = change(0, (uint32_t)arguments[0], NULL, &before);
     return status < 0 ? status : user_write(arguments[1], &before, sizeof(before));
 }
 
@@ -70,5 +70,5 @@ int64_t system_call_setrlimit(const uint64_t arguments[6]) {
     struct limit_pair pair, before;
     if (!process_read(&pair, arguments[1], sizeof(pair)))
         return -LINUX_EFAULT;
-    return change(0, arguments[0], &pair, &before);
+    return change(0, (uint32_t)arguments[0], &pair, &before);
 }

@@ -11,8 +11,6 @@
 
 /* Process 1 has ended, and all others: so will the machine. `status` as wait tells it. The last thread only has to go yet. */
 void machine_end(int32_t status);
-/* reboot(2): `is_restart` to begin again, else off. */
-_Noreturn void machine_switch_off(bool is_restart);
 uint64_t machine_chance(void);
 /* Nanoseconds that a thread ran, in all. The lock of processes is held. */
 uint64_t machine_thread_time(const struct thread *thread);
@@ -50,8 +48,8 @@ void machine_space_set_limits(struct space *space, const struct limits *limits);
 int machine_space_map_stack(struct space *space, uint64_t top, uint64_t bytes);
 /* Where brk begins, and below which address mmap looks for room, downwards. */
 void machine_space_set_room(struct space *space, uint64_t break_start, uint64_t room_end);
-/* Where the page is from which programs read the time (AT_SYSINFO_EHDR); 0: there is none. */
-uint64_t machine_space_clock_page(struct space *space);
+/* Map from what programs read the time; *header is its address (AT_SYSINFO_EHDR), 0: there is no such thing. Errors of mmap. */
+int machine_space_map_clock(struct space *space, uint64_t *header);
 /* ---- what the current thread was doing in user mode ---- */
 
 /* The number of the system call it is in; -1: an interrupt or exception brought it into the kernel. */

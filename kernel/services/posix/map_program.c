@@ -80,5 +80,5 @@ int execution_map(struct execution *execution) {
         return status;
     machine_space_set_room(execution->memory->space, program->base + end_of(&program->elf) + some_pages(HEAP_PAGES),
                            room_end);
-    return 0;
+    return machine_space_map_clock(execution->memory->space, &execution->clock_header);
 }

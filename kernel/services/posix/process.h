@@ -137,7 +137,7 @@ struct process {
 
     struct signal_action actions[SIGNALS];
     struct signal_queue pending;
-    struct wait_queue signals_changed; /* woken whenever a signal begins to wait: for signalfd */
+    struct wait_queue signals_changed; /* woken whenever a signal begins to wait */
     int32_t stop_signal; /* not 0: its threads stop, or are stopped */
     uint32_t stopped_threads;
     bool is_stop_reported, is_continued; /* to be told by wait */
@@ -156,6 +156,7 @@ struct processes {
     struct list all; /* struct process, zombies too */
     struct list alarms; /* processes with one, the earliest first */
     struct wait_queue alarms_changed;
+    struct wait_queue signal_watchers; /* woken whenever a signal begins to wait for anybody: signalfd */
     uint32_t count, count_max;
     struct process *first; /* process 1 */
     /*

@@ -208,6 +208,7 @@ int signal_send_locked(struct process *process, struct process_thread *part, int
     if (status < 0)
         return status;
     wait_wake(&process->signals_changed);
+    wait_wake(&processes.signal_watchers);
     struct process_thread *taker = part != NULL && is_wanted(part, signal) ? part : NULL;
     if (part == NULL)
         taker = taker_of(process, signal);

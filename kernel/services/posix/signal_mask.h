@@ -14,12 +14,7 @@ bool signal_mask_is_other(void);
 /* SIGNAL_INFO_BYTES of a program's memory. -LINUX_EFAULT. */
 int64_t user_write_signal_info(uint64_t to, const struct signal_info *info);
 
-/*
- * For signalfd: take one of these that waits for the current thread or its process. 0: none. process.signals_changed is
- * woken when there may be one.
- */
-int signal_take_waiting(uint64_t wanted, struct signal_info *info);
-/* Those of `wanted` that wait. */
+/* Those of `wanted` that wait for the current thread or its process. */
 uint64_t signals_waiting_of(uint64_t wanted);
 
 #endif

@@ -45,13 +45,6 @@ int64_t system_call_rt_sigsuspend(const uint64_t arguments[6]) {
     return wait_for_any(); /* the mask is set back on the way to user mode, behind the handler's frame */
 }
 
-int signal_take_waiting(uint64_t wanted, struct signal_info *info) {
-    processes_lock();
-    int signal = signal_take(process_thread_current(), wanted, info);
-    processes_unlock();
-    return signal;
-}
-
 uint64_t signals_waiting_of(uint64_t wanted) {
     processes_lock();
     uint64_t waiting = signals_waiting(process_thread_current()) & wanted;

@@ -95,7 +95,6 @@ static void describe_rest(struct auxiliary *auxiliary, struct builder *builder, 
     const struct machine_layout *layout = machine_layout();
     const struct credentials *credentials = &execution->credentials;
     uint64_t random[RANDOM_BYTES / 8] = {machine_chance(), machine_chance()};
-    uint64_t clock_page = machine_space_clock_page(execution->memory->space);
     add_pair(auxiliary, AUX_CAPABILITIES, layout->capabilities);
     add_pair(auxiliary, AUX_PAGE_BYTES, PAGE_BYTES);
     add_pair(auxiliary, AUX_TICKS, TICKS);
@@ -108,8 +107,8 @@ static void describe_rest(struct auxiliary *auxiliary, struct builder *builder, 
     add_pair(auxiliary, AUX_MORE_CAPABILITIES, layout->more_capabilities);
     add_pair(auxiliary, AUX_PATH, path_at);
     add_pair(auxiliary, AUX_PLATFORM, push_text(builder, layout->platform));
-    if (clock_page != 0)
-        add_pair(auxiliary, AUX_CLOCK_PAGE, clock_page);
+    if (execution->clock_header != 0)
+        add_pair(auxiliary, AUX_CLOCK_PAGE, execution->clock_header);
     add_pair(auxiliary, AUX_END, 0);
 }
 

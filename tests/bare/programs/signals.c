@@ -3,6 +3,7 @@
  * addresses are not printed.
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -356,6 +358,41 @@ static void storms(void) {
     say("while it calculates", WEXITSTATUS(status));
 }
 
+/* ---- descriptors ---- */
+
+static void descriptors(void) {
+    sigset_t set = set_of(SIGUSR1, SIGCHLD), before;
+    struct signalfd_siginfo infos[3];
+    sigprocmask(SIG_BLOCK, &set, &before);
+    int file = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    struct pollfd poll_file = {.fd = file, .events = POLLIN};
+    say("nothing to read", told(read(file, infos, sizeof(infos))));
+    say("not ready", poll(&poll_file, 1, 0));
+    sigqueue(getpid(), SIGUSR1, (union sigval){.sival_int = 77});
+    if (fork() == 0)
+        _exit(9);
+    while (waitpid(-1, NULL, 0) < 0)
+        continue;
+    say("ready", poll(&poll_file, 1, -1));
+    say("read", read(file, infos, sizeof(infos)) / (long)sizeof(infos[0]));
+    say("first", infos[0].ssi_signo == SIGUSR1 && infos[0].ssi_code == SI_QUEUE ? infos[0].ssi_int : -1);
+    say("second", infos[1].ssi_signo == SIGCHLD && infos[1].ssi_code == CLD_EXITED ? infos[1].ssi_status : -1);
+    if (fork() == 0) {
+        kill(getppid(), SIGUSR1);
+        _exit(0);
+    }
+    set = set_of(SIGUSR1, 0);
+    say("same file", signalfd(file, &set, 0) == file);
+    poll(&poll_file, 1, -1);
+    say("woken", poll_file.revents == POLLIN);
+    wait(NULL);
+    say("one", read(file, infos, sizeof(infos)) / (long)sizeof(infos[0]));
+    close(file);
+    set = set_of(SIGCHLD, 0);
+    sigtimedwait(&set, NULL, &(struct timespec){0, 0});
+    sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
 /* ---- threads ---- */
 
 static void *take_signal(void *unused) {
@@ -407,6 +444,7 @@ int main(void) {
     faults();
     interrupted();
     storms();
+    descriptors();
     in_threads();
     puts("signals: done");
     return 0;

@@ -211,12 +211,14 @@
     X(vmsplice, 278, 75) \
     X(utimensat, 280, 88) \
     X(epoll_pwait, 281, 22) \
+    X(signalfd, 282, SYSTEM_CALL_NONE) \
     X(timerfd_create, 283, 85) \
     X(eventfd, 284, SYSTEM_CALL_NONE) \
     X(fallocate, 285, 47) \
     X(timerfd_settime, 286, 86) \
     X(timerfd_gettime, 287, 87) \
     X(accept4, 288, 242) \
+    X(signalfd4, 289, 74) \
     X(eventfd2, 290, 19) \
     X(epoll_create1, 291, 20) \
     X(dup3, 292, 24) \

@@ -111,7 +111,8 @@ static struct sched_thread *choose(struct scheduler *scheduler, struct sched_pro
     struct sched_thread *first = settled_first(scheduler, processor);
     if (first == NULL || (candidate != NULL && !queue_beats(processor, first, candidate)))
         first = candidate;
-    struct sched_thread *pulled = place_pull(scheduler, processor, first);
+    bool waits_elsewhere = scheduler->waiting != processor->waiting;
+    struct sched_thread *pulled = waits_elsewhere ? place_pull(scheduler, processor, first) : NULL;
     if (pulled != NULL)
         first = pulled;
     if (first == candidate)

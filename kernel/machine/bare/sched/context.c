@@ -14,10 +14,10 @@
 #define SHARE_BITS 20u
 
 /* 1024 / 1.25^nice, from nice -20 on: one step is a tenth of the processor between two threads. */
-static const uint32_t nice_weights[] = {88818, 71054, 56843, 45475, 36380, 29104, 23283, 18626, 14901, 11921,
-                                        9537,  7629,  6104,  4883,  3906,  3125,  2500,  2000,  1600,  1280,
-                                        1024,  819,   655,   524,   419,   336,   268,   215,   172,   137,
-                                        110,   88,    70,    56,    45,    36,    29,    23,    18,    15};
+static const uint32_t nice_weights[] = {WEIGHT_MOST, 71054, 56843, 45475, 36380, 29104, 23283, 18626, 14901, 11921,
+                                        9537,        7629,  6104,  4883,  3906,  3125,  2500,  2000,  1600,  1280,
+                                        1024,        819,   655,   524,   419,   336,   268,   215,   172,   137,
+                                        110,         88,    70,    56,    45,    36,    29,    23,    18,    15};
 
 static bool is_fixed(const struct sched_context *context) {
     return context->class == GROVE_SCHEDULE_FIXED || context->class == GROVE_SCHEDULE_ROUND_ROBIN;
@@ -116,26 +116,6 @@ void context_init(struct sched_context *context, struct sched_thread *owner, con
         begin_period(context, 0);
 }
 
-bool context_may_run(const struct sched_context *context) {
-    return !context->is_spent && group_spent(context->group) == NULL;
-}
-
-uint64_t context_rank(const struct sched_context *context) {
-    if (!context_may_run(context))
-        return RANK_NONE;
-    switch (context->class) {
-    case GROVE_SCHEDULE_DEADLINE:
-        return context->deadline_ns;
-    case GROVE_SCHEDULE_FIXED:
-    case GROVE_SCHEDULE_ROUND_ROBIN:
-        return RANK_FIXED + SCHED_PRIORITIES - (uint64_t)context->priority;
-    case GROVE_SCHEDULE_FAIR:
-        return RANK_FAIR + nice_weights[0] - context->weight;
-    default:
-        return RANK_BACKGROUND;
-    }
-}
-
 static void charge_context(struct scheduler *scheduler, struct sched_processor *processor,
                            struct sched_context *context, uint64_t ran_ns) {
     if (context->class == GROVE_SCHEDULE_DEADLINE || is_fixed(context))
@@ -163,12 +143,14 @@ static void advance_virtual_time(struct sched_processor *processor) {
 void charge(struct scheduler *scheduler, struct sched_processor *processor, uint64_t now) {
     struct sched_thread *thread = processor->current;
     uint64_t ran_ns = now - processor->since_ns;
+    if (ran_ns == 0)
+        return;
     processor->since_ns = now;
     if (now - processor->window_ns >= SCHED_WINDOW_NS) {
         processor->window_ns = now;
         processor->real_time_ns = 0;
     }
-    if (thread != &processor->idle && ran_ns > 0) {
+    if (thread != &processor->idle) {
         thread->run_ns += ran_ns;
         thread->using->used_ns += ran_ns;
         processor->busy_ns += ran_ns;

@@ -50,12 +50,6 @@ void group_charge(struct scheduler *scheduler, struct sched_group *group, uint64
     }
 }
 
-struct sched_group *group_spent(struct sched_group *group) {
-    while (group != NULL && !group->is_spent)
-        group = group->parent;
-    return group;
-}
-
 /* With all processors charged, none of them lets the time end unnoticed if each looks again after its share of the rest. */
 static uint64_t share_ns(struct scheduler *scheduler, const struct sched_group *group, uint64_t now) {
     for (uint32_t i = 0; i < scheduler->count; i++)

@@ -13,6 +13,7 @@
 #include "kernel/machine/bare/sched/sched.h"
 
 #define NICE_0_WEIGHT 1024u
+#define WEIGHT_MOST 88818u /* of nice -20 */
 #define LEAST_TIMER_NS UINT64_C(50000) /* no decision about budgets and fairness is timed finer */
 #define VIRTUAL_START UINT64_C(1000000000000) /* so that what lies behind it is still positive */
 
@@ -40,9 +41,34 @@ void timer_disarm(struct scheduler *scheduler, struct sched_timer *timer);
 
 /* ---- context.c ---- */
 void context_init(struct sched_context *context, struct sched_thread *owner, const struct grove_schedule *schedule);
-bool context_may_run(const struct sched_context *context);
+/* The group, of this and those above it, that has no time left; NULL for none. */
+static inline struct sched_group *group_spent(struct sched_group *group) {
+    while (group != NULL && !group->is_spent)
+        group = group->parent;
+    return group;
+}
+
+static inline bool context_may_run(const struct sched_context *context) {
+    return !context->is_spent && group_spent(context->group) == NULL;
+}
+
 /* RANK_NONE if it may not run. */
-uint64_t context_rank(const struct sched_context *context);
+static inline uint64_t context_rank(const struct sched_context *context) {
+    if (!context_may_run(context))
+        return RANK_NONE;
+    switch (context->class) {
+    case GROVE_SCHEDULE_DEADLINE:
+        return context->deadline_ns;
+    case GROVE_SCHEDULE_FIXED:
+    case GROVE_SCHEDULE_ROUND_ROBIN:
+        return RANK_FIXED + SCHED_PRIORITIES - (uint64_t)context->priority;
+    case GROVE_SCHEDULE_FAIR:
+        return RANK_FAIR + WEIGHT_MOST - context->weight;
+    default:
+        return RANK_BACKGROUND;
+    }
+}
+
 /* It begins to compete on a processor, if it did not already. */
 void context_activate(struct scheduler *scheduler, struct sched_context *context, uint32_t processor, uint64_t now);
 /* Charge a processor's current thread up to now. */
@@ -106,8 +132,6 @@ void admit_end(struct scheduler *scheduler, struct sched_context *context);
 
 /* ---- group.c ---- */
 void group_charge(struct scheduler *scheduler, struct sched_group *group, uint64_t ran_ns, uint64_t now);
-/* The group, of this and those above it, that has no time left; NULL for none. */
-struct sched_group *group_spent(struct sched_group *group);
 /* How long this processor may run at their expense before it must look again; SCHED_NEVER without a limit. */
 uint64_t group_limit_ns(struct scheduler *scheduler, const struct sched_group *group, uint64_t now);
 

@@ -49,6 +49,8 @@ uint32_t place_choose(const struct scheduler *scheduler, const struct sched_thre
     uint64_t allowed = thread->affinity & scheduler->online;
     if (using->class == GROVE_SCHEDULE_DEADLINE && (allowed >> using->home & 1) != 0)
         return using->home;
+    if ((allowed & (allowed - 1)) == 0)
+        return (uint32_t)__builtin_ctzll(allowed);
     bool is_fixed = using->class == GROVE_SCHEDULE_FIXED || using->class == GROVE_SCHEDULE_ROUND_ROBIN;
     uint32_t best = (allowed >> thread->processor & 1) != 0 ? thread->processor : (uint32_t)__builtin_ctzll(allowed);
     uint64_t least = burden(&scheduler->processors[best], is_fixed);

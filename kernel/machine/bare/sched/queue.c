@@ -60,6 +60,7 @@ void queue_insert(struct scheduler *scheduler, struct sched_thread *thread, bool
     }
     thread->is_queued = true;
     processor->waiting++;
+    scheduler->waiting++;
     processor->fair_weight += thread->queued_weight;
 }
 
@@ -75,6 +76,7 @@ void queue_remove(struct scheduler *scheduler, struct sched_thread *thread) {
     }
     thread->is_queued = false;
     processor->waiting--;
+    scheduler->waiting--;
     processor->fair_weight -= thread->queued_weight;
 }
 

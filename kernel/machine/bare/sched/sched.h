@@ -186,6 +186,7 @@ struct scheduler {
     struct spinlock lock;
     const struct sched_machine *machine;
     uint32_t count; /* processors */
+    uint64_t waiting; /* threads in the queues of all of them */
     uint64_t online; /* a bit for each */
     struct sched_processor *processors;
 };

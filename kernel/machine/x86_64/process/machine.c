@@ -1,7 +1,6 @@
 /* What the layer of processes needs of this machine: see kernel/services/posix/machine.h. */
 #include "kernel/services/posix/machine.h"
 
-#include "kernel/machine/bare/boot/power.h"
 #include "kernel/machine/bare/mm/space.h"
 #include "kernel/machine/bare/process/elf.h"
 #include "kernel/machine/bare/thread/thread.h"
@@ -37,15 +36,6 @@ void machine_memory_facts(uint64_t *total_bytes, uint64_t *free_bytes) {
     *free_bytes = usage.free_frames * FRAME_BYTES;
 }
 
-void machine_switch_off(bool is_restart) {
-    if (is_restart)
-        machine_reset();
-    machine_exit(EXIT_PASSED);
-}
-
-/* ---- the clock of programs ---- */
-
-uint64_t machine_space_clock_page(struct space *space) {
-    uint64_t header = 0;
-    return vdso_map(space, &header) == 0 ? header : 0; /* without it programs ask the kernel */
+int machine_space_map_clock(struct space *space, uint64_t *header) {
+    return vdso_map(space, header);
 }

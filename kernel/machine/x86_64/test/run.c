@@ -15,17 +15,21 @@ static const struct {
     const char *name;
     self_test *run;
 } self_tests[] = {
-    {"tables", self_test_tables},         {"memory", self_test_memory},       {"processors", self_test_processors},
-    {"clock", self_test_clock},           {"switching", self_test_switching}, {"sleeping", self_test_sleeping},
-    {"preemption", self_test_preemption}, {"storm", self_test_storm},         {"interrupting", self_test_interrupting},
+    {"tables", self_test_tables},         {"memory", self_test_memory},
+    {"processors", self_test_processors}, {"clock", self_test_clock},
+    {"switching", self_test_switching},   {"sleeping", self_test_sleeping},
+    {"preemption", self_test_preemption}, {"lateness", self_test_lateness},
+    {"storm", self_test_storm},           {"interrupting", self_test_interrupting},
 };
 
 /* One test; the memory in use is the same before and after it. */
 static const char *run(self_test *test) {
     struct memory_usage before, after;
     threads_trim();
+    uint32_t count = __atomic_load_n(&threads_count, __ATOMIC_RELAXED);
     memory_usage(&before);
     const char *fault = test();
+    threads_wait(count);
     threads_trim();
     memory_usage(&after);
     if (fault == NULL && !memory_is_as_before(&before, &after))

@@ -1,4 +1,5 @@
 /* Threads on the machine itself: that they switch, sleep, are replaced and end on all of its processors. See tests.h. */
+#include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/smp/processors.h"
@@ -41,7 +42,7 @@ static void wait_for(struct finish *finish, uint32_t count) {
 
 /* ---- two threads that hand a turn to each other ---- */
 
-#define TURNS 2000u
+#define TURNS 200u /* between processors each is a wake-up of another thread of QEMU */
 
 struct game {
     struct finish finish;
@@ -188,6 +189,70 @@ const char *self_test_preemption(void) {
         wait_for(&hogs.finish, 2);
     }
     return urgent_goes_first();
+}
+
+/* ---- how late an urgent thread comes, beside two that never rest ---- */
+
+#define WAKE_UPS 100u
+#define PERIOD_NS UINT64_C(1000000)
+
+struct lateness {
+    struct finish finish;
+    bool is_over; /* atomic */
+    bool is_early;
+    uint64_t late_ns[WAKE_UPS];
+};
+
+static void never_rest(void *argument) {
+    struct lateness *lateness = argument;
+    while (!__atomic_load_n(&lateness->is_over, __ATOMIC_RELAXED)) {
+    }
+    finished(&lateness->finish);
+}
+
+static void wake_each_period(void *argument) {
+    static struct wait_queue nothing;
+    struct lateness *lateness = argument;
+    uint64_t next = clock_now_ns();
+    for (uint32_t i = 0; i < WAKE_UPS; i++) {
+        next += PERIOD_NS;
+        (void)thread_sleep(&nothing, NULL, next);
+        uint64_t now = clock_now_ns();
+        lateness->is_early = lateness->is_early || now < next;
+        lateness->late_ns[i] = now > next ? now - next : 0;
+        next = now > next + PERIOD_NS ? now : next; /* it missed more than one: from here on */
+    }
+    __atomic_store_n(&lateness->is_over, true, __ATOMIC_RELAXED);
+    finished(&lateness->finish);
+}
+
+static uint64_t latest_but_one(struct lateness *lateness) {
+    uint64_t most = 0, second = 0;
+    for (uint32_t i = 0; i < WAKE_UPS; i++) {
+        uint64_t late = lateness->late_ns[i];
+        second = late > most ? most : late > second ? late : second;
+        most = late > most ? late : most;
+    }
+    return second;
+}
+
+/* That it is late is no fault here, as this computer may be busy; what is told is for people. */
+const char *self_test_lateness(void) {
+    static const struct grove_schedule urgent = {.class = GROVE_SCHEDULE_FIXED, .priority = 50};
+    struct lateness *lateness = memory_take(sizeof(*lateness));
+    struct thread *thread;
+    uint64_t last = UINT64_C(1) << (processors_count() - 1);
+    if (lateness == NULL || start(never_rest, lateness, last) == NULL || start(never_rest, lateness, last) == NULL ||
+        thread_create_kernel(wake_each_period, lateness, &thread) < 0)
+        return "there is no memory";
+    if (sched_thread_set(&thread_scheduler, &thread->sched, &urgent, last) < 0)
+        return "a thread cannot be made urgent";
+    thread_start(thread);
+    wait_for(&lateness->finish, 3);
+    console_print("self-test: an urgent thread was %lu ns late, or less, 99 times of 100\n", latest_but_one(lateness));
+    bool is_early = lateness->is_early;
+    memory_give_back(lateness);
+    return is_early ? "a thread woke before its time" : NULL;
 }
 
 /* ---- beginnings and ends by the hundred ---- */

@@ -18,7 +18,7 @@
 
 static struct machine_thread *noted; /* atomic: pushed one by one, taken all at once */
 static uint32_t noted_count; /* atomic; about as many */
-static uint64_t ended_count, freed_count; /* atomic, of all time */
+static uint32_t ending_count; /* atomic: threads that began to end and whose memory has not gone back */
 static struct wait_queue work;
 
 void threads_note_ended(void) {
@@ -49,13 +49,13 @@ void threads_collect(void) {
     while (thread != NULL) {
         struct machine_thread *next = thread->next;
         thread_free(&thread->thread);
-        __atomic_fetch_add(&freed_count, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_sub(&ending_count, 1, __ATOMIC_RELAXED);
         thread = next;
     }
 }
 
 void threads_begin_end(void) {
-    __atomic_fetch_add(&ended_count, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&ending_count, 1, __ATOMIC_RELAXED);
 }
 
 void threads_end(void) {
@@ -83,12 +83,21 @@ void threads_start_collector(void) {
     thread_start(collector);
 }
 
-void threads_trim(void) {
+/* Until no more than so many of them are left. */
+static void wait_until(const uint32_t *counter, uint32_t count) {
     static struct wait_queue nothing;
     threads_collect();
-    while (__atomic_load_n(&ended_count, __ATOMIC_RELAXED) != __atomic_load_n(&freed_count, __ATOMIC_RELAXED)) {
+    while (__atomic_load_n(counter, __ATOMIC_RELAXED) > count) {
         (void)thread_sleep(&nothing, NULL, clock_now_ns() + LOOK_AGAIN_NS);
         threads_collect();
     }
+}
+
+void threads_trim(void) {
+    wait_until(&ending_count, 0);
     stacks_trim(0);
+}
+
+void threads_wait(uint32_t count) {
+    wait_until(&threads_count, count);
 }

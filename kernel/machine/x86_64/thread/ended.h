@@ -4,7 +4,7 @@
 
 #include "kernel/machine/x86_64/thread/machine.h"
 
-/* The current thread is about to end: from here on threads_trim waits for it. */
+/* The current thread begins to end: threads_trim waits for it from now on. */
 void threads_begin_end(void);
 /* Give the processor up for good. */
 _Noreturn void threads_end(void);

@@ -52,7 +52,10 @@ void thread_make_safe(struct thread_registers *registers);
 void thread_set_other_pointer(struct thread *thread, uint64_t pointer);
 /* Load what belongs to a thread's program into this processor; called where it goes on. */
 void thread_load_bases(const struct machine_thread *thread);
-/* Wait until the memory of all threads that ended went back, and give back what was kept for new ones. */
+/* How many there are (atomic), and: wait until there are no more than `count`. */
+extern uint32_t threads_count;
+void threads_wait(uint32_t count);
+/* Wait until the memory of all threads that began to end went back, and give back what was kept for new ones. */
 void threads_trim(void);
 
 /* Whether threads_leave has anything to do, interrupts off. */

@@ -2,10 +2,10 @@
 #include "kernel/machine/x86_64/thread/machine.h"
 
 #include "kernel/core/machine.h"
+#include "kernel/machine/bare/mm/space.h"
 #include "kernel/machine/x86_64/boot/layout.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/cpu/registers.h"
-#include "kernel/machine/bare/mm/space.h"
 #include "kernel/machine/x86_64/thread/ended.h"
 #include "kernel/machine/x86_64/thread/stacks.h"
 #include "kernel/machine/x86_64/thread/vector.h"
@@ -17,6 +17,8 @@
 /* What a program may change of its flags: arithmetic, trap, direction, alignment, identification. */
 #define FLAGS_OF_PROGRAM UINT64_C(0x240dd5)
 #define BEGIN_WORDS 8u /* what thread_switch_stack takes off a new stack, and one word so that it is aligned */
+
+uint32_t threads_count;
 
 void thread_begin(void);
 _Noreturn void thread_return_to_user(struct thread_registers *registers);
@@ -34,6 +36,7 @@ static struct machine_thread *take(void) {
     uint64_t end = stack_take();
     if (end == 0)
         return NULL;
+    __atomic_fetch_add(&threads_count, 1, __ATOMIC_RELAXED);
     struct machine_thread *thread = (struct machine_thread *)((end - sizeof(*thread)) & ~UINT64_C(63));
     memset(thread, 0, sizeof(*thread));
     uint64_t vector = ((uint64_t)thread - vector_bytes()) & ~(uint64_t)(VECTOR_ALIGNMENT - 1);
@@ -49,6 +52,7 @@ static struct machine_thread *take(void) {
 }
 
 static void free_stack(const struct machine_thread *thread) {
+    __atomic_fetch_sub(&threads_count, 1, __ATOMIC_RELAXED);
     stack_give_back(stack_end_of((uint64_t)thread));
 }
 

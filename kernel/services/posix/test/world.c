@@ -1,6 +1,7 @@
 /* Processes for unit tests: see world.h. */
 #include "kernel/services/posix/test/world.h"
 
+#include "kernel/machine/bare/boot/power.h"
 #include "kernel/machine/bare/mm/areas.h"
 #include "kernel/services/posix/deliver.h"
 #include "kernel/services/posix/test/memory.h"
@@ -143,8 +144,11 @@ void machine_end(int32_t status) {
     posix_world.end_status = status;
 }
 
-void machine_switch_off(bool is_restart) {
-    (void)is_restart;
+void machine_power_off(void) {
+    abort();
+}
+
+void machine_reset(void) {
     abort();
 }
 
