@@ -100,12 +100,12 @@ static int make_inode(const struct memory_files *files, const struct name *name,
 int memory_file_create(const struct caller *caller, const char *name, uint32_t mode, bool is_sealable,
                        struct open_file **created) {
     struct vfs *vfs = caller->vfs;
-    char text[PREFIX_BYTES + MEMORY_FILE_NAME_MAX] = PREFIX;
+    char text[PREFIX_BYTES + MEMORY_FILE_NAME_MAX + 1] = PREFIX;
     size_t length = strlen(name);
     struct path path;
     if (length > MEMORY_FILE_NAME_MAX)
         return -LINUX_EINVAL;
-    memcpy(text + PREFIX_BYTES, name, length);
+    memcpy(text + PREFIX_BYTES, name, length + 1);
     struct name full = {.text = text, .size_bytes = (uint32_t)(PREFIX_BYTES + length)};
     struct inode_plan plan = {
         .mode = LINUX_S_IFREG | mode, .user = caller->identity.user, .group = caller->identity.group};

@@ -24,6 +24,7 @@ void memory_give_back(void *piece);
 int memory_take_frame(uint64_t *physical);
 int memory_take_zeroed_frame(uint64_t *physical);
 void memory_give_frame_back(uint64_t physical);
+void memory_copy_frame(uint64_t to, uint64_t from);
 /* Usable physical memory as the kernel sees it, and back. */
 void *memory_view(uint64_t physical);
 uint64_t memory_physical(const void *address);

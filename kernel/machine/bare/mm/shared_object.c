@@ -28,29 +28,33 @@ static uint64_t *slot_in(uint64_t table, uint64_t index, uint32_t level) {
     return (uint64_t *)memory_view(table) + (index >> (SLOT_BITS * (level - 1))) % SLOTS;
 }
 
-/* The lock is held. Where the page with this number hangs; NULL: a table above it is missing, at *missing. */
-static uint64_t *find_slot(struct shared_object *shared, uint64_t index, uint64_t **missing) {
+/*
+ * The lock is held. Where the page with this number hangs; if a table above it is missing, *is_missing, and where that has
+ * to hang.
+ */
+static uint64_t *find_slot(struct shared_object *shared, uint64_t index, bool *is_missing) {
     uint64_t *slot = &shared->root;
     for (uint32_t level = shared->levels; level > 0; level--) {
-        if (*slot == 0) {
-            *missing = slot;
-            return NULL;
-        }
+        *is_missing = *slot == 0;
+        if (*is_missing)
+            return slot;
         slot = slot_in(*slot, index, level);
     }
+    *is_missing = false;
     return slot;
 }
 
 /* With one more table on the way to a page, if one is still missing there. */
 static int add_table(struct shared_object *shared, uint64_t index) {
-    uint64_t *missing = NULL, table = 0;
+    uint64_t table = 0;
+    bool is_missing;
     int status = page_take(shared->account, PAGE_ZEROED, &table);
     if (status != 0)
         return status;
     spinlock_lock(&shared->lock);
-    bool is_missing = find_slot(shared, index, &missing) == NULL;
+    uint64_t *slot = find_slot(shared, index, &is_missing);
     if (is_missing)
-        *missing = table;
+        *slot = table;
     spinlock_unlock(&shared->lock);
     if (!is_missing)
         page_unref(table);
@@ -59,10 +63,10 @@ static int add_table(struct shared_object *shared, uint64_t index) {
 
 static bool find_page(struct memory_object *object, uint64_t index, uint64_t *physical) {
     struct shared_object *shared = shared_of(object);
-    uint64_t *missing;
+    bool is_missing;
     spinlock_lock(&shared->lock);
-    const uint64_t *slot = index < shared->pages ? find_slot(shared, index, &missing) : NULL;
-    bool is_there = slot != NULL && *slot != 0;
+    const uint64_t *slot = index < shared->pages ? find_slot(shared, index, &is_missing) : NULL;
+    bool is_there = slot != NULL && !is_missing && *slot != 0;
     if (is_there) {
         *physical = *slot;
         page_ref(*physical);
@@ -73,13 +77,14 @@ static bool find_page(struct memory_object *object, uint64_t index, uint64_t *ph
 
 /* False: a table is missing. Else *page hangs there now, or another that somebody was faster with and *page is that. */
 static bool put_page(struct shared_object *shared, uint64_t index, uint64_t *page) {
-    uint64_t *missing, unwanted = 0;
+    uint64_t unwanted = 0;
+    bool is_missing;
     spinlock_lock(&shared->lock);
-    uint64_t *slot = find_slot(shared, index, &missing);
-    if (slot != NULL && *slot == 0) {
+    uint64_t *slot = find_slot(shared, index, &is_missing);
+    if (!is_missing && *slot == 0) {
         *slot = *page;
         page_ref(*page);
-    } else if (slot != NULL) {
+    } else if (!is_missing) {
         unwanted = *page;
         *page = *slot;
         page_ref(*page);
@@ -87,7 +92,7 @@ static bool put_page(struct shared_object *shared, uint64_t index, uint64_t *pag
     spinlock_unlock(&shared->lock);
     if (unwanted != 0)
         page_unref(unwanted);
-    return slot != NULL;
+    return !is_missing;
 }
 
 static int get_page(struct memory_object *object, uint64_t index, bool is_write, uint64_t *physical) {

@@ -7,8 +7,6 @@
 #include "kernel/machine/bare/mm/translation.h"
 #include "kernel/services/vfs/errors.h"
 
-#include <string.h>
-
 #define AROUND_PAGES 16u /* of an object that are there already are mapped together */
 #define TRY_AGAIN 1
 
@@ -68,7 +66,7 @@ static int fill_private(const struct fault *fault) {
 static int copy_page(struct space *space, uint64_t from, uint64_t *copy) {
     int status = page_take(space->account, PAGE_UNDEFINED, copy);
     if (status == 0)
-        memcpy(memory_view(*copy), memory_view(from), PAGE_BYTES);
+        memory_copy_frame(*copy, from);
     return status;
 }
 

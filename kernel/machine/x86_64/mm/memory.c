@@ -51,9 +51,19 @@ int memory_take_frame(uint64_t *physical) {
 
 int memory_take_zeroed_frame(uint64_t *physical) {
     int status = memory_take_frame(physical);
-    if (status == 0)
-        memset(memory_view(*physical), 0, FRAME_BYTES);
+    if (status == 0) {
+        void *frame = memory_view(*physical);
+        uint64_t words = FRAME_BYTES / sizeof(uint64_t);
+        __asm__ volatile("rep stosq" : "+D"(frame), "+c"(words) : "a"(0) : "memory");
+    }
     return status;
+}
+
+void memory_copy_frame(uint64_t to, uint64_t from) {
+    void *target = memory_view(to);
+    const void *source = memory_view(from);
+    uint64_t words = FRAME_BYTES / sizeof(uint64_t);
+    __asm__ volatile("rep movsq" : "+D"(target), "+S"(source), "+c"(words) : : "memory");
 }
 
 void memory_give_frame_back(uint64_t physical) {

@@ -7,13 +7,14 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PAGE 4096u
+#define PAGE UINT64_C(4096)
 
 static int file, read_only_file;
 static sigjmp_buf way_out;
@@ -39,10 +40,9 @@ static void read_protections(uint32_t *protections) {
     FILE *maps = fopen("/proc/self/maps", "r");
     memset(protections, 0xff, DIFFERENTIAL_PAGES * sizeof(*protections));
     while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
-        unsigned long start, end;
-        char rights[8];
-        if (sscanf(line, "%lx-%lx %7s", &start, &end, rights) != 3)
-            continue;
+        char *rest = line;
+        uint64_t start = strtoul(rest, &rest, 16), end = strtoul(rest + 1, &rest, 16);
+        const char *rights = rest + 1;
         uint32_t protection = (rights[0] == 'r') | (rights[1] == 'w') << 1 | (rights[2] == 'x') << 2;
         for (uint64_t page = 0; page < DIFFERENTIAL_PAGES; page++)
             if ((uint64_t)(uintptr_t)at(page) >= start && (uint64_t)(uintptr_t)at(page) < end)
@@ -100,7 +100,7 @@ static int64_t map(const struct operation *operation) {
 /* What came to lie elsewhere, where this computer has room, is taken away again. */
 static int64_t take_away(int64_t where, uint64_t pages) {
     bool is_inside =
-        where >= (int64_t)DIFFERENTIAL_BASE && where < (int64_t)DIFFERENTIAL_BASE + (int64_t)DIFFERENTIAL_PAGES * PAGE;
+        where >= (int64_t)DIFFERENTIAL_BASE && where < (int64_t)(DIFFERENTIAL_BASE + DIFFERENTIAL_PAGES * PAGE);
     if (where < 0 || is_inside)
         return where;
     (void)munmap((void *)(uintptr_t)where, pages * PAGE);

@@ -9,9 +9,10 @@
 #undef sched_yield
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 struct memory_world memory_world;
 _Thread_local uint32_t memory_world_processor;
@@ -67,6 +68,10 @@ void memory_give_frame_back(uint64_t physical) {
     memset(arena + physical, 0x5a, PAGE_BYTES);
     memory_world.frames--;
     pthread_mutex_unlock(&frames_lock);
+}
+
+void memory_copy_frame(uint64_t to, uint64_t from) {
+    memcpy(arena + to, arena + from, PAGE_BYTES);
 }
 
 void *memory_view(uint64_t physical) {
@@ -307,7 +312,7 @@ static bool permits(const struct page_mapping *mapping, bool is_write) {
 }
 
 /* What the processor remembers goes before what the tables say; forgetting waits for the access that is going on. */
-static bool access(struct space *space, uint64_t address, bool is_write, uint8_t *value) {
+static bool access_page(struct space *space, uint64_t address, bool is_write, uint8_t *value) {
     struct processor *here = &processors[memory_world_processor];
     uint32_t slot = (uint32_t)(address / PAGE_BYTES % REMEMBERED);
     pthread_mutex_lock(&here->lock);
@@ -336,7 +341,7 @@ static bool access(struct space *space, uint64_t address, bool is_write, uint8_t
 }
 
 static int try_access(struct space *space, uint64_t address, bool is_write, uint8_t *value) {
-    while (!access(space, address, is_write, value)) {
+    while (!access_page(space, address, is_write, value)) {
         struct page_mapping found;
         spinlock_lock(&space->tables_lock);
         bool is_there = page_find(&space->tables, address, &found);
@@ -382,7 +387,7 @@ struct thread *thread_current(void) {
 void thread_sleep_firmly(struct wait_queue *queue, struct spinlock *held) {
     (void)queue;
     spinlock_unlock(held);
-    (void)sched_yield();
+    (void)syscall(SYS_sched_yield); /* the library's function has the name of one of the kernel's */
     spinlock_lock(held);
 }
 
