@@ -108,9 +108,10 @@ static void read_power_off(const struct physical_memory *memory, const struct ac
         !find_sleep_types(&code, types))
         return;
     if ((field32(fixed, FIXED_FLAGS) & FLAG_HARDWARE_REDUCED) != 0) {
-        machine->power_off[0] = (struct acpi_command){.target = field_register(fixed, FIXED_SLEEP_CONTROL),
-                                                      .value = (uint16_t)((uint32_t)types[0] << SLEEP_TYPE_SHIFT | SLEEP_BEGIN),
-                                                      .is_byte = true};
+        machine->power_off[0] =
+            (struct acpi_command){.target = field_register(fixed, FIXED_SLEEP_CONTROL),
+                                  .value = (uint16_t)((uint32_t)types[0] << SLEEP_TYPE_SHIFT | SLEEP_BEGIN),
+                                  .is_byte = true};
         return;
     }
     for (uint32_t i = 0; i < 2; i++)

@@ -68,7 +68,7 @@ struct linux_time moment_split(uint64_t ns) {
 /* One that belongs to a thread of this process, or to the process. */
 static int64_t owned_clock(int32_t clock, uint64_t *ns) {
     struct thread *self = thread_current();
-    int32_t number = ~(clock >> 3);
+    int32_t number = (int32_t)(~(uint32_t)clock >> 3);
     int64_t status = 0;
     if ((clock & OWNER_KIND) > OWNER_KIND_LAST)
         return -LINUX_EINVAL;

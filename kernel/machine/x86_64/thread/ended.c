@@ -87,7 +87,7 @@ void threads_start_collector(void) {
 static void wait_until(const uint32_t *counter, uint32_t count) {
     static struct wait_queue nothing;
     threads_collect();
-    while (__atomic_load_n(counter, __ATOMIC_RELAXED) > count) {
+    while (__atomic_load_n(counter, __ATOMIC_ACQUIRE) > count) {
         (void)thread_sleep(&nothing, NULL, clock_now_ns() + LOOK_AGAIN_NS);
         threads_collect();
     }
@@ -96,6 +96,7 @@ static void wait_until(const uint32_t *counter, uint32_t count) {
 void threads_trim(void) {
     wait_until(&ending_count, 0);
     stacks_trim(0);
+    wait_until(&stacks_trimmers, 0); /* the collector may be at it */
 }
 
 void threads_wait(uint32_t count) {

@@ -30,6 +30,7 @@ struct removal {
     uint32_t count, frame_count;
 };
 
+uint32_t stacks_trimmers;
 static struct spinlock lock, tables;
 static struct kept *kept;
 static uint32_t kept_count;
@@ -158,6 +159,7 @@ void stack_give_back(uint64_t end) {
 
 void stacks_trim(uint32_t keep) {
     struct removal removal;
+    __atomic_fetch_add(&stacks_trimmers, 1, __ATOMIC_RELAXED);
     do {
         uint64_t end;
         removal.count = removal.frame_count = 0;
@@ -166,6 +168,7 @@ void stacks_trim(uint32_t keep) {
         if (removal.count > 0)
             finish(&removal);
     } while (removal.count == TRIM_AT_ONCE);
+    __atomic_fetch_sub(&stacks_trimmers, 1, __ATOMIC_RELEASE);
 }
 
 uint32_t stacks_kept(void) {

@@ -16,6 +16,8 @@ void stack_give_back(uint64_t end);
 uint64_t stack_end_of(uint64_t address);
 /* Give back the memory of all that are kept but `keep`. Interrupts are on. */
 void stacks_trim(uint32_t keep);
+/* How many threads are doing that, and have memory in hand that is in no account (atomic). */
+extern uint32_t stacks_trimmers;
 /* How many are kept. */
 uint32_t stacks_kept(void);
 
