@@ -13,8 +13,6 @@
 
 #include "kernel/services/vfs/file.h"
 
-#include <stdarg.h>
-
 /* What is printed; it grows by doubling. */
 struct proc_text {
     const struct vfs_machine *machine;
