@@ -41,7 +41,7 @@ class Booting(unittest.TestCase):
                 free, = re.findall(r"^boot: (\d+) KiB of memory free", machine.console, re.M)
                 self.assertLess(int(told), size * 1024)
                 self.assertGreater(int(told), size * 1024 - 1024)
-                self.assertGreater(int(free), int(told) * 0.97 - 1024)
+                self.assertGreater(int(free), int(told) * 0.97 - 1280)
 
     def test_an_old_processor(self):
         machine = self.check(boot(cpu="qemu64"))
