@@ -37,6 +37,8 @@ RULES = {
     # "processor.h" too; of kernel/core only the list and machine_panic.
     "kernel/services/vfs": (("kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h", "kernel/core/machine.h",
                              "processor.h"), FREESTANDING),
+    "kernel/services/procfs": (("kernel/services/procfs/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
+                               FREESTANDING),
     "kernel/services/tty": (("kernel/services/tty/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
                             FREESTANDING),
     "kernel/services/net": (("kernel/services/net/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),

@@ -4,8 +4,6 @@
 #include "kernel/machine/bare/process/user_memory.h"
 #include "kernel/services/vfs/errors.h"
 
-#include <string.h>
-
 static const struct file_operations operations;
 
 void socket_init(struct socket *socket, const struct socket_operations *with, struct vfs *vfs, uint16_t family,
@@ -40,18 +38,9 @@ uint64_t socket_deadline(const struct socket *socket, uint64_t timeout_ns, bool 
 /* Reading and writing as files do it: a message without an address and without files. */
 static int move(struct open_file *file, struct transfer *transfer, bool is_write, size_t *done_bytes) {
     struct socket *socket = file->object;
-    const struct vfs_machine *machine = file->vfs->machine;
-    struct socket_message *message = machine_take(machine, sizeof(*message)); /* too large for a stack */
-    if (message == NULL)
-        return -LINUX_ENOMEM;
-    memset(message, 0, sizeof(*message));
-    message->transfer = transfer;
-    message->may_wait = (file_flags(file) & LINUX_O_NONBLOCK) == 0;
-    int status = is_write ? socket->operations->send(socket, message) : socket->operations->receive(socket, message);
-    *done_bytes = message->done_bytes;
-    for (uint32_t i = 0; i < message->file_count; i++) /* nobody wanted them */
-        file_unref(message->files[i]);
-    machine_give_back(machine, message, sizeof(*message));
+    struct socket_message message = {.transfer = transfer, .may_wait = (file_flags(file) & LINUX_O_NONBLOCK) == 0};
+    int status = is_write ? socket->operations->send(socket, &message) : socket->operations->receive(socket, &message);
+    *done_bytes = message.done_bytes;
     return status;
 }
 
@@ -84,5 +73,10 @@ static int64_t control(struct open_file *file, uint32_t request, uint64_t argume
     return process_write(argument, &number, sizeof(number)) ? 0 : -LINUX_EFAULT;
 }
 
-static const struct file_operations operations = {
-    .read = read, .write = write, .poll = poll, .close = close, .control = control, .name = "socket:", .mode = LINUX_S_IFSOCK | 0777};
+static const struct file_operations operations = {.read = read,
+                                                  .write = write,
+                                                  .poll = poll,
+                                                  .close = close,
+                                                  .control = control,
+                                                  .name = "socket:",
+                                                  .mode = LINUX_S_IFSOCK | 0777};

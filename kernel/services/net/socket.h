@@ -38,8 +38,11 @@ struct socket_message {
     const struct caller *caller; /* who sends, for addresses that are paths; NULL: it has no address */
     struct socket_credentials credentials;
     bool has_credentials; /* sent: they were given; received: they are wanted, and are there */
-    /* Open files that travel along, a reference each: taken over when the message was sent; the receiver's when it came. */
-    struct open_file *files[LINUX_SCM_MAX_FD];
+    /*
+     * Open files that travel along, a reference each: taken over when the message was sent; the receiver's when it came. Who
+     * receives has room for LINUX_SCM_MAX_FD; NULL: those that come are closed, and LINUX_MSG_CTRUNC is told.
+     */
+    struct open_file **files;
     uint32_t file_count;
     uint32_t told; /* received: LINUX_MSG_TRUNC, and more */
     size_t done_bytes; /* sent; received, with LINUX_MSG_TRUNC the size of a whole datagram */

@@ -80,12 +80,12 @@ static int create(struct terminals *terminals, struct pty **created) {
 /* ---- names ---- */
 
 static struct name name_of(uint32_t number, char text[NAME_BYTES]) {
-    char *at = text + NAME_BYTES;
+    uint32_t at = NAME_BYTES;
     do {
-        *--at = (char)('0' + number % 10);
+        text[--at] = (char)('0' + number % 10);
         number /= 10;
     } while (number > 0);
-    return (struct name){.text = at, .size_bytes = (uint32_t)(text + NAME_BYTES - at)};
+    return (struct name){.text = &text[at], .size_bytes = NAME_BYTES - at};
 }
 
 /* Through the cache of names, which may remember that there was none. */

@@ -75,16 +75,21 @@ static int write_object(struct open_file *file, struct transfer *transfer, size_
     return answer(status, *done_bytes);
 }
 
+static int read_from(struct open_file *file, uint64_t offset, struct transfer *transfer, size_t *done_bytes) {
+    if (file->operations == NULL)
+        return read_inode(file, offset, transfer, done_bytes);
+    return answer(file->operations->read_at(file, offset, transfer, done_bytes), *done_bytes);
+}
+
 int file_read(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
     const struct vfs_machine *machine = file->vfs->machine;
     int status = check(file, LINUX_R_OK);
     if (status != 0)
         return status;
-    if (file->operations != NULL) {
+    if (file->operations != NULL && file->operations->read_at == NULL)
         return read_object(file, transfer, done_bytes);
-    }
     sleep_lock_take(&file->position_lock, machine);
-    status = read_inode(file, file->position, transfer, done_bytes);
+    status = read_from(file, file->position, transfer, done_bytes);
     file->position += *done_bytes;
     sleep_lock_give_up(&file->position_lock, machine);
     return status;
@@ -121,10 +126,9 @@ int file_read_at(struct open_file *file, int64_t offset, struct transfer *transf
     int status = check_at(file, offset, LINUX_R_OK);
     if (status != 0)
         return status;
-    if (file->operations != NULL) {
+    if (file->operations != NULL && file->operations->read_at == NULL)
         return read_object(file, transfer, done_bytes);
-    }
-    return read_inode(file, (uint64_t)offset, transfer, done_bytes);
+    return read_from(file, (uint64_t)offset, transfer, done_bytes);
 }
 
 int file_write_at(const struct caller *caller, struct open_file *file, int64_t offset, struct transfer *transfer,
@@ -169,7 +173,7 @@ int file_seek(struct open_file *file, int64_t offset, uint32_t whence, int64_t *
         return -LINUX_EBADF;
     if (whence > LINUX_SEEK_HOLE)
         return -LINUX_EINVAL;
-    if (file->operations != NULL) {
+    if (file->operations != NULL && file->operations->read_at == NULL) {
         if (!file->operations->has_positions && !file_is_anonymous(file))
             return -LINUX_ESPIPE;
         *position = 0;

@@ -26,7 +26,7 @@ static int prepare(struct open_file *file) {
     case LINUX_S_IFBLK:
         return -LINUX_ENXIO;
     default:
-        return 0;
+        return file->inode->operations->open != NULL ? file->inode->operations->open(file) : 0;
     }
 }
 

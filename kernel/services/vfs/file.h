@@ -52,6 +52,8 @@ struct file_operations {
     uint32_t (*poll)(struct open_file *file, struct wait_queue **queues);
     void (*close)(struct open_file *file);
     bool has_positions; /* reads by position are reads; the position itself stays 0 */
+    /* In place of `read`, with has_positions: from an offset on, and the file's position moves as that of any file. */
+    int (*read_at)(struct open_file *file, uint64_t offset, struct transfer *transfer, size_t *done_bytes);
     /* ioctl; `argument` may be an address of the program's. -LINUX_ENOTTY for a request that it does not know. */
     int64_t (*control)(struct open_file *file, uint32_t request, uint64_t argument);
     /* Of files without an inode, as /proc and stat show them: "anon_inode:[eventfd]"; mode with kind, 0 is 0600. */

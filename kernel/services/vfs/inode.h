@@ -22,6 +22,7 @@ struct dentry;
 struct file_system;
 struct inode;
 struct open_file;
+struct path;
 struct pipe;
 
 /* A name in a folder; not terminated. */
@@ -65,6 +66,14 @@ struct inode_operations {
     /* Links: their text, which stays while the inode does. */
     const char *(*link_text)(struct inode *inode, uint32_t *size_bytes);
 
+    /*
+     * With the tree's lock held: following the link leads to this place, with references, and not to what its text says.
+     * False: its text is right. May be NULL.
+     */
+    bool (*jump)(struct inode *inode, struct path *to);
+
+    /* A file is opened, without locks: it may get operations and an object of its own. May be NULL. */
+    int (*open)(struct open_file *file);
     /* Contents. Called without spin locks. *done_bytes counts also what was done before an error. */
     int (*read)(struct inode *inode, uint64_t offset, struct transfer *transfer, size_t *done_bytes);
     /* With `writers` held. */

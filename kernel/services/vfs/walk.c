@@ -154,9 +154,18 @@ static int go_to_root(struct walker *walker) {
 
 /* Its text is what is walked next. */
 static int push_link(struct walker *walker, struct inode *link) {
+    struct path to;
     uint32_t size;
     if ((walker->resolve & LINUX_RESOLVE_NO_SYMLINKS) != 0 || walker->links++ >= VFS_LINKS_MAX)
         return -LINUX_ELOOP;
+    if (link->operations->jump != NULL && link->operations->jump(link, &to)) {
+        if ((walker->resolve & (LINUX_RESOLVE_NO_MAGICLINKS | SCOPED)) == 0) {
+            move(walker, to);
+            return 0;
+        }
+        path_unref(&to);
+        return (walker->resolve & SCOPED) != 0 ? -LINUX_EXDEV : -LINUX_ELOOP;
+    }
     const char *text = link->operations->link_text(link, &size);
     walker->frames[walker->depth++] = (struct walk_frame){.rest = text, .link = inode_ref(link)};
     return text[0] == '/' ? go_to_root(walker) : 0;

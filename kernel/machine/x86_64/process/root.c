@@ -5,6 +5,7 @@
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/mm/memory.h"
+#include "kernel/services/posix/proc/proc.h"
 #include "kernel/services/posix/sockets/sockets.h"
 #include "kernel/services/posix/terminals.h"
 #include "kernel/services/vfs/change.h"
@@ -116,11 +117,17 @@ static int furnish(const struct caller *caller) {
     int status = posix_terminals_begin(&vfs, NULL);
     if (status < 0)
         return status;
-    status = vfs_furnish(caller, &view, "devtmpfs");
+    status = proc_begin(&vfs, thread_scheduler.count);
+    if (status == 0)
+        status = vfs_furnish(caller, &view, "devtmpfs");
     if (status == 0)
         status = vfs_make_folder(caller, &names, 0755);
     if (status == 0)
         status = vfs_mount_kind(caller, &view, "devpts", names.text);
+    if (status == 0)
+        status = vfs_mount_kind(caller, &view, "proc", "/proc");
+    if (status == 0)
+        status = vfs_mount_kind(caller, &view, "sysfs", "/sys");
     if (status < 0)
         posix_terminals_end();
     return status;

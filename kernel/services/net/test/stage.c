@@ -84,13 +84,15 @@ static int64_t move(struct open_file *file, void *bytes, size_t size, bool is_se
     message->transfer = &transfer;
     message->may_wait = (file_flags(file) & LINUX_O_NONBLOCK) == 0 && (message->flags & LINUX_MSG_DONTWAIT) == 0;
     int status = is_send ? socket->operations->send(socket, message) : socket->operations->receive(socket, message);
+    message->transfer = NULL;
     return status != 0 ? status : (int64_t)message->done_bytes;
 }
 
 int64_t stage_send(struct stage *stage, struct open_file *to, const void *bytes, size_t size, uint32_t flags,
                    const struct socket_name *name, struct open_file *file) {
     static uint8_t copy[1 << 19];
-    struct socket_message message = {.flags = flags, .caller = &stage->world.caller};
+    struct open_file *files[1];
+    struct socket_message message = {.flags = flags, .caller = &stage->world.caller, .files = files};
     memcpy(copy, bytes, size);
     if (name != NULL)
         message.name = *name;
@@ -106,7 +108,8 @@ int64_t stage_send(struct stage *stage, struct open_file *to, const void *bytes,
 
 int64_t stage_receive(struct open_file *from, void *bytes, size_t size, uint32_t flags,
                       struct socket_message *message) {
-    *message = (struct socket_message){.flags = flags};
+    static struct open_file *files[LINUX_SCM_MAX_FD];
+    *message = (struct socket_message){.flags = flags, .files = files};
     return move(from, bytes, size, false, message);
 }
 

@@ -30,10 +30,14 @@ static void hand_over_files(struct unix_domain *domain, struct unix_message *fro
     struct unix_files *files = from->files;
     if (files == NULL)
         return;
-    message->file_count = files->count;
-    memcpy(message->files, files->files, files->count * sizeof(files->files[0]));
+    if (message->files != NULL) {
+        message->file_count = files->count;
+        memcpy(message->files, files->files, files->count * sizeof(files->files[0]));
+    } else {
+        message->told |= LINUX_MSG_CTRUNC;
+    }
     if (is_peek) {
-        for (uint32_t i = 0; i < files->count; i++)
+        for (uint32_t i = 0; i < message->file_count; i++)
             file_ref(files->files[i]);
         return;
     }
@@ -42,7 +46,11 @@ static void hand_over_files(struct unix_domain *domain, struct unix_message *fro
     *emptied = files;
 }
 
-static void give_block_back(struct unix_domain *domain, struct unix_files *files) {
+/* The files in it are the reader's now, unless there was no room for them. */
+static void give_block_back(struct unix_domain *domain, struct unix_files *files,
+                            const struct socket_message *message) {
+    for (uint32_t i = 0; files != NULL && message->files == NULL && i < files->count; i++)
+        file_unref(files->files[i]);
     if (files != NULL)
         machine_give_back(domain->vfs->machine, files, sizeof(*files) + files->count * sizeof(files->files[0]));
 }
@@ -143,7 +151,7 @@ static bool read_message(struct unix_socket *socket, struct stream_read *read, s
     }
     read->at = read->is_peek ? found : NULL;
     unix_unlock(socket->domain);
-    give_block_back(socket->domain, emptied);
+    give_block_back(socket->domain, emptied, message);
     unix_messages_give_back(socket->domain, &read_up);
     return *status == 0 && !has_files && transfer->left_bytes > 0;
 }
@@ -211,7 +219,7 @@ static int read_whole(struct unix_socket *socket, struct socket_message *message
         list_append(&read_up, &found->link);
     }
     unix_unlock(socket->domain);
-    give_block_back(socket->domain, emptied);
+    give_block_back(socket->domain, emptied, message);
     unix_messages_give_back(socket->domain, &read_up);
     return status;
 }

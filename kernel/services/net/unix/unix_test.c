@@ -274,7 +274,8 @@ static void answer(struct unix_kernel *kernel) {
     struct echo *echo = (struct echo *)kernel;
     uint8_t bytes[64];
     for (;;) {
-        struct socket_message message = {.flags = 0};
+        struct open_file *files[LINUX_SCM_MAX_FD];
+        struct socket_message message = {.files = files};
         struct transfer transfer;
         struct transfer_segment segment = {.base = bytes, .size_bytes = sizeof(bytes)};
         transfer_init(&transfer, &segment, 1);
@@ -318,6 +319,24 @@ static void the_kernel_answers_at_its_end(void **state) {
     stage_end(&stage);
 }
 
+static void files_that_nobody_wants_are_closed(void **state) {
+    struct stage stage;
+    struct open_file *pair[2], *file;
+    char byte;
+    (void)state;
+    stage_begin(&stage);
+    stage_pair(&stage, LINUX_SOCK_STREAM, pair);
+    file = world_open(&stage.world, "f", LINUX_O_CREAT | LINUX_O_RDWR);
+    send_file(&stage, pair[0], file);
+    assert_int_equal(file->references, 2);
+    assert_int_equal(world_read_file(pair[1], &byte, 1), 1);
+    assert_int_equal(file->references, 1);
+    file_unref(file);
+    file_unref(pair[0]);
+    file_unref(pair[1]);
+    stage_end(&stage);
+}
+
 static void memory_may_run_out(void **state) {
     struct stage stage;
     struct open_file *pair[2], *file;
@@ -352,6 +371,7 @@ int main(void) {
         cmocka_unit_test(senders_are_told_apart),
         cmocka_unit_test(who_may_not_write_the_node_does_not_connect),
         cmocka_unit_test(the_kernel_answers_at_its_end),
+        cmocka_unit_test(files_that_nobody_wants_are_closed),
         cmocka_unit_test(memory_may_run_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,13 @@ struct linux_many {
     uint32_t done_bytes, unused;
 };
 
-/* One call in work: too large for a stack. */
+/* Room for what travels along: too much for a stack, and taken only where something may. */
+struct luggage {
+    struct open_file *files[LINUX_SCM_MAX_FD];
+    uint8_t control[RECEIVED_CONTROL_BYTES];
+};
+
+/* One call in work. */
 struct call {
     struct files files;
     struct open_file *file;
@@ -32,32 +38,30 @@ struct call {
     struct buffers buffers;
     struct socket_message message;
     struct linux_message header;
-    uint8_t control[RECEIVED_CONTROL_BYTES];
+    struct luggage *luggage; /* or NULL */
 };
 
 /* ---- beginning and end ---- */
 
-static int call_begin(struct call **begun, uint64_t descriptor, uint64_t flags) {
-    struct files files = files_of_current();
-    struct open_file *file;
-    struct socket *socket;
-    int status = sockets_find(&files, descriptor, &file, &socket);
+static int call_begin(struct call *call, uint64_t descriptor, uint64_t flags) {
+    call->files = files_of_current();
+    call->luggage = NULL;
+    int status = sockets_find(&call->files, descriptor, &call->file, &call->socket);
     if (status != 0)
         return status;
-    struct call *call = machine_take(files.vfs->machine, sizeof(*call));
-    if (call == NULL) {
-        file_unref(file);
+    call->message = (struct socket_message){.flags = (uint32_t)flags,
+                                            .transfer = &call->buffers.transfer,
+                                            .caller = call->files.caller,
+                                            .may_wait = (file_flags(call->file) & LINUX_O_NONBLOCK) == 0 &&
+                                                        ((uint32_t)flags & LINUX_MSG_DONTWAIT) == 0};
+    return 0;
+}
+
+static int take_luggage(struct call *call) {
+    call->luggage = machine_take(call->files.vfs->machine, sizeof(*call->luggage));
+    if (call->luggage == NULL)
         return -LINUX_ENOMEM;
-    }
-    memset(call, 0, sizeof(*call));
-    call->files = files;
-    call->file = file;
-    call->socket = socket;
-    call->message.flags = (uint32_t)flags;
-    call->message.transfer = &call->buffers.transfer;
-    call->message.caller = files.caller;
-    call->message.may_wait = (file_flags(file) & LINUX_O_NONBLOCK) == 0 && ((uint32_t)flags & LINUX_MSG_DONTWAIT) == 0;
-    *begun = call;
+    call->message.files = call->luggage->files;
     return 0;
 }
 
@@ -68,10 +72,10 @@ static void drop_files(struct call *call) {
 }
 
 static int64_t call_end(struct call *call, int64_t result) {
-    struct vfs *vfs = call->files.vfs;
     drop_files(call);
     file_unref(call->file);
-    machine_give_back(vfs->machine, call, sizeof(*call));
+    if (call->luggage != NULL)
+        machine_give_back(call->files.vfs->machine, call->luggage, sizeof(*call->luggage));
     return result;
 }
 
@@ -91,30 +95,30 @@ static int64_t receive_now(struct call *call) {
 /* ---- one buffer ---- */
 
 int64_t system_call_sendto(const uint64_t arguments[6]) {
-    struct call *call;
+    struct call call;
     int64_t result = call_begin(&call, arguments[0], arguments[3]);
     if (result != 0)
         return result;
-    buffers_begin(&call->buffers, arguments[1], arguments[2], false);
+    buffers_begin(&call.buffers, arguments[1], arguments[2], false);
     if (arguments[4] != 0)
-        result = sockets_read_name(arguments[4], arguments[5], &call->message.name);
+        result = sockets_read_name(arguments[4], arguments[5], &call.message.name);
     if (result == 0)
-        result = send_now(call);
-    return call_end(call, result);
+        result = send_now(&call);
+    return call_end(&call, result);
 }
 
 int64_t system_call_recvfrom(const uint64_t arguments[6]) {
-    struct call *call;
+    struct call call;
     int64_t result = call_begin(&call, arguments[0], arguments[3]);
     if (result != 0)
         return result;
-    buffers_begin(&call->buffers, arguments[1], arguments[2], true);
-    result = receive_now(call);
+    buffers_begin(&call.buffers, arguments[1], arguments[2], true);
+    result = receive_now(&call);
     if (result >= 0 && arguments[4] != 0) {
-        int status = sockets_write_name(&call->message.name, arguments[4], arguments[5]);
+        int status = sockets_write_name(&call.message.name, arguments[4], arguments[5]);
         result = status != 0 ? status : result;
     }
-    return call_end(call, result);
+    return call_end(&call, result);
 }
 
 /* ---- what travels along, sent ---- */
@@ -170,6 +174,9 @@ static int take_control(struct call *call) {
         return 0;
     if (size > CONTROL_BYTES_MAX)
         return -LINUX_ENOBUFS;
+    status = take_luggage(call);
+    if (status != 0)
+        return status;
     uint8_t *bytes = machine_take(machine, size);
     if (bytes == NULL)
         return -LINUX_ENOMEM;
@@ -188,7 +195,7 @@ static void tell_credentials(struct call *call, size_t room, size_t *used) {
                                 .kind = (int32_t)LINUX_SCM_CREDENTIALS,
                                 .contents = (const uint8_t *)&call->message.credentials,
                                 .size_bytes = sizeof(call->message.credentials)};
-    if (!control_add(call->control, room, used, &item))
+    if (!control_add(call->luggage->control, room, used, &item))
         call->message.told |= LINUX_MSG_CTRUNC;
 }
 
@@ -212,7 +219,7 @@ static void tell_files(struct call *call, size_t room, size_t *used) {
                                 .contents = (const uint8_t *)numbers,
                                 .size_bytes = count * sizeof(numbers[0])};
     if (count > 0)
-        (void)control_add(call->control, room, used, &item);
+        (void)control_add(call->luggage->control, room, used, &item);
     message->file_count -= count;
     memmove(message->files, message->files + count, message->file_count * sizeof(message->files[0]));
 }
@@ -223,8 +230,10 @@ static int tell_header(struct call *call, uint64_t address) {
     struct socket_message *message = &call->message;
     size_t room = header->control_bytes < RECEIVED_CONTROL_BYTES ? header->control_bytes : RECEIVED_CONTROL_BYTES;
     size_t used = 0;
-    if (message->has_credentials)
+    if (message->has_credentials && call->luggage != NULL)
         tell_credentials(call, room, &used);
+    else if (message->has_credentials)
+        message->told |= LINUX_MSG_CTRUNC;
     if (message->file_count > 0)
         tell_files(call, room, &used);
     if (header->name != 0) {
@@ -236,7 +245,7 @@ static int tell_header(struct call *call, uint64_t address) {
     header->control_bytes = used;
     header->flags = message->told | (message->flags & LINUX_MSG_CMSG_CLOEXEC);
     bool is_told =
-        process_write(header->control, call->control, used) &&
+        (used == 0 || process_write(header->control, call->luggage->control, used)) &&
         process_write(address + offsetof(struct linux_message, control_bytes), &header->control_bytes,
                       sizeof(header->control_bytes)) &&
         process_write(address + offsetof(struct linux_message, flags), &header->flags, sizeof(header->flags));
@@ -278,32 +287,35 @@ static int64_t receive_with_header(struct call *call, uint64_t address) {
     int64_t result = read_header(call, address, false);
     if (result != 0)
         return result;
-    result = receive_now(call);
+    if (call->header.control_bytes >= CONTROL_HEADER_BYTES)
+        result = take_luggage(call);
+    if (result == 0)
+        result = receive_now(call);
     buffers_end(&call->files, &call->buffers);
     int status = result >= 0 ? tell_header(call, address) : 0;
     return status != 0 ? status : result;
 }
 
 int64_t system_call_sendmsg(const uint64_t arguments[6]) {
-    struct call *call;
+    struct call call;
     int status = call_begin(&call, arguments[0], arguments[2]);
-    return status != 0 ? status : call_end(call, send_with_header(call, arguments[1]));
+    return status != 0 ? status : call_end(&call, send_with_header(&call, arguments[1]));
 }
 
 int64_t system_call_recvmsg(const uint64_t arguments[6]) {
-    struct call *call;
+    struct call call;
     int status = call_begin(&call, arguments[0], arguments[2]);
-    return status != 0 ? status : call_end(call, receive_with_header(call, arguments[1]));
+    return status != 0 ? status : call_end(&call, receive_with_header(&call, arguments[1]));
 }
 
 /* ---- several ---- */
 
 static int64_t move_one(const uint64_t arguments[6], uint64_t address, uint64_t flags, bool is_send) {
-    struct call *call;
+    struct call call;
     int status = call_begin(&call, arguments[0], flags);
     if (status != 0)
         return status;
-    int64_t result = call_end(call, is_send ? send_with_header(call, address) : receive_with_header(call, address));
+    int64_t result = call_end(&call, is_send ? send_with_header(&call, address) : receive_with_header(&call, address));
     uint32_t done = (uint32_t)result;
     if (result >= 0 && !process_write(address + offsetof(struct linux_many, done_bytes), &done, sizeof(done)))
         return -LINUX_EFAULT;
