@@ -85,6 +85,30 @@ class Booting(unittest.TestCase):
         self.assertIn("protected by NX\n", machine.console)
 
 
+# A virtio device on each board: by PCI in both of its kinds, and in memory.
+BY_PCI = ("q35", "pci", ()), ("q35", "pci,disable-legacy=on,disable-modern=off", ())
+IN_MEMORY = ("microvm", "device", ("-global", "virtio-mmio.force-legacy=false"))
+
+
+class Devices(unittest.TestCase):
+    def test_random_numbers_come_from_a_device(self):
+        for board, way, words in (*BY_PCI, IN_MEMORY):
+            with self.subTest(board=board, way=way):
+                machine = try_out("self-test", board=board, extra=(*words, "-device", f"virtio-rng-{way}"))
+                self.assertEqual(machine.status, PASSED, machine.console)
+                self.assertRegex(machine.console, r"boot: virtio (by PCI|in memory): random numbers\n")
+                self.assertIn("self-test: random: passed", machine.lines)
+
+    def test_random_numbers_of_the_device_alone(self):
+        machine = try_out("self-test", board="q35", cpu="qemu64", extra=("-device", "virtio-rng-pci"))
+        self.assertEqual(machine.status, PASSED, machine.console)
+
+    def test_an_older_device_is_left_alone(self):
+        machine = boot(board="q35", extra=("-device", "virtio-rng-pci,disable-modern=on"))
+        self.assertEqual(machine.status, PASSED, machine.console)
+        self.assertNotIn("virtio", machine.console)
+
+
 class Console(unittest.TestCase):
     def test_what_is_typed_comes_back(self):
         lines = [f"line {number} of many, none of which may be lost" for number in range(60)]

@@ -14,10 +14,8 @@ static const struct {
     const char *name;
     self_test *run;
 } self_tests[] = {
-    {"tables", self_test_tables},
-    {"memory", self_test_memory},
-    {"processors", self_test_processors},
-    {"clock", self_test_clock},
+    {"tables", self_test_tables}, {"memory", self_test_memory}, {"processors", self_test_processors},
+    {"clock", self_test_clock},   {"random", self_test_random},
 };
 
 /* One test; the memory in use is the same before and after it. */
