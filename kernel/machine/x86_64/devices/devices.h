@@ -3,12 +3,17 @@
 #define GROVE_X86_64_DEVICES_H
 
 #include "kernel/machine/bare/boot/acpi_machine.h"
+#include "kernel/machine/bare/drivers/block.h"
 #include "kernel/machine/bare/drivers/pci.h"
 #include "kernel/machine/bare/drivers/virtio_random.h"
 
 /* Look on PCI and for virtio devices in memory; says what it found. `machine` stays. By the first thread, once. */
 void devices_start(const struct acpi_machine *machine);
 
+#define DEVICES_DISKS_MAX 4u
+
+/* A disk, by its number from 0 on; NULL if there is none. */
+struct block_device *devices_disk(uint32_t number);
 /* The device of random numbers; NULL if there is none. */
 struct virtio_random *devices_random(void);
 

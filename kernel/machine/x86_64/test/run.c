@@ -15,7 +15,7 @@ static const struct {
     self_test *run;
 } self_tests[] = {
     {"tables", self_test_tables}, {"memory", self_test_memory}, {"processors", self_test_processors},
-    {"clock", self_test_clock},   {"random", self_test_random},
+    {"clock", self_test_clock},   {"random", self_test_random}, {"disk", self_test_disk},
 };
 
 /* One test; the memory in use is the same before and after it. */

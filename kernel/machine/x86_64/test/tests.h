@@ -25,6 +25,6 @@ _Noreturn void echo_run(void);
 
 /* A self test: NULL, or what is wrong, in a sentence. */
 typedef const char *self_test(void);
-self_test self_test_memory, self_test_processors, self_test_clock, self_test_tables, self_test_random;
+self_test self_test_memory, self_test_processors, self_test_clock, self_test_tables, self_test_random, self_test_disk;
 
 #endif

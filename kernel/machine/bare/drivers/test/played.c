@@ -2,6 +2,7 @@
 #include "kernel/machine/bare/drivers/test/played.h"
 
 #include "grove/abi/status.h"
+#include "kernel/machine/bare/thread/thread.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@ unsigned played_pieces;
 
 void played_begin(uint32_t kind) {
     played =
-        (struct played){.version = 2, .kind = kind, .queue_size_max = 16, .features = VIRTIO_FEATURE_VERSION_1 | 0xff};
+        (struct played){.version = 2, .kind = kind, .queue_size_max = 16, .features = VIRTIO_FEATURE_VERSION_1 | 0x0f};
 }
 
 static uint32_t read(void *context, uint64_t offset, unsigned bytes) {
@@ -121,6 +122,13 @@ void played_interrupt(void) {
 }
 
 /* ---- the machine ---- */
+
+void thread_sleep_firmly(struct wait_queue *queue, struct spinlock *held) {
+    (void)queue;
+    spinlock_unlock(held);
+    played.sleep();
+    spinlock_lock(held);
+}
 
 int interrupt_claim_line(uint32_t line, bool is_old, bool is_level, interrupt_handler *handler, void *context) {
     (void)is_old;

@@ -18,6 +18,7 @@ struct played {
     uint16_t next_available;
     interrupt_handler *handler;
     void *handler_context;
+    void (*sleep)(void); /* called where the driver's thread would sleep */
 };
 
 extern struct played played;
