@@ -187,6 +187,10 @@ class Faults(unittest.TestCase):
     def test_memory_given_back_twice_is_noticed(self):
         self.check("give-back-twice", "an object of a slab was given back twice", "slab_give_back")
 
+    def test_last_words_come_last_and_may_go_wrong(self):
+        machine = self.check("last-words", "somebody wants to be heard\n", "try_last_words")
+        self.assertEqual(machine.lines[-1], "last words, and a fault in them")
+
     def test_an_unknown_trial_fails(self):
         self.assertEqual(try_out("try=nothing").status, FAILED)
 

@@ -113,8 +113,9 @@ struct pci_range pci_read_bar(const struct pci_access *access, uint32_t function
     mask |= (uint64_t)(is_long ? read_mask(access, function, offset + 4) : UINT32_MAX) << 32;
     access->write(access->context, function, REGISTER_COMMAND, command);
     range.address = (low & ~0xfu) | (uint64_t)(is_long ? pci_read(access, function, offset + 4, 4) : 0) << 32;
-    range.size_bytes = (uint32_t)mask == 0 && !is_long ? 0 : ~mask + 1;
-    return range.address == 0 ? (struct pci_range){0} : range;
+    bool is_missing = range.address == 0 || ((uint32_t)mask == 0 && !is_long);
+    range.size_bytes = is_missing ? 0 : ~mask + 1;
+    return range;
 }
 
 void pci_enable(const struct pci_access *access, uint32_t function) {

@@ -7,7 +7,7 @@
 #define FLAG_WRITE 2u
 #define USED_NO_NOTICE 1u
 
-_Static_assert(VIRTQUEUE_OFFSET_AVAILABLE == 16 * VIRTQUEUE_SIZE_MAX, "as the standard has it");
+_Static_assert(VIRTQUEUE_OFFSET_AVAILABLE == (size_t)16 * VIRTQUEUE_SIZE_MAX, "as the standard has it");
 _Static_assert(VIRTQUEUE_OFFSET_USED % 4 == 0, "as the standard wants it");
 
 void virtqueue_init(struct virtqueue *queue, struct virtqueue_memory *memory, uint16_t size) {

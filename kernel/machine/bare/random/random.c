@@ -7,7 +7,7 @@
 
 #define USE_MIX 1u /* the nonce's first word, so that a block serves one purpose only */
 #define USE_FILL 2u
-#define GIVEN_BYTES ((CHACHA20_BLOCK_WORDS - RANDOM_KEY_WORDS) * 4)
+#define GIVEN_BYTES ((size_t)(CHACHA20_BLOCK_WORDS - RANDOM_KEY_WORDS) * 4)
 
 struct random_pool random_kernel;
 
