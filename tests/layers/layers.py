@@ -34,6 +34,17 @@ RULES = {
     # "processor.h" too; of kernel/core only the list and machine_panic.
     "kernel/services/vfs": (("kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h", "kernel/core/machine.h",
                              "processor.h"), FREESTANDING),
+    "kernel/services/procfs": (("kernel/services/procfs/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
+                               FREESTANDING),
+    "kernel/services/tty": (("kernel/services/tty/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
+                            FREESTANDING),
+    "kernel/services/net": (("kernel/services/net/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
+                            FREESTANDING),
+    "kernel/services/posix/memory": (("kernel/services/posix/", "kernel/services/vfs/", "kernel/machine/bare/"), FREESTANDING),
+    "kernel/services/posix/files": (("kernel/services/posix/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
+                                    FREESTANDING),
+    "kernel/services/posix/sockets": (("kernel/services/posix/", "kernel/services/net/", "kernel/services/vfs/",
+                                       "kernel/machine/bare/"), FREESTANDING),
     # "pause.h" is the build's choice of a file for the processor.
     "lib": (("grove/", "lib/", "pause.h"), None),
     "servers": (("grove/", "lib/", "servers/"), None),

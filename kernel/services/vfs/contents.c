@@ -2,6 +2,7 @@
 #include "kernel/services/vfs/change.h"
 #include "kernel/services/vfs/errors.h"
 #include "kernel/services/vfs/file.h"
+#include "kernel/services/vfs/seal.h"
 
 #define DAY_NS (INT64_C(86400) * 1000000000)
 
@@ -50,11 +51,34 @@ static int write_inode(const struct caller *caller, struct open_file *file, uint
         *offset = inode->size_bytes; /* nobody else changes it now */
     int status = -LINUX_EFBIG;
     if (*offset < VFS_FILE_BYTES_MAX && transfer->left_bytes <= VFS_FILE_BYTES_MAX - *offset) {
-        vfs_drop_privilege(caller, inode);
-        status = inode->operations->write(inode, *offset, transfer, done_bytes);
+        status = seal_check_write(inode, *offset, transfer->left_bytes);
+        if (status == 0)
+            vfs_drop_privilege(caller, inode);
+        if (status == 0)
+            status = inode->operations->write(inode, *offset, transfer, done_bytes);
     }
     sleep_lock_give_up(&inode->writers, file->vfs->machine);
     return answer(status, *done_bytes);
+}
+
+static int read_object(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
+    if (file->operations->read == NULL)
+        return -LINUX_EINVAL;
+    int status = file->operations->read(file, transfer, done_bytes);
+    return answer(status, *done_bytes);
+}
+
+static int write_object(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
+    if (file->operations->write == NULL)
+        return -LINUX_EINVAL;
+    int status = file->operations->write(file, transfer, done_bytes);
+    return answer(status, *done_bytes);
+}
+
+static int read_from(struct open_file *file, uint64_t offset, struct transfer *transfer, size_t *done_bytes) {
+    if (file->operations == NULL)
+        return read_inode(file, offset, transfer, done_bytes);
+    return answer(file->operations->read_at(file, offset, transfer, done_bytes), *done_bytes);
 }
 
 int file_read(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
@@ -62,12 +86,10 @@ int file_read(struct open_file *file, struct transfer *transfer, size_t *done_by
     int status = check(file, LINUX_R_OK);
     if (status != 0)
         return status;
-    if (file->operations != NULL) {
-        status = file->operations->read(file, transfer, done_bytes);
-        return answer(status, *done_bytes);
-    }
+    if (file->operations != NULL && file->operations->read_at == NULL)
+        return read_object(file, transfer, done_bytes);
     sleep_lock_take(&file->position_lock, machine);
-    status = read_inode(file, file->position, transfer, done_bytes);
+    status = read_from(file, file->position, transfer, done_bytes);
     file->position += *done_bytes;
     sleep_lock_give_up(&file->position_lock, machine);
     return status;
@@ -79,8 +101,7 @@ int file_write(const struct caller *caller, struct open_file *file, struct trans
     if (status != 0)
         return status;
     if (file->operations != NULL) {
-        status = file->operations->write(file, transfer, done_bytes);
-        return answer(status, *done_bytes);
+        return write_object(file, transfer, done_bytes);
     }
     sleep_lock_take(&file->position_lock, machine);
     uint64_t offset = file->position;
@@ -105,11 +126,9 @@ int file_read_at(struct open_file *file, int64_t offset, struct transfer *transf
     int status = check_at(file, offset, LINUX_R_OK);
     if (status != 0)
         return status;
-    if (file->operations != NULL) {
-        status = file->operations->read(file, transfer, done_bytes);
-        return answer(status, *done_bytes);
-    }
-    return read_inode(file, (uint64_t)offset, transfer, done_bytes);
+    if (file->operations != NULL && file->operations->read_at == NULL)
+        return read_object(file, transfer, done_bytes);
+    return read_from(file, (uint64_t)offset, transfer, done_bytes);
 }
 
 int file_write_at(const struct caller *caller, struct open_file *file, int64_t offset, struct transfer *transfer,
@@ -119,8 +138,7 @@ int file_write_at(const struct caller *caller, struct open_file *file, int64_t o
     if (status != 0)
         return status;
     if (file->operations != NULL) {
-        status = file->operations->write(file, transfer, done_bytes);
-        return answer(status, *done_bytes);
+        return write_object(file, transfer, done_bytes);
     }
     return write_inode(caller, file, &at, transfer, done_bytes);
 }
@@ -155,8 +173,8 @@ int file_seek(struct open_file *file, int64_t offset, uint32_t whence, int64_t *
         return -LINUX_EBADF;
     if (whence > LINUX_SEEK_HOLE)
         return -LINUX_EINVAL;
-    if (file->operations != NULL) {
-        if (!file->operations->has_positions)
+    if (file->operations != NULL && file->operations->read_at == NULL) {
+        if (!file->operations->has_positions && !file_is_anonymous(file))
             return -LINUX_ESPIPE;
         *position = 0;
         return 0;

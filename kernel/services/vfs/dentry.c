@@ -187,7 +187,7 @@ int dentry_find(struct dentry *folder, const struct name *name, bool is_cached_o
     }
     (*found)->inode = inode;
     /* In a folder that was removed no name is made any more: nothing to remember. */
-    if (folder->inode->links > 0)
+    if (folder->inode->links > 0 && !folder->system->is_volatile)
         hash_in(*found);
     return 0;
 }

@@ -125,6 +125,11 @@ int process_fault(struct thread *thread, int signal, int code, uint64_t address)
  * is ending; -LINUX_ENOMEM.
  */
 int process_add_thread(struct process *process, struct thread *thread, int32_t *number);
+/*
+ * What a call returns that slept until a moment and was interrupted: `again` is called with these arguments in its place if
+ * no handler ran; otherwise it answers EINTR.
+ */
+int64_t process_restart_with(int64_t (*again)(const uint64_t arguments[6]), const uint64_t arguments[6]);
 /* What the process's threads ran in all, those included that are gone. */
 uint64_t process_run_ns(struct process *process);
 /* The thread of this number, of whatever process, or NULL. It stays while the caller holds a spin lock. */

@@ -147,6 +147,8 @@ int64_t system_call_time(const uint64_t arguments[6]) {
 /* ---- sleeping ---- */
 
 /* `left_at`: where to say how much is left, if it is interrupted; 0 for nowhere. */
+static int64_t sleep_again(const uint64_t arguments[6]);
+
 static int64_t sleep_until(uint64_t until_ns, uint64_t left_at) {
     static const bool never;
     while (clock_now_ns() < until_ns) {
@@ -155,9 +157,14 @@ static int64_t sleep_until(uint64_t until_ns, uint64_t left_at) {
             continue;
         uint64_t now = clock_now_ns();
         int64_t written = left_at != 0 ? write_time(left_at, until_ns > now ? until_ns - now : 0) : 0;
-        return written < 0 ? written : -LINUX_EINTR;
+        const uint64_t arguments[6] = {until_ns, left_at};
+        return written < 0 ? written : process_restart_with(sleep_again, arguments);
     }
     return 0;
+}
+
+static int64_t sleep_again(const uint64_t arguments[6]) {
+    return sleep_until(arguments[0], arguments[1]);
 }
 
 int64_t system_call_nanosleep(const uint64_t arguments[6]) {

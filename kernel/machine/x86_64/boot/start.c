@@ -3,7 +3,6 @@
 
 #include "kernel/machine/bare/boot/acpi.h"
 #include "kernel/machine/bare/boot/acpi_machine.h"
-#include "kernel/machine/bare/boot/newc.h"
 #include "kernel/machine/bare/boot/options.h"
 #include "kernel/machine/bare/random/random.h"
 #include "kernel/machine/x86_64/boot/move.h"
@@ -22,6 +21,7 @@
 #include "kernel/machine/x86_64/thread/machine.h"
 #include "kernel/machine/x86_64/time/clock.h"
 #include "kernel/machine/x86_64/time/wall.h"
+#include "kernel/services/posix/missing.h"
 
 #define PATH_BYTES 128u
 
@@ -71,11 +71,17 @@ static void read_firmware(void) {
     acpi_read_machine(&memory, boot_facts.root_pointer, &boot_machine);
 }
 
+/* Which calls programs made that are not there. */
+static void print_missing_calls(void) {
+    struct missing_call entry;
+    for (uint32_t i = 0; missing_entry(i, &entry); i++)
+        console_print("abi: %s made call %u, which is missing, %lu times\n", entry.name, entry.call, entry.count);
+}
+
 /* The program that `run=` names, from the initramfs; /init by itself. False: it was not there, or ended badly. */
 static bool run_first_program(void) {
     static char path[PATH_BYTES] = "/init";
     const uint8_t *archive = memory_view(boot_facts.initramfs);
-    struct newc_file file;
     int exit_status = 0;
     (void)options_text(boot_facts.command_line, "run", path, sizeof(path));
     if (boot_facts.initramfs_bytes == 0) {
@@ -83,18 +89,19 @@ static bool run_first_program(void) {
         return true;
     }
     struct memory_usage before, after;
+    process_prepare();
     threads_trim();
     memory_usage(&before);
-    int status = newc_find(archive, boot_facts.initramfs_bytes, path, &file);
-    if (status == 0)
-        status = process_run(path, file.data, file.size_bytes, options_rest(boot_facts.command_line), &exit_status);
+    int status = process_run(archive, boot_facts.initramfs_bytes, path, options_rest(boot_facts.command_line), &exit_status);
     memory_usage(&after);
-    if (before.free_frames != after.free_frames || before.pieces != after.pieces)
+    if (!memory_is_as_before(&before, &after))
         panic("%s left memory in use", path);
     if (status < 0)
         console_print("boot: %s cannot be run (status %d)\n", path, status);
     else
         console_print("boot: %s ended with %d\n", path, exit_status);
+    if (options_have(boot_facts.command_line, "abi"))
+        print_missing_calls();
     return status == 0 && exit_status == 0;
 }
 

@@ -50,7 +50,8 @@ struct processor {
     uint64_t deadline_ns; /* see kernel/machine/x86_64/time/clock.h */
     struct sched_processor *sched; /* the rest: see kernel/machine/x86_64/thread/machine.h */
     struct machine_thread *idle, *previous, *vector_owner;
-    struct space *space; /* whose tables are loaded; NULL: the kernel's */
+    struct space *space; /* whose tables are loaded, NULL: the kernel's; see kernel/machine/x86_64/mm/translation.c */
+    bool is_space_left; /* nobody runs in it here; it is still loaded, as that costs nothing until somebody changes it */
     uint64_t fs_base, gs_base; /* what is loaded for a program */
     bool is_up; /* stored with release by itself, loaded with acquire by the one that starts it */
 };

@@ -5,6 +5,7 @@
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/interrupt/apic.h"
 #include "kernel/machine/x86_64/interrupt/io_apic.h"
+#include "kernel/machine/x86_64/mm/translation.h"
 #include "kernel/machine/x86_64/panic/panic.h"
 #include "kernel/machine/x86_64/process/fault.h"
 #include "kernel/machine/x86_64/smp/processors.h"
@@ -92,6 +93,8 @@ static void handle(uint64_t vector) {
         processors_called();
     else if (vector == VECTOR_WAKE)
         threads_interrupt();
+    else if (vector == VECTOR_FORGET)
+        translation_interrupt();
     else if (!interrupt_deliver(vector))
         console_print("interrupt: nobody waits for vector %lu\n", vector);
 }

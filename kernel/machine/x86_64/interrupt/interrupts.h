@@ -19,6 +19,7 @@
 #define VECTOR_TIMER 0xf0u
 #define VECTOR_WAKE 0xf1u
 #define VECTOR_CALL 0xf2u /* see processors_interrupt */
+#define VECTOR_FORGET 0xf3u /* see kernel/machine/x86_64/mm/translation.h */
 #define VECTOR_SPURIOUS 0xffu
 /* In struct interrupt_frame: a system call, whose number is in `error`; and a bit for one that was changed meanwhile. */
 #define VECTOR_SYSTEM_CALL 0x100u

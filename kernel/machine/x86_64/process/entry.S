@@ -61,29 +61,4 @@ user_copy_end:
     mov %rcx, %rax
     ret
 
-/*
- * bool user_load(const uint32_t *from, uint32_t *value), bool user_exchange(uint32_t *to, uint32_t *expected,
- * uint32_t wanted): words of a program. The page fault handler goes on at user_words_failed.
- */
-    .global user_load, user_exchange, user_words_begin, user_words_end, user_words_failed
-user_load:
-    open_user_memory
-user_words_begin:
-    mov (%rdi), %eax
-    jmp user_words_done
-user_exchange:
-    mov (%rsi), %eax
-    open_user_memory
-    lock cmpxchg %edx, (%rdi)
-user_words_end:
-user_words_done:
-    close_user_memory
-    mov %eax, (%rsi)
-    mov $1, %eax
-    ret
-user_words_failed:
-    close_user_memory
-    xor %eax, %eax
-    ret
-
     .section .note.GNU-stack, "", @progbits

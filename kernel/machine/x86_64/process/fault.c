@@ -2,7 +2,7 @@
  * Exceptions of programs, and copies of their memory: see fault.h and user_memory.h.
  *
  * A page may have to be filled in, for which the thread may sleep: so interrupts are on meanwhile. Where the kernel touches a
- * program's memory with a spin lock held (words of futexes), nothing is filled in, and it is told that there is nothing.
+ * program's memory with a spin lock held, nothing is filled in, and it is told that there is nothing.
  */
 #include "kernel/machine/x86_64/process/fault.h"
 
@@ -11,13 +11,18 @@
 #include "kernel/machine/x86_64/boot/layout.h"
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/cpu/registers.h"
-#include "kernel/machine/x86_64/process/process.h"
+#include "kernel/machine/bare/mm/space.h"
+#include "kernel/machine/bare/process/user_memory.h"
+#include "kernel/machine/bare/thread/thread.h"
+#include "kernel/services/posix/process.h"
 #include "kernel/services/vfs/errors.h"
 
+#define ERROR_PRESENT 1u
 #define ERROR_WRITE 2u
 #define ERROR_FETCH 16u
-#define SIGNAL_STATUS 128
 #define CODE_NOT_MAPPED 1 /* si_code of SIGSEGV and SIGBUS, as Linux numbers them */
+#define CODE_NOT_ALLOWED 2 /* of SIGSEGV */
+#define CODE_NO_ADDRESS 2 /* of SIGBUS */
 #define CODE_KERNEL 0x80 /* SI_KERNEL */
 #define CODE_DIVISION 1
 #define CODE_FLOATING 3
@@ -25,24 +30,36 @@
 #define CODE_BREAKPOINT 1
 
 uint64_t user_copy(void *to, const void *from, uint64_t count);
-extern const char user_copy_begin[], user_copy_end[], user_words_begin[], user_words_end[], user_words_failed[];
+extern const char user_copy_begin[], user_copy_end[];
 
 /* ---- copies ---- */
 
-static bool allows(uint64_t start, size_t size, uint32_t access) {
-    struct process *process = process_current();
-    process_take_memory(process);
-    bool is_allowed = space_allows(&process->space, start, size, access);
-    process_give_memory_up(process);
-    return is_allowed;
+/* The processor refuses what the program may not touch there: pages without access for it are not there for the kernel. */
+static bool is_users(uint64_t start, size_t size) {
+    return start < SPACE_END && size <= SPACE_END - start;
 }
 
 bool process_read(void *to, uint64_t from, size_t size) {
-    return allows(from, size, AREA_READ) && user_copy(to, (const void *)from, size) == 0;
+    return is_users(from, size) && user_copy(to, (const void *)from, size) == 0;
 }
 
 bool process_write(uint64_t to, const void *from, size_t size) {
-    return allows(to, size, AREA_WRITE) && user_copy((void *)to, from, size) == 0;
+    return is_users(to, size) && user_copy((void *)to, from, size) == 0;
+}
+
+/* The kernel's own memory lies above; where a program says that its own does, nothing is copied. */
+size_t process_copy_present(void *to, const void *from, size_t size) {
+    uint64_t address = (uint64_t)to < SPACE_END ? (uint64_t)to : (uint64_t)from;
+    if (address >= SPACE_END)
+        return 0;
+    if (size > SPACE_END - address)
+        size = SPACE_END - address;
+    return size - user_copy(to, from, size);
+}
+
+bool process_bring_in(uint64_t address, bool is_write) {
+    struct space *space = process_space(process_current());
+    return address < SPACE_END && space_fault(space, address, is_write ? AREA_WRITE : AREA_READ) == 0;
 }
 
 int process_read_text(char *to, uint64_t from, size_t size) {
@@ -71,15 +88,23 @@ static const struct {
     {19, LINUX_SIGFPE, CODE_FLOATING},
 };
 
-static void end_by_exception(const struct interrupt_frame *frame, uint64_t address) {
+/* `status` is what filling the page in came to, if it was tried. */
+static void end_by_exception(const struct interrupt_frame *frame, uint64_t address, int status) {
     int signal = LINUX_SIGSEGV, code = CODE_KERNEL;
     for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
         if (signals[i].vector == frame->vector) {
             signal = signals[i].signal;
             code = signals[i].code;
         }
-    console_print("process: %s ended by %s at %016lx, address %016lx\n", process_current()->name,
-                  interrupts_exception_name(frame->vector), frame->rip, address);
+    if (status == -LINUX_EACCES)
+        code = CODE_NOT_ALLOWED;
+    if (status == -LINUX_ENXIO) {
+        signal = LINUX_SIGBUS;
+        code = CODE_NO_ADDRESS;
+    }
+    if (!signal_is_handled(signal))
+        console_print("process: %s ended by %s at %016lx, address %016lx\n", process_current()->name,
+                      interrupts_exception_name(frame->vector), frame->rip, address);
     (void)process_fault(thread_current(), signal, code, address);
 }
 
@@ -89,28 +114,25 @@ static bool lies_in(uint64_t address, const char *begin, const char *end) {
 
 /* Where the kernel goes on that touched what is not there; 0: it must never have. */
 static uint64_t way_out(const struct interrupt_frame *frame) {
-    if (lies_in(frame->rip, user_copy_begin, user_copy_end))
-        return (uint64_t)user_copy_end;
-    return lies_in(frame->rip, user_words_begin, user_words_end) ? (uint64_t)user_words_failed : 0;
+    return lies_in(frame->rip, user_copy_begin, user_copy_end) ? (uint64_t)user_copy_end : 0;
 }
 
 static uint32_t access_of(uint64_t error) {
+    uint32_t hint = (error & ERROR_PRESENT) != 0 ? SPACE_FAULT_PRESENT : 0;
     if ((error & ERROR_FETCH) != 0)
-        return AREA_EXECUTE;
-    return (error & ERROR_WRITE) != 0 ? AREA_WRITE : AREA_READ;
+        return AREA_EXECUTE | hint;
+    return ((error & ERROR_WRITE) != 0 ? AREA_WRITE : AREA_READ) | hint;
 }
 
-/* Fill the page in. True: the access may be tried again, or the program ends anyway. */
-static bool is_mended(uint64_t address, uint64_t error) {
+/* Fill the page in, with the results of space_fault. Without memory the program ends. */
+static int mend(uint64_t address, uint64_t error) {
     struct process *process = process_current();
-    process_take_memory(process);
-    int status = space_fault(&process->space, address, access_of(error));
-    process_give_memory_up(process);
-    if (status == GROVE_NO_MEMORY) {
+    int status = space_fault(process_space(process), address, access_of(error));
+    if (status == -LINUX_ENOMEM) {
         console_print("process: %s ended for want of memory\n", process->name);
-        process_end(SIGNAL_STATUS + LINUX_SIGKILL);
+        signal_force(LINUX_SIGKILL, NULL);
     }
-    return status == 0;
+    return status;
 }
 
 bool process_exception(struct interrupt_frame *frame) {
@@ -126,9 +148,10 @@ bool process_exception(struct interrupt_frame *frame) {
         return true;
     }
     interrupts_on();
-    bool is_good = is_page_fault && address < LAYOUT_USER_END && is_mended(address, frame->error);
-    if (!is_good && is_from_user && !__atomic_load_n(&process_current()->is_ending, __ATOMIC_RELAXED))
-        end_by_exception(frame, address);
+    int status = is_page_fault && address < LAYOUT_USER_END ? mend(address, frame->error) : -LINUX_EFAULT;
+    bool is_good = status == 0;
+    if (!is_good && is_from_user && process_current()->state == PROCESS_LIVES)
+        end_by_exception(frame, address, status);
     interrupts_off();
     if (!is_good && !is_from_user)
         frame->rip = out;

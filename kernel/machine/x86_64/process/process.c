@@ -1,217 +1,138 @@
-/* The first programs: see process.h. */
+/* The first program: see process.h. */
 #include "kernel/machine/x86_64/process/process.h"
 
-#include "grove/abi/status.h"
-#include "kernel/machine/bare/process/calls.h"
-#include "kernel/machine/bare/process/elf.h"
-#include "kernel/machine/x86_64/boot/layout.h"
-#include "kernel/machine/x86_64/console/console.h"
-#include "kernel/machine/x86_64/process/stack.h"
+#include "kernel/core/machine.h"
+#include "kernel/machine/x86_64/mm/memory.h"
+#include "kernel/machine/x86_64/process/console_file.h"
+#include "kernel/machine/x86_64/process/root.h"
 #include "kernel/machine/x86_64/thread/machine.h"
+#include "kernel/services/posix/alarm.h"
+#include "kernel/services/posix/execute.h"
+#include "kernel/services/posix/inside.h"
+#include "kernel/services/posix/machine.h"
 #include "kernel/services/vfs/errors.h"
 
-#define STACK_BYTES (UINT64_C(1) << 20)
-#define GUARD_BYTES (UINT64_C(16) << 20) /* below it, so that a stack that is too deep meets nothing else */
-#define MOVABLE_BASE UINT64_C(0x555555554000)
+#include <string.h>
+
+#define ARGUMENTS_MAX 32u
+#define LINE_BYTES 512u
 #define SIGNAL_STATUS 128
-#define STATUS_MASK 0xffu
+#define SIGNAL_MASK 0x7f
+#define PROCESSES_MAX 16384u
+#define FRAMES_FOR_PROCESS 8u /* as much memory as one needs at least, and more */
 
-struct process *process_current(void) {
-    return thread_current()->process;
-}
-
-struct space *process_space(struct process *process) {
-    return &process->space;
-}
-
-void process_take_memory(struct process *process) {
-    spinlock_lock(&process->lock);
-    while (process->is_memory_taken)
-        thread_sleep_firmly(&process->memory_free, &process->lock);
-    process->is_memory_taken = true;
-    spinlock_unlock(&process->lock);
-}
-
-void process_give_memory_up(struct process *process) {
-    spinlock_lock(&process->lock);
-    process->is_memory_taken = false;
-    wait_wake(&process->memory_free);
-    spinlock_unlock(&process->lock);
-}
-
-/* ---- threads ---- */
-
-int process_add_thread(struct process *process, struct thread *thread, int32_t *number) {
-    int status = 0;
-    spinlock_lock(&process->lock);
-    if (process->is_ending) {
-        status = -LINUX_EAGAIN;
-    } else {
-        *number = thread->number = ++process->last_number;
-        list_append(&process->threads, &thread->in_process);
-        process->thread_count++;
-    }
-    spinlock_unlock(&process->lock);
-    return status;
-}
-
-void process_thread_gone(struct thread *thread) {
-    struct process *process = thread->process;
-    thread->process = NULL;
-    thread_use_space(); /* that of the process may be given back from here on */
-    spinlock_lock(&process->lock);
-    list_remove(&thread->in_process);
-    process->ended_run_ns += thread->sched.run_ns;
-    if (--process->thread_count == 0)
-        wait_wake(&process->ended);
-    spinlock_unlock(&process->lock);
-}
-
-struct thread *process_thread_of(struct process *process, int32_t number) {
-    struct thread *found = NULL;
-    spinlock_lock(&process->lock);
-    for (struct list *link = process->threads.next; link != &process->threads && found == NULL; link = link->next) {
-        struct thread *thread = list_item(link, struct thread, in_process);
-        if (thread->number == number)
-            found = thread;
-    }
-    spinlock_unlock(&process->lock);
-    return found;
-}
-
-/* There is one process. */
-struct thread *process_any_thread(int32_t number) {
-    return process_thread_of(process_current(), number);
-}
-
-bool process_may_schedule(const struct thread *thread, bool is_better) {
-    (void)thread;
-    (void)is_better;
-    return true;
-}
-
-uint64_t process_run_ns(struct process *process) {
-    uint64_t sum;
-    sched_account(&thread_scheduler);
-    spinlock_lock(&process->lock);
-    sum = process->ended_run_ns;
-    for (struct list *link = process->threads.next; link != &process->threads; link = link->next)
-        sum += list_item(link, struct thread, in_process)->sched.run_ns;
-    spinlock_unlock(&process->lock);
-    return sum;
-}
-
-/* Its number is that of its first thread, whose status is its own if no thread ends all of it. */
-int64_t system_call_exit(const uint64_t arguments[6]) {
-    struct process *process = process_current();
-    spinlock_lock(&process->lock);
-    if (!process->is_ending && thread_current()->number == 1)
-        process->exit_status = (int)(arguments[0] & STATUS_MASK);
-    spinlock_unlock(&process->lock);
-    thread_exit();
-}
-
-void process_end(int exit_status) {
-    struct process *process = process_current();
-    spinlock_lock(&process->lock);
-    if (!process->is_ending)
-        process->exit_status = exit_status;
-    process->is_ending = true;
-    for (struct list *link = process->threads.next; link != &process->threads; link = link->next)
-        thread_interrupt(list_item(link, struct thread, in_process));
-    spinlock_unlock(&process->lock);
-}
-
-void process_return_to_user(struct thread *thread) {
-    __atomic_store_n(&thread->is_interrupted, false, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&thread->process->is_ending, __ATOMIC_SEQ_CST))
-        thread_exit();
-}
-
-int process_fault(struct thread *thread, int signal, int code, uint64_t address) {
-    (void)code;
-    (void)address;
-    (void)thread;
-    process_end(SIGNAL_STATUS + signal);
-    return 0;
-}
-
-/* ---- from the beginning to the end ---- */
-
-static int add_segments(struct process *process, const struct elf_program *program, const uint8_t *image,
-                        uint64_t base) {
-    for (uint32_t i = 0; i < program->count; i++) {
-        const struct elf_segment *segment = &program->segments[i];
-        int status = space_add(&process->space, base + segment->start, base + segment->end, segment->protection,
-                               image + segment->file_offset, segment->file_bytes);
-        if (status < 0)
-            return status;
-        process->break_start = base + segment->end;
-    }
-    process->break_end = process->break_start;
-    uint64_t stack = LAYOUT_USER_END - STACK_BYTES;
-    int status = space_add(&process->space, stack, LAYOUT_USER_END, AREA_READ | AREA_WRITE, NULL, 0);
-    return status == 0 ? space_add(&process->space, stack - GUARD_BYTES, stack, 0, NULL, 0) : status;
-}
-
-struct beginning {
-    struct process process;
-    struct elf_program program;
-    uint64_t base;
-    const char *line;
+static struct {
+    const char *path;
+    const char *arguments[ARGUMENTS_MAX + 1];
+    char line[LINE_BYTES];
+    struct process *process;
     int status;
-};
+    struct spinlock lock; /* of the rest */
+    struct wait_queue ended;
+    bool has_ended;
+    int32_t exit_status;
+} first;
 
-static void begin(void *argument) {
-    struct beginning *beginning = argument;
-    struct thread *self = thread_current();
-    uint64_t stack = 0;
-    self->process = &beginning->process;
-    thread_use_space();
-    beginning->status =
-        stack_fill(beginning->process.name, beginning->line, &beginning->program, beginning->base, &stack);
-    if (beginning->status < 0)
-        return;
-    thread_begin_program(self, beginning->base + beginning->program.entry, stack);
-    threads_go_to_user();
+void machine_end(int32_t status) {
+    spinlock_lock(&first.lock);
+    first.has_ended = true;
+    first.exit_status = status;
+    wait_wake(&first.ended);
+    spinlock_unlock(&first.lock);
 }
 
-static int start(struct beginning *beginning) {
+void process_prepare(void) {
     struct thread *thread;
-    int32_t number;
-    if (thread_create_kernel(begin, beginning, &thread) < 0)
-        return GROVE_NO_MEMORY;
-    (void)process_add_thread(&beginning->process, thread, &number); /* it is not ending yet */
+    processes_prepare();
+    if (thread_create_kernel(alarms_run, NULL, &thread) < 0)
+        machine_panic("no memory for alarms");
     thread_start(thread);
+}
+
+/* The words of the line, behind the path. */
+static int split(const char *line) {
+    uint32_t count = 1;
+    char *at = first.line;
+    if (strlen(line) >= LINE_BYTES)
+        return -LINUX_E2BIG;
+    memcpy(first.line, line, strlen(line) + 1);
+    first.arguments[0] = first.path;
+    for (;;) {
+        while (*at == ' ')
+            *at++ = 0;
+        if (*at == 0)
+            break;
+        if (count == ARGUMENTS_MAX)
+            return -LINUX_E2BIG;
+        first.arguments[count++] = at;
+        while (*at != 0 && *at != ' ')
+            at++;
+    }
+    first.arguments[count] = NULL;
     return 0;
 }
 
-static void wait_for_end(struct process *process) {
-    spinlock_lock(&process->lock);
-    while (process->thread_count > 0)
-        thread_sleep_firmly(&process->ended, &process->lock);
-    spinlock_unlock(&process->lock);
+static void begin(void *unused) {
+    static const char *const environment[] = {"HOME=/", "TERM=linux", NULL};
+    struct thread *self = thread_current();
+    (void)unused;
+    self->process = first.process;
+    thread_use_space();
+    first.status = process_execute(first.path, first.arguments, environment);
+    if (first.status == 0)
+        threads_go_to_user();
+}
+
+static void wait_for_end(void) {
+    spinlock_lock(&first.lock);
+    while (!first.has_ended)
+        thread_sleep_firmly(&first.ended, &first.lock);
+    spinlock_unlock(&first.lock);
     threads_trim();
 }
 
-int process_run(const char *name, const uint8_t *image, size_t size, const char *line, int *exit_status) {
-    struct beginning beginning = {.process.name = name, .line = line};
-    struct process *process = &beginning.process;
-    list_init(&process->threads);
-    int status = elf_read(image, size, ELF_MACHINE_X86_64, LAYOUT_USER_END - MOVABLE_BASE, &beginning.program);
-    if (status == 0)
-        status = space_create(&process->space);
+static int start(const struct caller *caller) {
+    struct thread *thread;
+    int status = process_create_first(caller, &first.process);
     if (status < 0)
         return status;
-    beginning.base = beginning.program.is_movable ? MOVABLE_BASE : 0;
-    status = add_segments(process, &beginning.program, image, beginning.base);
+    status = console_file_open(caller->vfs, &first.process->descriptors);
     if (status == 0)
-        status = start(&beginning);
-    if (status == 0) {
-        wait_for_end(process);
-        status = beginning.status;
+        status = thread_create_kernel(begin, NULL, &thread);
+    if (status < 0) {
+        process_destroy_unborn(first.process);
+        return status;
     }
-    space_destroy(&process->space);
-    *exit_status = process->exit_status;
+    status = process_begin(first.process, NULL, thread);
+    if (status < 0) {
+        thread_discard(thread);
+        process_destroy_unborn(first.process);
+        return status;
+    }
+    thread_start(thread);
+    wait_for_end();
+    return first.status;
+}
+
+static uint32_t processes_max(void) {
+    struct memory_usage usage;
+    memory_usage(&usage);
+    uint64_t count = usage.free_frames / FRAMES_FOR_PROCESS;
+    return count < PROCESSES_MAX ? (uint32_t)count : PROCESSES_MAX;
+}
+
+int process_run(const uint8_t *archive, size_t archive_bytes, const char *path, const char *line, int *exit_status) {
+    struct caller caller;
+    first.path = path;
+    int status = split(line);
+    if (status == 0)
+        status = root_begin(archive, archive_bytes, &caller);
+    if (status < 0)
+        return status;
+    processes_init(caller.vfs, processes_max());
+    status = start(&caller);
+    root_end();
+    int32_t word = first.exit_status;
+    *exit_status = (word & SIGNAL_MASK) != 0 ? SIGNAL_STATUS + (word & SIGNAL_MASK) : word >> 8 & 0xff;
     return status;
 }

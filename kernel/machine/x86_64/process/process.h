@@ -1,48 +1,17 @@
-/*
- * The first programs: one at a time, from the initramfs to its end, with threads on all processors.
- *
- * A program is a static Linux ELF file with a memory of its own. What it does wrong ends it, and never the kernel.
- */
+/* The first program, from the initramfs to its end; with it all others end, and so does the machine. */
 #ifndef GROVE_X86_64_PROCESS_H
 #define GROVE_X86_64_PROCESS_H
 
-#include "kernel/machine/bare/process/user_memory.h"
-#include "kernel/machine/bare/thread/thread.h"
-#include "kernel/machine/x86_64/process/space.h"
-
-#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-struct process {
-    struct space space;
-    uint64_t break_start, break_end; /* what brk gave it, behind its segments */
-    const char *name;
-    struct spinlock lock; /* of the rest */
-    struct list threads; /* their in_process */
-    uint32_t thread_count;
-    int32_t last_number;
-    bool is_ending; /* every thread is told to end */
-    int exit_status;
-    uint64_t ended_run_ns; /* what its threads ran that are gone */
-    struct wait_queue ended; /* woken when the last thread is gone */
-    bool is_memory_taken; /* by a thread that looks at or changes `space` and the break */
-    struct wait_queue memory_free;
-};
-
+/* Once, on the first thread: what process_run needs for as long as the machine runs. Panics without memory. */
+void process_prepare(void);
 /*
- * Run `image` (a whole file, which stays where it is) with the words of `line` as its arguments, the first of them
- * `name`. Returns its exit status as a shell says it: 128 and the number of the signal that ended it. A negative status
- * if it was not started.
+ * Unpack the archive and run the program at `path` as process 1 until it ends, with the words of `line` as its arguments. Its
+ * exit status is told as a shell says it: 128 and the number of the signal that ended it. An error of Linux, negative, if it
+ * was not started.
  */
-int process_run(const char *name, const uint8_t *image, size_t size_bytes, const char *line, int *exit_status);
-
-/* That of the current thread; NULL: it is the kernel's own. */
-struct process *process_current(void);
-/* End it: each of its threads ends on its way back to user mode. `exit_status` as above; the first call counts. */
-void process_end(int exit_status);
-
-/* Whoever looks at the memory of the current thread's process, or changes it, has it alone meanwhile. May sleep. */
-void process_take_memory(struct process *process);
-void process_give_memory_up(struct process *process);
+int process_run(const uint8_t *archive, size_t archive_bytes, const char *path, const char *line, int *exit_status);
 
 #endif

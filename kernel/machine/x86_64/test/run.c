@@ -26,7 +26,7 @@ static const char *run(self_test *test) {
     const char *fault = test();
     threads_trim();
     memory_usage(&after);
-    if (fault == NULL && (before.free_frames != after.free_frames || before.pieces != after.pieces))
+    if (fault == NULL && !memory_is_as_before(&before, &after))
         return "memory was left over";
     return fault;
 }

@@ -54,8 +54,11 @@ void threads_collect(void) {
     }
 }
 
-void threads_end(void) {
+void threads_begin_end(void) {
     __atomic_fetch_add(&ended_count, 1, __ATOMIC_RELAXED);
+}
+
+void threads_end(void) {
     if (__atomic_load_n(&noted_count, __ATOMIC_RELAXED) >= LIE_AROUND_MAX)
         wait_wake(&work);
     sched_thread_end(&thread_scheduler, &thread_current()->sched);

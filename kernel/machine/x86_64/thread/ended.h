@@ -4,6 +4,8 @@
 
 #include "kernel/machine/x86_64/thread/machine.h"
 
+/* The current thread is about to end: from here on threads_trim waits for it. */
+void threads_begin_end(void);
 /* Give the processor up for good. */
 _Noreturn void threads_end(void);
 /* After each switch, by the thread that goes on: if the one before has ended, note it. */

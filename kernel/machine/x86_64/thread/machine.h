@@ -31,7 +31,6 @@ struct machine_thread {
     void *argument;
     struct machine_thread *next; /* among those that ended */
     struct processor *vector_on; /* where `vector` was loaded last */
-    bool has_failed_write; /* see thread/words.c */
 };
 
 static inline struct machine_thread *machine_thread_of(struct thread *thread) {

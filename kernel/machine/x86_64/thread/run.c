@@ -3,12 +3,12 @@
  * kernel. See machine.h.
  */
 #include "kernel/core/machine.h"
+#include "kernel/machine/bare/mm/space.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/cpu/registers.h"
 #include "kernel/machine/x86_64/interrupt/apic.h"
 #include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/process/calls.h"
-#include "kernel/machine/x86_64/process/space.h"
 #include "kernel/machine/x86_64/smp/processors.h"
 #include "kernel/machine/x86_64/thread/ended.h"
 #include "kernel/machine/x86_64/thread/vector.h"
@@ -70,10 +70,7 @@ static void switch_to(struct scheduler *scheduler, struct sched_thread *from, st
         vector_save_changed(old->vector);
     if (new->thread.process != NULL)
         load_program(self, new);
-    if (new->space != self->space) {
-        self->space = new->space;
-        space_use(new->space);
-    }
+    space_use(new->space);
     thread_switch_stack(&old->stack, new->stack);
     processor_here()->holds = holds; /* as they were when this thread was replaced */
     threads_note_ended();

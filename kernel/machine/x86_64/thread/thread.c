@@ -5,7 +5,7 @@
 #include "kernel/machine/x86_64/boot/layout.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/cpu/registers.h"
-#include "kernel/machine/x86_64/process/space.h"
+#include "kernel/machine/bare/mm/space.h"
 #include "kernel/machine/x86_64/thread/ended.h"
 #include "kernel/machine/x86_64/thread/stacks.h"
 #include "kernel/machine/x86_64/thread/vector.h"
@@ -96,7 +96,7 @@ int thread_create(struct process *process, const struct thread_registers *regist
     *thread_user_registers(&new->thread) = *registers;
     if (is_program) {
         hold_begin(); /* they are in this processor only as long as nobody else is */
-        vector_save(new->vector);
+        vector_save_first(new->vector);
         hold_end();
         new->fs_base = maker->fs_base;
         new->gs_base = maker->gs_base;
@@ -151,6 +151,7 @@ struct thread_registers *thread_begun(struct machine_thread *self) {
 
 void thread_exit(void) {
     struct thread *self = thread_current();
+    threads_begin_end();
     if (self->process != NULL) {
         thread_end_words(self);
         process_thread_gone(self);
@@ -235,7 +236,6 @@ void thread_use_space(void) {
     struct process *process = self->thread.process;
     hold_begin();
     self->space = process != NULL ? process_space(process) : NULL;
-    processor_here()->space = self->space;
     space_use(self->space);
     hold_end();
 }

@@ -71,6 +71,13 @@ void vector_save(void *area) {
         __asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
 }
 
+/* The processor leaves most of the header as it is. */
+void vector_save_first(void *area) {
+    if (state != 0)
+        memset((uint8_t *)area + LEGACY_BYTES, 0, HEADER_BYTES);
+    vector_save(area);
+}
+
 void vector_save_changed(void *area) {
     if (has_save_changed)
         __asm__ volatile("xsaveopt64 (%0)" : : "r"(area), "a"((uint32_t)state), "d"(0) : "memory");

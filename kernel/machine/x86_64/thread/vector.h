@@ -19,7 +19,9 @@ uint32_t vector_bytes(void);
 uint64_t vector_state(void);
 /* As a program begins with. */
 void vector_init(void *area);
-/* `area` is aligned to VECTOR_ALIGNMENT. The second may leave out what has not changed since it was loaded from there. */
+/* Save into memory with undefined contents, aligned to VECTOR_ALIGNMENT. */
+void vector_save_first(void *area);
+/* `area` holds what was saved or initialised before. The second may leave out what has not changed since it was loaded from there. */
 void vector_save(void *area);
 void vector_save_changed(void *area);
 /* What lies there came from vector_save or vector_init, or was looked at by vector_check. */
