@@ -24,13 +24,17 @@ void machine_set_exit_port(uint16_t port) {
     exit_port = port;
 }
 
+bool machine_has_exit_port(void) {
+    return exit_port != 0;
+}
+
 void machine_exit(uint8_t code) {
     interrupts_off();
     console_flush();
     if (exit_port != 0)
         out8(exit_port, code);
     if (code != EXIT_PANIC) /* else what was said stays to be read */
-        machine_power_off();
+        power_switch_off();
     for (;;)
         halt();
 }

@@ -28,6 +28,7 @@ _Noreturn void panic_stop_here(void);
 
 /* The I/O port of the exit device; 0 for none. */
 void machine_set_exit_port(uint16_t port);
+bool machine_has_exit_port(void);
 /* Leave by the exit device; where there is none switch the machine off, but halt for good after a panic. */
 _Noreturn void machine_exit(uint8_t code);
 
