@@ -57,7 +57,7 @@ class Booting(unittest.TestCase):
                 free, = re.findall(r"^boot: (\d+) KiB of memory free", machine.console, re.M)
                 self.assertLess(int(told), size * 1024)
                 self.assertGreater(int(told), size * 1024 - 1024)
-                self.assertGreater(int(free), int(told) * 0.97 - 1024)
+                self.assertGreater(int(free), int(told) * 0.97 - 1536)
 
     def test_the_time_of_the_machines_clock(self):
         for board in "microvm", "q35":

@@ -1,6 +1,7 @@
 /* What the layer of processes needs of this machine: see kernel/services/posix/machine.h. */
 #include "kernel/services/posix/machine.h"
 
+#include "kernel/machine/bare/boot/power.h"
 #include "kernel/machine/bare/mm/space.h"
 #include "kernel/machine/x86_64/boot/layout.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
@@ -35,8 +36,8 @@ void machine_memory_facts(uint64_t *total_bytes, uint64_t *free_bytes) {
     *free_bytes = usage.free_frames * FRAME_BYTES;
 }
 
-/* There is no other way off or back to the beginning yet than QEMU's exit device. */
 void machine_power_off(bool is_restart) {
-    (void)is_restart;
+    if (is_restart && !machine_has_exit_port())
+        power_reset();
     machine_exit(EXIT_PASSED);
 }
