@@ -20,7 +20,7 @@ OURS, LINUX, EMPTY = "grove", "linux", "empty"
 # Linux without what the other kernel does not have either, and without what it would do for its own doubts.
 LINUX_LINE = "quiet console=ttyS0 mitigations=off nokaslr tsc=reliable audit=0 nowatchdog init_on_alloc=0 panic=-1"
 DEADLINE_S = 1800  # of one boot with all rows; counting instructions is slow, and the computer may be busy
-BOOT_DEADLINE_S = 120
+BOOT_DEADLINE_S = 60
 PROGRAM = "kernel-bench"
 BUSYBOX = "/bin/busybox"
 SHELL_SAYS = "the shell says so"

@@ -10,7 +10,7 @@
 #define PAGE 4096u
 /* Smaller than a huge page, so that each page is a fault of its own on every kernel. */
 #define TOUCHED_PAGES 256u
-#define MAPPED_BYTES (16u * PAGE)
+#define MAPPED_BYTES ((size_t)16 * PAGE)
 
 int row_null_call(uint32_t count, uint64_t *cycles) {
     uint64_t begin = cycles_now();

@@ -112,7 +112,7 @@ int row_futex(uint32_t count, uint64_t *cycles) {
     int status = have_threads();
     if (status == 0)
         status = -pthread_create(&thread, NULL, reply_to_all, NULL);
-    if (status < 0)
+    if (status != 0)
         return status;
     uint64_t begin = cycles_now();
     for (uint32_t i = 0; i < count; i++) {

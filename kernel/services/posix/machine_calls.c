@@ -76,10 +76,10 @@ int64_t system_call_reboot(const uint64_t arguments[6]) {
         return -LINUX_EINVAL;
     switch ((uint32_t)arguments[2]) {
     case REBOOT_RESTART:
-        machine_reset();
+        power_reset();
     case REBOOT_HALT:
     case REBOOT_POWER_OFF:
-        machine_power_off();
+        power_switch_off();
     case REBOOT_KEYS_ON:
     case REBOOT_KEYS_OFF:
         return 0;

@@ -97,15 +97,10 @@ static bool find_sleep_types(const struct acpi_table *code, uint8_t types[2]) {
     return false;
 }
 
-static void read_power_off(const struct physical_memory *memory, const struct acpi_table *fixed,
+static void read_power_off(const struct acpi_table *fixed, const struct acpi_table *code,
                            struct acpi_machine *machine) {
-    struct acpi_table code;
     uint8_t types[2];
-    uint64_t address = has(fixed, FIXED_DSDT_LONG, 8) ? acpi_read64(fixed->bytes + FIXED_DSDT_LONG) : 0;
-    if (address == 0)
-        address = field32(fixed, FIXED_DSDT);
-    if (acpi_open_table(memory, address, &code) < 0 || memcmp(code.bytes, "DSDT", 4) != 0 ||
-        !find_sleep_types(&code, types))
+    if (!find_sleep_types(code, types))
         return;
     if ((field32(fixed, FIXED_FLAGS) & FLAG_HARDWARE_REDUCED) != 0) {
         machine->power_off[0] =
@@ -121,6 +116,52 @@ static void read_power_off(const struct physical_memory *memory, const struct ac
                                   .value = (uint16_t)((uint32_t)types[i] << CONTROL_TYPE_SHIFT | CONTROL_BEGIN)};
 }
 
+/* ---- virtio: a device's name, and not far behind it its registers and its line, ACPI 6.5, sections 6.4.3.4 and 6.4.3.6 ---- */
+
+#define VIRTIO_NAME "LNRO0005"
+#define VIRTIO_NAME_BYTES 9u /* with its end */
+#define RESOURCES_DISTANCE_MAX 128u
+#define MEMORY_BYTES 12u
+#define LINE_BYTES 9u
+
+/* Fixed memory of 32 bits (read and write), then one interrupt. */
+static bool is_resources(const uint8_t *bytes) {
+    static const uint8_t memory[] = {0x86, 0x09, 0x00}, line[] = {0x89, 0x06, 0x00};
+    return memcmp(bytes, memory, sizeof(memory)) == 0 && memcmp(bytes + MEMORY_BYTES, line, sizeof(line)) == 0 &&
+           bytes[MEMORY_BYTES + 4] == 1;
+}
+
+static void read_virtio(const struct acpi_table *code, uint32_t name, struct acpi_machine *machine) {
+    uint32_t at = name + VIRTIO_NAME_BYTES, end = at + RESOURCES_DISTANCE_MAX;
+    for (; at < end && at + MEMORY_BYTES + LINE_BYTES <= code->size_bytes; at++) {
+        const uint8_t *bytes = code->bytes + at;
+        if (!is_resources(bytes))
+            continue;
+        machine->virtio[machine->virtio_count++] = (struct acpi_virtio){.address = acpi_read32(bytes + 4),
+                                                                        .size_bytes = acpi_read32(bytes + 8),
+                                                                        .line = acpi_read32(bytes + MEMORY_BYTES + 5)};
+        return;
+    }
+}
+
+static void find_virtio(const struct acpi_table *code, struct acpi_machine *machine) {
+    for (uint32_t at = ACPI_HEADER_BYTES; at + VIRTIO_NAME_BYTES <= code->size_bytes; at++)
+        if (machine->virtio_count < ACPI_VIRTIO_MAX && memcmp(code->bytes + at, VIRTIO_NAME, VIRTIO_NAME_BYTES) == 0)
+            read_virtio(code, at, machine);
+}
+
+static void read_code(const struct physical_memory *memory, const struct acpi_table *fixed,
+                      struct acpi_machine *machine) {
+    struct acpi_table code;
+    uint64_t address = has(fixed, FIXED_DSDT_LONG, 8) ? acpi_read64(fixed->bytes + FIXED_DSDT_LONG) : 0;
+    if (address == 0)
+        address = field32(fixed, FIXED_DSDT);
+    if (acpi_open_table(memory, address, &code) < 0 || memcmp(code.bytes, "DSDT", 4) != 0)
+        return;
+    read_power_off(fixed, &code, machine);
+    find_virtio(&code, machine);
+}
+
 static void read_fixed(const struct physical_memory *memory, const struct acpi_table *fixed,
                        struct acpi_machine *machine) {
     if ((field32(fixed, FIXED_FLAGS) & FLAG_RESET) != 0 && has(fixed, FIXED_RESET_VALUE, 1))
@@ -130,7 +171,7 @@ static void read_fixed(const struct physical_memory *memory, const struct acpi_t
         machine->century_register = fixed->bytes[FIXED_CENTURY];
         machine->has_no_cmos_clock = (fixed->bytes[FIXED_ARCHITECTURE] & ARCHITECTURE_NO_CLOCK) != 0;
     }
-    read_power_off(memory, fixed, machine);
+    read_code(memory, fixed, machine);
 }
 
 static void read_pci_ranges(const struct acpi_table *table, struct acpi_machine *machine) {

@@ -136,6 +136,24 @@ static void sleep_types_that_are_none_are_refused(void **state) {
     }
 }
 
+static void virtio_devices_are_found_by_their_name(void **state) {
+    static const uint8_t device[] = {
+        0x0d, 'L',  'N', 'R', 'O', '0', '0',  '0',  '5',  0,    0x08, '_', 'C', 'R',
+        'S',  0x86, 9,   0,   1,   0,   0x10, 0xb0, 0xfe, 0,    2,    0,   0, /* at 0xfeb01000 */
+        0x89, 6,    0,   3,   1,   23,  0,    0,    0,    0x79, 0};
+    (void)state;
+    struct memory memory = example(device, sizeof(device));
+    struct acpi_machine machine = read_all(&memory);
+    assert_int_equal(machine.virtio_count, 1);
+    assert_int_equal(machine.virtio[0].address, 0xfeb01000);
+    assert_int_equal(machine.virtio[0].size_bytes, 512);
+    assert_int_equal(machine.virtio[0].line, 23);
+    for (size_t size = 0; size < 36; size++) {
+        memory = example(device, size);
+        assert_int_equal(read_all(&memory).virtio_count, 0);
+    }
+}
+
 static void an_old_or_damaged_table_tells_less(void **state) {
     (void)state;
     for (uint32_t size = 36; size < FIXED_BYTES; size++) {
@@ -159,6 +177,7 @@ int main(void) {
         cmocka_unit_test(a_whole_machine_is_read),
         cmocka_unit_test(reduced_hardware_sleeps_by_a_register_of_its_own),
         cmocka_unit_test(sleep_types_that_are_none_are_refused),
+        cmocka_unit_test(virtio_devices_are_found_by_their_name),
         cmocka_unit_test(an_old_or_damaged_table_tells_less),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,7 @@
 #define GROVE_BARE_POWER_H
 
 /* All programs have ended. A machine that cannot be switched off stands still for good. */
-_Noreturn void machine_power_off(void);
-_Noreturn void machine_reset(void);
+_Noreturn void power_switch_off(void);
+_Noreturn void power_reset(void);
 
 #endif

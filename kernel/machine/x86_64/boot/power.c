@@ -50,7 +50,7 @@ static _Noreturn void stop(void) {
     }
 }
 
-void machine_power_off(void) {
+void power_switch_off(void) {
     interrupts_off();
     run(&power_off[0]);
     run(&power_off[1]);
@@ -66,7 +66,7 @@ static void fault_three_times(void) {
     __asm__ volatile("lidt %0\n\tint3" : : "m"(nothing));
 }
 
-void machine_reset(void) {
+void power_reset(void) {
     interrupts_off();
     run(&reset);
     out8(KEYBOARD_COMMAND, KEYBOARD_RESET);

@@ -1,4 +1,4 @@
-/* Switching off and resetting: machine_power_off and machine_reset of kernel/machine/bare/boot/power.h. */
+/* Switching off and resetting: power_switch_off and power_reset of kernel/machine/bare/boot/power.h. */
 #ifndef GROVE_X86_64_POWER_H
 #define GROVE_X86_64_POWER_H
 

@@ -4,9 +4,12 @@
 #include "kernel/machine/bare/boot/acpi.h"
 #include "kernel/machine/bare/boot/acpi_machine.h"
 #include "kernel/machine/bare/boot/options.h"
+#include "kernel/machine/bare/random/random.h"
 #include "kernel/machine/x86_64/boot/move.h"
 #include "kernel/machine/x86_64/boot/power.h"
 #include "kernel/machine/x86_64/console/console.h"
+#include "kernel/machine/x86_64/cpu/registers.h"
+#include "kernel/machine/x86_64/devices/devices.h"
 #include "kernel/machine/x86_64/interrupt/apic.h"
 #include "kernel/machine/x86_64/interrupt/interrupts.h"
 #include "kernel/machine/x86_64/interrupt/io_apic.h"
@@ -105,8 +108,17 @@ static bool run_first_program(void) {
 
 /* The first thread, while the others wait for work. */
 static void run_all(void) {
+    devices_start(&boot_machine);
     tests_run(boot_facts.command_line);
     machine_exit(run_first_program() ? EXIT_PASSED : EXIT_FAILED);
+}
+
+/* What the processor itself gives counts as unpredictable where it has an instruction for that; a device may add to it. */
+static void seed_random(void) {
+    for (unsigned i = 0; i < RANDOM_KEY_WORDS; i++) {
+        const uint64_t seed[2] = {processor_random(), read_cycles()};
+        random_mix(&random_kernel, seed, sizeof(seed), processor_features.has_random ? 64 : 0);
+    }
 }
 
 /* The rest, on a stack with a guard page. */
@@ -116,6 +128,7 @@ static _Noreturn void go_on(void) {
     apic_init(boot_processors.local_apic_address);
     apic_enable();
     io_apic_init(&boot_processors);
+    seed_random();
     vdso_init();
     clock_init();
     wall_init(&boot_machine, boot_facts.command_line);

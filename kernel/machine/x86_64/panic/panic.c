@@ -17,10 +17,15 @@
 #define SENTENCE_BYTES 200u
 
 static uint16_t exit_port;
+static void (*last_words)(void); /* atomic */
 static uint32_t is_in_panic; /* the number of the processor that panics, and one */
 
 void machine_set_exit_port(uint16_t port) {
     exit_port = port;
+}
+
+bool machine_has_exit_port(void) {
+    return exit_port != 0;
 }
 
 void machine_exit(uint8_t code) {
@@ -29,7 +34,7 @@ void machine_exit(uint8_t code) {
     if (exit_port != 0)
         out8(exit_port, code);
     if (code != EXIT_PANIC) /* else what was said stays to be read */
-        machine_power_off();
+        power_switch_off();
     for (;;)
         halt();
 }
@@ -108,6 +113,17 @@ static void begin(void) {
     panic_stop_here();
 }
 
+void panic_set_last_words(void (*say)(void)) {
+    __atomic_store_n(&last_words, say, __ATOMIC_RELEASE);
+}
+
+static _Noreturn void end(void) {
+    void (*say)(void) = __atomic_load_n(&last_words, __ATOMIC_ACQUIRE);
+    if (say != NULL)
+        say();
+    machine_exit(EXIT_PANIC);
+}
+
 void panic(const char *format, ...) {
     char sentence[SENTENCE_BYTES];
     va_list arguments;
@@ -118,7 +134,7 @@ void panic(const char *format, ...) {
     console_print("\npanic on processor %u: %s\n", processor_here()->number, sentence);
     print_image();
     print_callers((uint64_t)__builtin_frame_address(0));
-    machine_exit(EXIT_PANIC);
+    end();
 }
 
 void panic_exception(const struct interrupt_frame *frame, const char *name) {
@@ -129,7 +145,7 @@ void panic_exception(const struct interrupt_frame *frame, const char *name) {
     print_image();
     print_place(frame->rip);
     print_callers(frame->rbp);
-    machine_exit(EXIT_PANIC);
+    end();
 }
 
 /* What kernel/core and kernel/machine/bare call. */

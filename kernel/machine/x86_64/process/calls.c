@@ -2,6 +2,7 @@
 #include "kernel/machine/x86_64/process/calls.h"
 
 #include "kernel/machine/bare/process/user_memory.h"
+#include "kernel/machine/bare/random/random.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/cpu/registers.h"
 #include "kernel/machine/x86_64/thread/machine.h"
@@ -11,7 +12,10 @@
 
 #define NUMBERS 512u
 enum { SET_GS_BASE = 0x1001, SET_FS_BASE = 0x1002, GET_FS_BASE = 0x1003, GET_GS_BASE = 0x1004 };
-#define RANDOM_BYTES_MAX 256u
+#define RANDOM_BYTES_MAX (1u << 20) /* in one call; Linux allows fewer than were asked for */
+#define RANDOM_PIECE_BYTES 256u
+#define RANDOM_INSECURE 4u
+#define RANDOM_FLAGS (RANDOM_INSECURE | 3u) /* not to wait, and from the pool itself: both mean nothing here */
 
 void system_call_entry(void);
 
@@ -86,16 +90,22 @@ int64_t system_call_arch_prctl(const uint64_t arguments[6]) {
 
 /* ---- chance ---- */
 
-/* Only what the processor itself makes is good enough for a program's secrets. */
+/*
+ * What is given out is good enough for a program's secrets, or is asked for as what need not be. A pool that is not ready has
+ * nobody to wait for: no device may ever come.
+ */
 int64_t system_call_getrandom(const uint64_t arguments[6]) {
+    uint8_t piece[RANDOM_PIECE_BYTES];
     uint64_t count = arguments[1] < RANDOM_BYTES_MAX ? arguments[1] : RANDOM_BYTES_MAX;
-    if (!processor_features.has_random)
+    if ((arguments[2] & ~(uint64_t)RANDOM_FLAGS) != 0)
+        return -LINUX_EINVAL;
+    if ((arguments[2] & RANDOM_INSECURE) == 0 && !random_is_ready(&random_kernel))
         return -LINUX_ENOSYS;
     for (uint64_t done = 0; done < count;) {
-        uint64_t random = processor_random();
-        uint64_t size = count - done < sizeof(random) ? count - done : sizeof(random);
-        if (!process_write(arguments[0] + done, &random, size))
-            return -LINUX_EFAULT;
+        uint64_t size = count - done < sizeof(piece) ? count - done : sizeof(piece);
+        random_fill(&random_kernel, piece, size);
+        if (!process_write(arguments[0] + done, piece, size))
+            return done > 0 ? (int64_t)done : -LINUX_EFAULT;
         done += size;
     }
     return (int64_t)count;

@@ -1,4 +1,5 @@
 /* The files that programs see: see root.h. What the file system layer needs of this machine is here too. */
+#include "kernel/machine/bare/random/random.h"
 #include "kernel/machine/x86_64/process/root.h"
 
 #include "kernel/machine/bare/mm/pages.h"
@@ -53,15 +54,8 @@ static int64_t now_ns(void *context) {
 }
 
 static void fill_random(void *context, void *bytes, size_t size) {
-    uint8_t *at = bytes;
     (void)context;
-    while (size > 0) {
-        uint64_t random = processor_random();
-        size_t part = size < sizeof(random) ? size : sizeof(random);
-        memcpy(at, &random, part);
-        at += part;
-        size -= part;
-    }
+    random_fill(&random_kernel, bytes, size);
 }
 
 static int sleep_in(void *context, struct wait_queue *queue, struct spinlock *held) {

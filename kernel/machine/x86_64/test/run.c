@@ -20,6 +20,7 @@ static const struct {
     {"switching", self_test_switching},   {"sleeping", self_test_sleeping},
     {"preemption", self_test_preemption}, {"lateness", self_test_lateness},
     {"storm", self_test_storm},           {"interrupting", self_test_interrupting},
+    {"random", self_test_random},         {"disk", self_test_disk},
 };
 
 /* One test; the memory in use is the same before and after it. */

@@ -25,7 +25,7 @@ _Noreturn void echo_run(void);
 
 /* A self test: NULL, or what is wrong, in a sentence. */
 typedef const char *self_test(void);
-self_test self_test_memory, self_test_processors, self_test_clock, self_test_tables;
+self_test self_test_memory, self_test_processors, self_test_clock, self_test_tables, self_test_random, self_test_disk;
 self_test self_test_switching, self_test_sleeping, self_test_preemption, self_test_storm, self_test_interrupting;
 self_test self_test_lateness;
 

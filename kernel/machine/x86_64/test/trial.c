@@ -78,6 +78,16 @@ static void try_other_processor(void) {
     processors_wait(1);
 }
 
+static void say_last_words(void) {
+    console_print("last words, and a fault in them\n");
+    try_no_address();
+}
+
+static void try_last_words(void) {
+    panic_set_last_words(say_last_words);
+    panic("somebody wants to be heard");
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -92,6 +102,7 @@ static const struct {
     {"canary", try_canary},
     {"give-back-twice", try_give_back_twice},
     {"other-processor", try_other_processor},
+    {"last-words", try_last_words},
 };
 
 void trial_run(const char *name) {

@@ -144,11 +144,11 @@ void machine_end(int32_t status) {
     posix_world.end_status = status;
 }
 
-void machine_power_off(void) {
+void power_switch_off(void) {
     abort();
 }
 
-void machine_reset(void) {
+void power_reset(void) {
     abort();
 }
 

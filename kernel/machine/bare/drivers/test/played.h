@@ -1,0 +1,40 @@
+/*
+ * A virtio device behind registers in memory, played by a test, and the machine below its driver: physical addresses are
+ * those of this process, and an interrupt is a call. One test at a time.
+ */
+#ifndef GROVE_BARE_PLAYED_H
+#define GROVE_BARE_PLAYED_H
+
+#include "kernel/machine/bare/drivers/virtio.h"
+
+struct played {
+    uint32_t version, kind, queue_size_max;
+    uint64_t features; /* offered */
+    bool refuses_features, never_resets;
+    uint8_t configuration[64];
+    /* What the driver has set. */
+    uint64_t agreed, addresses[3]; /* descriptors, available, used */
+    uint32_t words[2], status, queue_size, queue_ready, pending, notices;
+    uint16_t next_available;
+    interrupt_handler *handler;
+    void *handler_context;
+    void (*sleep)(void); /* called where the driver's thread would sleep */
+};
+
+extern struct played played;
+
+/* An honest device of that kind, of which no driver knows yet. */
+void played_begin(uint32_t kind);
+struct registers played_registers(void);
+/* The next request; its head's number, or -1 if there is none. */
+int played_next(void);
+const struct virtqueue_descriptor *played_descriptor(unsigned number);
+/* Where the driver's memory of a descriptor lies. */
+uint8_t *played_memory(const struct virtqueue_descriptor *descriptor);
+/* The device is through with it, and says so without an interrupt. */
+void played_use(uint32_t head, uint32_t written_bytes);
+void played_interrupt(void);
+/* Pieces of memory that drivers have not given back. */
+extern unsigned played_pieces;
+
+#endif
