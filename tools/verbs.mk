@@ -5,8 +5,8 @@ SANITIZED := $(BUILD)/sanitize
 X86_64 := $(BUILD)/x86_64
 # Which machine `make build` and `make run` are about: linux or x86_64.
 MACHINE ?= linux
-# The bare machine's kernel is part of `make test` where the compiler can make it.
-BARE_MACHINES = $(if $(filter x86_64-%,$(shell $${CC:-gcc} -dumpmachine 2>/dev/null)),build-x86_64)
+# The bare machine's kernel is part of `make test` where the compiler can make it; the processor says so while none is installed.
+BARE_MACHINES = $(if $(filter x86_64%,$(shell $${CC:-gcc} -dumpmachine 2>/dev/null || uname -m)),build-x86_64)
 
 .PHONY: help setup setup-test build build-linux build-x86_64 run run-linux run-x86_64 iso test chaos bench bench-linux bench-x86_64 lint cross-aarch64 fuzz format install uninstall deb clean
 

@@ -1,8 +1,8 @@
 /*
- * From an event to its handler in another process, everybody asleep in between: `bus-handover-bench`.
+ * From an event to its handler in a service, everybody asleep in between: `bus-handover-bench`.
  *
  * Beside it the raw limit: one process wakes another by a futex in memory that both share. An event takes two such hand-overs, to
- * the bus and on to the subscriber. Who waits writes down when it ran; the next one follows when it has slept for a while.
+ * the bus and on to the service (`handler.c`). The next one follows when all have slept for a while.
  * A client of the kernel whose control socket $GROVE_SOCKET names. Prints one line of JSON, medians.
  */
 #include <grove/bus.h>
@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -37,26 +38,37 @@ static void must(int is_true, const char *what) {
     exit(1);
 }
 
-static int on_event(const struct grove_event *event, void *context) {
-    (void)event;
+static void rest(void) {
+    const struct timespec between = {.tv_nsec = BETWEEN_NS};
+    (void)nanosleep(&between, NULL);
+}
+
+/* ---- by the bus: a service of ours tells how long each event took ---- */
+
+static double took_ns;
+
+static int on_took(const struct grove_event *event, void *context) {
     (void)context;
-    atomic_store(&shared->came_ns, bench_now_ns());
+    uint64_t told_ns;
+    must(event->length_bytes == sizeof told_ns, "what the handler tells");
+    memcpy(&told_ns, event->data, sizeof told_ns);
+    took_ns = (double)told_ns;
     return 0;
 }
 
-static void hear_bus(void) {
+static double once_by_bus(void) {
     struct grove_session *session;
     must(grove_session_default(&session) == 0, "session");
-    must(grove_bus_subscribe(NULL, &(struct grove_subscribe){.pattern = "bench.handover"}, on_event, NULL, NULL) == 0,
-         "subscribe");
-    atomic_store(&shared->is_ready, true);
-    for (;;)
-        (void)grove_session_dispatch(session, 10 * GROVE_SECOND);
+    uint64_t begin_ns = grove_now_ns();
+    took_ns = 0;
+    must(grove_bus_emit("bench.handover", &begin_ns, sizeof begin_ns) == 0, "emit");
+    while (took_ns == 0)
+        must(grove_session_dispatch(session, 5 * GROVE_SECOND) == 0, "the handler's answer");
+    rest();
+    return took_ns;
 }
 
-static void tell_bus(void) {
-    must(grove_bus_emit("bench.handover", "x", 1) == 0, "emit");
-}
+/* ---- by a futex ---- */
 
 static void hear_raw(void) {
     uint32_t seen = 0;
@@ -73,15 +85,10 @@ static void tell_raw(void) {
     (void)syscall(SYS_futex, &shared->word, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
-static void rest(void) {
-    const struct timespec between = {.tv_nsec = BETWEEN_NS};
-    (void)nanosleep(&between, NULL);
-}
-
-static double once(void (*tell)(void)) {
+static double once_raw(void) {
     atomic_store(&shared->came_ns, 0);
     uint64_t begin_ns = bench_now_ns(), came_ns;
-    tell();
+    tell_raw();
     while ((came_ns = atomic_load(&shared->came_ns)) == 0) {
         must(bench_now_ns() - begin_ns < 5 * GROVE_SECOND, "it does not come");
         rest(); /* the other one may need this processor */
@@ -90,28 +97,38 @@ static double once(void (*tell)(void)) {
     return (double)(came_ns - begin_ns);
 }
 
-static double measure(void (*hear)(void), void (*tell)(void)) {
+static double median_of(double (*once)(void)) {
     static double times[ROUNDS];
-    atomic_store(&shared->is_ready, false);
+    for (unsigned round = 0; round < ROUNDS; round++)
+        times[round] = once();
+    return bench_median(times, ROUNDS);
+}
+
+static double measure_raw(void) {
     pid_t child = fork();
     if (child == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        hear();
+        hear_raw();
     }
     while (!atomic_load(&shared->is_ready))
         rest();
     rest();
-    for (unsigned round = 0; round < ROUNDS; round++)
-        times[round] = once(tell);
+    double median = median_of(once_raw);
     (void)kill(child, SIGKILL);
     (void)waitpid(child, NULL, 0);
-    return bench_median(times, ROUNDS);
+    return median;
+}
+
+static double measure_bus(void) {
+    must(grove_bus_subscribe(NULL, &(struct grove_subscribe){.pattern = "bench.took"}, on_took, NULL, NULL) == 0,
+         "subscribe");
+    return median_of(once_by_bus);
 }
 
 int main(void) {
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     must(shared != MAP_FAILED, "memory");
-    double raw = measure(hear_raw, tell_raw), bus = measure(hear_bus, tell_bus);
+    double raw = measure_raw(), bus = measure_bus();
     printf("{\"to_handler_ns\": %.0f, \"raw\": %.0f}\n", bus, raw);
     return 0;
 }

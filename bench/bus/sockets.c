@@ -60,8 +60,9 @@ static const struct protocol mosquitto = {.hello = "\x10\x0c\x00\x04MQTT\x04\x02
                                           .event_bytes = 69};
 
 static int open_socket(const struct protocol *protocol, const char *port) {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int one = 1, opened = socket(AF_INET, SOCK_STREAM, 0);
     if (opened < 0 || connect(opened, (struct sockaddr *)&address, sizeof address) < 0)
         fanout_fail("connect");

@@ -130,8 +130,8 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < sizeof servers / sizeof servers[0]; i++) {
         if (strcmp(servers[i].name, argv[1]) != 0)
             continue;
-        double one = measure(&servers[i], atoi(argv[2]), 1),
-               many = measure(&servers[i], atoi(argv[2]), CONNECTIONS_MAX);
+        int port = (int)strtol(argv[2], NULL, 10);
+        double one = measure(&servers[i], port, 1), many = measure(&servers[i], port, CONNECTIONS_MAX);
         printf("{\"one_writer\": %.0f, \"many_writers\": %.0f}\n", one, many);
         return 0;
     }

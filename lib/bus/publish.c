@@ -239,7 +239,7 @@ int bus_publication_call(struct bus_client *client, enum bus_channel which, uint
                          void *context) {
     struct publication publication;
     struct grove_channel *channel = NULL;
-    struct grove_loan loan;
+    struct grove_loan loan = {0};
     struct grove_call call = {.method = method,
                               .priority =
                                   (enum grove_priority)(lane_of(client, publish->priority) + GROVE_PRIORITY_HIGH),

@@ -259,8 +259,8 @@ static int prepare_bells(struct grove_session *session, bool *may_sleep) {
 
 static void drain(int descriptor, struct grove_session *session) {
     char bytes[64];
-    ssize_t size = 1;
-    for (int i = 0; i < BELL_READS_MAX && size > 0; i++) /* what is left rings again */
+    ssize_t size = sizeof bytes;
+    for (int i = 0; i < BELL_READS_MAX && size == sizeof bytes; i++) /* what is left, or comes now, rings again */
         size = read(descriptor, bytes, sizeof bytes);
     if (size == 0) /* the peer's side is gone: it would stay readable for ever */
         session_forget(session, descriptor);

@@ -48,7 +48,7 @@ static struct grove_bus_image *make_image(uint32_t data_bytes) {
     assert_non_null(image);
     *image = (struct grove_bus_image){
         .size_bytes = size_bytes, .subject_bytes = 3, .publisher_bytes = 3, .data_bytes = data_bytes, .sequence = 9};
-    memcpy(image + 1, "a.b\0who", 7);
+    memcpy(image + 1, "a.b\0who", sizeof "a.b\0who");
     memset((char *)image + before, 'd', data_bytes);
     return image;
 }

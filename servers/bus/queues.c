@@ -244,13 +244,24 @@ bool queues_drop_largest(struct bus *bus) {
     return true;
 }
 
+/* An event may go with its delivery, but never with the next one: the queue has one delivery of each. */
+static void drop_all(struct bus *bus, const struct delivery_list *list) {
+    struct delivery *next;
+    for (struct delivery *delivery = list->first; delivery != NULL; delivery = next) {
+        next = delivery->next;
+        bus->state.head->counters.dropped++;
+        delivery_done(bus, delivery);
+    }
+}
+
 void queue_end(struct bus *bus, struct queue *queue, const char *subscriber) {
     replay_end(bus, queue, subscriber);
     overflow_end(bus, queue);
-    while (oldest(queue) != NULL) {
-        bus->state.head->counters.dropped++;
-        delivery_done(bus, oldest(queue));
-    }
+    drop_all(bus, &queue->waiting);
+    drop_all(bus, &queue->asking);
+    drop_all(bus, &queue->delayed);
+    drop_all(bus, &queue->out);
+    drop_all(bus, &queue->spilling);
     trie_remove(&bus->patterns, queue->saved->pattern, &queue->kind);
     subjects_changed(bus);
     state_store(&queue->saved->state, STATE_FREE);

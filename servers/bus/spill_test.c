@@ -20,7 +20,7 @@
 #include "servers/bus/spill.h"
 
 #define NAME "queue"
-#define DATA_BYTES 400u
+#define DATA_BYTES UINT64_C(400)
 
 static char path[40];
 static int parent;
@@ -56,7 +56,7 @@ static void add(struct spill *spill, uint64_t sequence) {
                                                                         .publisher_bytes = 3,
                                                                         .data_bytes = DATA_BYTES,
                                                                         .sequence = sequence};
-    memcpy(bytes + sizeof(struct grove_bus_image), "a.b\0who", 7);
+    memcpy(bytes + sizeof(struct grove_bus_image), "a.b\0who", sizeof "a.b\0who");
     int status = spill_add(spill, (const struct grove_bus_image *)(void *)bytes);
     if (status == GROVE_AGAIN) {
         assert_int_equal(spill_commit(spill, &problem), 0);
@@ -153,7 +153,7 @@ static void damage_is_counted(void **state) {
     const struct dirent *entry;
     while ((entry = readdir(listing)) != NULL && entry->d_name[0] == '.')
         continue;
-    int file = openat(folder, entry->d_name, O_WRONLY | O_CLOEXEC);
+    int file = entry != NULL ? openat(folder, entry->d_name, O_WRONLY | O_CLOEXEC) : -1;
     assert_int_equal(pwrite(file, "????", 4, 8192 + 200), 4); /* in the first event */
     (void)close(file);
     (void)closedir(listing);

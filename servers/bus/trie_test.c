@@ -13,6 +13,7 @@
 #include "grove/abi/status.h"
 
 #define PATTERNS 300u
+#define TEXT_BYTES 32u
 
 static bool slow_match(const char *pattern, const char *subject) {
     for (;;) {
@@ -34,13 +35,14 @@ static unsigned draw(unsigned below) {
     return (seed >> 16) % below;
 }
 
-static void make_text(char *text, bool is_pattern) {
+static void make_text(char text[TEXT_BYTES], bool is_pattern) {
     static const char *const tokens[] = {"a", "b", "cc", "*"};
     unsigned count = 1 + draw(4);
-    *text = '\0';
+    size_t length = 0;
     for (unsigned i = 0; i < count; i++) {
         bool is_rest = is_pattern && i + 1 == count && draw(4) == 0;
-        strcat(strcat(text, i > 0 ? "." : ""), is_rest ? ">" : tokens[draw(is_pattern ? 4 : 3)]);
+        length += (size_t)snprintf(text + length, TEXT_BYTES - length, "%s%s", i > 0 ? "." : "",
+                                   is_rest ? ">" : tokens[draw(is_pattern ? 4 : 3)]);
     }
 }
 
@@ -52,7 +54,7 @@ static void hit(void *value, void *context) {
 
 static void it_matches_what_the_definition_matches(void **state) {
     (void)state;
-    static char patterns[PATTERNS][32];
+    static char patterns[PATTERNS][TEXT_BYTES];
     struct trie trie;
     assert_int_equal(trie_init(&trie, 4096), 0);
     for (unsigned round = 0; round < 2; round++) {
@@ -63,7 +65,7 @@ static void it_matches_what_the_definition_matches(void **state) {
         for (unsigned i = 0; i < PATTERNS; i += 3)
             trie_remove(&trie, patterns[i], &hits[i]);
         for (unsigned turn = 0; turn < 2000; turn++) {
-            char subject[32];
+            char subject[TEXT_BYTES];
             make_text(subject, false);
             memset(hits, 0, sizeof hits);
             trie_match(&trie, subject, hit, NULL);

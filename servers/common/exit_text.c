@@ -55,6 +55,17 @@ static const char *signal_sentence(int32_t number) {
     return index < count && sentences[index] != NULL ? sentences[index] : "signal";
 }
 
+static const char *memory_sentence(int32_t whose) {
+    switch (whose) {
+    case GROVE_MEMORY_OF_PROJECT:
+        return "was ended because its project used more memory than the project's budget allows";
+    case GROVE_MEMORY_OF_MACHINE:
+        return "was ended because the machine, or the group of processes that Grove runs in, had no more memory";
+    default:
+        return "used more memory than its budget allows";
+    }
+}
+
 const char *exit_text(uint32_t cause, int32_t detail, uint32_t layer, char *text, size_t text_bytes) {
     switch (cause) {
     case GROVE_EXIT_CODE:
@@ -70,7 +81,7 @@ const char *exit_text(uint32_t cause, int32_t detail, uint32_t layer, char *text
         (void)snprintf(text, text_bytes, "was stopped on request");
         break;
     case GROVE_EXIT_MEMORY:
-        (void)snprintf(text, text_bytes, "used more memory than its budget allows");
+        (void)snprintf(text, text_bytes, "%s", memory_sentence(detail));
         break;
     case GROVE_EXIT_START_FAILED:
         (void)snprintf(text, text_bytes, "could not be started: layer %s: %s", layer_text(layer),

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "servers/common/names.h"
 #include "servers/config/config.h"
 #include "servers/config/state_file.h"
 
@@ -69,8 +70,8 @@ ssize_t __wrap_write(int descriptor, const void *bytes, size_t length) {
 /* ---- states ---- */
 
 static struct config_text text_of(const char *value) {
-    char *copy = malloc(strlen(value) + 1);
-    strcpy(copy, value);
+    char *copy = strdup(value);
+    assert_non_null(copy);
     return (struct config_text){copy, strlen(value) + 1};
 }
 
@@ -94,17 +95,17 @@ static void make_state(struct state *state, uint64_t number, const char *value) 
                               .client = 7,
                               .request = 8,
                               .count = 1};
-    strcpy(record->who.text, "shell.1");
-    strcpy(record->why, "because");
+    name_set(&record->who, "shell.1");
+    text_set(record->why, sizeof record->why, "because");
     record->entries = calloc(1, sizeof *record->entries);
     *record->entries = (struct config_entry){
         .is_secret = true, .has_before = true, .has_after = true, .before = text_of("old"), .after = text_of(value)};
-    strcpy(record->entries->service.text, "grid.protect");
-    strcpy(record->entries->key, "mode");
+    name_set(&record->entries->service, "grid.protect");
+    text_set(record->entries->key, sizeof record->entries->key, "mode");
     state->history[0] = record;
     state->history_count = 1;
     state->number = number;
-    strcpy(state->restarts[0].text, "grid.alarm");
+    name_set(&state->restarts[0], "grid.alarm");
     state->restart_count = 1;
 }
 

@@ -45,22 +45,33 @@ static void set_due(struct check *check, uint64_t now_ns) {
 
 static void try_now(struct check *check, uint64_t now_ns);
 
+static bool check_is_due(const struct check *check) {
+    return check->due_ns <= check->watched->monitor->tick_ns && check->try == NULL;
+}
+
+static bool is_due(const struct watched *watched) {
+    const struct check *check = watched->checks;
+    while (check != NULL && !check_is_due(check))
+        check = check->next;
+    return check != NULL;
+}
+
+/* The kernel is asked about all of them before its first answer is waited for: that wakes both once. */
 static void tick(struct grove_service *service, void *context) {
     struct monitor *monitor = context;
-    uint64_t now_ns = grove_now_ns();
     (void)service;
     monitor->tick_timer = 0;
+    monitor->tick_ns = grove_now_ns();
+    services_look_at(monitor, is_due);
+}
+
+void checks_try(struct monitor *monitor) {
     for (struct watched *watched = monitor->first, *next; watched != NULL; watched = next) {
-        bool is_due = false;
         next = watched->next;
-        for (const struct check *check = watched->checks; check != NULL; check = check->next)
-            is_due = is_due || (check->due_ns <= now_ns && check->try == NULL);
-        if (!is_due || !services_look(watched))
-            continue;
         for (struct check *check = watched->checks, *after; check != NULL; check = after) {
             after = check->next;
-            if (check->due_ns <= now_ns && check->try == NULL)
-                try_now(check, now_ns);
+            if (check_is_due(check))
+                try_now(check, grove_now_ns());
         }
     }
     checks_schedule(monitor);
@@ -68,6 +79,8 @@ static void tick(struct grove_service *service, void *context) {
 
 void checks_schedule(struct monitor *monitor) {
     uint64_t first_ns = GROVE_FOREVER, now_ns = grove_now_ns();
+    if (monitor->looks > 0)
+        return; /* the end of these looks is the next tick */
     for (const struct watched *watched = monitor->first; watched != NULL; watched = watched->next)
         for (const struct check *check = watched->checks; check != NULL; check = check->next)
             if (check->try == NULL && check->due_ns < first_ns)

@@ -117,7 +117,8 @@ struct monitor {
     struct watched *first;
     struct name_table by_name;
     uint32_t tick_timer; /* 0 none */
-    uint64_t tick_ns; /* when it is due */
+    uint64_t tick_ns; /* when it is due; what is due by then is tried */
+    unsigned looks; /* answers of the kernel that the tick waits for */
     uint32_t tries, pings;
     struct kept *kept;
     struct later *watches, *probes;
@@ -147,6 +148,8 @@ struct watched *services_add(struct monitor *monitor, const char *name);
 void services_remove(struct watched *watched);
 /* Ask the kernel: instance, usage, limits. False if there is no such container any more; it is forgotten then. */
 bool services_look(struct watched *watched);
+/* The same about all that are wanted, without waiting for each: checks_try follows when the last has answered. */
+void services_look_at(struct monitor *monitor, bool (*is_wanted)(const struct watched *watched));
 /* Forget those of which only the registry said that they are down, and which are gone or well. */
 void services_sweep(struct monitor *monitor);
 
@@ -169,6 +172,8 @@ void checks_new_instance(struct watched *watched);
 void check_want(struct check *check);
 /* Set the tick for the check that is due first. */
 void checks_schedule(struct monitor *monitor);
+/* Try what was due at the tick. */
+void checks_try(struct monitor *monitor);
 /* A result, with the sentence of a failure. Frees the try. */
 void try_end(struct try *try, uint32_t cause, const char *sentence, ...) __attribute__((format(printf, 3, 4)));
 /* The time is over for a result that a service should have reported itself. */

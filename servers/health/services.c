@@ -81,11 +81,8 @@ static void new_instance(struct watched *watched, uint32_t generation) {
     judge(watched);
 }
 
-bool services_look(struct watched *watched) {
-    struct grove_message message = {.operation = GROVE_REQUEST_CONTAINER_READ};
-    message.body.container_read.name = watched->name;
-    int status =
-        grove_kernel_request(watched->monitor->session, &message, NULL, 0, NULL, NULL, HEALTH_KERNEL_TIMEOUT_NS);
+/* What the kernel answered about it. False: it is gone, and `watched` with it. */
+static bool take_answer(struct watched *watched, int status, const struct grove_container_record *record) {
     if (status == GROVE_NOT_FOUND && !watched->is_system) {
         services_remove(watched);
         return false;
@@ -94,7 +91,6 @@ bool services_look(struct watched *watched) {
         watched->is_ready = watched->is_frozen = false; /* init has not come so far */
     if (status < 0)
         return true; /* as it was */
-    const struct grove_container_record *record = &message.body.container_record;
     if (watched->container != record->id) {
         if (watched->container != 0 && !watched->is_system)
             specs_fetch(watched);
@@ -109,6 +105,57 @@ bool services_look(struct watched *watched) {
     watched->processor_limit_ppm = record->budget.processor_ppm;
     new_instance(watched, record->generation);
     return true;
+}
+
+bool services_look(struct watched *watched) {
+    struct grove_message message = {.operation = GROVE_REQUEST_CONTAINER_READ};
+    message.body.container_read.name = watched->name;
+    int status =
+        grove_kernel_request(watched->monitor->session, &message, NULL, 0, NULL, NULL, HEALTH_KERNEL_TIMEOUT_NS);
+    return take_answer(watched, status, &message.body.container_record);
+}
+
+/* ---- many at once ---- */
+
+struct look {
+    struct monitor *monitor;
+    struct grove_name name; /* who was looked at may be gone when the answer comes */
+};
+
+static void on_looked(int status, const struct grove_message *reply, void *context) {
+    struct look look = *(const struct look *)context;
+    struct watched *watched = services_find(look.monitor, look.name.text);
+    free(context);
+    if (watched != NULL)
+        (void)take_answer(watched, status, &reply->body.container_record);
+    if (--look.monitor->looks == 0)
+        checks_try(look.monitor);
+}
+
+/* False: it is looked at already, or it is gone. */
+static bool start_look(struct watched *watched) {
+    struct grove_message message = {.operation = GROVE_REQUEST_CONTAINER_READ};
+    struct look *look = malloc(sizeof *look);
+    if (look != NULL) {
+        *look = (struct look){.monitor = watched->monitor, .name = watched->name};
+        message.body.container_read.name = watched->name;
+        if (grove_kernel_request_start(watched->monitor->session, &message, on_looked, look) == 0)
+            return true;
+        free(look);
+    }
+    (void)services_look(watched);
+    return false;
+}
+
+void services_look_at(struct monitor *monitor, bool (*is_wanted)(const struct watched *watched)) {
+    monitor->looks = 1; /* until all are asked */
+    for (struct watched *watched = monitor->first, *next; watched != NULL; watched = next) {
+        next = watched->next;
+        if (is_wanted(watched) && start_look(watched))
+            monitor->looks++;
+    }
+    if (--monitor->looks == 0)
+        checks_try(monitor);
 }
 
 /* ---- the registry's view ---- */

@@ -73,8 +73,10 @@ static void steps_count_as_rising_and_ties_are_allowed_for(void **state) {
     (void)state;
     struct trend_point points[COUNT];
     struct trend trend;
-    for (unsigned i = 0; i < COUNT; i++)
-        points[i] = (struct trend_point){i, i / 8}; /* memory comes in pages */
+    for (unsigned i = 0; i < COUNT; i++) {
+        unsigned page = i / 8; /* memory comes in pages */
+        points[i] = (struct trend_point){i, page};
+    }
     assert_true(trend_fit(points, COUNT, &trend));
     assert_true(trend.is_rising);
     assert_near(trend.slope, 0.125, 0.02);

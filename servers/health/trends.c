@@ -19,12 +19,12 @@
 
 /* Samples of the instance that runs, the oldest first; x in seconds before now, and so negative. */
 static unsigned collect(const struct check *check, const struct kept_sample *samples[KEPT_SAMPLES]) {
-    unsigned all = kept_check_samples(check->kept), first = all;
+    unsigned all = kept_check_samples(check->kept), first = all, count = 0;
     while (first > 0 && kept_check_sample(check->kept, first - 1)->generation == (uint16_t)check->watched->generation)
         first--;
     for (unsigned index = first; index < all; index++)
-        samples[index - first] = kept_check_sample(check->kept, index);
-    return all - first;
+        samples[count++] = kept_check_sample(check->kept, index);
+    return count;
 }
 
 static double seconds_before(const struct kept_sample *sample, const struct kept_sample *last) {

@@ -1,6 +1,7 @@
 /* What hooks may answer at which point, how their words are shown, and the patterns by which they are chosen. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,7 +58,7 @@ static void words_are_shown_without_what_deceives(void **state) {
     };
     for (size_t index = 0; index < sizeof texts / sizeof texts[0]; index++) {
         char text[64];
-        strcpy(text, texts[index][0]);
+        (void)snprintf(text, sizeof text, "%s", texts[index][0]);
         answer_clean(text);
         assert_string_equal(text, texts[index][1]);
     }

@@ -180,7 +180,6 @@ static bool is_own_inbox(const char *pattern) {
 
 static void run_subscribe(struct client *client, const struct nats_command *command) {
     char pattern[GROVE_SUBJECT_MAX + 1], queue[GROVE_BUS_GROUP_MAX + 1] = "", id[NATS_ID_MAX + 1];
-    int status = 0;
     if (!copy(command->subject, pattern, sizeof pattern) || grove_pattern_check(pattern) < 0) {
         client_fail(client, false, "Invalid Subject");
     } else if (!copy(command->id, id, sizeof id) ||
@@ -192,7 +191,7 @@ static void run_subscribe(struct client *client, const struct nats_command *comm
         acknowledge(client); /* the reference server takes no notice of a second one either */
     } else if (client->subscription_count == NATS_SUBSCRIPTIONS_MAX) {
         client_fail(client, true, "maximum subscriptions exceeded");
-    } else if ((status = topic_join(client, pattern, queue, id)) < 0) {
+    } else if (topic_join(client, pattern, queue, id) < 0) {
         client_fail(client, false, "The bus did not take the subscription to \"%s\": %s", pattern, grove_last_error());
     } else {
         acknowledge(client);

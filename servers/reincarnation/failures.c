@@ -18,12 +18,16 @@ int registry_connect(struct reincarnation *reincarnation) {
                                            : grove_connect_with(REGISTRY_ENDPOINT, &options, &reincarnation->registry);
 }
 
+/* What the machine lacked was not the service's fault: it is started again as after a crash. */
+static bool went_over_budget(const struct registry_failure *failure) {
+    return failure->exit_cause == GROVE_EXIT_MEMORY && failure->exit_detail != GROVE_MEMORY_OF_MACHINE;
+}
+
 static void see_to(struct reincarnation *reincarnation, const struct registry_failure *failure) {
     struct matter matter = {.reincarnation = reincarnation,
                             .service = failure->service,
                             .generation = failure->generation,
-                            .cause = failure->exit_cause == GROVE_EXIT_MEMORY ? GROVE_RECOVERY_BUDGET
-                                                                              : GROVE_RECOVERY_CRASH};
+                            .cause = went_over_budget(failure) ? GROVE_RECOVERY_BUDGET : GROVE_RECOVERY_CRASH};
     text_set(matter.reason, sizeof matter.reason, failure->reason);
     matter_begin(&matter);
 }

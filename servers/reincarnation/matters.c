@@ -164,7 +164,7 @@ static void read_spec(struct matter *matter) {
     struct grove_call call = {
         .method = REGISTRY_SPEC, .data = &target, .length_bytes = sizeof target, .timeout_ns = CALL_TIMEOUT_NS};
     int status = registry_connect(matter->reincarnation);
-    if (status == 0)
+    if (status >= 0)
         status = grove_call_start(matter->reincarnation->registry, &call, on_spec, matter);
     if (status < 0)
         try_again(matter, status);

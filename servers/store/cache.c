@@ -71,11 +71,17 @@ static void remove_at(struct cache *cache, struct cache_entry **place) {
     free(entry);
 }
 
+/* There is one. */
+static void remove_oldest(struct cache *cache) {
+    struct cache_entry **place = &cache->buckets[cache->oldest->hash & (cache->bucket_count - 1)];
+    while (*place != cache->oldest)
+        place = &(*place)->next;
+    remove_at(cache, place);
+}
+
 static void make_room(struct cache *cache, size_t wanted_bytes) {
-    while (cache->oldest != NULL && cache->used_bytes + wanted_bytes > cache->limit_bytes) {
-        struct cache_entry *oldest = cache->oldest;
-        remove_at(cache, place_of(cache, oldest->hash, oldest->namespace, oldest->bytes, oldest->key_bytes));
-    }
+    while (cache->oldest != NULL && cache->used_bytes + wanted_bytes > cache->limit_bytes)
+        remove_oldest(cache);
 }
 
 struct cache_entry *cache_find(struct cache *cache, uint32_t namespace, const uint8_t *key, uint8_t key_bytes) {
@@ -133,9 +139,7 @@ void cache_drop_namespace(struct cache *cache, uint32_t namespace) {
 }
 
 void cache_deinit(struct cache *cache) {
-    while (cache->oldest != NULL) {
-        struct cache_entry *oldest = cache->oldest;
-        remove_at(cache, place_of(cache, oldest->hash, oldest->namespace, oldest->bytes, oldest->key_bytes));
-    }
+    while (cache->oldest != NULL)
+        remove_oldest(cache);
     free(cache->buckets);
 }

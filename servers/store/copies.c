@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -165,8 +166,8 @@ static int check_copy(struct copies *copies) {
         (void)snprintf(copies->sentence, sizeof copies->sentence, "this is no whole backup of a store: %s",
                        sqlite3_errmsg(connection));
     }
-    (void)snprintf(text, sizeof text, "PRAGMA journal_mode = DELETE; UPDATE meta SET revision = %lld",
-                   (long long)(copies->version_from + VERSIONS_SKIPPED));
+    (void)snprintf(text, sizeof text, "PRAGMA journal_mode = DELETE; UPDATE meta SET revision = %" PRIu64,
+                   copies->version_from + VERSIONS_SKIPPED);
     if (status == 0) {
         result = sqlite3_exec(connection, text, NULL, NULL, NULL);
         status = result == SQLITE_OK ? 0 : say(copies, connection, "it cannot be prepared", result);

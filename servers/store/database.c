@@ -38,14 +38,14 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_COMMIT] = "COMMIT",
     [STATEMENT_ROLLBACK] = "ROLLBACK",
     [STATEMENT_REVISION] = "UPDATE meta SET revision = ?1",
-    [STATEMENT_PUT] = "INSERT INTO entries VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET"
-                      " version = excluded.version, expires = excluded.expires, sealed = excluded.sealed",
+    [STATEMENT_PUT] = ("INSERT INTO entries VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET"
+                       " version = excluded.version, expires = excluded.expires, sealed = excluded.sealed"),
     [STATEMENT_ERASE] = "DELETE FROM entries WHERE namespace = ?1 AND key = ?2",
     [STATEMENT_GET] = "SELECT version, expires, sealed FROM entries WHERE namespace = ?1 AND key = ?2",
     [STATEMENT_DROP] = "DELETE FROM entries WHERE namespace = ?1",
     [STATEMENT_USAGE] = "SELECT count(*), sum(length(key) + length(sealed)) FROM entries WHERE namespace = ?1",
-    [STATEMENT_EXPIRED] = "SELECT namespace, key, version, expires, length(sealed) FROM entries"
-                          " WHERE expires > 0 AND expires <= ?1 ORDER BY expires LIMIT 64",
+    [STATEMENT_EXPIRED] = ("SELECT namespace, key, version, expires, length(sealed) FROM entries"
+                           " WHERE expires > 0 AND expires <= ?1 ORDER BY expires LIMIT 64"),
     [STATEMENT_NEXT_EXPIRY] = "SELECT min(expires) FROM entries WHERE expires > 0",
 };
 

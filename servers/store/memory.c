@@ -113,7 +113,7 @@ static int compare(const struct entry *entry, const uint8_t *key, uint8_t key_by
 }
 
 /* The first place whose key is not before this one. */
-static size_t place_of(const struct table *table, const uint8_t *key, uint8_t key_bytes, bool *is_there) {
+static size_t place_of(const struct table *table, const uint8_t *key, uint8_t key_bytes) {
     size_t first = 0, end = table->count;
     while (first < end) {
         size_t middle = first + (end - first) / 2;
@@ -122,8 +122,11 @@ static size_t place_of(const struct table *table, const uint8_t *key, uint8_t ke
         else
             end = middle;
     }
-    *is_there = first < table->count && compare(table->entries[first], key, key_bytes) == 0;
     return first;
+}
+
+static bool is_at(const struct table *table, size_t place, const uint8_t *key, uint8_t key_bytes) {
+    return place < table->count && compare(table->entries[place], key, key_bytes) == 0;
 }
 
 static int table_insert(struct table *table, size_t place, struct entry *entry) {
@@ -159,11 +162,11 @@ static void tables_deinit(struct tables *tables) {
 /* Put an entry (NULL: none) in the place of what has its key. The reference is taken over; what was there is returned. */
 static int replace(struct memory *memory, uint32_t namespace, const uint8_t *key, uint8_t key_bytes,
                    struct entry *entry, struct entry **before) {
-    bool is_there = false;
     struct table *table = table_find_or_add(&memory->tables, namespace);
     if (table == NULL)
         return GROVE_NO_MEMORY;
-    size_t place = place_of(table, key, key_bytes, &is_there);
+    size_t place = place_of(table, key, key_bytes);
+    bool is_there = is_at(table, place, key, key_bytes);
     *before = is_there ? table->entries[place] : NULL;
     if (is_there && entry != NULL)
         table->entries[place] = entry;
@@ -248,20 +251,20 @@ static const struct tables *tables_of(struct provider *provider, const struct pr
 static int get(struct provider *provider, struct provider_view *view, uint32_t namespace, const uint8_t *key,
                uint8_t key_bytes, provider_handler *handler, void *context) {
     const struct table *table = table_find(tables_of(provider, view), namespace);
-    bool is_there = false;
-    size_t place = table != NULL ? place_of(table, key, key_bytes, &is_there) : 0;
-    return is_there ? show(namespace, table->entries[place], handler, context) : GROVE_NOT_FOUND;
+    size_t place = table != NULL ? place_of(table, key, key_bytes) : 0;
+    if (table == NULL || !is_at(table, place, key, key_bytes))
+        return GROVE_NOT_FOUND;
+    return show(namespace, table->entries[place], handler, context);
 }
 
 static int scan(struct provider *provider, struct provider_view *view, const struct provider_range *range,
                 provider_handler *handler, void *context) {
     const struct table *table = table_find(tables_of(provider, view), range->namespace);
-    bool is_there = false;
     if (table == NULL)
         return 0;
-    size_t first = place_of(table, range->from, range->from_bytes, &is_there);
-    first += is_there && range->is_after ? 1 : 0;
-    size_t end = range->has_end ? place_of(table, range->to, range->to_bytes, &is_there) : table->count;
+    size_t first = place_of(table, range->from, range->from_bytes);
+    first += range->is_after && is_at(table, first, range->from, range->from_bytes) ? 1 : 0;
+    size_t end = range->has_end ? place_of(table, range->to, range->to_bytes) : table->count;
     int status = 0;
     for (size_t step = 0; status == 0 && first + step < end; step++)
         status = show(range->namespace, table->entries[range->is_backward ? end - 1 - step : first + step], handler,

@@ -251,8 +251,8 @@ bool remote_commits(struct store *store, struct grove_request *request, struct p
     if (provider == NULL)
         return false;
     /* Every operation may grow by its namespace's name, encryption and padding. */
-    size_t most_bytes =
-        pending->transaction->bytes + pending->transaction->count * (GROVE_NAME_MAX + 8u + SEAL_OVERHEAD);
+    size_t growth_bytes = GROVE_NAME_MAX + 8 + SEAL_OVERHEAD;
+    size_t most_bytes = pending->transaction->bytes + pending->transaction->count * growth_bytes;
     uint8_t *message = is_mixed ? NULL : malloc(most_bytes);
     struct passed *passed = message != NULL ? passed_new(store, request, pending->own) : NULL;
     if (passed != NULL) {
@@ -280,7 +280,7 @@ bool remote_commits(struct store *store, struct grove_request *request, struct p
 
 int remote_reads(struct store *store, struct grove_request *request, const struct namespace *space, const void *head,
                  size_t head_bytes, const void *rest, size_t rest_bytes) {
-    uint8_t message[sizeof(struct grove_store_scan_request) + GROVE_NAME_MAX + 2 * GROVE_STORE_KEY_MAX];
+    uint8_t message[sizeof(struct grove_store_scan_request) + GROVE_NAME_MAX + 2ul * GROVE_STORE_KEY_MAX];
     size_t at = put(message, 0, head, head_bytes);
     at = put(message, at, space->name, strlen(space->name));
     at = put(message, at, rest, rest_bytes);

@@ -121,7 +121,7 @@ static int on_event(const struct grove_event *event, void *context) {
     if (event->attempt <= options.fail_times)
         return grove_event_fail(event, GROVE_HANDLER_FAILED, "attempt %u is meant to fail", event->attempt);
     if (options.slow_ms > 0) {
-        struct timespec wait = {.tv_sec = options.slow_ms / 1000, .tv_nsec = options.slow_ms % 1000 * 1000000};
+        struct timespec wait = {.tv_sec = options.slow_ms / 1000, .tv_nsec = 1000000L * (options.slow_ms % 1000)};
         nanosleep(&wait, NULL);
     }
     if (event->reply_to != NULL)

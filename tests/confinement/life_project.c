@@ -71,7 +71,7 @@ void life_project_memory(void) {
     /* The same in a project below: the larger of the two is ended, and is told why. */
     start(SECOND, INNER, "hold-memory", "56");
     CHECK(harness_wait(&harness_record(SECOND)->is_exited));
-    CHECK(life_ended_with(harness_record(SECOND), GROVE_EXIT_MEMORY, 0));
+    CHECK(life_ended_with(harness_record(SECOND), GROVE_EXIT_MEMORY, GROVE_MEMORY_OF_PROJECT));
     CHECK(!harness_record(FIRST)->is_exited && !harness_record(STRANGER)->is_exited);
     CHECK(harness_project_warnings[OUTER] == 1 && harness_project_warnings[OTHER] == 0);
     end_all();

@@ -85,7 +85,7 @@ void life_warning_before_the_end(void) {
     if (linux_machine->cgroup_version == 0)
         return;
     start(&(struct grove_budget){.memory_bytes = 32 << 20}, "hold-memory", "512");
-    CHECK(harness_wait(&record->is_exited) && life_ended_with(record, GROVE_EXIT_MEMORY, 0));
+    CHECK(harness_wait(&record->is_exited) && life_ended_with(record, GROVE_EXIT_MEMORY, GROVE_MEMORY_OF_CONTAINER));
     CHECK(record->warnings == 1 && record->warned_of == GROVE_RESOURCE_MEMORY && !record->is_warned_wrongly);
     machine_container_destroy(0);
 }

@@ -108,6 +108,16 @@ class MemoryGroup(fs.Scarcity):
         most = self.group.limit_now() * (found["system.registry"] - own) // 1000
         self.assertGreater(most, fs.resident_bytes(self.system.kernel))
 
+    def test_whose_limit_it_was_is_said(self):
+        """The group's around all, and not the budget of who was ended: it has none."""
+        hog = "held = bytearray(1); held.extend(bytes(1 << 30))"
+        with self.group.inside():
+            ran = self.system.grove("run", "--", "/usr/bin/python3", "-c", hog, check=False)
+            own = self.system.grove("run", "--memory", "24M", "--", "/usr/bin/python3", "-c", hog, check=False)
+        self.assertEqual((ran.returncode, own.returncode), (137, 137), ran.stderr + own.stderr)
+        self.assertIn("the machine, or the group that this runs in, had no more memory", ran.stderr)
+        self.assertIn("more memory than --memory gives", own.stderr)
+
     def test_what_was_acknowledged_is_there_whatever_was_ended_for_its_memory(self):
         ended = 0
         for _ in range(ROUNDS):

@@ -9,7 +9,7 @@
 #include "lib/bus/bus.h"
 #include "servers/bus/letters.h"
 
-#define RING_BYTES 4096u
+#define RING_BYTES UINT64_C(4096)
 #define PIECE_BYTES 16u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);

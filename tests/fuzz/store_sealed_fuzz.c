@@ -34,7 +34,8 @@ struct text {
 /* Of exactly this size, so that what goes beyond it is seen. */
 static struct text text_of(const void *bytes, size_t length) {
     struct text text = {.bytes = malloc(length > 0 ? length : 1), .length = length};
-    expect(text.bytes != NULL);
+    if (text.bytes == NULL)
+        abort();
     if (length > 0)
         memcpy(text.bytes, bytes, length);
     return text;
@@ -42,7 +43,8 @@ static struct text text_of(const void *bytes, size_t length) {
 
 static void text_add(struct text *text, const void *bytes, size_t length) {
     text->bytes = realloc(text->bytes, text->length + length + 1);
-    expect(text->bytes != NULL);
+    if (text->bytes == NULL)
+        abort();
     if (length > 0)
         memcpy(text->bytes + text->length, bytes, length);
     text->length += length;

@@ -63,6 +63,7 @@ class Peer:
         connection.sendall(bytes(SIZE))
 
     def reset(self, connection):
+        connection.recv(1)  # by then the other side knows that it is connected
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def close(self):

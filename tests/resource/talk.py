@@ -70,6 +70,7 @@ def failures(port):
             found[name] = errno.errorcode[error.errno]
     with socket.create_connection(("127.0.0.1", port)) as connection:
         found["names"] = connection.getpeername()[1] == port and connection.getsockname()[0] == "127.0.0.1"
+        connection.sendall(b"x")
         try:
             while connection.recv(65536):
                 pass

@@ -62,7 +62,9 @@ class Find(gs.SystemTest):
         self.assertEqual(self.names("--owner", "system.nobody"), [])
         self.assertEqual(self.names("--project", "fin"), [])
         self.assertEqual(self.system.json("find", "find.a")[0]["tags"], ["meter", "north"])
-        for wrong in (("--in", "asleep"), ("--from", "one"), ("--may", "FLY"), ("--tag", "x" * 60)):
+        self.assertEqual(self.names("--provides", "find.c", "--from", "1.4.0", "--below", "1.65535.65535"), ["find.c"])
+        versions = ("one", "", "+1", " 1", "-1", "1.", "1..2", "1.2.3.4", "65536", "1.4294967296", "1 ")
+        for wrong in (("--in", "asleep"), ("--may", "FLY"), ("--tag", "x" * 60), *(("--from", text) for text in versions)):
             self.assertEqual(self.system.grove("find", *wrong, check=False).returncode, 2, wrong)
         self.assertIn("made of A-Z", self.system.grove("find", "--tag", "a b", check=False).stderr)
         # All of it is still known to the next instance of the registry, and to the next kernel.

@@ -106,7 +106,7 @@ static int serve(struct alarm *alarm) {
 }
 
 int main(int count, char **words) {
-    struct alarm alarm = {0};
+    static struct alarm alarm; /* the subscribers refer to it */
     if (count != 3 || strcmp(words[1], "--book") != 0) {
         fputs("usage: alarm --book FILE\n", stderr);
         return 2;

@@ -6,9 +6,8 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-#define WORD_BYTES 32u
 
 size_t alarm_text_write(const struct alarm_event *event, char text[ALARM_TEXT_BYTES]) {
     int length = snprintf(text, ALARM_TEXT_BYTES,
@@ -20,42 +19,55 @@ size_t alarm_text_write(const struct alarm_event *event, char text[ALARM_TEXT_BY
     return length > 0 && (unsigned)length < ALARM_TEXT_BYTES ? (size_t)length : 0;
 }
 
-static uint16_t kind_of(const char *word) {
+/* What is behind "NAME": in the text; nothing, when that is not in it. */
+static const char *value_of(const char *text, const char *name) {
+    const char *place = strstr(text, name);
+    return place != NULL ? place + strlen(name) : "";
+}
+
+static uint64_t number_of(const char *text, const char *name) {
+    return strtoull(value_of(text, name), NULL, 10);
+}
+
+static bool is_word(const char *value, const char *word) {
+    size_t length = strlen(word);
+    return strncmp(value, word, length) == 0 && value[length] == '"';
+}
+
+static uint16_t kind_of(const char *value) {
     for (unsigned kind = 1; kind < ALARM_KIND_END; kind++)
-        if (strcmp(word, alarm_kind_word(kind)) == 0)
+        if (is_word(value, alarm_kind_word(kind)))
             return (uint16_t)kind;
     return 0;
 }
 
-static bool find_cause(const char *text, uint16_t *cause) {
-    for (unsigned i = 0; i < CAUSE_COUNT; i++)
-        if (strcmp(text, trip_cause_text(i)) == 0) {
-            *cause = (uint16_t)i;
-            return true;
-        }
-    return false;
+static uint16_t cause_of(const char *value) {
+    for (unsigned cause = 0; cause < CAUSE_COUNT; cause++)
+        if (is_word(value, trip_cause_text(cause)))
+            return (uint16_t)cause;
+    return 0;
 }
 
+/*
+ * The fields are looked for without much care: the text is an event when it is just what would be written of what was found.
+ * A number too large, one written in another way, a word that is not known, a field too many: none of them is.
+ */
 int alarm_text_read(const void *data, size_t length_bytes, struct alarm_event *event) {
-    char text[ALARM_TEXT_BYTES], kind[WORD_BYTES], cause[WORD_BYTES], state[WORD_BYTES];
-    struct alarm_event found = {0};
-    int end = 0;
+    char text[ALARM_TEXT_BYTES], written[ALARM_TEXT_BYTES];
     if (length_bytes >= sizeof text)
         return GROVE_INVALID;
     memcpy(text, data, length_bytes);
     text[length_bytes] = '\0';
-    int count =
-        sscanf(text,
-               "{\"version\":1,\"epoch\":%" SCNu64 ",\"sequence\":%" SCNu64 ",\"wall_ns\":%" SCNu64
-               ",\"kind\":\"%31[a-z-]\",\"feeder\":%" SCNu16
-               ",\"cause\":\"%31[a-z ]\",\"state\":\"%31[a-z]\",\"value\":%lf}%n",
-               &found.epoch, &found.sequence, &found.wall_ns, kind, &found.feeder, cause, state, &found.value, &end);
-    if (count != 8 || end == 0 || (size_t)end != length_bytes)
-        return GROVE_INVALID;
-    found.kind = kind_of(kind);
-    found.is_over = strcmp(state, "over") == 0;
-    if (found.kind == 0 || found.sequence == 0 || !find_cause(cause, &found.cause) ||
-        (!found.is_over && strcmp(state, "raised") != 0))
+    struct alarm_event found = {.epoch = number_of(text, "\"epoch\":"),
+                                .sequence = number_of(text, "\"sequence\":"),
+                                .wall_ns = number_of(text, "\"wall_ns\":"),
+                                .kind = kind_of(value_of(text, "\"kind\":\"")),
+                                .feeder = (uint16_t)number_of(text, "\"feeder\":"),
+                                .cause = cause_of(value_of(text, "\"cause\":\"")),
+                                .is_over = is_word(value_of(text, "\"state\":\""), "over"),
+                                .value = strtod(value_of(text, "\"value\":"), NULL)};
+    if (found.kind == 0 || found.sequence == 0 || alarm_text_write(&found, written) != length_bytes ||
+        memcmp(text, written, length_bytes) != 0)
         return GROVE_INVALID;
     *event = found;
     return 0;

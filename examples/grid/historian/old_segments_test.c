@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#define SEGMENT_BYTES 65536u
+#define SEGMENT_BYTES UINT64_C(65536)
 
 static struct reading reading_of(uint64_t sequence) {
     return (struct reading){.epoch = 1, .sequence = sequence, .feeder = 1, .wall_ns = sequence * 1000};

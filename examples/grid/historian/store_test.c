@@ -19,9 +19,9 @@
 
 #include <cmocka.h>
 
-#define SEGMENT_BYTES 65536u
+#define SEGMENT_BYTES UINT64_C(65536)
 #define FIRST_RECORD 8192 /* where the records of a segment begin */
-#define RECORD_BYTES (48 + 56) /* of a reading */
+#define RECORD_BYTES (48L + 56) /* of a reading */
 
 static const char first_segment[] = "0000000001.journal";
 

@@ -104,7 +104,7 @@ static int collect(const struct invocation *invocation, struct timeline *timelin
     struct registry_query query = {.version = REGISTRY_PROTOCOL_VERSION};
     struct collection collection = {.timeline = timeline};
     struct init_page page;
-    struct init_boot boot;
+    struct init_boot boot = {0};
     int status = system_init(invocation, INIT_STATUS, "", &page, records);
     if (status == 0)
         status = ask_init(invocation, &boot);

@@ -47,8 +47,9 @@ static void put_scale(FILE *file, const struct timeline *timeline, double height
     double step = 1;
     for (unsigned turn = 0; (double)timeline->end_ns / step > 10; turn++)
         step *= turn % 3 == 1 ? 2.5 : 2;
-    for (double time = 0; time <= (double)timeline->end_ns; time += step) {
+    for (unsigned line = 0; line * step <= (double)timeline->end_ns; line++) {
         char text[32];
+        double time = line * step;
         double x = place(timeline, (json_int_t)time);
         (void)fprintf(file, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#d8d8d8\"/>\n", x, TOP - 8,
                       x, height);

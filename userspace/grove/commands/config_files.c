@@ -218,10 +218,9 @@ int config_send_project(const struct invocation *invocation, const struct projec
         return 0;
     }
     uint8_t *message = calloc(1, bytes + PATH_MAX + 4096);
-    int status = message == NULL ? command_fail(invocation, "memory is exhausted") : 0;
-    if (status == 0)
-        status = config_call(invocation, GROVE_CONFIG_SOURCE, message,
-                             make_message(project, path, text, bytes, message), &answer);
+    int status = message == NULL ? command_fail(invocation, "memory is exhausted")
+                                 : config_call(invocation, GROVE_CONFIG_SOURCE, message,
+                                               make_message(project, path, text, bytes, message), &answer);
     if (status == 0)
         grove_answer_release(&answer);
     free(message);

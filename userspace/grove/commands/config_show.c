@@ -60,7 +60,7 @@ int config_each(const struct invocation *invocation, const struct grove_name *se
     int status = 0;
     do {
         struct grove_answer answer;
-        struct grove_config_page page;
+        struct grove_config_page page = {0};
         struct config_item item;
         size_t offset = sizeof page;
         status = config_call(invocation, GROVE_CONFIG_GET, &query, sizeof query, &answer);
@@ -237,7 +237,7 @@ typedef int record_handler(const struct grove_config_record *record, const char 
 static int each_record(const struct invocation *invocation, const struct grove_name *service, uint64_t down_to,
                        uint64_t limit, record_handler *handler, void *context, uint64_t *newest) {
     struct grove_config_query query = {.version = GROVE_CONFIG_PROTOCOL};
-    struct grove_config_page page;
+    struct grove_config_page page = {0};
     uint64_t seen = 0;
     if (service != NULL)
         query.service = *service;

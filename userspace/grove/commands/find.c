@@ -29,17 +29,29 @@ static int read_name(const struct invocation *invocation, const char *option, st
     return 0;
 }
 
+/* One to three numbers with dots between them; those that are not there stay as they are. */
+static bool take_version(const char *text, uint16_t parts[3]) {
+    for (unsigned index = 0; index < 3; index++) {
+        char *end;
+        unsigned long number = strtoul(text, &end, 10);
+        if (*text < '0' || *text > '9' || number > UINT16_MAX)
+            return false;
+        parts[index] = (uint16_t)number;
+        if (*end != '.')
+            return *end == '\0';
+        text = end + 1;
+    }
+    return false;
+}
+
 static int read_version(const struct invocation *invocation, const char *option, struct grove_version *version) {
     const char *text = command_value(invocation, option);
-    unsigned parts[3] = {0};
-    int end = 0;
+    uint16_t parts[3] = {0};
     if (text == NULL)
         return 0;
-    int count = sscanf(text, "%5u%n.%5u%n.%5u%n", &parts[0], &end, &parts[1], &end, &parts[2], &end);
-    if (count < 1 || text[end] != '\0' || parts[0] > UINT16_MAX || parts[1] > UINT16_MAX || parts[2] > UINT16_MAX)
+    if (!take_version(text, parts))
         return command_misused(invocation, "\"%s\" is no version; write up to three numbers like 1.2.0", text);
-    *version =
-        (struct grove_version){.major = (uint16_t)parts[0], .minor = (uint16_t)parts[1], .patch = (uint16_t)parts[2]};
+    *version = (struct grove_version){.major = parts[0], .minor = parts[1], .patch = parts[2]};
     return 0;
 }
 

@@ -56,8 +56,8 @@ int health_ask(const struct invocation *invocation, const char *endpoint, uint32
     memcpy(&query, request, sizeof query);
     do {
         status = ask_page(invocation, endpoint, method, &query, sizeof query, item_bytes, handler, context, page);
-        query.cursor = page->cursor;
-    } while (status == 0 && query.cursor != 0);
+        query.cursor = status == 0 ? page->cursor : 0;
+    } while (query.cursor != 0);
     return status;
 }
 
@@ -156,7 +156,7 @@ static int watch(struct invocation *invocation, const struct grove_name *name) {
         .version = GROVE_HEALTH_VERSION, .wait_ms = (uint32_t)(SYSTEM_TIMEOUT_NS / GROVE_MILLISECOND), .name = *name};
     int status = 0;
     while (status == 0) {
-        struct grove_health_page page;
+        struct grove_health_page page = {0};
         status = health_ask(invocation, GROVE_HEALTH_ENDPOINT, GROVE_HEALTH_WATCH, &watch, sizeof watch,
                             sizeof(struct grove_health_record), false, show_change, invocation, &page);
         watch.sequence = page.sequence;

@@ -69,7 +69,7 @@ static int read_rights(const struct invocation *invocation, struct nats_token_re
 static int add(const struct invocation *invocation) {
     struct nats_token_record record = {.version = NATS_PROTOCOL_VERSION};
     struct nats_token_secret secret;
-    struct grove_channel *channel;
+    struct grove_channel *channel = NULL;
     struct grove_answer answer;
     int status = read_name(invocation, &record.name);
     if (status == 0)
@@ -98,7 +98,7 @@ static int add(const struct invocation *invocation) {
 
 static int remove_token(const struct invocation *invocation) {
     struct nats_token_request request = {.version = NATS_PROTOCOL_VERSION};
-    struct grove_channel *channel;
+    struct grove_channel *channel = NULL;
     struct grove_answer answer;
     int status = read_name(invocation, &request.name);
     if (status == 0)
@@ -149,11 +149,11 @@ static int list(const struct invocation *invocation) {
                                                    {"RIGHTS", "rights", OUTPUT_LIST},
                                                    {0}};
     struct nats_token_page page = {.cursor = 0};
-    struct grove_channel *channel;
-    json_t *rows = json_array();
+    struct grove_channel *channel = NULL;
     int status = connect_gateway(invocation, &channel);
     if (status != 0)
         return status;
+    json_t *rows = json_array();
     do {
         status = next_page(channel, page.cursor, &page);
         if (status == 0)

@@ -224,7 +224,10 @@ static int exit_status(const struct launch *launch) {
     case GROVE_EXIT_SIGNAL:
         return LAUNCH_SIGNALLED + launch->exit_detail;
     case GROVE_EXIT_MEMORY:
-        command_fail(launch->invocation, "it was ended because it needed more memory than --memory gives");
+        command_fail(launch->invocation,
+                     launch->exit_detail == GROVE_MEMORY_OF_CONTAINER
+                         ? "it was ended because it needed more memory than --memory gives"
+                         : "it was ended because the machine, or the group that this runs in, had no more memory");
         return LAUNCH_SIGNALLED + SIGKILL;
     default:
         return LAUNCH_SIGNALLED + SIGKILL;

@@ -98,9 +98,16 @@ enum grove_exit_cause {
     GROVE_EXIT_SIGNAL = 2, /* detail: signal number */
     GROVE_EXIT_KILLED = 3, /* by a CONTROL request */
     GROVE_EXIT_STOPPED = 4, /* after a stop request; detail: exit status */
-    GROVE_EXIT_MEMORY = 5, /* over its memory budget */
+    GROVE_EXIT_MEMORY = 5, /* there was no more memory for it; detail: enum grove_memory_limit */
     GROVE_EXIT_START_FAILED = 6, /* detail: negative status; layer says which sandbox layer */
     GROVE_EXIT_PORT_OVERRUN = 7, /* it did not read its kernel port */
+};
+
+/* Whose limit left no more memory. */
+enum grove_memory_limit {
+    GROVE_MEMORY_OF_CONTAINER = 0, /* its own budget; also where nobody knows */
+    GROVE_MEMORY_OF_PROJECT = 1, /* the budget of its project or of one above it */
+    GROVE_MEMORY_OF_MACHINE = 2, /* the machine's, or that of the group that the kernel runs in */
 };
 
 /* Sandbox layers, so that a failed start can name one. X(name, number, text) */

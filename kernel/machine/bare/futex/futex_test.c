@@ -255,6 +255,10 @@ static void a_robust_list_is_walked_and_bounded(void **state) {
 static struct futex_thread *holders[2 * MUTEXES];
 
 /* Word n is mutex n: those below MUTEXES inherit, the others are 0, 1, or 2 with waiters. */
+static bool inherits(uint32_t mutex) {
+    return mutex < MUTEXES;
+}
+
 static void enter(struct sim_thread *thread, uint32_t mutex) {
     assert_null(holders[mutex]);
     holders[mutex] = futex_of(thread);
@@ -275,7 +279,7 @@ static void lock_one(struct sim_thread *thread, uint32_t mutex) {
     struct futex_thread *self = futex_of(thread);
     bool waits = false;
     thread->phase = mutex + 1;
-    if (mutex < MUTEXES) {
+    if (inherits(mutex)) {
         int status = futex_lock(&table, self, &space, UINT64_C(4) * mutex, random_timeout_ns(), false, &waits);
         assert_true(status == 0 || status == GROVE_CYCLE);
         if (status == 0 && !waits)
@@ -294,7 +298,7 @@ static void lock_one(struct sim_thread *thread, uint32_t mutex) {
 static void unlock_one(struct sim_thread *thread, uint32_t mutex) {
     uint32_t woken;
     leave(thread, mutex);
-    if (mutex < MUTEXES) {
+    if (inherits(mutex)) {
         assert_int_equal(futex_unlock(&table, futex_of(thread), &space, UINT64_C(4) * mutex), 0);
     } else {
         words[mutex] = 0;
@@ -307,9 +311,9 @@ static void come_back(struct sim_thread *thread) {
     int status = futex_finish(&table, futex_of(thread));
     thread->phase = 0;
     thread->jobs++;
-    if (status == 0 && mutex < MUTEXES)
+    if (status == 0 && inherits(mutex))
         enter(thread, mutex);
-    else if (mutex >= MUTEXES && words[mutex] == 0) { /* others may wait, whoever was woken */
+    else if (!inherits(mutex) && words[mutex] == 0) { /* others may wait, whoever was woken */
         words[mutex] = 2;
         enter(thread, mutex);
     }
@@ -317,7 +321,7 @@ static void come_back(struct sim_thread *thread) {
 
 static void die(struct sim_thread *thread) {
     for (uint32_t i = 0; i < 2 * MUTEXES; i++)
-        if ((thread->cost_ns >> i & 1) != 0 && i >= MUTEXES)
+        if ((thread->cost_ns >> i & 1) != 0 && !inherits(i))
             unlock_one(thread, i);
         else if ((thread->cost_ns >> i & 1) != 0 && (words[i] & FUTEX_WAITERS) == 0)
             unlock_one(thread, i); /* without a waiter the kernel does not know of it */
@@ -341,7 +345,7 @@ static void program(struct simulator *machine, struct sim_thread *thread) {
     is_away = sim_random(machine, 0, 3) == 0;
     if ((thread->cost_ns >> mutex & 1) != 0)
         unlock_one(thread, mutex);
-    else if (mutex < MUTEXES || thread->cost_ns == 0) /* only those that inherit can tell a deadlock */
+    else if (inherits(mutex) || thread->cost_ns == 0) /* only those that inherit can tell a deadlock */
         lock_one(thread, mutex);
     else if (sim_random(machine, 0, 40) == 0 && machine->count > 12)
         die(thread);

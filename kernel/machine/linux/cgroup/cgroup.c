@@ -17,7 +17,7 @@
 
 static const struct cgroup_version *version;
 
-#define SHUT_DOWN_TRIES 500u
+#define SHUT_DOWN_NS UINT64_C(5000000000)
 #define SWEEP_FIRST_NS UINT64_C(10000000)
 #define SWEEP_LAST_NS UINT64_C(10000000000)
 
@@ -118,7 +118,7 @@ void cgroup_shut_down(void) {
     sweep_timer = 0;
     sweep();
     /* At the end there is no next time: a group whose last process is just leaving is waited for. */
-    for (unsigned i = 0; i < SHUT_DOWN_TRIES && busy != NULL; i++) {
+    for (uint64_t end_ns = machine_clock_ns() + SHUT_DOWN_NS; busy != NULL && machine_clock_ns() < end_ns;) {
         (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
         sweep();
     }

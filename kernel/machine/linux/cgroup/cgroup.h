@@ -43,9 +43,9 @@ void cgroup_project_lend(machine_project project, int processes);
 bool cgroup_project_shares(machine_project project, enum grove_resource resource, uint64_t limit);
 /*
  * Something in the project was killed for its memory: whoever is in the projects that were near their limits hears of it,
- * if they have not been warned. From the loop only, like what else calls the core.
+ * if they have not been warned. From the loop only, like what else calls the core. True if there were such projects.
  */
-void cgroup_project_killed(machine_project project);
+bool cgroup_project_killed(machine_project project);
 /* Has the group's memory come near this limit at some time? */
 bool cgroup_was_near(const struct cgroup *group, uint64_t memory_limit);
 void cgroup_project_destroy(machine_project project);

@@ -107,11 +107,16 @@ bool cgroup_was_near(const struct cgroup *group, uint64_t memory_limit) {
            (usage.memory_peak_bytes == 0 || usage.memory_peak_bytes >= crossing_mark(memory_limit));
 }
 
-void cgroup_project_killed(machine_project index) {
-    for (struct project *project = find(index); project != NULL; project = find(project->parent))
-        if (project->watch != NULL && project->budget.memory_bytes != 0 &&
-            cgroup_was_near(project->group, project->budget.memory_bytes))
+bool cgroup_project_killed(machine_project index) {
+    bool were_near = false;
+    for (struct project *project = find(index); project != NULL; project = find(project->parent)) {
+        if (project->budget.memory_bytes == 0 || !cgroup_was_near(project->group, project->budget.memory_bytes))
+            continue;
+        were_near = true;
+        if (project->watch != NULL)
             cgroup_watch_over(project->watch, GROVE_RESOURCE_MEMORY);
+    }
+    return were_near;
 }
 
 void cgroup_project_lend(machine_project index, int processes) {

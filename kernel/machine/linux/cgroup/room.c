@@ -29,12 +29,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define OTHERS "grove-others"
 #define OWN_PART "/grove-kernel-"
 #define MOVE_ROUNDS 64u
 #define MOVE_AT_ONCE 256u
+#define LEAVE_NS UINT64_C(2000000000)
 
 static const char *const controllers[] = {"memory", "pids", "cpu"};
 #define CONTROLLERS (sizeof controllers / sizeof *controllers)
@@ -142,27 +144,33 @@ static int move_self(struct room *room) {
     return error;
 }
 
-static void move_self_back(struct room *room) {
+static bool move_self_back(struct room *room) {
     char others[CGROUP_PATH_MAX];
     if (file_write(room->base, "cgroup.procs", "0") == 0)
-        return;
+        return true;
     others_path(room, others);
     (void)mkdir(others, 0755);
-    (void)file_write(others, "cgroup.procs", "0");
+    return file_write(others, "cgroup.procs", "0") == 0;
+}
+
+/* Where groved is out of it, what it had beside itself may be just leaving. */
+static void remove_leaf(const struct room *room, bool is_out) {
+    char leaf[CGROUP_PATH_MAX];
+    uint64_t end_ns = machine_clock_ns() + (is_out ? LEAVE_NS : 0);
+    (void)snprintf(leaf, sizeof leaf, "%s/kernel", room->kernel);
+    while (rmdir(leaf) < 0 && errno == EBUSY && machine_clock_ns() < end_ns)
+        (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
 
 /* ---- the whole ---- */
 
 static void leave(struct room *room, bool is_locked) {
-    char leaf[CGROUP_PATH_MAX];
     bool is_last = is_locked && claim_sweep(room->base) <= 1;
     switch_off(room->kernel);
     if (is_last && !room->is_root)
         switch_off(room->base);
-    if (room->has_moved)
-        move_self_back(room);
-    (void)snprintf(leaf, sizeof leaf, "%s/kernel", room->kernel);
-    (void)rmdir(leaf);
+    bool is_out = !room->has_moved || move_self_back(room);
+    remove_leaf(room, is_out);
     (void)rmdir(room->kernel);
     if (is_last && !room->is_root)
         take_others_back(room);

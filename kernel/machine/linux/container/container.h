@@ -57,6 +57,7 @@ struct container {
     uint64_t memory_kills; /* counted by the cgroup before this instance */
     /* What was counted in groups that earlier instances were in. */
     uint64_t processor_before_ns, memory_peak_before_bytes;
+    uint64_t tree_processor_ns; /* of this instance, as far as it was asked; without a control group */
 
     uid_t user;
     gid_t group;
@@ -155,7 +156,7 @@ void warnings_look(struct container *container);
 void warnings_end(struct container *container);
 void warnings_close(struct container *container);
 /* It was killed for its memory: it is warned before the core hears of it, if it was not yet. */
-void warnings_killed_for_memory(struct container *container);
+enum grove_memory_limit warnings_killed_for_memory(struct container *container);
 
 /* victims.c: its processes are ended before groved where memory runs out, from a moment after this on. */
 void victims_begin(struct container *container);

@@ -191,6 +191,8 @@ void life_close(struct container *container) {
     notify_close(container);
     recovery_forget(container->index);
     launch_release(container);
+    container->processor_before_ns += container->tree_processor_ns;
+    container->tree_processor_ns = 0;
     container->process = 0;
     container->phase = CONTAINER_IDLE;
 }
@@ -222,7 +224,7 @@ static void process_ended(struct loop *loop, int descriptor, uint32_t events, vo
         cgroup_kill(container->cgroup);
     bool had_started = container->was_announced;
     if (had_started && ending.cause == GROVE_EXIT_MEMORY)
-        warnings_killed_for_memory(container);
+        ending.detail = (int32_t)warnings_killed_for_memory(container);
     life_close(container);
     if (had_started)
         core_container_exited(linux_machine->core, container->index, ending.cause, ending.detail);

@@ -138,13 +138,29 @@ int machine_container_schedule(machine_container index, const struct grove_sched
     return result;
 }
 
+/*
+ * Without a control group nobody counts for us: its processes are added up when somebody asks. What is never asked about an
+ * instance is not in the sum for the next one.
+ */
+static int usage_of_tree(struct container *container, struct grove_usage *usage) {
+    *usage = (struct grove_usage){0};
+    if (container->process > 0)
+        tree_usage(container->process, usage);
+    if (usage->processor_ns < container->tree_processor_ns)
+        usage->processor_ns = container->tree_processor_ns; /* a process ended that was not waited for */
+    container->tree_processor_ns = usage->processor_ns;
+    if (usage->memory_bytes > container->memory_peak_before_bytes)
+        container->memory_peak_before_bytes = usage->memory_bytes;
+    return GROVE_OK;
+}
+
 int machine_container_usage(machine_container index, struct grove_usage *usage) {
     struct container *container = container_find(index);
-    if (container == NULL || container->cgroup == NULL)
+    if (container == NULL)
         return GROVE_UNSUPPORTED;
     warnings_look(container);
     spare_account(container);
-    int result = cgroup_usage(container->cgroup, usage);
+    int result = container->cgroup != NULL ? cgroup_usage(container->cgroup, usage) : usage_of_tree(container, usage);
     if (result == GROVE_OK) {
         usage->processor_ns += container->processor_before_ns;
         if (usage->memory_peak_bytes < container->memory_peak_before_bytes)

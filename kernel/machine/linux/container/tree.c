@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 struct tree {
@@ -91,6 +92,46 @@ unsigned tree_processes(pid_t first, pid_t *processes, unsigned room) {
     (void)look(first, processes, room, &count);
     return count;
 }
+
+/* ---- what they use ---- */
+
+/* Of all its threads. */
+static uint64_t processor_time_ns(pid_t process) {
+    clockid_t clock;
+    struct timespec time;
+    if (clock_getcpuclockid(process, &clock) != 0 || clock_gettime(clock, &time) != 0)
+        return 0;
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static void add_usage(pid_t process, struct grove_usage *usage) {
+    char text[1024];
+    unsigned long long children_user, children_system;
+    unsigned long pages;
+    if (read_task(process, process, "stat", text, sizeof text) <= 0)
+        return;
+    const char *end = strrchr(text, ')');
+    /* proc(5): the state is field 3, times of children waited for are fields 16 and 17, resident pages field 24. */
+    /* NOLINTNEXTLINE(cert-err34-c): Linux wrote it */
+    if (end == NULL ||
+        sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*u %*u %lu",
+               &children_user, &children_system, &pages) != 3)
+        return;
+    usage->processor_ns += processor_time_ns(process) +
+                           (children_user + children_system) * (1000000000u / (unsigned long)sysconf(_SC_CLK_TCK));
+    usage->memory_bytes += pages * (unsigned long)sysconf(_SC_PAGESIZE);
+    usage->processes++;
+}
+
+void tree_usage(pid_t first, struct grove_usage *usage) {
+    pid_t processes[TREE_COUNTED_MAX];
+    unsigned count = tree_processes(first, processes, TREE_COUNTED_MAX);
+    *usage = (struct grove_usage){0};
+    for (unsigned i = 0; i < count; i++)
+        add_usage(processes[i], usage);
+}
+
+/* ---- signals ---- */
 
 static bool namespace_of(pid_t process, struct stat *status) {
     char path[64];

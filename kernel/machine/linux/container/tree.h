@@ -5,6 +5,8 @@
 #ifndef GROVE_LINUX_TREE_H
 #define GROVE_LINUX_TREE_H
 
+#include "grove/abi/port.h"
+
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -12,6 +14,12 @@
 
 /* At most `room` of them, the first one included; it is bounded work, however many there are. */
 unsigned tree_processes(pid_t first, pid_t *processes, unsigned room);
+/*
+ * What those of them use that are there now, up to TREE_COUNTED_MAX: processor time, with that of children that were waited for
+ * (these in hundredths of a second), memory that is resident (shared pages once for each process) and their number.
+ */
+void tree_usage(pid_t first, struct grove_usage *usage);
+#define TREE_COUNTED_MAX 256u
 /*
  * Tell all to stop. True once they have, and so none can have escaped by forking meanwhile; until then it is to be called
  * again. Never true for more than TREE_PROCESSES_MAX.

@@ -57,14 +57,19 @@ void warnings_look(struct container *container) {
         cgroup_watch_look(container->watch);
 }
 
-void warnings_killed_for_memory(struct container *container) {
+enum grove_memory_limit warnings_killed_for_memory(struct container *container) {
+    uint64_t own_bytes = container->budget.memory_bytes;
+    bool was_near = own_bytes != 0 && cgroup_was_near(container->cgroup, own_bytes);
     if (container->watch_timer != 0) {
         loop_cancel(linux_machine->loop, container->watch_timer);
         begin_now(linux_machine->loop, container);
     }
-    if (container->watch != NULL && cgroup_was_near(container->cgroup, container->budget.memory_bytes))
+    if (container->watch != NULL && was_near)
         cgroup_watch_over(container->watch, GROVE_RESOURCE_MEMORY);
-    cgroup_project_killed(container->project);
+    bool were_near = cgroup_project_killed(container->project);
+    if (was_near)
+        return GROVE_MEMORY_OF_CONTAINER;
+    return were_near ? GROVE_MEMORY_OF_PROJECT : GROVE_MEMORY_OF_MACHINE;
 }
 
 void warnings_end(struct container *container) {
