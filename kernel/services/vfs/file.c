@@ -61,14 +61,71 @@ int file_open(const struct caller *caller, const struct walk_path *path, uint32_
     return 0;
 }
 
+struct open_file *file_create(struct vfs *vfs, const struct file_operations *operations, void *object, uint32_t flags) {
+    struct open_file *file = machine_take(vfs->machine, sizeof(*file));
+    if (file != NULL)
+        *file = (struct open_file){
+            .vfs = vfs, .operations = operations, .object = object, .references = 1, .flags = flags & ~FORGOTTEN};
+    return file;
+}
+
 void file_ref(struct open_file *file) {
     __atomic_add_fetch(&file->references, 1, __ATOMIC_RELAXED);
+}
+
+/* ---- watches ---- */
+
+void file_watch_add(struct file_watch *watch, struct open_file *file) {
+    spinlock_lock(&file->vfs->watches_lock);
+    if (!list_is_linked(&file->watches))
+        list_init(&file->watches);
+    watch->file = file;
+    list_append(&file->watches, &watch->link);
+    spinlock_unlock(&file->vfs->watches_lock);
+}
+
+/* One reference more, unless the last one is gone already. */
+static bool ref_if_alive(struct open_file *file) {
+    uint32_t references = __atomic_load_n(&file->references, __ATOMIC_RELAXED);
+    while (references > 0)
+        if (__atomic_compare_exchange_n(&file->references, &references, references + 1, true, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED))
+            return true;
+    return false;
+}
+
+bool file_watch_hold(struct vfs *vfs, struct file_watch *watch) {
+    spinlock_lock(&vfs->watches_lock);
+    bool is_held = list_is_linked(&watch->link) && ref_if_alive(watch->file);
+    spinlock_unlock(&vfs->watches_lock);
+    return is_held;
+}
+
+void file_watch_remove(struct vfs *vfs, struct file_watch *watch) {
+    spinlock_lock(&vfs->watches_lock);
+    list_remove(&watch->link);
+    spinlock_unlock(&vfs->watches_lock);
+}
+
+/* Nobody adds a watch any more: that takes a reference. */
+static void tell_watches(struct open_file *file) {
+    while (list_is_linked(&file->watches)) {
+        spinlock_lock(&file->vfs->watches_lock);
+        struct file_watch *watch = list_first_item(&file->watches, struct file_watch, link);
+        if (watch != NULL)
+            list_remove(&watch->link);
+        spinlock_unlock(&file->vfs->watches_lock);
+        if (watch == NULL)
+            return;
+        watch->gone(watch);
+    }
 }
 
 void file_unref(struct open_file *file) {
     /* Pairs with itself: whatever the others did with the file happened before the last one closes it. */
     if (__atomic_sub_fetch(&file->references, 1, __ATOMIC_ACQ_REL) > 0)
         return;
+    tell_watches(file);
     if (file->inode != NULL)
         record_locks_release(file->vfs, file->inode, file);
     if (file->operations != NULL && file->operations->close != NULL)
@@ -102,9 +159,18 @@ int file_change_flags(const struct caller *caller, struct open_file *file, uint3
     return 0;
 }
 
-uint32_t file_poll(struct open_file *file, struct wait_queue **queue) {
-    *queue = NULL;
+uint32_t file_poll(struct open_file *file, struct wait_queue **queues) {
+    for (uint32_t i = 0; i < FILE_QUEUES; i++)
+        queues[i] = NULL;
     if (file->operations != NULL && file->operations->poll != NULL)
-        return file->operations->poll(file, queue);
+        return file->operations->poll(file, queues);
     return LINUX_POLLIN | LINUX_POLLOUT | LINUX_POLLRDNORM | LINUX_POLLWRNORM;
+}
+
+int64_t file_control(struct open_file *file, uint32_t request, uint64_t argument) {
+    if ((file_flags(file) & LINUX_O_PATH) != 0)
+        return -LINUX_EBADF;
+    if (file->operations != NULL && file->operations->control != NULL)
+        return file->operations->control(file, request, argument);
+    return -LINUX_ENOTTY;
 }

@@ -13,22 +13,40 @@
 
 /* What poll looks at and answers with. */
 #define LINUX_POLLIN 0x001u
+#define LINUX_POLLPRI 0x002u
 #define LINUX_POLLOUT 0x004u
 #define LINUX_POLLERR 0x008u
 #define LINUX_POLLHUP 0x010u
+#define LINUX_POLLNVAL 0x020u
 #define LINUX_POLLRDNORM 0x040u
+#define LINUX_POLLRDBAND 0x080u
 #define LINUX_POLLWRNORM 0x100u
+#define LINUX_POLLWRBAND 0x200u
+#define LINUX_POLLRDHUP 0x2000u
+
+/* Queues of a file that are woken when what poll says of it may have changed. */
+enum {
+    FILE_QUEUE_READ, /* there may be something to read, or the other end went; of a file with one queue: for all */
+    FILE_QUEUE_WRITE, /* there may be room to write, or the other end went; NULL for a file with one queue */
+    FILE_QUEUES
+};
 
 struct pipe;
 
-/* Of files whose contents are no inode's: devices and pipes. */
+/* Of files whose contents are no inode's: devices, pipes, sockets, and what has a descriptor and no name. */
 struct file_operations {
     int (*read)(struct open_file *file, struct transfer *transfer, size_t *done_bytes);
     int (*write)(struct open_file *file, struct transfer *transfer, size_t *done_bytes);
-    /* LINUX_POLL bits that are so now; *queue is woken when they may have changed, NULL: they never do. */
-    uint32_t (*poll)(struct open_file *file, struct wait_queue **queue);
+    /*
+     * LINUX_POLL bits that are so now. `queues` has room for FILE_QUEUES, all NULL at the call: those that are woken when the
+     * bits may have changed; they stay as long as the file. None: they never change.
+     */
+    uint32_t (*poll)(struct open_file *file, struct wait_queue **queues);
     void (*close)(struct open_file *file);
     bool has_positions; /* reads by position are reads; the position itself stays 0 */
+    /* ioctl; `argument` may be an address of the program's. -LINUX_ENOTTY for a request that it does not know. */
+    int64_t (*control)(struct open_file *file, uint32_t request, uint64_t argument);
+    const char *name; /* of files without an inode, as /proc shows them: "anon_inode:[eventfd]" */
 };
 
 struct open_file {
@@ -39,18 +57,39 @@ struct open_file {
     union {
         struct pipe *pipe;
         const void *device;
+        void *object; /* of file_create's caller */
     };
     uint32_t references; /* atomic */
     uint32_t flags; /* LINUX_O_; atomic, since fcntl changes them */
     struct sleep_lock position_lock;
     uint64_t position; /* in a folder: of the next entry */
+    struct list watches; /* of struct file_watch; guarded by vfs.watches_lock */
+};
+
+/* Somebody without a reference who wants to know when a file ends: epoll. */
+struct file_watch {
+    struct list link;
+    struct open_file *file;
+    /* The last reference is gone, the watch is off the list, and the file is about to be closed. Without locks. */
+    void (*gone)(struct file_watch *watch);
 };
 
 /* Find or make, and open. *opened has one reference. Errors of vfs_open_path; ENXIO, EINTR (a named pipe), ENODEV. */
 int file_open(const struct caller *caller, const struct walk_path *path, uint32_t flags, uint32_t mode,
               struct open_file **opened);
+/*
+ * An open file without a name whose operations are all of it: an eventfd, a socket. One reference; `object` is the caller's, given
+ * back by its `close`. NULL without memory.
+ */
+struct open_file *file_create(struct vfs *vfs, const struct file_operations *operations, void *object, uint32_t flags);
 void file_ref(struct open_file *file);
 void file_unref(struct open_file *file);
+/* Put a watch on a file that is held. */
+void file_watch_add(struct file_watch *watch, struct open_file *file);
+/* A reference on the file that is watched. False: it ends, and `gone` is or was called. */
+bool file_watch_hold(struct vfs *vfs, struct file_watch *watch);
+/* Take a watch off a file that is held. */
+void file_watch_remove(struct vfs *vfs, struct file_watch *watch);
 
 /* From the position on, which moves. EBADF: it is not open for that; EISDIR; EAGAIN; EINTR; EFBIG; ENOSPC; EPIPE; EFAULT. */
 int file_read(struct open_file *file, struct transfer *transfer, size_t *done_bytes);
@@ -70,7 +109,10 @@ int file_resize(const struct caller *caller, struct open_file *file, int64_t siz
 int file_read_folder(struct open_file *file, struct transfer *transfer, size_t *done_bytes);
 /* fcntl's F_SETFL: of `flags` only O_APPEND, O_NONBLOCK, O_DIRECT and O_NOATIME count. EPERM: O_NOATIME, not the owner. */
 int file_change_flags(const struct caller *caller, struct open_file *file, uint32_t flags);
-uint32_t file_poll(struct open_file *file, struct wait_queue **queue);
+/* As the operation: what has none of its own can always be read and written. `queues` has room for FILE_QUEUES. */
+uint32_t file_poll(struct open_file *file, struct wait_queue **queues);
+/* ioctl: -LINUX_ENOTTY where the file has no requests of its own. */
+int64_t file_control(struct open_file *file, uint32_t request, uint64_t argument);
 
 static inline uint32_t file_flags(const struct open_file *file) {
     return __atomic_load_n(&file->flags, __ATOMIC_RELAXED);

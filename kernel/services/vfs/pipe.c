@@ -1,6 +1,8 @@
 /*
- * Pipes: see pipe.h. One lock for each pipe; everybody who waits for anything of it waits in one queue, and looks again when
+ * Pipes: see pipe.h. One lock for each pipe; who reads waits in one queue and who writes in another, and each looks again when
  * woken. Positions only grow, modulo 2^32: `written` less `read` is how much lies in the ring.
+ *
+ * Writers are told of room only when there was none: then nobody who waits for an edge (epoll) is told without one.
  */
 #include "kernel/services/vfs/pipe.h"
 
@@ -8,7 +10,7 @@
 
 struct pipe {
     struct spinlock lock;
-    struct wait_queue changed;
+    struct wait_queue readable, writable;
     uint8_t *pages[PIPE_PAGES];
     uint32_t read, written;
     uint32_t readers, writers; /* open files */
@@ -25,13 +27,22 @@ static uint32_t filled(const struct pipe *pipe) {
     return pipe->written - pipe->read;
 }
 
-static void wake(const struct open_file *file) {
-    machine_of(file)->wake(machine_of(file)->context, &file->pipe->changed);
+static uint32_t room(const struct pipe *pipe) {
+    return PIPE_BYTES - filled(pipe);
+}
+
+static void wake(const struct open_file *file, struct wait_queue *queue) {
+    machine_of(file)->wake(machine_of(file)->context, queue);
+}
+
+static void wake_all(const struct open_file *file) {
+    wake(file, &file->pipe->readable);
+    wake(file, &file->pipe->writable);
 }
 
 /* The lock is held; it is given up while waiting. */
-static int wait(const struct open_file *file) {
-    return machine_of(file)->sleep(machine_of(file)->context, &file->pipe->changed, &file->pipe->lock);
+static int wait(const struct open_file *file, struct wait_queue *queue) {
+    return machine_of(file)->sleep(machine_of(file)->context, queue, &file->pipe->lock);
 }
 
 static uint32_t least(uint32_t a, uint32_t b) {
@@ -89,13 +100,13 @@ static uint32_t put_piece(const struct open_file *file, struct transfer *transfe
 
 /* The lock is held. Something lies in the pipe: 1; the end: 0; or why not. */
 static int wait_for_bytes(const struct open_file *file) {
-    const struct pipe *pipe = file->pipe;
+    struct pipe *pipe = file->pipe;
     while (filled(pipe) == 0) {
         if (pipe->writers == 0)
             return 0;
         if ((file_flags(file) & LINUX_O_NONBLOCK) != 0)
             return -LINUX_EAGAIN;
-        int status = wait(file);
+        int status = wait(file, &pipe->readable);
         if (status != 0)
             return status;
     }
@@ -108,6 +119,7 @@ static int read(struct open_file *file, struct transfer *transfer, size_t *done_
         return 0;
     spinlock_lock(&pipe->lock);
     int status = wait_for_bytes(file);
+    bool was_full = room(pipe) < PIPE_ATOMIC;
     while (status > 0 && filled(pipe) > 0 && transfer->left_bytes > 0) {
         bool is_short;
         *done_bytes += take_piece(file, transfer, &is_short);
@@ -115,26 +127,27 @@ static int read(struct open_file *file, struct transfer *transfer, size_t *done_
             spinlock_unlock(&pipe->lock);
             int brought = transfer_bring_in(transfer);
             spinlock_lock(&pipe->lock);
+            was_full |= room(pipe) < PIPE_ATOMIC;
             status = brought != 0 ? brought : status;
         }
     }
-    if (*done_bytes > 0)
-        wake(file);
+    if (*done_bytes > 0 && was_full)
+        wake(file, &pipe->writable);
     spinlock_unlock(&pipe->lock);
     return status < 0 ? status : 0;
 }
 
 /* The lock is held. There is room for `size` bytes: 0; or why not. */
 static int wait_for_room(const struct open_file *file, uint32_t size) {
-    const struct pipe *pipe = file->pipe;
+    struct pipe *pipe = file->pipe;
     for (;;) {
         if (pipe->readers == 0)
             return -LINUX_EPIPE;
-        if (PIPE_BYTES - filled(pipe) >= size)
+        if (room(pipe) >= size)
             return 0;
         if ((file_flags(file) & LINUX_O_NONBLOCK) != 0)
             return -LINUX_EAGAIN;
-        int status = wait(file);
+        int status = wait(file, &pipe->writable);
         if (status != 0)
             return status;
     }
@@ -148,13 +161,13 @@ static int write_piece(const struct open_file *file, struct transfer *transfer, 
     int status = wait_for_room(file, atomic_bytes);
     if (status != 0)
         return status;
-    uint32_t size = PIPE_BYTES - filled(pipe);
+    uint32_t size = room(pipe);
     size = transfer->left_bytes < size ? (uint32_t)transfer->left_bytes : size;
     size = least(size, PIPE_ATOMIC);
     if (put_piece(file, transfer, size, &status) == size) {
         pipe->written += size;
         *done_bytes += size;
-        wake(file);
+        wake(file, &pipe->readable);
         return 0;
     }
     if (status == 0) {
@@ -177,17 +190,18 @@ static int write(struct open_file *file, struct transfer *transfer, size_t *done
     return status;
 }
 
-static uint32_t poll(struct open_file *file, struct wait_queue **queue) {
+static uint32_t poll(struct open_file *file, struct wait_queue **queues) {
     struct pipe *pipe = file->pipe;
     uint32_t access = vfs_open_access(file_flags(file)), mask = 0;
-    *queue = &pipe->changed;
+    queues[FILE_QUEUE_READ] = (access & LINUX_R_OK) != 0 ? &pipe->readable : NULL;
+    queues[FILE_QUEUE_WRITE] = (access & LINUX_W_OK) != 0 ? &pipe->writable : NULL;
     spinlock_lock(&pipe->lock);
     if ((access & LINUX_R_OK) != 0) {
         mask |= filled(pipe) > 0 ? LINUX_POLLIN | LINUX_POLLRDNORM : 0;
         mask |= pipe->writers == 0 && pipe->writers_ever > 0 ? LINUX_POLLHUP : 0;
     }
     if ((access & LINUX_W_OK) != 0) {
-        mask |= PIPE_BYTES - filled(pipe) >= PIPE_ATOMIC ? LINUX_POLLOUT | LINUX_POLLWRNORM : 0;
+        mask |= room(pipe) >= PIPE_ATOMIC ? LINUX_POLLOUT | LINUX_POLLWRNORM : 0;
         mask |= pipe->readers == 0 ? LINUX_POLLERR : 0;
     }
     spinlock_unlock(&pipe->lock);
@@ -226,7 +240,7 @@ static void leave(const struct open_file *file) {
     spinlock_lock(&pipe->lock);
     pipe->readers -= (access & LINUX_R_OK) != 0;
     pipe->writers -= (access & LINUX_W_OK) != 0;
-    wake(file);
+    wake_all(file);
     spinlock_unlock(&pipe->lock);
     drop(file->vfs, pipe);
 }
@@ -235,7 +249,8 @@ static void close(struct open_file *file) {
     leave(file);
 }
 
-static const struct file_operations operations = {.read = read, .write = write, .poll = poll, .close = close};
+static const struct file_operations operations = {
+    .read = read, .write = write, .poll = poll, .close = close, .name = "pipe:"};
 
 static struct pipe *make(struct vfs *vfs) {
     struct pipe *pipe = machine_take(vfs->machine, sizeof(*pipe));
@@ -271,15 +286,16 @@ static void join(const struct open_file *file, uint32_t access) {
         pipe->writers++;
         pipe->writers_ever++;
     }
-    wake(file);
+    wake_all(file);
 }
 
 /* The lock is held. Somebody came to the other end since, even if they are gone again. */
-static int wait_for_other_end(const struct open_file *file, const uint32_t *there, const uint32_t *ever) {
+static int wait_for_other_end(const struct open_file *file, struct wait_queue *queue, const uint32_t *there,
+                              const uint32_t *ever) {
     uint32_t seen = *ever;
     int status = 0;
     while (status == 0 && *there == 0 && *ever == seen)
-        status = wait(file);
+        status = wait(file, queue);
     return status;
 }
 
@@ -299,9 +315,9 @@ int pipe_open_named(struct open_file *file) {
     }
     join(file, access);
     if (access == LINUX_R_OK && waits)
-        status = wait_for_other_end(file, &pipe->writers, &pipe->writers_ever);
+        status = wait_for_other_end(file, &pipe->readable, &pipe->writers, &pipe->writers_ever);
     else if (access == LINUX_W_OK && waits)
-        status = wait_for_other_end(file, &pipe->readers, &pipe->readers_ever);
+        status = wait_for_other_end(file, &pipe->writable, &pipe->readers, &pipe->readers_ever);
     spinlock_unlock(&pipe->lock);
     if (status != 0)
         leave(file);

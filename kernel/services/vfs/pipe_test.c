@@ -53,15 +53,15 @@ static void small_writes_are_whole_or_not_at_all(void **state) {
     struct world world;
     struct ends ends = make(&world, LINUX_O_NONBLOCK);
     static uint8_t bytes[2 * PIPE_BYTES];
-    struct wait_queue *queue;
+    struct wait_queue *queues[FILE_QUEUES];
     assert_int_equal(world_write_file(&world, ends.writing, bytes, PIPE_BYTES - 100), PIPE_BYTES - 100);
-    assert_int_equal(file_poll(ends.writing, &queue), 0);
+    assert_int_equal(file_poll(ends.writing, queues), 0);
     assert_int_equal(world_write_file(&world, ends.writing, bytes, 101), -LINUX_EAGAIN);
     assert_int_equal(world_write_file(&world, ends.writing, bytes, PIPE_ATOMIC + 1), 100); /* a large one, in part */
     assert_int_equal(world_write_file(&world, ends.writing, bytes, sizeof(bytes)), -LINUX_EAGAIN);
     assert_int_equal(world_read_file(ends.reading, bytes, sizeof(bytes)), PIPE_BYTES);
     assert_int_equal(world_read_file(ends.reading, bytes, 1), -LINUX_EAGAIN);
-    assert_int_equal(file_poll(ends.writing, &queue), LINUX_POLLOUT | LINUX_POLLWRNORM);
+    assert_int_equal(file_poll(ends.writing, queues), LINUX_POLLOUT | LINUX_POLLWRNORM);
     file_unref(ends.reading);
     file_unref(ends.writing);
     world_end(&world);
@@ -71,7 +71,7 @@ static void each_end_sees_the_other_go(void **state) {
     (void)state;
     struct world world;
     struct ends ends = make(&world, 0);
-    struct wait_queue *queue;
+    struct wait_queue *queues[FILE_QUEUES];
     int64_t at;
     char byte;
     assert_int_equal(world_write_file(&world, ends.writing, "x", 1), 1);
@@ -79,16 +79,16 @@ static void each_end_sees_the_other_go(void **state) {
     assert_int_equal(file_seek(ends.reading, 0, LINUX_SEEK_SET, &at), -LINUX_ESPIPE);
     file_ref(ends.writing);
     file_unref(ends.writing);
-    assert_int_equal(file_poll(ends.reading, &queue), LINUX_POLLIN | LINUX_POLLRDNORM);
+    assert_int_equal(file_poll(ends.reading, queues), LINUX_POLLIN | LINUX_POLLRDNORM);
     file_unref(ends.writing);
-    assert_int_equal(file_poll(ends.reading, &queue), LINUX_POLLIN | LINUX_POLLRDNORM | LINUX_POLLHUP);
+    assert_int_equal(file_poll(ends.reading, queues), LINUX_POLLIN | LINUX_POLLRDNORM | LINUX_POLLHUP);
     assert_int_equal(world_read_file(ends.reading, &byte, 1), 1);
     assert_int_equal(world_read_file(ends.reading, &byte, 1), 0);
     file_unref(ends.reading);
     assert_int_equal(pipe_create(&world.vfs, 0, &ends.reading, &ends.writing), 0);
     file_unref(ends.reading);
     assert_int_equal(world_write_file(&world, ends.writing, "x", 1), -LINUX_EPIPE);
-    assert_int_equal(file_poll(ends.writing, &queue) & LINUX_POLLERR, LINUX_POLLERR);
+    assert_int_equal(file_poll(ends.writing, queues) & LINUX_POLLERR, LINUX_POLLERR);
     file_unref(ends.writing);
     world_end(&world);
 }

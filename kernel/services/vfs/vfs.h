@@ -30,6 +30,7 @@ struct vfs {
     uint64_t hash_key;
     uint64_t hits, misses; /* of the cache */
     struct list devices; /* see device.h */
+    struct spinlock watches_lock; /* see struct file_watch; innermost */
     struct {
         struct spinlock lock; /* all record locks */
         struct wait_queue changed;
