@@ -26,9 +26,11 @@ RULES = {
     "abi": (("grove/abi/",), FREESTANDING),
     "kernel/core": (("grove/abi/", "kernel/core/"), FREESTANDING),
     # The bare machines have no library but the compiler's own headers; none knows of another machine.
-    "kernel/machine/bare": (("grove/abi/", "kernel/core/", "kernel/machine/bare/", "pause.h"), FREESTANDING | {"stdarg.h"}),
-    "kernel/machine/x86_64": (("grove/abi/", "kernel/core/", "kernel/machine/bare/", "kernel/machine/x86_64/"),
-                              FREESTANDING | {"stdarg.h"}),
+    # Of the services the numbers of errors, which are the same for all who answer a program, and what the machine starts.
+    "kernel/machine/bare": (("grove/abi/", "kernel/core/", "kernel/machine/bare/", "kernel/services/vfs/errors.h", "pause.h",
+                             "hold.h"), FREESTANDING | {"stdarg.h"}),
+    "kernel/machine/x86_64": (("grove/abi/", "kernel/core/", "kernel/machine/bare/", "kernel/machine/x86_64/",
+                               "kernel/services/"), FREESTANDING | {"stdarg.h"}),
     # "processor.h" too; of kernel/core only the list and machine_panic.
     "kernel/services/vfs": (("kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h", "kernel/core/machine.h",
                              "processor.h"), FREESTANDING),

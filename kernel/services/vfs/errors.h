@@ -10,7 +10,7 @@
 #define LINUX_ERROR_TABLE(X) \
     X(EPERM, 1, "only the owner or a capability allows it") \
     X(ENOENT, 2, "no file of that name exists") \
-    X(ESRCH, 3, "no such process") \
+    X(ESRCH, 3, "no such process or thread") \
     X(EINTR, 4, "a signal came first") \
     X(EIO, 5, "a device reported an error") \
     X(ENXIO, 6, "no such device or offset") \
@@ -44,7 +44,7 @@
     X(EDEADLK, 35, "the wait would never end") \
     X(ENAMETOOLONG, 36, "a name is too long") \
     X(ENOLCK, 37, "no record lock is free") \
-    X(ENOSYS, 38, "there is no such system call") \
+    X(ENOSYS, 38, "this kernel has no such call") \
     X(ENOTEMPTY, 39, "the folder is not empty") \
     X(ELOOP, 40, "too many symbolic links") \
     X(ENODATA, 61, "there is no such attribute") \
@@ -61,7 +61,7 @@
     X(ENOPROTOOPT, 92, "there is no such option") \
     X(EPROTONOSUPPORT, 93, "there is no such protocol") \
     X(ESOCKTNOSUPPORT, 94, "there is no such kind of socket") \
-    X(EOPNOTSUPP, 95, "this file cannot do that") \
+    X(EOPNOTSUPP, 95, "it is not supported here") \
     X(EAFNOSUPPORT, 97, "there are no addresses of that family") \
     X(EADDRINUSE, 98, "the address is in use") \
     X(EADDRNOTAVAIL, 99, "the address is not this machine's") \
@@ -73,11 +73,13 @@
     X(ENOTCONN, 107, "the socket is not connected") \
     X(ESHUTDOWN, 108, "the socket sends no more") \
     X(ETOOMANYREFS, 109, "too many descriptors are on their way") \
-    X(ETIMEDOUT, 110, "it took too long") \
+    X(ETIMEDOUT, 110, "its time is over") \
     X(ECONNREFUSED, 111, "nobody listens there") \
     X(EALREADY, 114, "the same is in work") \
     X(EINPROGRESS, 115, "it goes on without waiting") \
-    X(ECANCELED, 125, "it was cancelled")
+    X(ECANCELED, 125, "it was cancelled") \
+    X(EOWNERDEAD, 130, "the owner of the lock died") \
+    X(ENOTRECOVERABLE, 131, "what the lock guards is lost")
 
 enum linux_error {
 #define LINUX_ERROR_ENUM(name, number, sentence) LINUX_##name = (number),

@@ -2,7 +2,8 @@
 #include "kernel/machine/bare/mm/areas.h"
 
 #include "grove/abi/status.h"
-#include "kernel/core/list.h"
+
+#include <stdbool.h>
 
 #define PAGE_BYTES UINT64_C(4096)
 
@@ -74,14 +75,21 @@ int areas_grow(struct areas *areas, struct area *area, uint64_t end) {
     return 0;
 }
 
+int areas_grow_down(struct areas *areas, struct area *area, uint64_t start) {
+    const struct area *before = areas_from(areas, start);
+    if (start >= area->start || start % PAGE_BYTES != 0)
+        return GROVE_INVALID;
+    if (before != area)
+        return GROVE_EXISTS;
+    area->start = start; /* its place in the order is the same */
+    tree_refresh(areas->root, &by_start, &area->start);
+    return 0;
+}
+
 void areas_split(struct areas *areas, struct area *area, uint64_t address, struct area *upper) {
-    uint64_t lower_bytes = address - area->start;
-    *upper = (struct area){.start = address, .end = area->end, .protection = area->protection};
-    if (area->image_bytes > lower_bytes) {
-        upper->image = area->image + lower_bytes;
-        upper->image_bytes = area->image_bytes - lower_bytes;
-        area->image_bytes = lower_bytes;
-    }
+    *upper = *area;
+    upper->start = address;
+    upper->offset += address - area->start;
     area->end = address;
     tree_refresh(areas->root, &by_start, &area->start);
     tree_insert(&areas->root, &by_start, &upper->start, &upper->node);
@@ -104,20 +112,37 @@ static uint64_t highest_gap_end(const struct area *tree, uint64_t size) {
     return 0; /* not reached: there is one */
 }
 
+static bool fits(uint64_t low, uint64_t behind, uint64_t high, uint64_t size, uint64_t *end) {
+    *end = behind < high ? behind : high;
+    return *end >= low && *end - low >= size;
+}
+
+/*
+ * The highest gap of this size between two areas of a tree, as far as it lies below `high`. Only one branch at each level
+ * reaches beyond `high`, so this takes logarithmic time; it is as deep as the tree.
+ */
+static bool gap_below(const struct area *tree, uint64_t high, uint64_t size, uint64_t *end) {
+    if (tree == NULL || tree->gap_bytes < size || tree->first >= high)
+        return false;
+    if (tree->last <= high) {
+        *end = highest_gap_end(tree, size);
+        return true;
+    }
+    const struct area *left = area_of(tree->node.left), *right = area_of(tree->node.right);
+    if (gap_below(right, high, size, end) || (right != NULL && fits(tree->end, right->first, high, size, end)))
+        return true;
+    return (left != NULL && fits(left->last, tree->start, high, size, end)) || gap_below(left, high, size, end);
+}
+
 int areas_find_room(const struct areas *areas, uint64_t size, uint64_t low, uint64_t high, uint64_t *start) {
     const struct area *root = area_of(areas->root);
-    if (size == 0 || high < low)
+    uint64_t end = high;
+    if (size == 0 || high < low || high - low < size)
         return GROVE_NO_MEMORY;
-    if (root == NULL || high - root->last >= size) {
-        if (high - low < size)
-            return GROVE_NO_MEMORY;
-        *start = high - size;
-    } else if (root->gap_bytes >= size) {
-        *start = highest_gap_end(root, size) - size;
-    } else if (root->first >= low && root->first - low >= size) {
-        *start = root->first - size;
-    } else {
+    bool is_found = root == NULL || fits(larger(root->last, low), high, high, size, &end) ||
+                    gap_below(root, high, size, &end) || fits(low, root->first, high, size, &end);
+    if (!is_found || end - size < low)
         return GROVE_NO_MEMORY;
-    }
+    *start = end - size;
     return 0;
 }

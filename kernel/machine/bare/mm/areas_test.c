@@ -55,9 +55,11 @@ static void check(const struct model *model) {
     }
 }
 
-/* Where the highest room of that many pages begins; PAGES for nowhere. */
-static uint32_t room(const struct model *model, uint32_t pages) {
-    for (uint32_t start = PAGES - pages + 1; start-- > 0;) {
+/* Where the highest room of that many pages below `high` begins; PAGES for nowhere. */
+static uint32_t room(const struct model *model, uint32_t pages, uint32_t high) {
+    if (pages > high)
+        return PAGES;
+    for (uint32_t start = high - pages + 1; start-- > 0;) {
         uint32_t i = 0;
         while (i < pages && model->owner[start + i] == 0)
             i++;
@@ -119,10 +121,10 @@ static void remove_or_split(struct model *model, struct area *area, bool is_spli
     }
 }
 
-static void try_room(const struct model *model, uint32_t pages) {
+static void try_room(const struct model *model, uint32_t pages, uint32_t high) {
     uint64_t start = 0;
-    int status = areas_find_room(&model->areas, pages * PAGE, LOW, LOW + PAGES * PAGE, &start);
-    uint32_t expected = room(model, pages);
+    int status = areas_find_room(&model->areas, pages * PAGE, LOW, LOW + high * PAGE, &start);
+    uint32_t expected = room(model, pages, high);
     assert_int_equal(status, expected < PAGES ? 0 : GROVE_NO_MEMORY);
     if (status == 0)
         assert_int_equal((start - LOW) / PAGE, expected);
@@ -143,7 +145,8 @@ static void it_agrees_with_one_owner_for_each_page(void **state) {
             try_grow(&model, area, pages);
         else
             remove_or_split(&model, area, (random >> 8) % 3 == 0);
-        try_room(&model, 1 + (random >> 14) % 12);
+        try_room(&model, 1 + (random >> 14) % 12, PAGES);
+        try_room(&model, 1 + (random >> 16) % 12, (random >> 12) % (PAGES + 1));
         if (step % 16 == 0)
             check(&model);
     }
@@ -165,30 +168,49 @@ static void what_is_no_area_is_refused(void **state) {
     assert_int_equal(areas_grow(&areas, &odd, 4 * PAGE + 1), GROVE_INVALID);
 }
 
-static void a_split_shares_the_image_out(void **state) {
+static void a_split_shares_the_object_out(void **state) {
     (void)state;
-    static const uint8_t image[PAGE + 100];
     struct areas areas = {.root = NULL};
     struct area area = {
-        .start = PAGE, .end = 5 * PAGE, .protection = AREA_READ, .image = image, .image_bytes = sizeof(image)};
+        .start = PAGE, .end = 5 * PAGE, .protection = AREA_READ, .flags = AREA_SHARED, .offset = 7 * PAGE};
     struct area upper, top;
     assert_int_equal(areas_insert(&areas, &area), 0);
     areas_split(&areas, &area, 2 * PAGE, &upper);
-    assert_int_equal(area.image_bytes, PAGE);
-    assert_ptr_equal(upper.image, image + PAGE);
-    assert_int_equal(upper.image_bytes, 100);
-    areas_split(&areas, &upper, 3 * PAGE, &top);
-    assert_int_equal(upper.image_bytes, 100);
-    assert_int_equal(top.image_bytes, 0);
+    assert_int_equal(area.offset, 7 * PAGE);
+    assert_int_equal(upper.offset, 8 * PAGE);
+    areas_split(&areas, &upper, 4 * PAGE, &top);
+    assert_int_equal(top.offset, 10 * PAGE);
     assert_int_equal(top.protection, AREA_READ);
+    assert_int_equal(top.flags, AREA_SHARED);
     assert_int_equal(areas.count, 3);
+}
+
+static void a_stack_grows_until_it_meets_another(void **state) {
+    (void)state;
+    struct areas areas = {.root = NULL};
+    struct area below = {.start = PAGE, .end = 3 * PAGE}, stack = {.start = 20 * PAGE, .end = 22 * PAGE},
+                above = {.start = 22 * PAGE, .end = 23 * PAGE};
+    assert_int_equal(areas_insert(&areas, &below), 0);
+    assert_int_equal(areas_insert(&areas, &stack), 0);
+    assert_int_equal(areas_insert(&areas, &above), 0);
+    assert_int_equal(areas_grow_down(&areas, &stack, 20 * PAGE), GROVE_INVALID);
+    assert_int_equal(areas_grow_down(&areas, &stack, 2 * PAGE), GROVE_EXISTS);
+    assert_int_equal(areas_grow_down(&areas, &stack, 9 * PAGE), 0);
+    assert_ptr_equal(areas_find(&areas, 9 * PAGE), &stack);
+    uint64_t start = 0;
+    assert_int_equal(areas_find_room(&areas, 6 * PAGE, PAGE, 23 * PAGE, &start), 0);
+    assert_int_equal(start, 3 * PAGE);
+    assert_int_equal(areas_find_room(&areas, 7 * PAGE, PAGE, 23 * PAGE, &start), GROVE_NO_MEMORY);
+    assert_int_equal(areas_grow_down(&areas, &stack, 3 * PAGE), 0);
+    assert_int_equal(areas_find_room(&areas, PAGE, PAGE, 23 * PAGE, &start), GROVE_NO_MEMORY);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_agrees_with_one_owner_for_each_page),
         cmocka_unit_test(what_is_no_area_is_refused),
-        cmocka_unit_test(a_split_shares_the_image_out),
+        cmocka_unit_test(a_split_shares_the_object_out),
+        cmocka_unit_test(a_stack_grows_until_it_meets_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

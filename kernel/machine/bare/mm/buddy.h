@@ -21,8 +21,15 @@
 
 enum frame_state { FRAME_RESERVED, FRAME_INSIDE, FRAME_FREE, FRAME_USED, FRAME_CACHED };
 
+struct memory_account;
+
 struct frame {
-    uint32_t next, previous; /* in the list of free blocks; FRAME_NONE at its ends */
+    union {
+        struct {
+            uint32_t next, previous; /* in the list of free blocks; FRAME_NONE at its ends */
+        };
+        struct memory_account *account; /* of a counted page (pages.h) */
+    };
     uint8_t state; /* enum frame_state */
     uint8_t order;
     uint16_t reserved;

@@ -15,23 +15,22 @@
     X(brk, 12, 214) \
     X(ioctl, 16, 29) \
     X(writev, 20, 66) \
+    X(mremap, 25, 216) \
+    X(msync, 26, 227) \
+    X(mincore, 27, 232) \
+    X(madvise, 28, 233) \
     X(getpid, 39, 172) \
     X(exit, 60, 93) \
+    X(mlock, 149, 228) \
+    X(munlock, 150, 229) \
+    X(mlockall, 151, 230) \
+    X(munlockall, 152, 231) \
     X(arch_prctl, 158, SYSTEM_CALL_NONE) \
     X(set_tid_address, 218, 96) \
     X(clock_gettime, 228, 113) \
     X(exit_group, 231, 94) \
-    X(getrandom, 318, 278)
-
-/* Errors are these, negative, as Linux numbers them on both processors. */
-#define LINUX_EBADF 9
-#define LINUX_ENOMEM 12
-#define LINUX_EACCES 13
-#define LINUX_EFAULT 14
-#define LINUX_ENODEV 19
-#define LINUX_EINVAL 22
-#define LINUX_ENOTTY 25
-#define LINUX_ENOSYS 38
+    X(getrandom, 318, 278) \
+    X(mlock2, 325, 284)
 
 #define LINUX_SIGILL 4
 #define LINUX_SIGTRAP 5

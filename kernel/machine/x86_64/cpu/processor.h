@@ -15,6 +15,8 @@
 #define PROCESSORS_MAX 64u
 #define DESCRIPTORS 7u
 
+struct space;
+
 /* Vectors with a stack of their own, because the one in use may be what is wrong. */
 enum emergency_stack { EMERGENCY_DOUBLE_FAULT = 1, EMERGENCY_NOT_MASKABLE, EMERGENCY_MACHINE_CHECK, EMERGENCY_STACKS };
 
@@ -41,6 +43,8 @@ struct processor {
     struct frame_cache frames; /* see kernel/machine/x86_64/mm/memory.h */
     uint64_t interrupts, timer_interrupts; /* counted since it started */
     uint64_t deadline_ns; /* see kernel/machine/x86_64/time/clock.h */
+    struct space *space; /* whose tables are loaded, NULL: the kernel's; see kernel/machine/x86_64/mm/translation.c */
+    bool is_space_left; /* nobody runs in it here; it is still loaded, as that costs nothing until somebody changes it */
     void (*job)(void *argument); /* see kernel/machine/x86_64/smp/processors.h */
     void *job_argument;
     bool is_up; /* stored with release by itself, loaded with acquire by the one that starts it */

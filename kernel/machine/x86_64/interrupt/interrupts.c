@@ -4,6 +4,7 @@
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/interrupt/apic.h"
+#include "kernel/machine/x86_64/mm/translation.h"
 #include "kernel/machine/x86_64/panic/panic.h"
 #include "kernel/machine/x86_64/process/process.h"
 #include "kernel/machine/x86_64/time/clock.h"
@@ -95,6 +96,8 @@ void interrupts_dispatch(struct interrupt_frame *frame) {
         return; /* wants no end */
     if (frame->vector == VECTOR_TIMER)
         clock_interrupt();
+    else if (frame->vector == VECTOR_FORGET)
+        translation_interrupt();
     else if (frame->vector != VECTOR_WAKE)
         console_print("interrupt: nobody waits for vector %lu\n", frame->vector);
     apic_end_of_interrupt();

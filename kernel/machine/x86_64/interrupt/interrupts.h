@@ -16,6 +16,7 @@
 #define EXCEPTIONS 32u
 #define VECTOR_TIMER 0xf0u
 #define VECTOR_WAKE 0xf1u
+#define VECTOR_FORGET 0xf2u /* see kernel/machine/x86_64/mm/translation.h */
 #define VECTOR_SPURIOUS 0xffu
 
 /* As interrupt/entries.S lays it on the stack. */

@@ -34,6 +34,10 @@ uint64_t memory_physical(const void *address) {
     return value >= LAYOUT_IMAGE ? value - LAYOUT_IMAGE : value - LAYOUT_DIRECT;
 }
 
+struct frame *memory_frame(uint64_t physical) {
+    return &buddy.frames[physical / FRAME_BYTES];
+}
+
 int memory_take_frame(uint64_t *physical) {
     uint32_t frame;
     int status = frame_cache_take(&processor_here()->frames, &buddy, &frame);

@@ -1,5 +1,6 @@
 /*
- * The kernel's memory: page frames, its own address space, pieces of any size, stacks, registers of devices.
+ * The kernel's memory: page frames, its own address space, pieces of any size (kernel/machine/bare/mm/pages.h declares
+ * these), stacks, registers of devices.
  *
  * Everything here may be called on any processor with interrupts off.
  */
@@ -8,6 +9,7 @@
 
 #include "kernel/machine/bare/boot/memory_map.h"
 #include "kernel/machine/bare/mm/buddy.h"
+#include "kernel/machine/bare/mm/pages.h"
 #include "kernel/machine/x86_64/mm/page_table.h"
 
 /*
@@ -19,20 +21,6 @@ void memory_start(struct memory_map *map, const struct memory_range *kept);
 
 extern struct page_tables memory_kernel_tables;
 extern const struct page_table_memory memory_table_source;
-
-/* One frame, contents undefined or all zero. GROVE_NO_MEMORY. */
-int memory_take_frame(uint64_t *physical);
-int memory_take_zeroed_frame(uint64_t *physical);
-void memory_give_frame_back(uint64_t physical);
-
-/* Usable physical memory as the kernel sees it, and back. */
-void *memory_view(uint64_t physical);
-uint64_t memory_physical(const void *address);
-
-/* A piece of at least size_bytes, all zero, aligned to 16 bytes (to a page from a page on); NULL without memory. */
-void *memory_take(size_t size_bytes);
-/* Does nothing for NULL. */
-void memory_give_back(void *piece);
 
 /* A stack of whole pages above a page that is not there. Never given back. Panics without memory. Returns its end. */
 uint64_t memory_make_stack(uint64_t size_bytes);

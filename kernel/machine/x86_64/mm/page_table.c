@@ -13,6 +13,8 @@
 #define BIT_UNCACHED (UINT64_C(1) << 4)
 #define BIT_LARGE (UINT64_C(1) << 7)
 #define BIT_GLOBAL (UINT64_C(1) << 8)
+#define BIT_KEPT (UINT64_C(1) << 9) /* this and the next are ours */
+#define BIT_HELD (UINT64_C(1) << 10) /* instead of BIT_PRESENT */
 #define BIT_NO_EXECUTE (UINT64_C(1) << 63)
 #define ADDRESS_MASK UINT64_C(0x000ffffffffff000)
 
@@ -25,16 +27,22 @@ static unsigned index_of(uint64_t address, unsigned level) {
 }
 
 static uint64_t *view(const struct page_tables *tables, uint64_t physical) {
-    return tables->memory->view(tables->memory->context, physical);
+    return tables->memory->view(tables->context, physical);
+}
+
+/* Of the smallest pages: one that is held is not present to the processor. */
+static bool is_mapped(uint64_t entry) {
+    return (entry & (BIT_PRESENT | BIT_HELD)) != 0;
 }
 
 static uint64_t bits_of(unsigned flags) {
-    uint64_t bits = BIT_PRESENT;
+    uint64_t bits = (flags & PAGE_HELD) != 0 ? BIT_HELD : BIT_PRESENT;
     bits |= (flags & PAGE_WRITE) != 0 ? BIT_WRITE : 0;
     bits |= (flags & PAGE_EXECUTE) != 0 ? 0 : BIT_NO_EXECUTE;
     bits |= (flags & PAGE_USER) != 0 ? BIT_USER : 0;
     bits |= (flags & PAGE_UNCACHED) != 0 ? BIT_UNCACHED | BIT_WRITE_THROUGH : 0;
     bits |= (flags & PAGE_GLOBAL) != 0 ? BIT_GLOBAL : 0;
+    bits |= (flags & PAGE_KEPT) != 0 ? BIT_KEPT : 0;
     return bits;
 }
 
@@ -45,6 +53,8 @@ static unsigned flags_of(uint64_t entry) {
     flags |= (entry & BIT_USER) != 0 ? PAGE_USER : 0;
     flags |= (entry & BIT_UNCACHED) != 0 ? PAGE_UNCACHED : 0;
     flags |= (entry & BIT_GLOBAL) != 0 ? PAGE_GLOBAL : 0;
+    flags |= (entry & BIT_KEPT) != 0 ? PAGE_KEPT : 0;
+    flags |= (entry & BIT_HELD) != 0 ? PAGE_HELD : 0;
     return flags;
 }
 
@@ -56,7 +66,7 @@ static int make_entry(const struct page_tables *tables, uint64_t address, unsign
         uint64_t *above = &view(tables, table)[index_of(address, at)];
         if ((*above & BIT_PRESENT) == 0) {
             uint64_t made;
-            int status = tables->memory->take(tables->memory->context, &made);
+            int status = tables->memory->take(tables->context, &made);
             if (status < 0)
                 return status;
             *above = made | BIT_PRESENT | BIT_WRITE | ((flags & PAGE_USER) != 0 ? BIT_USER : 0);
@@ -66,7 +76,7 @@ static int make_entry(const struct page_tables *tables, uint64_t address, unsign
         table = *above & ADDRESS_MASK;
     }
     *entry = &view(tables, table)[index_of(address, level)];
-    return (**entry & BIT_PRESENT) != 0 ? GROVE_EXISTS : 0;
+    return is_mapped(**entry) ? GROVE_EXISTS : 0;
 }
 
 /* The largest level, at most 2, whose pages begin at both addresses and are not longer than `size` and `page_max`. */
@@ -99,12 +109,22 @@ int page_map(const struct page_tables *tables, uint64_t start, uint64_t physical
     return 0;
 }
 
+int page_map_one(const struct page_tables *tables, uint64_t address, uint64_t physical, unsigned flags) {
+    uint64_t *entry;
+    if ((flags & PAGE_WRITE) != 0 && (flags & PAGE_EXECUTE) != 0)
+        return GROVE_DENIED;
+    int status = make_entry(tables, address, 0, flags, &entry);
+    if (status == 0)
+        *entry = physical | bits_of(flags);
+    return status;
+}
+
 /* The entry that maps `address`, and its level; NULL if there is none. */
 static uint64_t *find_entry(const struct page_tables *tables, uint64_t address, unsigned *level) {
     uint64_t table = tables->root;
     for (unsigned at = LEVELS; at-- > 0;) {
         uint64_t *entry = &view(tables, table)[index_of(address, at)];
-        if ((*entry & BIT_PRESENT) == 0)
+        if (at == 0 ? !is_mapped(*entry) : (*entry & BIT_PRESENT) == 0)
             return NULL;
         if (at == 0 || (*entry & BIT_LARGE) != 0) {
             *level = at;
@@ -132,7 +152,7 @@ static uint64_t missing_bytes(const struct page_tables *tables, uint64_t address
     uint64_t table = tables->root;
     for (unsigned at = LEVELS; at-- > 0;) {
         uint64_t entry = view(tables, table)[index_of(address, at)];
-        if ((entry & BIT_PRESENT) == 0)
+        if (at == 0 ? !is_mapped(entry) : (entry & BIT_PRESENT) == 0)
             return bytes_of(at) - (address & (bytes_of(at) - 1));
         if (at == 0 || (entry & BIT_LARGE) != 0)
             return 0;
@@ -171,31 +191,156 @@ uint64_t page_unmap(const struct page_tables *tables, uint64_t address) {
     return physical;
 }
 
-struct release {
-    void (*page)(void *context, uint64_t physical);
-    void *context;
+void page_replace(const struct page_tables *tables, uint64_t address, uint64_t physical, unsigned flags) {
+    unsigned level = 0;
+    uint64_t *entry = find_entry(tables, address, &level);
+    *entry = physical | bits_of(flags);
+}
+
+/* ---- many small pages at once ---- */
+
+/* The entries of the lowest table for [start, end), as far as one table reaches; NULL: the table is missing. */
+struct run {
+    uint64_t *entries;
+    uint64_t start, end;
 };
+
+static struct run run_at(const struct page_tables *tables, uint64_t start, uint64_t end) {
+    uint64_t table = tables->root;
+    for (unsigned at = LEVELS - 1; at > 0; at--) {
+        uint64_t entry = view(tables, table)[index_of(start, at)];
+        if ((entry & BIT_PRESENT) == 0 || (entry & BIT_LARGE) != 0) {
+            uint64_t next = (start & ~(bytes_of(at) - 1)) + bytes_of(at);
+            return (struct run){.start = start, .end = next < end ? next : end};
+        }
+        table = entry & ADDRESS_MASK;
+    }
+    uint64_t next = (start & ~(bytes_of(1) - 1)) + bytes_of(1);
+    return (struct run){
+        .entries = &view(tables, table)[index_of(start, 0)], .start = start, .end = next < end ? next : end};
+}
+
+static uint64_t count_in(const struct run *run) {
+    return run->entries != NULL ? (run->end - run->start) / PAGE_BYTES : 0;
+}
+
+uint64_t page_unmap_some(const struct page_tables *tables, uint64_t start, uint64_t end, struct page_batch *batch) {
+    while (start < end) {
+        struct run run = run_at(tables, start, end);
+        uint64_t count = count_in(&run);
+        for (uint64_t i = 0; i < count; i++) {
+            uint64_t entry = run.entries[i];
+            if (!is_mapped(entry))
+                continue;
+            if (batch->count == PAGE_BATCH)
+                return run.start + i * PAGE_BYTES;
+            if ((entry & BIT_KEPT) == 0)
+                batch->pages[batch->count++] = entry & ADDRESS_MASK;
+            batch->is_changed = true;
+            run.entries[i] = 0;
+        }
+        start = run.end;
+    }
+    return end;
+}
+
+/* The new entry; *is_less: the page loses a right. */
+static uint64_t protect(uint64_t entry, uint64_t bits, bool (*may_write)(uint64_t physical), bool *is_less) {
+    uint64_t physical = entry & ADDRESS_MASK,
+             next = physical | bits | (entry & (BIT_KEPT | BIT_UNCACHED | BIT_WRITE_THROUGH));
+    bool is_own = (entry & (BIT_WRITE | BIT_KEPT)) == 0 && (bits & BIT_WRITE) != 0 && may_write(physical);
+    if ((entry & BIT_WRITE) == 0 && !is_own)
+        next &= ~BIT_WRITE;
+    *is_less |= (entry & ~next & (BIT_PRESENT | BIT_WRITE | BIT_USER)) != 0 || (next & ~entry & BIT_NO_EXECUTE) != 0;
+    return next;
+}
+
+bool page_protect_range(const struct page_tables *tables, uint64_t start, uint64_t end, unsigned flags,
+                        bool (*may_write)(uint64_t physical)) {
+    uint64_t bits = bits_of(flags);
+    bool is_less = false;
+    for (struct run run = {.end = start}; run.end < end;) {
+        run = run_at(tables, run.end, end);
+        uint64_t count = count_in(&run);
+        for (uint64_t i = 0; i < count; i++)
+            if (is_mapped(run.entries[i]))
+                run.entries[i] = protect(run.entries[i], bits, may_write, &is_less);
+    }
+    return is_less;
+}
+
+/* All of one lowest table's entries. */
+static int copy_run(const struct run *run, const struct page_tables *to, void (*copied)(uint64_t physical),
+                    uint64_t *count) {
+    uint64_t *target = NULL, entries = count_in(run);
+    for (uint64_t i = 0; i < entries; i++) {
+        if (!is_mapped(run->entries[i]))
+            continue;
+        if (target == NULL) {
+            int status = make_entry(to, run->start + i * PAGE_BYTES, 0, PAGE_USER, &target);
+            if (status < 0)
+                return status;
+            target -= i;
+        }
+        if ((run->entries[i] & BIT_KEPT) == 0) {
+            copied(run->entries[i] & ADDRESS_MASK);
+            ++*count;
+        }
+        run->entries[i] &= ~BIT_WRITE;
+        target[i] = run->entries[i];
+    }
+    return 0;
+}
+
+int page_copy_range(const struct page_tables *from, const struct page_tables *to, uint64_t start, uint64_t end,
+                    void (*copied)(uint64_t physical), uint64_t *count) {
+    int status = 0;
+    while (status == 0 && start < end) {
+        struct run run = run_at(from, start, end);
+        status = copy_run(&run, to, copied, count);
+        start = run.end;
+    }
+    return status;
+}
+
+int page_move_range(const struct page_tables *tables, uint64_t from, uint64_t to, uint64_t size) {
+    uint64_t end = from + size, distance = to - from;
+    for (uint64_t at = from; at < end;) {
+        struct run run = run_at(tables, at, end);
+        uint64_t count = count_in(&run);
+        for (uint64_t i = 0; i < count; i++) {
+            uint64_t *target;
+            if (!is_mapped(run.entries[i]))
+                continue;
+            int status = make_entry(tables, run.start + i * PAGE_BYTES + distance, 0, PAGE_USER, &target);
+            if (status < 0)
+                return status;
+            *target = run.entries[i];
+            run.entries[i] = 0;
+        }
+        at = run.end;
+    }
+    return 0;
+}
 
 /* Empty `count` entries of a table at `level`; at most LEVELS deep. */
 static void clear(const struct page_tables *tables, uint64_t table, unsigned level, unsigned count,
-                  const struct release *release) {
+                  void (*release)(uint64_t physical)) {
     uint64_t *entries = view(tables, table);
     for (unsigned i = 0; i < count; i++) {
         uint64_t entry = entries[i];
-        if ((entry & BIT_PRESENT) == 0)
+        if (!is_mapped(entry))
             continue;
         entries[i] = 0;
-        if (level == 0 && release->page != NULL)
-            release->page(release->context, entry & ADDRESS_MASK);
+        if (level == 0 && release != NULL && (entry & BIT_KEPT) == 0)
+            release(entry & ADDRESS_MASK);
         if (level == 0 || (entry & BIT_LARGE) != 0)
             continue;
         clear(tables, entry & ADDRESS_MASK, level - 1, PAGE_TABLE_ENTRIES, release);
-        tables->memory->give_back(tables->memory->context, entry & ADDRESS_MASK);
+        tables->memory->give_back(tables->context, entry & ADDRESS_MASK);
     }
 }
 
-void page_clear_lower_half(const struct page_tables *tables, void (*page)(void *context, uint64_t physical),
-                           void *context) {
-    struct release release = {.page = page, .context = context};
-    clear(tables, tables->root, LEVELS - 1, PAGE_KERNEL_ENTRY, &release);
+void page_clear_lower_half(const struct page_tables *tables, void (*release)(uint64_t physical)) {
+    clear(tables, tables->root, LEVELS - 1, PAGE_KERNEL_ENTRY, release);
 }

@@ -4,6 +4,7 @@
 
 #include "kernel/machine/bare/process/calls.h"
 #include "kernel/machine/x86_64/interrupt/interrupts.h"
+#include "kernel/services/vfs/errors.h"
 
 #include <stdint.h>
 

@@ -8,6 +8,7 @@
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/cpu/registers.h"
 #include "kernel/machine/x86_64/process/stack.h"
+#include "kernel/services/vfs/errors.h"
 
 #include <string.h>
 
@@ -34,20 +35,36 @@ struct process *process_current(void) {
 
 /* ---- copies ---- */
 
+/* The processor refuses what the program may not touch there: pages without access for it are not there for the kernel. */
+static bool is_users(uint64_t start, size_t size) {
+    return start < SPACE_END && size <= SPACE_END - start;
+}
+
 bool process_read(void *to, uint64_t from, size_t size) {
-    return space_allows(&current->space, from, size, AREA_READ) && user_copy(to, (const void *)from, size) == 0;
+    return is_users(from, size) && user_copy(to, (const void *)from, size) == 0;
 }
 
 bool process_write(uint64_t to, const void *from, size_t size) {
-    return space_allows(&current->space, to, size, AREA_WRITE) && user_copy((void *)to, from, size) == 0;
+    return is_users(to, size) && user_copy((void *)to, from, size) == 0;
+}
+
+int process_read_text(char *to, uint64_t from, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        if (!process_read(&to[i], from + i, 1))
+            return -LINUX_EFAULT;
+        if (to[i] == 0)
+            return (int)i;
+    }
+    return -LINUX_ENAMETOOLONG;
 }
 
 /* ---- exceptions ---- */
 
 static uint32_t access_of(uint64_t error) {
+    uint32_t hint = (error & ERROR_PRESENT) != 0 ? SPACE_FAULT_PRESENT : 0;
     if ((error & ERROR_FETCH) != 0)
-        return AREA_EXECUTE;
-    return (error & ERROR_WRITE) != 0 ? AREA_WRITE : AREA_READ;
+        return AREA_EXECUTE | hint;
+    return ((error & ERROR_WRITE) != 0 ? AREA_WRITE : AREA_READ) | hint;
 }
 
 static int signal_of(uint64_t vector) {
@@ -68,10 +85,10 @@ static int signal_of(uint64_t vector) {
     }
 }
 
-static _Noreturn void end_by_exception(const struct interrupt_frame *frame, uint64_t address) {
+static _Noreturn void end_by_exception(const struct interrupt_frame *frame, uint64_t address, int signal) {
     console_print("process: %s ended by %s at %016lx, address %016lx\n", current->name,
                   interrupts_exception_name(frame->vector), frame->rip, address);
-    process_end(SIGNAL_STATUS + signal_of(frame->vector));
+    process_end(SIGNAL_STATUS + signal);
 }
 
 static bool is_copying(const struct interrupt_frame *frame) {
@@ -87,17 +104,19 @@ bool process_exception(struct interrupt_frame *frame) {
         return false; /* the machine's fault, and no program's */
     if (current == NULL || (!is_from_user && !(is_page_fault && is_copying(frame))))
         return false;
+    int signal = signal_of(frame->vector);
     if (is_page_fault && address < LAYOUT_USER_END) {
         int status = space_fault(&current->space, address, access_of(frame->error));
         if (status == 0)
             return true;
-        if (status == GROVE_NO_MEMORY) {
+        if (status == -LINUX_ENOMEM) {
             console_print("process: %s ended for want of memory\n", current->name);
             process_end(SIGNAL_STATUS + LINUX_SIGKILL);
         }
+        signal = status == -LINUX_ENXIO ? LINUX_SIGBUS : signal;
     }
     if (is_from_user)
-        end_by_exception(frame, address);
+        end_by_exception(frame, address, signal);
     frame->rip = (uint64_t)user_copy_end;
     return true;
 }
@@ -112,9 +131,9 @@ static int add_segments(struct process *process, const struct elf_program *progr
                                image + segment->file_offset, segment->file_bytes);
         if (status < 0)
             return status;
-        process->break_start = base + segment->end;
+        process->space.break_start = base + segment->end;
     }
-    process->break_end = process->break_start;
+    process->space.break_end = process->space.break_start;
     uint64_t stack = LAYOUT_USER_END - STACK_BYTES;
     int status = space_add(&process->space, stack, LAYOUT_USER_END, AREA_READ | AREA_WRITE, NULL, 0);
     return status == 0 ? space_add(&process->space, stack - GUARD_BYTES, stack, 0, NULL, 0) : status;

@@ -6,15 +6,15 @@
 #ifndef GROVE_X86_64_PROCESS_H
 #define GROVE_X86_64_PROCESS_H
 
+#include "kernel/machine/bare/mm/space.h"
+#include "kernel/machine/bare/process/user_memory.h"
 #include "kernel/machine/x86_64/interrupt/interrupts.h"
-#include "kernel/machine/x86_64/process/space.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 struct process {
     struct space space;
-    uint64_t break_start, break_end; /* what brk gave it, behind its segments */
     uint64_t context; /* the kernel's stack where process_enter was called */
     const char *name;
 };
@@ -35,12 +35,5 @@ _Noreturn void process_end(int exit_status);
  * Does not return if it ends the program.
  */
 bool process_exception(struct interrupt_frame *frame);
-
-/*
- * Copy between the kernel and the program that runs. False: it may not touch that memory itself. Where there is no memory
- * to fill its pages in, the program is ended and the call does not return: the caller holds nothing then.
- */
-bool process_read(void *to, uint64_t from, size_t size_bytes);
-bool process_write(uint64_t to, const void *from, size_t size_bytes);
 
 #endif

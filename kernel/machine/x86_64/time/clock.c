@@ -102,6 +102,11 @@ uint64_t clock_now_ns(void) {
     return scale(read_cycles() - first_cycle, ns_per_cycle);
 }
 
+/* What day it was when the kernel began is not asked yet: 1970. */
+int64_t clock_wall_ns(void) {
+    return (int64_t)clock_now_ns();
+}
+
 uint64_t clock_cycles_per_second(void) {
     return (NS_PER_SECOND << 32) / ns_per_cycle;
 }

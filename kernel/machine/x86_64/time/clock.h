@@ -8,13 +8,12 @@
 #ifndef GROVE_X86_64_CLOCK_H
 #define GROVE_X86_64_CLOCK_H
 
-#include <stdint.h>
+#include "kernel/machine/bare/time/clock.h"
 
 #define CLOCK_NEVER UINT64_MAX
 
 /* Measure both against the timer that every PC has (8254). Once, on the first processor; takes two milliseconds. */
 void clock_init(void);
-uint64_t clock_now_ns(void);
 /* Interrupt this processor at that time, or soon if it has passed; CLOCK_NEVER: not at all. The last call counts. */
 void clock_set_deadline(uint64_t deadline_ns);
 /* Called by the interrupt with VECTOR_TIMER. */
