@@ -78,14 +78,20 @@ static const struct device always[] = {
 
 /* ---- by number ---- */
 
+static bool has_number(const struct device *device, uint64_t number) {
+    uint32_t count = device->minor_count == 0 ? 1 : device->minor_count;
+    uint32_t minor = vfs_device_minor(number);
+    return vfs_device_major(number) == device->major && minor >= device->minor && minor - device->minor < count;
+}
+
 /* The tree's lock is held. */
 static const struct device *find(struct vfs *vfs, uint64_t number) {
     for (size_t i = 0; i < ALWAYS_COUNT; i++)
-        if (vfs_device(always[i].major, always[i].minor) == number)
+        if (has_number(&always[i], number))
             return &always[i];
     for (struct list *link = vfs->devices.next; link != &vfs->devices; link = link->next) {
         const struct device *device = list_item(link, struct device, link);
-        if (vfs_device(device->major, device->minor) == number)
+        if (has_number(device, number))
             return device;
     }
     return NULL;
@@ -108,7 +114,7 @@ int device_open(struct open_file *file) {
         return -LINUX_ENXIO;
     file->device = device;
     file->operations = device->operations;
-    return 0;
+    return device->open != NULL ? device->open(file) : 0;
 }
 
 /* ---- the file system ---- */
@@ -132,7 +138,8 @@ int devfs_create(struct vfs *vfs, struct file_system **created) {
     for (size_t i = 0; i < ALWAYS_COUNT && status == 0; i++)
         status = make_node(system->root->inode, &always[i]);
     for (struct list *link = vfs->devices.next; link != &vfs->devices && status == 0; link = link->next)
-        status = make_node(system->root->inode, list_item(link, struct device, link));
+        if (list_item(link, struct device, link)->name != NULL)
+            status = make_node(system->root->inode, list_item(link, struct device, link));
     if (status != 0)
         file_system_unref(system);
     vfs_unlock(vfs);

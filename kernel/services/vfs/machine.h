@@ -32,8 +32,25 @@ struct vfs_machine {
     int (*sleep)(void *context, struct wait_queue *queue, struct spinlock *held);
     /* Wake all that wait there. The lock that they gave up is held. */
     void (*wake)(void *context, struct wait_queue *queue);
+    /*
+     * As sleep, but no longer than until a moment of clock_ns: -LINUX_ETIMEDOUT. Both are needed by terminals and sockets
+     * only, so who has none may leave them out.
+     */
+    int (*sleep_until)(void *context, struct wait_queue *queue, struct spinlock *held, uint64_t until_ns);
+    /* Nanoseconds since some moment; it never goes back. */
+    uint64_t (*clock_ns)(void *context);
     void *context;
 };
+
+#define MACHINE_FOREVER UINT64_MAX
+
+/* Sleep until woken, or a moment that may be MACHINE_FOREVER. */
+static inline int machine_sleep_until(const struct vfs_machine *machine, struct wait_queue *queue,
+                                      struct spinlock *held, uint64_t until_ns) {
+    if (until_ns == MACHINE_FOREVER)
+        return machine->sleep(machine->context, queue, held);
+    return machine->sleep_until(machine->context, queue, held, until_ns);
+}
 
 static inline void *machine_take(const struct vfs_machine *machine, size_t size_bytes) {
     return machine->take(machine->context, size_bytes);

@@ -98,4 +98,12 @@ static inline uint64_t vfs_device(uint32_t major, uint32_t minor) {
            (uint64_t)(major & ~0xfffu) << 32;
 }
 
+static inline uint32_t vfs_device_major(uint64_t number) {
+    return (uint32_t)(number >> 8 & 0xfff) | (uint32_t)(number >> 32 & ~0xfffu);
+}
+
+static inline uint32_t vfs_device_minor(uint64_t number) {
+    return (uint32_t)(number & 0xff) | (uint32_t)(number >> 12 & ~0xffu);
+}
+
 #endif
