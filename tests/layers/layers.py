@@ -34,6 +34,9 @@ RULES = {
     # "processor.h" too; of kernel/core only the list and machine_panic.
     "kernel/services/vfs": (("kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h", "kernel/core/machine.h",
                              "processor.h"), FREESTANDING),
+    # The core at work on the bare machines: over the file system layer and what the machines share.
+    "kernel/services/containers": (("grove/abi/", "kernel/core/", "kernel/machine/bare/", "kernel/services/vfs/",
+                                    "kernel/services/containers/"), FREESTANDING),
     # "pause.h" is the build's choice of a file for the processor.
     "lib": (("grove/", "lib/", "pause.h"), None),
     "servers": (("grove/", "lib/", "servers/"), None),

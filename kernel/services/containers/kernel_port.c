@@ -1,0 +1,338 @@
+/* Kernel ports: see kernel_port.h. */
+#include "kernel/services/containers/kernel_port.h"
+
+#include "kernel/services/containers/inside.h"
+#include "kernel/services/vfs/errors.h"
+
+#include <string.h>
+
+#define RETRY_NS UINT64_C(10000000)
+#define SPOILT UINT32_MAX /* a length that no packet has: the core refuses it as malformed */
+
+struct kernel_port {
+    struct news news; /* while it is queued it holds a reference */
+    uint32_t references; /* atomic */
+    machine_container container;
+    bool is_client; /* a shell: its end is the container's end */
+    bool is_closed; /* by the kernel; guarded by the lock of containers, and set with the port's lock held too */
+    struct spinlock lock; /* of all below */
+    bool is_hung_up; /* the program's end is gone */
+    bool wants_room; /* the core was told GROVE_AGAIN */
+    struct list packets;
+    uint32_t count;
+    struct wait_queue readable, writable;
+};
+
+static void unref(struct kernel_port *port) {
+    if (__atomic_sub_fetch(&port->references, 1, __ATOMIC_ACQ_REL) == 0)
+        containers_give_back(port, sizeof(*port));
+}
+
+static void ref(struct kernel_port *port) {
+    __atomic_add_fetch(&port->references, 1, __ATOMIC_RELAXED);
+}
+
+static void wake(struct wait_queue *queue) {
+    containers_machine()->wake(containers_machine()->context, queue);
+}
+
+static void note(struct kernel_port *port, uint32_t bits) {
+    spinlock_lock(&containers.news.lock);
+    if (!list_is_linked(&port->news.link))
+        ref(port);
+    news_add(&containers.news, containers_machine(), &port->news, bits);
+    spinlock_unlock(&containers.news.lock);
+}
+
+void kernel_port_give_back(struct vfs *vfs, struct port_packet *packet) {
+    for (uint32_t i = 0; i < packet->count; i++)
+        if (packet->files[i] != NULL)
+            file_unref(packet->files[i]);
+    machine_give_back(vfs->machine, packet, sizeof(*packet));
+}
+
+static void drop_packets(struct list *packets) {
+    struct port_packet *packet;
+    while ((packet = list_first_item(packets, struct port_packet, link)) != NULL) {
+        list_remove(&packet->link);
+        kernel_port_give_back(containers.vfs, packet);
+    }
+}
+
+/* ---- in ---- */
+
+/* All files get numbers of the core's, or none does and the packet is spoilt. */
+static uint32_t take_objects(struct open_file **files, uint32_t count, machine_object *objects) {
+    bool is_spoilt = count > GROVE_PORT_OBJECTS || !objects_have_room(&containers.objects, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_spoilt)
+            file_unref(files[i]);
+        else
+            (void)objects_add(&containers.objects, files[i], &objects[i]);
+    }
+    return is_spoilt ? SPOILT : count;
+}
+
+/* The program runs, or it would not speak: the core hears of that first. */
+static void tell_runs(machine_container container) {
+    struct container_record *record = record_find(container);
+    if (record == NULL || record->phase != RECORD_STARTING)
+        return;
+    uint32_t bits = news_take_off(&containers.news, &record->instance.news);
+    if (bits != 0)
+        life_deliver(record, bits);
+}
+
+int kernel_port_send(struct open_file *file, const struct grove_message *message, size_t size_bytes,
+                     struct open_file **files, uint32_t count) {
+    struct kernel_port *port = file->object;
+    machine_object objects[GROVE_PORT_OBJECTS];
+    containers_lock();
+    bool is_open = !port->is_closed;
+    if (is_open && !port->is_client) {
+        tell_runs(port->container);
+        is_open = !port->is_closed;
+    }
+    if (is_open) {
+        uint32_t taken = take_objects(files, count, objects);
+        uint32_t length = taken == SPOILT || size_bytes >= SPOILT ? SPOILT : (uint32_t)size_bytes;
+        core_request(containers.core, port->container, message, length, objects, taken == SPOILT ? 0 : taken);
+    }
+    containers_unlock();
+    for (uint32_t i = 0; !is_open && i < count; i++)
+        file_unref(files[i]);
+    return is_open ? 0 : -LINUX_EPIPE;
+}
+
+/* ---- out ---- */
+
+static struct port_packet *make_packet(const struct grove_message *message, const machine_object *objects,
+                                       uint32_t count) {
+    struct port_packet *packet = machine_take(containers_machine(), sizeof(*packet));
+    if (packet == NULL)
+        return NULL;
+    packet->link = (struct list){0};
+    packet->message = *message;
+    packet->count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct open_file *file = objects_find(&containers.objects, objects[i]);
+        if (file == NULL)
+            continue;
+        file_ref(file);
+        packet->files[packet->count++] = file;
+    }
+    return packet;
+}
+
+/* False: it is full, and the core will be told when it is not. */
+static bool has_room(struct kernel_port *port) {
+    spinlock_lock(&port->lock);
+    bool is_full = port->count >= PORT_PACKETS && !port->is_hung_up;
+    port->wants_room |= is_full;
+    spinlock_unlock(&port->lock);
+    return !is_full;
+}
+
+static int refuse_for_memory(struct kernel_port *port) {
+    spinlock_lock(&port->lock);
+    port->wants_room = true;
+    spinlock_unlock(&port->lock);
+    if (containers.retry_ns == 0)
+        containers.retry_ns = machine_clock_ns() + RETRY_NS;
+    return GROVE_AGAIN;
+}
+
+static bool append(struct kernel_port *port, struct port_packet *packet) {
+    spinlock_lock(&port->lock);
+    bool is_heard = !port->is_hung_up;
+    if (is_heard) {
+        list_append(&port->packets, &packet->link);
+        port->count++;
+        wake(&port->readable);
+    }
+    spinlock_unlock(&port->lock);
+    return is_heard;
+}
+
+int machine_port_send(machine_container container, const struct grove_message *message, const machine_object *objects,
+                      uint32_t count) {
+    struct kernel_port *port = containers.ports[container];
+    if (port == NULL)
+        return GROVE_CLOSED;
+    if (!has_room(port))
+        return GROVE_AGAIN;
+    struct port_packet *packet = make_packet(message, objects, count);
+    if (packet == NULL)
+        return refuse_for_memory(port);
+    if (append(port, packet))
+        return GROVE_OK;
+    kernel_port_give_back(containers.vfs, packet);
+    return GROVE_CLOSED;
+}
+
+/* The port's lock is held. Half of a full queue must be free before the core goes on, so that it has something to do. */
+static struct port_packet *take_first(struct kernel_port *port, bool *is_wanted) {
+    struct port_packet *packet = list_first_item(&port->packets, struct port_packet, link);
+    if (packet == NULL)
+        return NULL;
+    list_remove(&packet->link);
+    port->count--;
+    *is_wanted = port->wants_room && port->count <= PORT_PACKETS / 2;
+    if (*is_wanted)
+        port->wants_room = false;
+    return packet;
+}
+
+int kernel_port_take(struct open_file *file, bool is_now, struct port_packet **packet) {
+    struct kernel_port *port = file->object;
+    const struct vfs_machine *machine = file->vfs->machine;
+    bool is_wanted = false;
+    int status = 0;
+    is_now |= (file_flags(file) & LINUX_O_NONBLOCK) != 0;
+    spinlock_lock(&port->lock);
+    while ((*packet = take_first(port, &is_wanted)) == NULL && !port->is_closed && status == 0)
+        status = is_now ? -LINUX_EAGAIN : machine->sleep(machine->context, &port->readable, &port->lock);
+    spinlock_unlock(&port->lock);
+    if (is_wanted)
+        note(port, NEWS_ROOM);
+    return *packet != NULL ? 0 : status;
+}
+
+/* ---- as an open file ---- */
+
+/* What does not fit is lost, as with any packet; so are its descriptors. */
+static int read(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
+    struct port_packet *packet;
+    int status = kernel_port_take(file, false, &packet);
+    if (packet == NULL)
+        return status;
+    const uint8_t *bytes = (const uint8_t *)&packet->message;
+    while (status == 0 && *done_bytes < sizeof(packet->message) && transfer->left_bytes > 0) {
+        size_t copied = transfer_out(transfer, bytes + *done_bytes, sizeof(packet->message) - *done_bytes);
+        *done_bytes += copied;
+        bool is_short = *done_bytes < sizeof(packet->message) && transfer->left_bytes > 0;
+        status = is_short ? transfer_bring_in(transfer) : 0;
+    }
+    kernel_port_give_back(file->vfs, packet);
+    return status;
+}
+
+static int write(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
+    struct grove_message message;
+    size_t size_bytes = transfer->left_bytes, copied = 0;
+    size_t wanted = size_bytes < sizeof(message) ? size_bytes : sizeof(message);
+    int status = 0;
+    memset(&message, 0, sizeof(message));
+    while (status == 0 && copied < wanted) {
+        copied += transfer_in(transfer, (uint8_t *)&message + copied, wanted - copied);
+        status = copied < wanted ? transfer_bring_in(transfer) : 0;
+    }
+    if (status == 0)
+        status = kernel_port_send(file, &message, size_bytes, NULL, 0);
+    *done_bytes = status == 0 ? size_bytes : 0;
+    return status;
+}
+
+static uint32_t poll(struct open_file *file, struct wait_queue **queues) {
+    struct kernel_port *port = file->object;
+    uint32_t bits = LINUX_POLLOUT | LINUX_POLLWRNORM;
+    queues[FILE_QUEUE_READ] = &port->readable;
+    queues[FILE_QUEUE_WRITE] = &port->writable;
+    spinlock_lock(&port->lock);
+    if (port->count > 0 || port->is_closed)
+        bits |= LINUX_POLLIN | LINUX_POLLRDNORM;
+    if (port->is_closed)
+        bits |= LINUX_POLLHUP | LINUX_POLLRDHUP;
+    spinlock_unlock(&port->lock);
+    return bits;
+}
+
+/* May be called with the lock of containers held, so the core hears of it later. */
+static void close(struct open_file *file) {
+    struct kernel_port *port = file->object;
+    struct list packets;
+    list_init(&packets);
+    spinlock_lock(&port->lock);
+    port->is_hung_up = true;
+    list_append_all(&packets, &port->packets);
+    port->count = 0;
+    bool must_tell = port->is_client || port->wants_room;
+    spinlock_unlock(&port->lock);
+    drop_packets(&packets);
+    if (must_tell)
+        note(port, NEWS_HUNG_UP);
+    unref(port);
+}
+
+static const struct file_operations operations = {
+    .read = read, .write = write, .poll = poll, .close = close, .name = "socket:[grove]"};
+
+bool file_is_kernel_port(const struct open_file *file) {
+    return file->operations == &operations;
+}
+
+/* ---- life ---- */
+
+int kernel_port_open(machine_container container, bool is_client, struct open_file **file) {
+    if (containers.ports[container] != NULL)
+        return GROVE_EXISTS;
+    struct kernel_port *port = containers_take(sizeof(*port));
+    if (port == NULL)
+        return GROVE_NO_MEMORY;
+    port->news.kind = NEWS_OF_PORT;
+    port->references = 2;
+    port->container = container;
+    port->is_client = is_client;
+    list_init(&port->packets);
+    *file = file_create(containers.vfs, &operations, port, LINUX_O_RDWR);
+    if (*file == NULL) {
+        containers_give_back(port, sizeof(*port));
+        return GROVE_NO_MEMORY;
+    }
+    containers.ports[container] = port;
+    return GROVE_OK;
+}
+
+void kernel_port_close(machine_container container) {
+    struct kernel_port *port = containers.ports[container];
+    if (port == NULL)
+        return;
+    containers.ports[container] = NULL;
+    spinlock_lock(&port->lock);
+    port->is_closed = true;
+    wake(&port->readable);
+    wake(&port->writable);
+    spinlock_unlock(&port->lock);
+    unref(port);
+}
+
+/* The core may close the port, and end its container, in each call. */
+void kernel_port_deliver(struct kernel_port *port, uint32_t bits) {
+    machine_container container = port->container;
+    if ((bits & NEWS_HUNG_UP) != 0 && port->is_client && !port->is_closed) {
+        kernel_port_close(container);
+        core_port_closed(containers.core, container);
+    } else if (!port->is_closed) {
+        core_port_writable(containers.core, container);
+    }
+    unref(port);
+}
+
+void kernel_port_retry(void) {
+    for (machine_container i = 0; i < containers.record_max; i++) {
+        struct kernel_port *port = containers.ports[i];
+        if (port == NULL)
+            continue;
+        spinlock_lock(&port->lock);
+        bool is_wanted = port->wants_room && port->count <= PORT_PACKETS / 2;
+        if (is_wanted)
+            port->wants_room = false;
+        spinlock_unlock(&port->lock);
+        if (is_wanted)
+            core_port_writable(containers.core, i);
+    }
+}
+
+struct kernel_port *kernel_port_of(struct news *news) {
+    return list_item(news, struct kernel_port, news);
+}
