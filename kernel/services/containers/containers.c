@@ -144,6 +144,7 @@ void containers_deinit(void) {
         machine_container_destroy(i);
     for (machine_project i = containers.project_max; containers.core != NULL && i > 0; i--)
         machine_project_destroy(i - 1);
+    memory_forget_pages();
     if (containers.objects.entries != NULL)
         objects_deinit(&containers.objects, containers_machine());
     give_back_table(containers.core_memory, containers.core_bytes);

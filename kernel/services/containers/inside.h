@@ -96,6 +96,9 @@ int record_make(machine_container container, struct container_record **record);
 /* Whom the memory that is made for a container is charged to; NULL: nobody. */
 struct memory_account *record_account(machine_container container);
 
+/* memory.c: forget all kernel pages; their files go with the objects. */
+void memory_forget_pages(void);
+
 /* life.c: tell the core what was noted about an instance, which is off the queue. */
 void life_deliver(struct container_record *record, uint32_t bits);
 /* A start that failed on the kernel's side: the core hears of it after the call that asked for it. */

@@ -150,6 +150,16 @@ void machine_kernel_page_destroy(machine_object memory, struct grove_kernel_page
     machine_object_close(memory);
 }
 
+void memory_forget_pages(void) {
+    for (uint32_t i = 0; i < PAGE_BUCKETS; i++) {
+        struct kernel_page *known;
+        while ((known = list_first_item(&containers.pages[i], struct kernel_page, link)) != NULL) {
+            list_remove(&known->link);
+            containers_give_back(known, sizeof(*known));
+        }
+    }
+}
+
 /* ---- doorbells, and all objects ---- */
 
 int machine_bell_create(machine_object ends[2]) {
