@@ -64,6 +64,28 @@ static void memory_runs_out_at_any_moment(void **state) {
     }
 }
 
+/* The same with the numbers for the core's open files. */
+static void numbers_run_out_at_any_moment(void **state) {
+    static machine_object taken[512];
+    struct stage_accounts before, after;
+    (void)state;
+    live();
+    drain();
+    stage_count(&before);
+    for (uint32_t left = 0; left < 12; left++) {
+        uint32_t count = 0;
+        while (objects_have_room(&containers.objects, left + 1))
+            assert_int_equal(objects_add(&containers.objects, fake_memory("x", 1, 0), &taken[count++]), GROVE_OK);
+        live();
+        while (count > 0)
+            machine_object_close(taken[--count]);
+        stage_pass(UINT64_C(20000000));
+        drain();
+        stage_count(&after);
+        assert_memory_equal(&after, &before, sizeof(before));
+    }
+}
+
 static grove_handle make_endpoint(struct open_file *port, const char *name) {
     struct grove_endpoint_create body = {.name = {{0}}};
     struct port_packet *packet;
@@ -152,6 +174,7 @@ int main(void) {
 #define STAGED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         STAGED(memory_runs_out_at_any_moment),
+        STAGED(numbers_run_out_at_any_moment),
         STAGED(channel_survives_its_server),
         STAGED(doorbell_leads_to_the_other_end),
     };

@@ -2,8 +2,8 @@
  * What containers need of the rest of the kernel, handed in when they are set up, so that all of it is tested on any
  * computer: memory that programs map, and programs. Files, pipes and the clock come from the file system layer.
  *
- * Answers are 0 or the negative of an enum linux_error. All is called with the lock of containers held (inside.h) and without spin
- * locks, and may sleep, but for no longer than memory or a lock takes: never for a program.
+ * Answers are 0 or the negative of an enum linux_error. All is called with the lock of containers held (inside.h) and without
+ * spin locks, and may sleep, but for no longer than memory or a lock takes: never for a program.
  */
 #ifndef GROVE_CONTAINERS_HOST_H
 #define GROVE_CONTAINERS_HOST_H
@@ -32,8 +32,12 @@ struct host_memory {
     int (*add_seals)(void *context, struct open_file *memory, uint32_t seals);
     /* From its beginning. Any open file, of which get_seals told seals. -LINUX_EINVAL: it is shorter. */
     int (*read)(void *context, struct open_file *memory, void *buffer, size_t size_bytes);
-    /* Its first page as the kernel sees it, there from create on for as long as the file, whatever its seals. */
-    void *(*first_page)(void *context, struct open_file *memory);
+    /*
+     * Its first page as the kernel sees it, whatever its seals, made if it is a hole; it stays until it is released, even if the
+     * file has another by then. NULL without memory.
+     */
+    void *(*hold_page)(void *context, struct open_file *memory);
+    void (*release_page)(void *context, void *page);
     /* Wake all programs that sleep on the word at this offset. */
     void (*wake)(void *context, struct open_file *memory, uint64_t offset_bytes);
 };
@@ -67,7 +71,8 @@ struct host_programs {
     void (*kill)(void *context, struct program *program);
     /* The first process. -LINUX_EINVAL, ESRCH. */
     int (*signal)(void *context, struct program *program, uint32_t signal);
-    void (*freeze)(void *context, struct program *program);
+    /* instance_frozen follows. -LINUX_ENOSYS: it cannot be done here. */
+    int (*freeze)(void *context, struct program *program);
     void (*thaw)(void *context, struct program *program);
     /* Every thread of it, and what comes of them. -LINUX_EINVAL, EPERM, EBUSY: a deadline that there is no room for. */
     int (*schedule)(void *context, struct program *program, const struct grove_schedule *schedule);

@@ -18,6 +18,7 @@ struct kernel_port {
     struct spinlock lock; /* of all below */
     bool is_hung_up; /* the program's end is gone */
     bool wants_room; /* the core was told GROVE_AGAIN */
+    bool has_spoken; /* something was sent to the program */
     struct list packets;
     uint32_t count;
     struct wait_queue readable, writable;
@@ -148,6 +149,7 @@ static bool append(struct kernel_port *port, struct port_packet *packet) {
     if (is_heard) {
         list_append(&port->packets, &packet->link);
         port->count++;
+        port->has_spoken = true;
         wake(&port->readable);
     }
     spinlock_unlock(&port->lock);
@@ -291,6 +293,16 @@ int kernel_port_open(machine_container container, bool is_client, struct open_fi
     }
     containers.ports[container] = port;
     return GROVE_OK;
+}
+
+bool kernel_port_is_silent(machine_container container) {
+    struct kernel_port *port = containers.ports[container];
+    if (port == NULL)
+        return false;
+    spinlock_lock(&port->lock);
+    bool is_silent = !port->has_spoken && !port->is_hung_up;
+    spinlock_unlock(&port->lock);
+    return is_silent;
 }
 
 void kernel_port_close(machine_container container) {

@@ -53,6 +53,8 @@ struct news;
 
 /* A port of this container, which has none: its open file, with one reference. GROVE_EXISTS, GROVE_NO_MEMORY. */
 int kernel_port_open(machine_container container, bool is_client, struct open_file **file);
+/* There is one, nothing was sent through it yet, and somebody hears. */
+bool kernel_port_is_silent(machine_container container);
 /* The kernel gives it up. Does nothing if there is none. */
 void kernel_port_close(machine_container container);
 /* Whose news these are; and tell the core of them, once they are off the queue. */

@@ -2,8 +2,8 @@
  * The memory operations of machine.h, over memory files that the host makes.
  *
  * Law 3 rests on seals. That the size never changes is sealed at once, so that a mapping never loses its pages under a
- * reader; machine_memory_seal adds that no new writable mapping is made, by anybody, while the owner's stays. The kernel
- * sees the first page from the beginning, for the bit that says that the owner is gone.
+ * reader; machine_memory_seal adds that no new writable mapping is made, by anybody, while the owner's stays. The first page
+ * is made with the object, so that there is memory for the bit that says that the owner is gone.
  *
  * What containers write there is hostile: nothing here reads it.
  */
@@ -21,9 +21,14 @@ static const struct host_memory *host_memory(void) {
     return &containers.host->memory;
 }
 
-/* Takes over the file: with these seals and a number, or not at all. */
+/* Takes over the file: with its first page, these seals and a number, or not at all. */
 static int make_object(struct open_file *file, uint32_t seals, machine_object *memory) {
-    int status = containers_status(host_memory()->add_seals(containers.host->context, file, seals));
+    void *page = host_memory()->hold_page(containers.host->context, file);
+    int status = page != NULL ? GROVE_OK : GROVE_NO_MEMORY;
+    if (page != NULL)
+        host_memory()->release_page(containers.host->context, page);
+    if (status == GROVE_OK)
+        status = containers_status(host_memory()->add_seals(containers.host->context, file, seals));
     if (status == GROVE_OK)
         status = objects_add(&containers.objects, file, memory);
     if (status < 0)
@@ -68,8 +73,11 @@ static void change_word(machine_object memory, uint64_t offset_bytes, void chang
     struct open_file *file = objects_find(&containers.objects, memory);
     if (file == NULL || offset_bytes > VFS_PAGE_BYTES - sizeof(uint32_t) || offset_bytes % sizeof(uint32_t) != 0)
         return;
-    uint8_t *page = host_memory()->first_page(containers.host->context, file);
+    uint8_t *page = host_memory()->hold_page(containers.host->context, file);
+    if (page == NULL) /* its owner took it away: then nobody hears of its end, but whose end it is */
+        return;
     change((uint32_t *)(void *)(page + offset_bytes), argument);
+    host_memory()->release_page(containers.host->context, page);
     host_memory()->wake(containers.host->context, file, offset_bytes);
 }
 
@@ -100,7 +108,7 @@ int machine_blob_read(machine_object blob, void *buffer, uint64_t size_bytes) {
 /* A page as the core knows it, and the file behind it. */
 struct kernel_page {
     struct list link; /* in its bucket */
-    const struct grove_kernel_page *page;
+    struct grove_kernel_page *page; /* held */
     struct open_file *file; /* its number holds the reference */
 };
 
@@ -129,10 +137,21 @@ int machine_kernel_page_create(machine_object *memory, struct grove_kernel_page 
         containers_give_back(known, sizeof(*known));
         return status;
     }
-    *page = host_memory()->first_page(containers.host->context, file);
+    *page = host_memory()->hold_page(containers.host->context, file);
+    if (*page == NULL) {
+        machine_object_close(*memory);
+        containers_give_back(known, sizeof(*known));
+        return GROVE_NO_MEMORY;
+    }
     *known = (struct kernel_page){.page = *page, .file = file};
     list_append(bucket_of(*page), &known->link);
     return GROVE_OK;
+}
+
+static void forget_page(struct kernel_page *known) {
+    host_memory()->release_page(containers.host->context, known->page);
+    list_remove(&known->link);
+    containers_give_back(known, sizeof(*known));
 }
 
 void machine_kernel_page_wake(struct grove_kernel_page *page) {
@@ -143,20 +162,16 @@ void machine_kernel_page_wake(struct grove_kernel_page *page) {
 
 void machine_kernel_page_destroy(machine_object memory, struct grove_kernel_page *page) {
     struct kernel_page *known = page != NULL ? find_page(page) : NULL;
-    if (known != NULL) {
-        list_remove(&known->link);
-        containers_give_back(known, sizeof(*known));
-    }
+    if (known != NULL)
+        forget_page(known);
     machine_object_close(memory);
 }
 
 void memory_forget_pages(void) {
     for (uint32_t i = 0; i < PAGE_BUCKETS; i++) {
         struct kernel_page *known;
-        while ((known = list_first_item(&containers.pages[i], struct kernel_page, link)) != NULL) {
-            list_remove(&known->link);
-            containers_give_back(known, sizeof(*known));
-        }
+        while ((known = list_first_item(&containers.pages[i], struct kernel_page, link)) != NULL)
+            forget_page(known);
     }
 }
 

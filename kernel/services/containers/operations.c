@@ -33,8 +33,7 @@ int machine_container_freeze(machine_container container) {
     struct container_record *record = find_running(container);
     if (record == NULL)
         return GROVE_WRONG_STATE;
-    programs()->freeze(containers.host->context, record->program);
-    return GROVE_OK;
+    return programs()->freeze(containers.host->context, record->program) == 0 ? GROVE_OK : GROVE_UNSUPPORTED;
 }
 
 int machine_container_thaw(machine_container container) {

@@ -20,7 +20,8 @@ static void close_memory(struct open_file *file) {
     memory_account_discharge(memory->account, memory->pages);
     free(memory->bytes);
     free(memory);
-    fake_host.memories--;
+    __atomic_sub_fetch(&fake_host.memories, 1,
+                       __ATOMIC_RELAXED); /* also without the lock, by who gives a packet back */
 }
 
 static const struct file_operations memory_operations = {.close = close_memory};
@@ -39,7 +40,7 @@ static int create_memory(void *context, uint64_t size_bytes, struct memory_accou
     struct open_file *file = file_create(&fake_host.world->vfs, &memory_operations, memory, LINUX_O_RDWR);
     if (file == NULL || memory_account_charge(account, pages) != 0) {
         memory->pages = 0;
-        fake_host.memories++;
+        __atomic_add_fetch(&fake_host.memories, 1, __ATOMIC_RELAXED);
         if (file != NULL)
             file_unref(file);
         else
@@ -47,7 +48,7 @@ static int create_memory(void *context, uint64_t size_bytes, struct memory_accou
         return -LINUX_ENOMEM;
     }
     memory->bytes = calloc(pages, VFS_PAGE_BYTES);
-    fake_host.memories++;
+    __atomic_add_fetch(&fake_host.memories, 1, __ATOMIC_RELAXED);
     *made = file;
     return 0;
 }
@@ -86,9 +87,16 @@ static int read_memory(void *context, struct open_file *memory, void *buffer, si
     return 0;
 }
 
-static void *first_page(void *context, struct open_file *memory) {
+static void *hold_page(void *context, struct open_file *memory) {
     (void)context;
+    fake_host.held++;
     return memory_of(memory)->bytes;
+}
+
+static void release_page(void *context, void *page) {
+    (void)context;
+    assert_non_null(page);
+    fake_host.held--;
 }
 
 static void wake_word(void *context, struct open_file *memory, uint64_t offset_bytes) {
@@ -179,9 +187,10 @@ static int send_signal(void *context, struct program *program, uint32_t signal) 
     return 0;
 }
 
-static void freeze(void *context, struct program *program) {
+static int freeze(void *context, struct program *program) {
     (void)context;
     program->is_frozen = true;
+    return 0;
 }
 
 static void thaw(void *context, struct program *program) {
@@ -258,7 +267,8 @@ void fake_host_open(struct world *world) {
                                                          .get_seals = get_seals,
                                                          .add_seals = add_seals,
                                                          .read = read_memory,
-                                                         .first_page = first_page,
+                                                         .hold_page = hold_page,
+                                                         .release_page = release_page,
                                                          .wake = wake_word},
                                               .programs = {.begin = begin,
                                                            .kill = kill,
@@ -273,6 +283,7 @@ void fake_host_open(struct world *world) {
 
 void fake_host_close(void) {
     assert_int_equal(fake_host.memories, 0);
+    assert_int_equal(fake_host.held, 0);
     for (uint32_t i = 0; i < FAKE_PROGRAMS; i++)
         assert_false(fake_host.programs[i].is_used);
 }

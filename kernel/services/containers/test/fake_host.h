@@ -30,6 +30,7 @@ struct fake_host {
     int fail_begin; /* the next begin answers this, once */
     uint64_t wakes; /* of words in memory */
     uint32_t memories; /* memory files that are there */
+    uint32_t held; /* first pages */
 };
 
 extern struct fake_host fake_host;
