@@ -134,6 +134,22 @@ int containers_init(const struct containers_plan *plan) {
     return status;
 }
 
+static struct news *next_news(uint32_t *bits) {
+    spinlock_lock(&containers.news.lock);
+    struct news *news = news_take(&containers.news, bits);
+    spinlock_unlock(&containers.news.lock);
+    return news;
+}
+
+/* What nobody will be told any more. */
+static void drop_news(void) {
+    struct news *news;
+    uint32_t bits;
+    while ((news = next_news(&bits)) != NULL)
+        if (news->kind == NEWS_OF_PORT)
+            kernel_port_drop_news(kernel_port_of(news));
+}
+
 static void give_back_table(void *table, size_t size_bytes) {
     if (table != NULL)
         containers_give_back(table, size_bytes);
@@ -142,6 +158,7 @@ static void give_back_table(void *table, size_t size_bytes) {
 void containers_deinit(void) {
     for (machine_container i = 0; containers.core != NULL && i < containers.record_max; i++)
         machine_container_destroy(i);
+    drop_news();
     for (machine_project i = containers.project_max; containers.core != NULL && i > 0; i--)
         machine_project_destroy(i - 1);
     memory_forget_pages();
@@ -161,13 +178,6 @@ void containers_deinit(void) {
 }
 
 /* ---- the thread ---- */
-
-static struct news *next_news(uint32_t *bits) {
-    spinlock_lock(&containers.news.lock);
-    struct news *news = news_take(&containers.news, bits);
-    spinlock_unlock(&containers.news.lock);
-    return news;
-}
 
 /* All that was noted until now: at most one of each instance and port. */
 static void deliver(void) {

@@ -330,6 +330,10 @@ void kernel_port_deliver(struct kernel_port *port, uint32_t bits) {
     unref(port);
 }
 
+void kernel_port_drop_news(struct kernel_port *port) {
+    unref(port);
+}
+
 void kernel_port_retry(void) {
     for (machine_container i = 0; i < containers.record_max; i++) {
         struct kernel_port *port = containers.ports[i];

@@ -60,6 +60,8 @@ void kernel_port_close(machine_container container);
 /* Whose news these are; and tell the core of them, once they are off the queue. */
 struct kernel_port *kernel_port_of(struct news *news);
 void kernel_port_deliver(struct kernel_port *port, uint32_t bits);
+/* In place of that, when there is no core any more. */
+void kernel_port_drop_news(struct kernel_port *port);
 /* Tell the core that there may be memory now. */
 void kernel_port_retry(void);
 

@@ -2,13 +2,17 @@
  * Shells that come, ask and go on several threads at once, while the kernel's own thread works: every answer comes, nobody
  * waits for ever, and all memory comes back. What the answers are is checked elsewhere.
  */
+/* The C library and the kernel's scheduler both have a function of this name. */
+#define sched_yield sched_yield_of_library
+#include <pthread.h>
+#undef sched_yield
+
 #include "kernel/services/containers/kernel_port.h"
 #include "kernel/services/containers/test/fake_host.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <threads.h> /* and not pthread.h, whose sched_yield is not the kernel's */
 #include <time.h>
 
 #define THREADS 4u
@@ -16,8 +20,8 @@
 #define REQUESTS 100u /* of each shell; more than a port holds */
 
 /* A machine for threads: one condition stands for all queues, since whoever is woken looks again. */
-static mtx_t sleeping;
-static cnd_t woken;
+static pthread_mutex_t sleeping = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t woken = PTHREAD_COND_INITIALIZER;
 static uint64_t wakes, held;
 
 static void *take(void *context, size_t size_bytes) {
@@ -63,12 +67,12 @@ static void fill_random(void *context, void *bytes, size_t size_bytes) {
 static int sleep_in(void *context, struct wait_queue *queue, struct spinlock *lock) {
     (void)context;
     (void)queue;
-    mtx_lock(&sleeping);
+    pthread_mutex_lock(&sleeping);
     uint64_t seen = wakes;
     spinlock_unlock(lock);
     while (wakes == seen)
-        cnd_wait(&woken, &sleeping);
-    mtx_unlock(&sleeping);
+        pthread_cond_wait(&woken, &sleeping);
+    pthread_mutex_unlock(&sleeping);
     spinlock_lock(lock);
     return 0;
 }
@@ -81,17 +85,15 @@ static int sleep_until(void *context, struct wait_queue *queue, struct spinlock 
 static void wake(void *context, struct wait_queue *queue) {
     (void)context;
     (void)queue;
-    mtx_lock(&sleeping);
+    pthread_mutex_lock(&sleeping);
     wakes++;
-    cnd_broadcast(&woken);
-    mtx_unlock(&sleeping);
+    pthread_cond_broadcast(&woken);
+    pthread_mutex_unlock(&sleeping);
 }
 
 static struct world world;
 
 static void begin(void) {
-    assert_int_equal(mtx_init(&sleeping, mtx_plain), thrd_success);
-    assert_int_equal(cnd_init(&woken), thrd_success);
     world.machine = (struct vfs_machine){.take = take,
                                          .give_back = give_back,
                                          .take_page = take_page,
@@ -168,30 +170,30 @@ static void be_a_shell(uint32_t number) {
     file_unref(port);
 }
 
-static int run_shells(void *argument) {
+static void *run_shells(void *argument) {
     uint32_t first = (uint32_t)(uintptr_t)argument * SHELLS;
     for (uint32_t i = 0; i < SHELLS; i++)
         be_a_shell(first + i);
-    return 0;
+    return NULL;
 }
 
-static int run_kernel(void *argument) {
+static void *run_kernel(void *argument) {
     (void)argument;
     containers_run();
-    return 0;
+    return NULL;
 }
 
 static void shells_on_all_threads(void **state) {
-    thrd_t shells[THREADS], kernel;
+    pthread_t shells[THREADS], kernel;
     (void)state;
     begin();
-    assert_int_equal(thrd_create(&kernel, run_kernel, NULL), thrd_success);
+    assert_int_equal(pthread_create(&kernel, NULL, run_kernel, NULL), 0);
     for (uintptr_t i = 0; i < THREADS; i++)
-        assert_int_equal(thrd_create(&shells[i], run_shells, (void *)i), thrd_success);
+        assert_int_equal(pthread_create(&shells[i], NULL, run_shells, (void *)i), 0);
     for (uint32_t i = 0; i < THREADS; i++)
-        (void)thrd_join(shells[i], NULL);
+        (void)pthread_join(shells[i], NULL);
     containers_shut_down(clock_ns(NULL) + UINT64_C(60000000000));
-    (void)thrd_join(kernel, NULL);
+    (void)pthread_join(kernel, NULL);
     end();
 }
 
