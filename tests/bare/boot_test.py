@@ -94,7 +94,7 @@ class Faults(unittest.TestCase):
         self.assertEqual(try_out("try=nothing").status, FAILED)
 
     def test_one_processor_stops_all(self):
-        self.check("other-processor", "on another processor", "processors_enter", processor=1, processors=4)
+        self.check("other-processor", "on another processor", "run_job", processor=1, processors=4)
 
     def test_the_kernel_itself_holds_no_trials(self):
         self.assertEqual(boot("try=panic").status, PASSED)

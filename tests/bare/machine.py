@@ -19,7 +19,10 @@ def archive(path, files):
         head += bytes(-len(head) % 4) + data
         return head + bytes(-len(head) % 4)
 
+    folders = sorted({name[:at] for name in files for at in range(len(name)) if name[at] == "/"})
     with open(path, "wb") as output:
+        for name in folders:
+            output.write(entry(name, 0o040755, b""))
         for name, source in files.items():
             with open(source, "rb") as file:
                 output.write(entry(name, 0o100755, file.read()))

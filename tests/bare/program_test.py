@@ -76,7 +76,7 @@ class Honest(Programs):
                 self.assertIn(said, machine.lines)
 
     def test_what_is_no_program_is_said(self):
-        for path, status in ("/none", -3), ("/text", -1):
+        for path, status in ("/none", -2), ("/text", -8):
             machine = self.run_program(f"run={path}")
             self.assertEqual(machine.status, FAILED)
             self.assertIn(f"boot: {path} cannot be run (status {status})", machine.lines)

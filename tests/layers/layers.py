@@ -36,7 +36,16 @@ RULES = {
                              "processor.h"), FREESTANDING),
     # The core at work on the bare machines: over the file system layer and what the machines share.
     "kernel/services/containers": (("grove/abi/", "kernel/core/", "kernel/machine/bare/", "kernel/services/vfs/",
-                                    "kernel/services/containers/"), FREESTANDING),
+                                    "kernel/services/net/", "kernel/services/containers/"), FREESTANDING),
+    "kernel/services/tty": (("kernel/services/tty/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
+                            FREESTANDING),
+    "kernel/services/net": (("kernel/services/net/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
+                            FREESTANDING),
+    "kernel/services/posix/memory": (("kernel/services/posix/", "kernel/services/vfs/", "kernel/machine/bare/"), FREESTANDING),
+    "kernel/services/posix/files": (("kernel/services/posix/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
+                                    FREESTANDING),
+    "kernel/services/posix/sockets": (("kernel/services/posix/", "kernel/services/net/", "kernel/services/vfs/",
+                                       "kernel/machine/bare/"), FREESTANDING),
     # "pause.h" is the build's choice of a file for the processor.
     "lib": (("grove/", "lib/", "pause.h"), None),
     "servers": (("grove/", "lib/", "servers/"), None),

@@ -2,27 +2,13 @@
 #include "kernel/services/containers/kernel_port.h"
 
 #include "kernel/services/containers/inside.h"
+#include "kernel/services/containers/port_inside.h"
 #include "kernel/services/vfs/errors.h"
 
 #include <string.h>
 
 #define RETRY_NS UINT64_C(10000000)
 #define SPOILT UINT32_MAX /* a length that no packet has: the core refuses it as malformed */
-
-struct kernel_port {
-    struct news news; /* while it is queued it holds a reference */
-    uint32_t references; /* atomic */
-    machine_container container;
-    bool is_client; /* a shell: its end is the container's end */
-    bool is_closed; /* by the kernel; guarded by the lock of containers, and set with the port's lock held too */
-    struct spinlock lock; /* of all below */
-    bool is_hung_up; /* the program's end is gone */
-    bool wants_room; /* the core was told GROVE_AGAIN */
-    bool has_spoken; /* something was sent to the program */
-    struct list packets;
-    uint32_t count;
-    struct wait_queue readable, writable;
-};
 
 static void unref(struct kernel_port *port) {
     if (__atomic_sub_fetch(&port->references, 1, __ATOMIC_ACQ_REL) == 0)
@@ -84,9 +70,12 @@ static void tell_runs(machine_container container) {
         life_deliver(record, bits);
 }
 
-int kernel_port_send(struct open_file *file, const struct grove_message *message, size_t size_bytes,
-                     struct open_file **files, uint32_t count) {
-    struct kernel_port *port = file->object;
+static struct kernel_port *port_of_file(const struct open_file *file) {
+    return port_of(file->object);
+}
+
+int port_submit(struct kernel_port *port, const struct grove_message *message, size_t size_bytes,
+                struct open_file **files, uint32_t count) {
     machine_object objects[GROVE_PORT_OBJECTS];
     containers_lock();
     bool is_open = !port->is_closed;
@@ -103,6 +92,11 @@ int kernel_port_send(struct open_file *file, const struct grove_message *message
     for (uint32_t i = 0; !is_open && i < count; i++)
         file_unref(files[i]);
     return is_open ? 0 : -LINUX_EPIPE;
+}
+
+int kernel_port_send(struct open_file *file, const struct grove_message *message, size_t size_bytes,
+                     struct open_file **files, uint32_t count) {
+    return port_submit(port_of_file(file), message, size_bytes, files, count);
 }
 
 /* ---- out ---- */
@@ -185,73 +179,55 @@ static struct port_packet *take_first(struct kernel_port *port, bool *is_wanted)
     return packet;
 }
 
-int kernel_port_take(struct open_file *file, bool is_now, struct port_packet **packet) {
-    struct kernel_port *port = file->object;
-    const struct vfs_machine *machine = file->vfs->machine;
-    bool is_wanted = false;
+/* The port's lock is held: wait until there is a packet, or the end. */
+static int wait_for_packet(struct kernel_port *port, uint64_t until_ns) {
     int status = 0;
-    is_now |= (file_flags(file) & LINUX_O_NONBLOCK) != 0;
+    while (list_is_empty(&port->packets) && !port->is_closed && status == 0)
+        status = until_ns == 0 ? -LINUX_EAGAIN
+                               : machine_sleep_until(containers_machine(), &port->readable, &port->lock, until_ns);
+    return status == -LINUX_ETIMEDOUT ? -LINUX_EAGAIN : status;
+}
+
+int port_take(struct kernel_port *port, uint64_t until_ns, struct port_packet **packet) {
+    bool is_wanted = false;
     spinlock_lock(&port->lock);
-    while ((*packet = take_first(port, &is_wanted)) == NULL && !port->is_closed && status == 0)
-        status = is_now ? -LINUX_EAGAIN : machine->sleep(machine->context, &port->readable, &port->lock);
+    int status = wait_for_packet(port, until_ns);
+    *packet = take_first(port, &is_wanted);
     spinlock_unlock(&port->lock);
     if (is_wanted)
         note(port, NEWS_ROOM);
     return *packet != NULL ? 0 : status;
 }
 
-/* ---- as an open file ---- */
-
-/* What does not fit is lost, as with any packet; so are its descriptors. */
-static int read(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
-    struct port_packet *packet;
-    int status = kernel_port_take(file, false, &packet);
-    if (packet == NULL)
-        return status;
-    const uint8_t *bytes = (const uint8_t *)&packet->message;
-    while (status == 0 && *done_bytes < sizeof(packet->message) && transfer->left_bytes > 0) {
-        size_t copied = transfer_out(transfer, bytes + *done_bytes, sizeof(packet->message) - *done_bytes);
-        *done_bytes += copied;
-        bool is_short = *done_bytes < sizeof(packet->message) && transfer->left_bytes > 0;
-        status = is_short ? transfer_bring_in(transfer) : 0;
-    }
-    kernel_port_give_back(file->vfs, packet);
-    return status;
+int kernel_port_take(struct open_file *file, bool is_now, struct port_packet **packet) {
+    is_now |= (file_flags(file) & LINUX_O_NONBLOCK) != 0;
+    return port_take(port_of_file(file), is_now ? 0 : MACHINE_FOREVER, packet);
 }
 
-static int write(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
-    struct grove_message message;
-    size_t size_bytes = transfer->left_bytes, copied = 0;
-    size_t wanted = size_bytes < sizeof(message) ? size_bytes : sizeof(message);
-    int status = 0;
-    memset(&message, 0, sizeof(message));
-    while (status == 0 && copied < wanted) {
-        copied += transfer_in(transfer, (uint8_t *)&message + copied, wanted - copied);
-        status = copied < wanted ? transfer_bring_in(transfer) : 0;
-    }
-    if (status == 0)
-        status = kernel_port_send(file, &message, size_bytes, NULL, 0);
-    *done_bytes = status == 0 ? size_bytes : 0;
-    return status;
-}
-
-static uint32_t poll(struct open_file *file, struct wait_queue **queues) {
-    struct kernel_port *port = file->object;
-    uint32_t bits = LINUX_POLLOUT | LINUX_POLLWRNORM;
-    queues[FILE_QUEUE_READ] = &port->readable;
-    queues[FILE_QUEUE_WRITE] = &port->writable;
+int port_copy_first(struct kernel_port *port, uint64_t until_ns, struct port_packet **copy) {
+    struct port_packet *made = machine_take(containers_machine(), sizeof(*made));
+    if (made == NULL)
+        return -LINUX_ENOMEM;
     spinlock_lock(&port->lock);
-    if (port->count > 0 || port->is_closed)
-        bits |= LINUX_POLLIN | LINUX_POLLRDNORM;
-    if (port->is_closed)
-        bits |= LINUX_POLLHUP | LINUX_POLLRDHUP;
+    int status = wait_for_packet(port, until_ns);
+    const struct port_packet *first = list_first_item(&port->packets, struct port_packet, link);
+    if (first != NULL) {
+        *made = *first;
+        made->link = (struct list){0};
+        for (uint32_t i = 0; i < made->count; i++)
+            file_ref(made->files[i]);
+    }
     spinlock_unlock(&port->lock);
-    return bits;
+    *copy = first != NULL ? made : NULL;
+    if (first == NULL)
+        machine_give_back(containers_machine(), made, sizeof(*made));
+    return first != NULL ? 0 : status;
 }
+
+/* ---- life ---- */
 
 /* May be called with the lock of containers held, so the core hears of it later. */
-static void close(struct open_file *file) {
-    struct kernel_port *port = file->object;
+void port_hang_up(struct kernel_port *port) {
     struct list packets;
     list_init(&packets);
     spinlock_lock(&port->lock);
@@ -266,27 +242,19 @@ static void close(struct open_file *file) {
     unref(port);
 }
 
-static const struct file_operations operations = {
-    .read = read, .write = write, .poll = poll, .close = close, .name = "socket:[grove]"};
-
-bool file_is_kernel_port(const struct open_file *file) {
-    return file->operations == &operations;
-}
-
-/* ---- life ---- */
-
 int kernel_port_open(machine_container container, bool is_client, struct open_file **file) {
     if (containers.ports[container] != NULL)
         return GROVE_EXISTS;
     struct kernel_port *port = containers_take(sizeof(*port));
     if (port == NULL)
         return GROVE_NO_MEMORY;
+    socket_init(&port->socket, &port_socket_operations, containers.vfs, LINUX_AF_UNIX, LINUX_SOCK_SEQPACKET);
     port->news.kind = NEWS_OF_PORT;
     port->references = 2;
     port->container = container;
     port->is_client = is_client;
     list_init(&port->packets);
-    *file = file_create(containers.vfs, &operations, port, LINUX_O_RDWR);
+    *file = socket_open(&port->socket, 0);
     if (*file == NULL) {
         containers_give_back(port, sizeof(*port));
         return GROVE_NO_MEMORY;

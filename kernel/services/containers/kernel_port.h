@@ -7,8 +7,7 @@
  * has to say, and goes on when a packet was taken. Of objects that go out each packet has references of its own. They are
  * memory, doorbells and pipes, never a port or another socket, so no circle of files can hold itself alive.
  *
- * read(2) and write(2) take and send one packet, without descriptors, as on any such socket; sendmsg(2) and recvmsg(2) are
- * made of kernel_port_send and kernel_port_take by whoever has sockets.
+ * A port is a socket of its own kind (kernel/services/net/socket.h), so all that is done with sockets is done with it.
  *
  * A port has two holders: the kernel while the instance (or shell) is, and the open file. After the kernel gave it up the
  * program may still take what is there, and then finds the end.
@@ -28,7 +27,7 @@ struct port_packet {
     struct open_file *files[GROVE_PORT_OBJECTS]; /* counted; who takes one out puts NULL there */
 };
 
-/* ---- for sockets ---- */
+/* ---- for tests, and for whoever has the open file ---- */
 
 bool file_is_kernel_port(const struct open_file *file);
 /*

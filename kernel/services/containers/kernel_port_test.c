@@ -1,5 +1,6 @@
 /* Kernel ports: requests and their answers, a full queue, hostile packets, and either end going away. */
 #include "kernel/services/containers/test/stage.h"
+#include "kernel/services/net/socket.h"
 
 #include <string.h>
 
@@ -53,6 +54,82 @@ static void port_is_read_and_written_as_a_file(void **state) {
     send_read(stage.port, 10);
     assert_int_equal(world_read_file(stage.port, small, sizeof(small)), sizeof(small));
     assert_int_equal(world_read_file(stage.port, &message, sizeof(message)), -LINUX_EINTR); /* the rest of it is lost */
+}
+
+/* One message through the socket, with room for `size` bytes. */
+static int receive(struct socket_message *message, void *bytes, size_t size, uint32_t flags) {
+    struct socket *socket = socket_of(stage.port);
+    struct transfer transfer;
+    struct transfer_segment segment = {.base = bytes, .size_bytes = size};
+    transfer_init(&transfer, &segment, 1);
+    memset(message, 0, sizeof(*message));
+    message->transfer = &transfer;
+    message->flags = flags;
+    return socket->operations->receive(socket, message);
+}
+
+static int send_blob(struct open_file *file, uint64_t sequence) {
+    struct socket *socket = socket_of(stage.port);
+    static struct socket_message message;
+    struct grove_message packet = {.version = GROVE_PORT_VERSION,
+                                   .operation = GROVE_REQUEST_CONTAINER_CREATE,
+                                   .sequence = sequence,
+                                   .objects = 1,
+                                   .body.container_create.spec_bytes = 8};
+    struct transfer transfer;
+    struct transfer_segment segment = {.base = (uint8_t *)&packet, .size_bytes = sizeof(packet)};
+    transfer_init(&transfer, &segment, 1);
+    message = (struct socket_message){.transfer = &transfer, .file_count = 1};
+    message.files[0] = file;
+    int status = socket->operations->send(socket, &message);
+    assert_int_equal(message.file_count, 0);
+    assert_int_equal(message.done_bytes, sizeof(packet));
+    return status;
+}
+
+static void port_is_a_socket(void **state) {
+    static struct socket_message message;
+    struct grove_message packet;
+    uint8_t small[16];
+    (void)state;
+    assert_true(file_is_kernel_port(stage.port));
+    uint32_t memories = fake_host.memories;
+    assert_int_equal(send_blob(fake_memory("no spec", 8, 0), 21), 0); /* not sealed, so it is refused */
+    assert_int_equal(fake_host.memories, memories);
+    assert_int_equal(receive(&message, &packet, sizeof(packet), LINUX_MSG_PEEK), 0);
+    assert_int_equal(packet.sequence, 21);
+    assert_int_equal(packet.status, GROVE_INVALID);
+    assert_int_equal(receive(&message, small, sizeof(small), LINUX_MSG_TRUNC), 0);
+    assert_int_equal(message.done_bytes, sizeof(packet));
+    assert_int_equal(message.told, LINUX_MSG_TRUNC);
+    assert_int_equal(receive(&message, small, sizeof(small), 0), -LINUX_EAGAIN);
+}
+
+/* Log streams come as files: peeked at, they are there twice. */
+static void files_come_with_a_packet(void **state) {
+    static const struct stage_spec spec = {.name = "grid.one"};
+    static struct socket_message message;
+    struct grove_message packet;
+    grove_handle handle;
+    (void)state;
+    (void)stage_service(&spec, &handle, NULL);
+    while (receive(&message, &packet, sizeof(packet), 0) == 0)
+        continue;
+    struct grove_message request = {.version = GROVE_PORT_VERSION,
+                                    .operation = GROVE_REQUEST_CONTAINER_STREAMS,
+                                    .sequence = 22,
+                                    .body.handle.handle = handle};
+    assert_int_equal(kernel_port_send(stage.port, &request, sizeof(request), NULL, 0), 0);
+    assert_int_equal(receive(&message, &packet, sizeof(packet), LINUX_MSG_PEEK), 0);
+    assert_int_equal(message.file_count, 2);
+    struct open_file *peeked[2] = {message.files[0], message.files[1]};
+    assert_int_equal(receive(&message, &packet, sizeof(packet), 0), 0);
+    assert_int_equal(message.file_count, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_ptr_equal(message.files[i], peeked[i]);
+        file_unref(message.files[i]);
+        file_unref(peeked[i]);
+    }
 }
 
 static void answer_while_waiting(struct world *world) {
@@ -223,6 +300,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         STAGED(answer_is_there_when_the_send_returns),
         STAGED(port_is_read_and_written_as_a_file),
+        STAGED(port_is_a_socket),
+        STAGED(files_come_with_a_packet),
         STAGED(reader_waits_for_a_packet),
         STAGED(malformed_packets_are_refused),
         STAGED(packet_without_room_for_its_objects_is_refused),

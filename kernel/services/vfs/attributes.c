@@ -2,6 +2,7 @@
 #include "kernel/services/vfs/change.h"
 
 #include "kernel/services/vfs/errors.h"
+#include "kernel/services/vfs/seal.h"
 
 #define KEEP UINT32_MAX
 
@@ -107,7 +108,11 @@ int vfs_resize(struct inode *inode, uint64_t size_bytes) {
     if (inode->operations->resize == NULL)
         return -LINUX_EINVAL;
     sleep_lock_take(&inode->writers, machine);
-    int status = inode->operations->resize(inode, size_bytes);
+    int status = seal_check_resize(inode, size_bytes);
+    if (status == 0)
+        status = inode->operations->resize(inode, size_bytes);
+    if (status == 0)
+        inode_cut(inode, size_bytes / VFS_PAGE_BYTES + (size_bytes % VFS_PAGE_BYTES != 0), UINT64_MAX);
     sleep_lock_give_up(&inode->writers, machine);
     return status;
 }

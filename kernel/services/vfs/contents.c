@@ -2,6 +2,7 @@
 #include "kernel/services/vfs/change.h"
 #include "kernel/services/vfs/errors.h"
 #include "kernel/services/vfs/file.h"
+#include "kernel/services/vfs/seal.h"
 
 #define DAY_NS (INT64_C(86400) * 1000000000)
 
@@ -50,10 +51,27 @@ static int write_inode(const struct caller *caller, struct open_file *file, uint
         *offset = inode->size_bytes; /* nobody else changes it now */
     int status = -LINUX_EFBIG;
     if (*offset < VFS_FILE_BYTES_MAX && transfer->left_bytes <= VFS_FILE_BYTES_MAX - *offset) {
-        vfs_drop_privilege(caller, inode);
-        status = inode->operations->write(inode, *offset, transfer, done_bytes);
+        status = seal_check_write(inode, *offset, transfer->left_bytes);
+        if (status == 0)
+            vfs_drop_privilege(caller, inode);
+        if (status == 0)
+            status = inode->operations->write(inode, *offset, transfer, done_bytes);
     }
     sleep_lock_give_up(&inode->writers, file->vfs->machine);
+    return answer(status, *done_bytes);
+}
+
+static int read_object(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
+    if (file->operations->read == NULL)
+        return -LINUX_EINVAL;
+    int status = file->operations->read(file, transfer, done_bytes);
+    return answer(status, *done_bytes);
+}
+
+static int write_object(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
+    if (file->operations->write == NULL)
+        return -LINUX_EINVAL;
+    int status = file->operations->write(file, transfer, done_bytes);
     return answer(status, *done_bytes);
 }
 
@@ -63,8 +81,7 @@ int file_read(struct open_file *file, struct transfer *transfer, size_t *done_by
     if (status != 0)
         return status;
     if (file->operations != NULL) {
-        status = file->operations->read(file, transfer, done_bytes);
-        return answer(status, *done_bytes);
+        return read_object(file, transfer, done_bytes);
     }
     sleep_lock_take(&file->position_lock, machine);
     status = read_inode(file, file->position, transfer, done_bytes);
@@ -79,8 +96,7 @@ int file_write(const struct caller *caller, struct open_file *file, struct trans
     if (status != 0)
         return status;
     if (file->operations != NULL) {
-        status = file->operations->write(file, transfer, done_bytes);
-        return answer(status, *done_bytes);
+        return write_object(file, transfer, done_bytes);
     }
     sleep_lock_take(&file->position_lock, machine);
     uint64_t offset = file->position;
@@ -106,8 +122,7 @@ int file_read_at(struct open_file *file, int64_t offset, struct transfer *transf
     if (status != 0)
         return status;
     if (file->operations != NULL) {
-        status = file->operations->read(file, transfer, done_bytes);
-        return answer(status, *done_bytes);
+        return read_object(file, transfer, done_bytes);
     }
     return read_inode(file, (uint64_t)offset, transfer, done_bytes);
 }
@@ -119,8 +134,7 @@ int file_write_at(const struct caller *caller, struct open_file *file, int64_t o
     if (status != 0)
         return status;
     if (file->operations != NULL) {
-        status = file->operations->write(file, transfer, done_bytes);
-        return answer(status, *done_bytes);
+        return write_object(file, transfer, done_bytes);
     }
     return write_inode(caller, file, &at, transfer, done_bytes);
 }
@@ -156,7 +170,7 @@ int file_seek(struct open_file *file, int64_t offset, uint32_t whence, int64_t *
     if (whence > LINUX_SEEK_HOLE)
         return -LINUX_EINVAL;
     if (file->operations != NULL) {
-        if (!file->operations->has_positions)
+        if (!file->operations->has_positions && !file_is_anonymous(file))
             return -LINUX_ESPIPE;
         *position = 0;
         return 0;

@@ -182,6 +182,22 @@ int descriptors_duplicate(struct descriptors *table, uint32_t number, uint32_t f
     return status;
 }
 
+bool descriptors_has_room(struct descriptors *table) {
+    spinlock_lock(&table->lock);
+    uint32_t free = table->lowest_free;
+    while (free < table->capacity && table->entries[free].file != NULL)
+        free++;
+    spinlock_unlock(&table->lock);
+    return free < table->limit;
+}
+
+uint32_t descriptors_end(struct descriptors *table) {
+    spinlock_lock(&table->lock);
+    uint32_t end = table->capacity;
+    spinlock_unlock(&table->lock);
+    return end;
+}
+
 int descriptors_read_mark(struct descriptors *table, uint32_t number, bool *closes_on_execute) {
     spinlock_lock(&table->lock);
     const struct descriptor *entry = find(table, number);

@@ -48,6 +48,10 @@ int descriptors_replace(struct descriptors *table, uint32_t from, uint32_t to, b
 /* dup and F_DUPFD. Errors also of descriptors_add. */
 int descriptors_duplicate(struct descriptors *table, uint32_t number, uint32_t from, bool closes_on_execute,
                           uint32_t *duplicate);
+/* Is a number free now? For calls that must not do anything where none is. */
+bool descriptors_has_room(struct descriptors *table);
+/* A number above all that are open. */
+uint32_t descriptors_end(struct descriptors *table);
 int descriptors_read_mark(struct descriptors *table, uint32_t number, bool *closes_on_execute);
 int descriptors_mark(struct descriptors *table, uint32_t number, bool closes_on_execute);
 

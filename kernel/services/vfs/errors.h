@@ -40,6 +40,7 @@
     X(EROFS, 30, "the mount is read-only") \
     X(EMLINK, 31, "the file has too many names") \
     X(EPIPE, 32, "nobody reads the pipe") \
+    X(EDOM, 33, "the number makes no sense") \
     X(ERANGE, 34, "the room for the answer is too small") \
     X(EDEADLK, 35, "the wait would never end") \
     X(ENAMETOOLONG, 36, "a name is too long") \

@@ -6,6 +6,8 @@
 #include "kernel/services/vfs/errors.h"
 #include "kernel/services/vfs/pipe.h"
 #include "kernel/services/vfs/record_lock.h"
+#include "kernel/services/vfs/seal.h"
+#include "kernel/services/vfs/whole_lock.h"
 
 #define CHANGEABLE (LINUX_O_APPEND | LINUX_O_NONBLOCK | LINUX_O_DIRECT | LINUX_O_NOATIME)
 #define FORGOTTEN (LINUX_O_CREAT | LINUX_O_EXCL | LINUX_O_TRUNC | LINUX_O_CLOEXEC)
@@ -33,39 +35,40 @@ static void give_up_path(struct vfs *vfs, const struct path *path) {
     vfs_unlock(vfs);
 }
 
-int file_open(const struct caller *caller, const struct walk_path *path, uint32_t flags, uint32_t mode,
-              struct open_file **opened) {
-    const struct vfs_machine *machine = caller->vfs->machine;
-    struct path found;
-    int status = vfs_open_path(caller, path, flags, mode, &found);
-    if (status != 0)
-        return status;
-    struct open_file *file = machine_take(machine, sizeof(*file));
+int file_open_path(struct vfs *vfs, const struct path *found, uint32_t flags, struct open_file **opened) {
+    struct open_file *file = machine_take(vfs->machine, sizeof(*file));
+    int status = -LINUX_ENOMEM;
     if (file != NULL) {
-        *file = (struct open_file){.vfs = caller->vfs,
-                                   .path = found,
-                                   .inode = found.dentry->inode,
-                                   .references = 1,
-                                   .flags = flags & ~FORGOTTEN};
+        *file = (struct open_file){
+            .vfs = vfs, .path = *found, .inode = found->dentry->inode, .references = 1, .flags = flags & ~FORGOTTEN};
         status = prepare(file);
-    } else {
-        status = -LINUX_ENOMEM;
     }
     if (status != 0) {
         if (file != NULL)
-            machine_give_back(machine, file, sizeof(*file));
-        give_up_path(caller->vfs, &found);
+            machine_give_back(vfs->machine, file, sizeof(*file));
+        give_up_path(vfs, found);
         return status;
     }
     *opened = file;
     return 0;
 }
 
+int file_open(const struct caller *caller, const struct walk_path *path, uint32_t flags, uint32_t mode,
+              struct open_file **opened) {
+    struct path found;
+    int status = vfs_open_path(caller, path, flags, mode, &found);
+    return status != 0 ? status : file_open_path(caller->vfs, &found, flags, opened);
+}
+
 struct open_file *file_create(struct vfs *vfs, const struct file_operations *operations, void *object, uint32_t flags) {
     struct open_file *file = machine_take(vfs->machine, sizeof(*file));
     if (file != NULL)
-        *file = (struct open_file){
-            .vfs = vfs, .operations = operations, .object = object, .references = 1, .flags = flags & ~FORGOTTEN};
+        *file = (struct open_file){.vfs = vfs,
+                                   .operations = operations,
+                                   .object = object,
+                                   .number = vfs_next_nameless(vfs),
+                                   .references = 1,
+                                   .flags = flags & ~FORGOTTEN};
     return file;
 }
 
@@ -128,6 +131,8 @@ void file_unref(struct open_file *file) {
     tell_watches(file);
     if (file->inode != NULL)
         record_locks_release(file->vfs, file->inode, file);
+    if (file->whole_lock != WHOLE_NONE)
+        whole_lock_release(file);
     if (file->operations != NULL && file->operations->close != NULL)
         file->operations->close(file);
     if (file->path.mount != NULL)
@@ -146,6 +151,69 @@ int file_resize(const struct caller *caller, struct open_file *file, int64_t siz
         return -LINUX_EINVAL;
     vfs_drop_privilege(caller, file->inode);
     return vfs_resize(file->inode, (uint64_t)size_bytes);
+}
+
+/* Ways of allocating that Linux knows, of which a file system here has two. */
+static bool is_known_way(uint32_t mode) {
+    switch (mode & ~LINUX_FALLOC_KEEP_SIZE) {
+    case 0:
+    case LINUX_FALLOC_ZERO_RANGE:
+    case LINUX_FALLOC_UNSHARE_RANGE:
+        return true;
+    case LINUX_FALLOC_PUNCH_HOLE:
+        return (mode & LINUX_FALLOC_KEEP_SIZE) != 0;
+    case LINUX_FALLOC_COLLAPSE_RANGE:
+    case LINUX_FALLOC_INSERT_RANGE:
+        return (mode & LINUX_FALLOC_KEEP_SIZE) == 0;
+    default:
+        return false;
+    }
+}
+
+static int check_allocation(const struct open_file *file, uint32_t mode, int64_t offset, int64_t size) {
+    uint32_t flags = file_flags(file);
+    if (offset < 0 || size <= 0)
+        return -LINUX_EINVAL;
+    if (!is_known_way(mode))
+        return -LINUX_EOPNOTSUPP;
+    if ((flags & LINUX_O_PATH) != 0 || (vfs_open_access(flags) & LINUX_W_OK) == 0)
+        return -LINUX_EBADF;
+    if (pipe_is(file))
+        return -LINUX_ESPIPE;
+    if (file->operations == NULL && inode_is_folder(file->inode))
+        return -LINUX_EISDIR;
+    if (file->operations != NULL || inode_kind(file->inode) != LINUX_S_IFREG)
+        return -LINUX_ENODEV;
+    if (size > INT64_MAX - offset)
+        return -LINUX_EFBIG;
+    return (mode & ~(LINUX_FALLOC_KEEP_SIZE | LINUX_FALLOC_PUNCH_HOLE)) != 0 ? -LINUX_EOPNOTSUPP : 0;
+}
+
+int file_allocate(const struct caller *caller, struct open_file *file, uint32_t mode, int64_t offset,
+                  int64_t size_bytes) {
+    struct inode *inode = file->inode;
+    const struct vfs_machine *machine = file->vfs->machine;
+    uint64_t end = (uint64_t)offset + (uint64_t)size_bytes;
+    int status = check_allocation(file, mode, offset, size_bytes);
+    if (status != 0)
+        return status;
+    if (inode->operations->allocate == NULL)
+        return -LINUX_EOPNOTSUPP;
+    vfs_drop_privilege(caller, inode);
+    sleep_lock_take(&inode->writers, machine);
+    bool is_hole = (mode & LINUX_FALLOC_PUNCH_HOLE) != 0;
+    bool may_grow = (mode & LINUX_FALLOC_KEEP_SIZE) == 0 && end > inode->size_bytes;
+    if ((is_hole && seal_check_write(inode, 0, 0) != 0) || (may_grow && seal_check_resize(inode, end) != 0)) {
+        sleep_lock_give_up(&inode->writers, machine);
+        return -LINUX_EPERM;
+    }
+    status = inode->operations->allocate(inode, (uint64_t)offset, (uint64_t)size_bytes, is_hole);
+    if (status == 0 && may_grow)
+        status = inode->operations->resize(inode, end);
+    if (is_hole) /* whole pages of it are gone */
+        inode_cut(inode, ((uint64_t)offset + VFS_PAGE_BYTES - 1) / VFS_PAGE_BYTES, end / VFS_PAGE_BYTES);
+    sleep_lock_give_up(&inode->writers, machine);
+    return status;
 }
 
 int file_change_flags(const struct caller *caller, struct open_file *file, uint32_t flags) {

@@ -11,6 +11,13 @@
 
 #include "kernel/services/vfs/open.h"
 
+#define LINUX_FALLOC_KEEP_SIZE 1u
+#define LINUX_FALLOC_PUNCH_HOLE 2u
+#define LINUX_FALLOC_COLLAPSE_RANGE 8u
+#define LINUX_FALLOC_ZERO_RANGE 0x10u
+#define LINUX_FALLOC_INSERT_RANGE 0x20u
+#define LINUX_FALLOC_UNSHARE_RANGE 0x40u
+
 /* What poll looks at and answers with. */
 #define LINUX_POLLIN 0x001u
 #define LINUX_POLLPRI 0x002u
@@ -35,6 +42,7 @@ struct pipe;
 
 /* Of files whose contents are no inode's: devices, pipes, sockets, and what has a descriptor and no name. */
 struct file_operations {
+    /* NULL: -LINUX_EINVAL. */
     int (*read)(struct open_file *file, struct transfer *transfer, size_t *done_bytes);
     int (*write)(struct open_file *file, struct transfer *transfer, size_t *done_bytes);
     /*
@@ -46,7 +54,9 @@ struct file_operations {
     bool has_positions; /* reads by position are reads; the position itself stays 0 */
     /* ioctl; `argument` may be an address of the program's. -LINUX_ENOTTY for a request that it does not know. */
     int64_t (*control)(struct open_file *file, uint32_t request, uint64_t argument);
-    const char *name; /* of files without an inode, as /proc shows them: "anon_inode:[eventfd]" */
+    /* Of files without an inode, as /proc and stat show them: "anon_inode:[eventfd]"; mode with kind, 0 is 0600. */
+    const char *name;
+    uint32_t mode;
 };
 
 struct open_file {
@@ -59,10 +69,13 @@ struct open_file {
         const void *device;
         void *object; /* of file_create's caller */
     };
+    uint64_t number; /* of a file without an inode: both ends of a pipe have the same */
     uint32_t references; /* atomic */
     uint32_t flags; /* LINUX_O_; atomic, since fcntl changes them */
     struct sleep_lock position_lock;
     uint64_t position; /* in a folder: of the next entry */
+    struct list whole_link; /* see whole_lock.h, as for the next */
+    uint32_t whole_lock;
     struct list watches; /* of struct file_watch; guarded by vfs.watches_lock */
 };
 
@@ -77,6 +90,8 @@ struct file_watch {
 /* Find or make, and open. *opened has one reference. Errors of vfs_open_path; ENXIO, EINTR (a named pipe), ENODEV. */
 int file_open(const struct caller *caller, const struct walk_path *path, uint32_t flags, uint32_t mode,
               struct open_file **opened);
+/* A place that was found, whose references are taken over, also on failure. Errors as above, and ENOMEM. */
+int file_open_path(struct vfs *vfs, const struct path *found, uint32_t flags, struct open_file **opened);
 /*
  * An open file without a name whose operations are all of it: an eventfd, a socket. One reference; `object` is the caller's, given
  * back by its `close`. NULL without memory.
@@ -107,12 +122,23 @@ int file_resize(const struct caller *caller, struct open_file *file, int64_t siz
  * was removed.
  */
 int file_read_folder(struct open_file *file, struct transfer *transfer, size_t *done_bytes);
+/*
+ * fallocate: `mode` of LINUX_FALLOC_. EINVAL, EFBIG, ENOSPC, EBADF: not open for writing; ESPIPE, EISDIR, ENODEV; EOPNOTSUPP:
+ * the file system cannot.
+ */
+int file_allocate(const struct caller *caller, struct open_file *file, uint32_t mode, int64_t offset,
+                  int64_t size_bytes);
 /* fcntl's F_SETFL: of `flags` only O_APPEND, O_NONBLOCK, O_DIRECT and O_NOATIME count. EPERM: O_NOATIME, not the owner. */
 int file_change_flags(const struct caller *caller, struct open_file *file, uint32_t flags);
 /* As the operation: what has none of its own can always be read and written. `queues` has room for FILE_QUEUES. */
 uint32_t file_poll(struct open_file *file, struct wait_queue **queues);
 /* ioctl: -LINUX_ENOTTY where the file has no requests of its own. */
 int64_t file_control(struct open_file *file, uint32_t request, uint64_t argument);
+
+/* Has it neither inode nor kind: an eventfd, an epoll? Linux calls those anonymous inodes. */
+static inline bool file_is_anonymous(const struct open_file *file) {
+    return file->inode == NULL && file->operations->mode == 0;
+}
 
 static inline uint32_t file_flags(const struct open_file *file) {
     return __atomic_load_n(&file->flags, __ATOMIC_RELAXED);

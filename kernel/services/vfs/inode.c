@@ -39,3 +39,13 @@ void inode_touch(struct inode *inode, bool is_modified) {
         inode->modified_ns = now;
     spinlock_unlock(&inode->lock);
 }
+
+void inode_cut(struct inode *inode, uint64_t first, uint64_t end) {
+    spinlock_lock(&inode->lock);
+    struct inode_mapping *mapping = inode->mapping;
+    if (mapping != NULL && !mapping->hold(mapping))
+        mapping = NULL;
+    spinlock_unlock(&inode->lock);
+    if (mapping != NULL)
+        mapping->cut(mapping, first, end);
+}

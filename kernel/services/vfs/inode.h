@@ -70,10 +70,28 @@ struct inode_operations {
     /* With `writers` held. */
     int (*write)(struct inode *inode, uint64_t offset, struct transfer *transfer, size_t *done_bytes);
     int (*resize)(struct inode *inode, uint64_t size_bytes);
+    /* With `writers` held: make memory for a range, or give that of its whole pages back and clear the rest. */
+    int (*allocate)(struct inode *inode, uint64_t offset, uint64_t size_bytes, bool is_hole);
     /* The first data or hole from offset on. -LINUX_ENXIO: there is none. */
     int (*seek)(struct inode *inode, uint64_t offset, bool to_hole, uint64_t *found);
+    /*
+     * The page with this number, which the file keeps: made if it is a hole and is_made is set. Under the inode's lock `hold`
+     * is told of it. Files without this cannot be mapped. Without locks. -LINUX_EFAULT: it lies behind the end of the file;
+     * -LINUX_ENOENT: it is a hole; -LINUX_ENOSPC, ENOMEM.
+     */
+    int (*page)(struct inode *inode, uint64_t number, bool is_made, void (*hold)(void *page), void **page);
     /* The last reference is gone. Called without locks. */
     void (*release)(struct inode *inode);
+};
+
+/* What an inode knows of the programs that map it: mapping.h. */
+struct inode_mapping {
+    /* With the inode's lock held: a reference. False: it ends. */
+    bool (*hold)(struct inode_mapping *mapping);
+    /* Take pages [first, end) out of all programs, and give a reference up. Without spin locks; may sleep. */
+    void (*cut)(struct inode_mapping *mapping, uint64_t first, uint64_t end);
+    /* May some program write through a shared mapping? */
+    bool (*has_writers)(struct inode_mapping *mapping);
 };
 
 struct inode {
@@ -92,6 +110,10 @@ struct inode {
     struct sleep_lock writers;
     struct list record_locks; /* see record_lock.h, as for the count; guarded by vfs.records.lock */
     uint32_t record_lock_count;
+    struct list whole_locks; /* see whole_lock.h; guarded by the same lock */
+    struct inode_mapping *mapping; /* NULL: nobody maps it; guarded by the inode's lock */
+    uint32_t seals; /* see seal.h; changed with `writers` held, atomic */
+    bool is_sealable;
     struct pipe *pipe; /* of a named pipe that is open, else NULL; guarded by the tree's lock */
 };
 
@@ -123,5 +145,7 @@ struct inode *inode_ref(struct inode *inode);
 void inode_unref(struct inode *inode);
 /* The tree's lock is held: the times of a folder whose entries changed, or of an inode that got or lost a name. */
 void inode_touch(struct inode *inode, bool is_modified);
+/* The file's pages [first, end) are gone: take them out of the programs that map it. Without spin locks; may sleep. */
+void inode_cut(struct inode *inode, uint64_t first, uint64_t end);
 
 #endif

@@ -17,7 +17,10 @@ struct vfs_machine {
     void *(*take)(void *context, size_t size_bytes);
     /* size_bytes is what was asked for. */
     void (*give_back)(void *context, void *memory, size_t size_bytes);
-    /* A page of VFS_PAGE_BYTES zeros; NULL when there is none. */
+    /*
+     * A page of VFS_PAGE_BYTES zeros; NULL when there is none. Where files can be mapped it is a counted page
+     * (kernel/machine/bare/mm/pages.h), and the next is page_unref.
+     */
     void *(*take_page)(void *context);
     /* The file's hold on the page ends; a program that has it mapped may keep it. */
     void (*give_page_back)(void *context, void *page);
@@ -30,6 +33,8 @@ struct vfs_machine {
      * without a reason, so callers look again; -LINUX_EINTR when a signal came.
      */
     int (*sleep)(void *context, struct wait_queue *queue, struct spinlock *held);
+    /* The same without an end by a signal: for what others give up soon. NULL: `sleep` never ends by one. */
+    void (*sleep_firmly)(void *context, struct wait_queue *queue, struct spinlock *held);
     /* Wake all that wait there. The lock that they gave up is held. */
     void (*wake)(void *context, struct wait_queue *queue);
     /*
@@ -41,6 +46,14 @@ struct vfs_machine {
     uint64_t (*clock_ns)(void *context);
     void *context;
 };
+
+static inline void machine_sleep_firmly(const struct vfs_machine *machine, struct wait_queue *queue,
+                                        struct spinlock *held) {
+    if (machine->sleep_firmly != NULL)
+        machine->sleep_firmly(machine->context, queue, held);
+    else
+        (void)machine->sleep(machine->context, queue, held);
+}
 
 #define MACHINE_FOREVER UINT64_MAX
 

@@ -3,6 +3,8 @@
 
 #include "kernel/services/vfs/errors.h"
 
+#include <string.h>
+
 void mount_unref(struct mount *mount) {
     while (mount != NULL && --mount->references == 0) {
         struct mount *parent = mount->parent;
@@ -113,6 +115,56 @@ int view_mount(struct view *view, const struct path *place, struct dentry *root,
     return status;
 }
 
+/* ---- texts ---- */
+
+/* Built from its end. */
+struct path_builder {
+    char *text;
+    size_t left_bytes; /* in front of what is there */
+};
+
+static bool put_before(struct path_builder *builder, const char *text, size_t size) {
+    if (size > builder->left_bytes)
+        return false;
+    builder->left_bytes -= size;
+    memcpy(builder->text + builder->left_bytes, text, size);
+    return true;
+}
+
+/* One name up, or through the mount that it is the root of. False: there is no up. */
+static bool put_name(struct path_builder *builder, struct path *at, bool *has_room) {
+    if (at->dentry == at->mount->root) {
+        if (at->mount->parent == NULL || at->mount->view == NULL)
+            return false;
+        *at = (struct path){.mount = at->mount->parent, .dentry = at->mount->place};
+        return true;
+    }
+    if (at->dentry->parent == NULL)
+        return false;
+    struct name name = dentry_name(at->dentry);
+    *has_room = put_before(builder, name.text, name.size_bytes) && put_before(builder, "/", 1);
+    at->dentry = at->dentry->parent;
+    return true;
+}
+
+int path_text(const struct path *path, const struct path *root, char *text, size_t size_bytes) {
+    struct path_builder builder = {.text = text, .left_bytes = size_bytes};
+    struct path at = *path;
+    bool has_room = put_before(&builder, "", 1), is_up = true;
+    if (path->dentry->inode->links == 0)
+        return -LINUX_ENOENT;
+    while (has_room && is_up && (at.mount != root->mount || at.dentry != root->dentry))
+        is_up = put_name(&builder, &at, &has_room);
+    if (has_room && builder.left_bytes == size_bytes - 1)
+        has_room = put_before(&builder, "/", 1);
+    if (has_room && !is_up)
+        has_room = put_before(&builder, "(unreachable)", 13);
+    if (!has_room)
+        return -LINUX_ENAMETOOLONG;
+    memmove(text, text + builder.left_bytes, size_bytes - builder.left_bytes);
+    return (int)(size_bytes - builder.left_bytes) - 1;
+}
+
 static bool has_mounts(const struct view *view, const struct mount *mount) {
     for (struct list *link = view->mounts.next; link != &view->mounts; link = link->next)
         if (list_item(link, struct mount, link)->parent == mount)
@@ -130,6 +182,17 @@ int view_unmount(struct view *view, const struct path *path) {
         status = -LINUX_EBUSY;
     else
         take_out(mount);
+    vfs_unlock(view->vfs);
+    return status;
+}
+
+int view_change_flags(struct view *view, const struct path *path, uint32_t flags) {
+    int status = -LINUX_EINVAL;
+    vfs_lock(view->vfs);
+    if (path->mount->view == view && path->mount->root == path->dentry) {
+        path->mount->flags = flags;
+        status = 0;
+    }
     vfs_unlock(view->vfs);
     return status;
 }

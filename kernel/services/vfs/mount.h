@@ -62,6 +62,12 @@ struct mount *mount_on(const struct path *path);
 /* Does a mount of this view lie on this dentry? */
 bool mount_is_place(const struct view *view, const struct dentry *dentry);
 
+/*
+ * The path's text as seen from `root`, terminated, with the tree's lock held. Returns its length. -LINUX_ENOENT: it was
+ * removed; -LINUX_ENAMETOOLONG. A place that `root` does not lead to begins with "(unreachable)", as on Linux.
+ */
+int path_text(const struct path *path, const struct path *root, char *text, size_t size_bytes);
+
 /* These without locks. A view whose root shows `root`; *path is that root, with references. -LINUX_ENOMEM. */
 int view_init(struct view *view, struct vfs *vfs, struct dentry *root, uint32_t flags, struct path *path);
 /* Take out all mounts, the inner ones first. Paths in them stay usable. */
@@ -72,6 +78,8 @@ void view_deinit(struct view *view);
  * mount of this view.
  */
 int view_mount(struct view *view, const struct path *place, struct dentry *root, uint32_t flags);
+/* Give the mount that this path is the root of other rights. -LINUX_EINVAL: it is none's. */
+int view_change_flags(struct view *view, const struct path *path, uint32_t flags);
 /* Take out the mount that this path is the root of. -LINUX_EBUSY: others lie in it; -LINUX_EINVAL: it is none's. */
 int view_unmount(struct view *view, const struct path *path);
 

@@ -15,6 +15,7 @@ struct pipe {
     uint32_t read, written;
     uint32_t readers, writers; /* open files */
     uint32_t readers_ever, writers_ever; /* opened so far: who waits to be joined looks whether these moved */
+    /* The position of an end that was opened without a writer is how many there had been. */
     uint32_t holders; /* open files, and opens that wait */
     struct inode *inode; /* of a named one, or NULL; guarded by the tree's lock */
 };
@@ -198,7 +199,7 @@ static uint32_t poll(struct open_file *file, struct wait_queue **queues) {
     spinlock_lock(&pipe->lock);
     if ((access & LINUX_R_OK) != 0) {
         mask |= filled(pipe) > 0 ? LINUX_POLLIN | LINUX_POLLRDNORM : 0;
-        mask |= pipe->writers == 0 && pipe->writers_ever > 0 ? LINUX_POLLHUP : 0;
+        mask |= pipe->writers == 0 && pipe->writers_ever != file->position ? LINUX_POLLHUP : 0;
     }
     if ((access & LINUX_W_OK) != 0) {
         mask |= room(pipe) >= PIPE_ATOMIC ? LINUX_POLLOUT | LINUX_POLLWRNORM : 0;
@@ -240,7 +241,8 @@ static void leave(const struct open_file *file) {
     spinlock_lock(&pipe->lock);
     pipe->readers -= (access & LINUX_R_OK) != 0;
     pipe->writers -= (access & LINUX_W_OK) != 0;
-    wake_all(file);
+    if ((pipe->readers == 0) != (pipe->writers == 0)) /* one end is left alone */
+        wake_all(file);
     spinlock_unlock(&pipe->lock);
     drop(file->vfs, pipe);
 }
@@ -250,7 +252,11 @@ static void close(struct open_file *file) {
 }
 
 static const struct file_operations operations = {
-    .read = read, .write = write, .poll = poll, .close = close, .name = "pipe:"};
+    .read = read, .write = write, .poll = poll, .close = close, .name = "pipe:", .mode = LINUX_S_IFIFO | 0600};
+
+bool pipe_is(const struct open_file *file) {
+    return file->operations == &operations;
+}
 
 static struct pipe *make(struct vfs *vfs) {
     struct pipe *pipe = machine_take(vfs->machine, sizeof(*pipe));
@@ -278,15 +284,17 @@ static struct pipe *find_named(struct vfs *vfs, struct inode *inode) {
 /* The lock is held: this end is there from now on. Whoever opened the other end and waits goes on. */
 static void join(const struct open_file *file, uint32_t access) {
     struct pipe *pipe = file->pipe;
+    bool is_first = false;
     if ((access & LINUX_R_OK) != 0) {
-        pipe->readers++;
+        is_first |= pipe->readers++ == 0;
         pipe->readers_ever++;
     }
     if ((access & LINUX_W_OK) != 0) {
-        pipe->writers++;
+        is_first |= pipe->writers++ == 0;
         pipe->writers_ever++;
     }
-    wake_all(file);
+    if (is_first)
+        wake_all(file);
 }
 
 /* The lock is held. Somebody came to the other end since, even if they are gone again. */
@@ -314,6 +322,8 @@ int pipe_open_named(struct open_file *file) {
         return -LINUX_ENXIO;
     }
     join(file, access);
+    if (access == LINUX_R_OK && pipe->writers == 0)
+        file->position = pipe->writers_ever; /* nobody hung up on it before another writer was there */
     if (access == LINUX_R_OK && waits)
         status = wait_for_other_end(file, &pipe->readable, &pipe->writers, &pipe->writers_ever);
     else if (access == LINUX_W_OK && waits)
@@ -349,6 +359,8 @@ int pipe_create(struct vfs *vfs, uint32_t flags, struct open_file **reading, str
         return -LINUX_ENOMEM;
     }
     pipe->holders = 2;
+    first->number = vfs_next_nameless(vfs);
+    second->number = first->number;
     join(first, LINUX_R_OK);
     join(second, LINUX_W_OK);
     *reading = first;

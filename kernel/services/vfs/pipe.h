@@ -21,6 +21,8 @@ int pipe_create(struct vfs *vfs, uint32_t flags, struct open_file **reading, str
  * with O_NONBLOCK, and nobody reads; -LINUX_EINTR, -LINUX_ENOMEM.
  */
 int pipe_open_named(struct open_file *file);
+/* Is it an end of a pipe, with or without a name? */
+bool pipe_is(const struct open_file *file);
 /* How many bytes lie in the pipe of a file: ioctl's FIONREAD. */
 uint32_t pipe_filled(const struct open_file *file);
 

@@ -62,9 +62,9 @@ static const struct record_lock *find_conflict(const struct inode *inode, const 
     return NULL;
 }
 
-static int check(const struct open_file *file, enum record_kind kind) {
+int record_lock_check(const struct open_file *file, enum record_kind kind) {
     uint32_t flags = file_flags(file), access = vfs_open_access(flags);
-    if (file->inode == NULL || kind > RECORD_NONE)
+    if (kind > RECORD_NONE)
         return -LINUX_EINVAL;
     if ((flags & LINUX_O_PATH) != 0 || (kind == RECORD_READ && (access & LINUX_R_OK) == 0) ||
         (kind == RECORD_WRITE && (access & LINUX_W_OK) == 0))
@@ -75,13 +75,17 @@ static int check(const struct open_file *file, enum record_kind kind) {
 int record_lock_test(struct open_file *file, const struct record_owner *owner, enum record_kind kind,
                      const struct record_range *range, struct record_lock *found) {
     struct vfs *vfs = file->vfs;
-    if (file->inode == NULL || kind > RECORD_WRITE)
+    if (kind > RECORD_WRITE)
         return -LINUX_EINVAL;
     if ((file_flags(file) & LINUX_O_PATH) != 0)
         return -LINUX_EBADF;
+    *found = (struct record_lock){.kind = RECORD_NONE};
+    if (file->inode == NULL)
+        return 0;
     spinlock_lock(&vfs->records.lock);
     const struct record_lock *lock = find_conflict(file->inode, owner->owner, kind, range);
-    *found = lock != NULL ? *lock : (struct record_lock){.kind = RECORD_NONE};
+    if (lock != NULL)
+        *found = *lock;
     spinlock_unlock(&vfs->records.lock);
     return 0;
 }
@@ -214,8 +218,8 @@ int record_lock_set(struct open_file *file, const struct record_owner *owner, en
                     const struct record_range *range, bool waits) {
     struct vfs *vfs = file->vfs;
     struct spares spares;
-    int status = check(file, kind);
-    if (status != 0)
+    int status = record_lock_check(file, kind);
+    if (status != 0 || file->inode == NULL)
         return status;
     status = take_spares(vfs->machine, &spares) ? 0 : -LINUX_ENOLCK;
     if (status == 0) {

@@ -7,6 +7,8 @@
  * A POSIX lock that would wait in a circle of processes is refused with -LINUX_EDEADLK; as on Linux, a circle is looked for
  * over at most RECORD_CHAIN_MAX steps, and OFD locks are left out.
  *
+ * A file without an inode is nobody else's: what is locked there is nobody's concern, and not kept.
+ *
  * One lock guards all of it, the innermost but for the machine's.
  */
 #ifndef GROVE_VFS_RECORD_LOCK_H
@@ -39,6 +41,8 @@ struct record_lock {
 /* From l_whence, l_start and l_len. -LINUX_EINVAL, -LINUX_EOVERFLOW. */
 int record_range(const struct open_file *file, uint32_t whence, int64_t start, int64_t length,
                  struct record_range *range);
+/* Is the file open for a lock of this kind? -LINUX_EBADF, EINVAL. */
+int record_lock_check(const struct open_file *file, enum record_kind kind);
 /* The first lock in the way of this one, copied into *found; its kind is RECORD_NONE if there is none. -LINUX_EBADF, EINVAL. */
 int record_lock_test(struct open_file *file, const struct record_owner *owner, enum record_kind kind,
                      const struct record_range *range, struct record_lock *found);

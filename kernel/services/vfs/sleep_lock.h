@@ -16,7 +16,7 @@ struct sleep_lock {
 static inline void sleep_lock_take(struct sleep_lock *lock, const struct vfs_machine *machine) {
     spinlock_lock(&lock->lock);
     while (lock->is_held)
-        (void)machine->sleep(machine->context, &lock->waiting, &lock->lock);
+        machine_sleep_firmly(machine, &lock->waiting, &lock->lock);
     lock->is_held = true;
     spinlock_unlock(&lock->lock);
 }

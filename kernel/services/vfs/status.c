@@ -26,6 +26,15 @@ void status_read(struct inode *inode, struct file_status *status) {
     spinlock_unlock(&inode->lock);
 }
 
+void status_read_file(const struct open_file *file, struct file_status *status) {
+    if (file->inode != NULL) {
+        status_read(file->inode, status);
+        return;
+    }
+    uint32_t mode = file->operations->mode;
+    *status = (struct file_status){.mode = mode != 0 ? mode : 0600, .links = 1, .number = file->number};
+}
+
 /* Times before 1970 have whole seconds below zero and nanoseconds above. */
 static int64_t seconds_of(int64_t time_ns) {
     int64_t whole = time_ns / NANOSECONDS;

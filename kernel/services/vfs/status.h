@@ -34,6 +34,8 @@ struct file_status {
 
 /* Without locks. An inode that is held, or NULL for a pipe without a name. */
 void status_read(struct inode *inode, struct file_status *status);
+/* The same of an open file, which may have no inode. */
+void status_read_file(const struct open_file *file, struct file_status *status);
 void status_to_stat(const struct file_status *status, struct linux_stat *laid);
 /* All that we know, whatever was asked for: statx allows more than that. */
 void status_to_statx(const struct file_status *status, struct linux_statx *laid);

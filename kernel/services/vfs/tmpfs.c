@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define KIND_OF_TMPFS 0x01021994
+
 /* What Linux tells of an empty folder in memory; 20 more for each entry. */
 #define FOLDER_BYTES 40u
 
@@ -37,6 +39,8 @@ const struct inode_operations tmpfs_file_operations = {.read = tmpfs_file_read,
                                                        .write = tmpfs_file_write,
                                                        .resize = tmpfs_file_resize,
                                                        .seek = tmpfs_file_seek,
+                                                       .page = tmpfs_file_page,
+                                                       .allocate = tmpfs_file_allocate,
                                                        .release = tmpfs_file_release};
 const struct inode_operations tmpfs_link_operations = {.link_text = link_text, .release = release_link};
 /* Devices, pipes, sockets: nodes with a number, and contents that are not here. */
@@ -114,6 +118,20 @@ static void release(struct file_system *system) {
     drop_holder(tmpfs);
 }
 
+static uint64_t left_of(uint64_t limit, uint64_t used) {
+    return limit > used ? limit - used : 0;
+}
+
+static void tell_space(struct file_system *system, struct file_system_space *space) {
+    const struct tmpfs *tmpfs = list_item(system, struct tmpfs, system);
+    struct tmpfs_use use = tmpfs_read_use(system);
+    *space = (struct file_system_space){.kind = KIND_OF_TMPFS,
+                                        .pages = tmpfs->limits.pages_max,
+                                        .free_pages = left_of(tmpfs->limits.pages_max, use.pages),
+                                        .inodes = tmpfs->limits.inodes_max,
+                                        .free_inodes = left_of(tmpfs->limits.inodes_max, use.inodes)};
+}
+
 int tmpfs_create(struct vfs *vfs, const struct tmpfs_limits *limits, struct file_system **created) {
     struct inode_plan plan = {
         .mode = LINUX_S_IFDIR | (limits->mode & LINUX_MODE_BITS), .user = limits->user, .group = limits->group};
@@ -123,6 +141,7 @@ int tmpfs_create(struct vfs *vfs, const struct tmpfs_limits *limits, struct file
         return -LINUX_ENOMEM;
     *tmpfs = (struct tmpfs){.limits = *limits, .holders = 1};
     file_system_init(&tmpfs->system, vfs, "tmpfs", release);
+    tmpfs->system.tell_space = tell_space;
     vfs_lock(vfs);
     int status = tmpfs_make_inode(tmpfs, &plan, &root);
     if (status == 0)

@@ -89,17 +89,30 @@ int tmpfs_file_read(struct inode *inode, uint64_t offset, struct transfer *trans
     return 0;
 }
 
+/* The inode's lock is held. A page that was made for nothing leaves again. */
+static void unmake_page(struct inode *inode, uint64_t number) {
+    inode->pages -= page_tree_remove(pages_of(inode), machine_of(inode), number, 1);
+    __atomic_sub_fetch(&tmpfs_of(inode)->pages, 1, __ATOMIC_RELAXED);
+}
+
+static void clear_behind(struct inode *inode, uint64_t end);
+
 static int write_page(struct inode *inode, uint64_t offset, struct transfer *transfer, size_t *copied, bool *is_short) {
     uint32_t in_page = (uint32_t)(offset % VFS_PAGE_BYTES);
     size_t wanted = least(transfer->left_bytes, VFS_PAGE_BYTES - in_page);
     void *page;
     *copied = 0;
     spinlock_lock(&inode->lock);
+    uint64_t before = inode->pages;
+    if (offset > inode->size_bytes && inode->mapping != NULL)
+        clear_behind(inode, inode->size_bytes);
     int status = make_page(inode, offset / VFS_PAGE_BYTES, &page);
     if (status == 0) {
         *copied = transfer_in(transfer, (uint8_t *)page + in_page, wanted);
         if (*copied > 0 && offset + *copied > inode->size_bytes)
             inode->size_bytes = offset + *copied;
+        if (*copied == 0 && inode->pages > before)
+            unmake_page(inode, offset / VFS_PAGE_BYTES);
     }
     spinlock_unlock(&inode->lock);
     *is_short = *copied < wanted;
@@ -125,16 +138,44 @@ int tmpfs_file_write(struct inode *inode, uint64_t offset, struct transfer *tran
     return status;
 }
 
+/* ---- mapping ---- */
+
+int tmpfs_file_page(struct inode *inode, uint64_t number, bool is_made, void (*hold)(void *page), void **page) {
+    int status = 0;
+    spinlock_lock(&inode->lock);
+    if (number > inode->size_bytes / VFS_PAGE_BYTES || number * VFS_PAGE_BYTES >= inode->size_bytes)
+        status = -LINUX_EFAULT;
+    else if (is_made)
+        status = make_page(inode, number, page);
+    else
+        *page = page_tree_find(pages_of(inode), number);
+    if (status == 0 && *page == NULL)
+        status = -LINUX_ENOENT;
+    if (status == 0)
+        hold(*page);
+    spinlock_unlock(&inode->lock);
+    return status;
+}
+
+/*
+ * The inode's lock is held. A program that maps the last page may have written behind the file's end; nothing of that is
+ * seen when the file grows.
+ */
+static void clear_behind(struct inode *inode, uint64_t end) {
+    uint32_t in_page = (uint32_t)(end % VFS_PAGE_BYTES);
+    uint8_t *page = in_page != 0 ? page_tree_find(pages_of(inode), end / VFS_PAGE_BYTES) : NULL;
+    if (page != NULL)
+        memset(page + in_page, 0, VFS_PAGE_BYTES - in_page);
+}
+
 /* ---- size ---- */
 
 int tmpfs_file_resize(struct inode *inode, uint64_t size_bytes) {
     const struct vfs_machine *machine = machine_of(inode);
     uint32_t in_page = (uint32_t)(size_bytes % VFS_PAGE_BYTES);
     spinlock_lock(&inode->lock);
-    bool is_less = size_bytes < inode->size_bytes;
-    uint8_t *page = page_tree_find(pages_of(inode), size_bytes / VFS_PAGE_BYTES);
-    if (is_less && page != NULL)
-        memset(page + in_page, 0, VFS_PAGE_BYTES - in_page);
+    bool is_less = size_bytes <= inode->size_bytes; /* what was allocated behind the end goes also if the end stays */
+    clear_behind(inode, is_less ? size_bytes : inode->size_bytes);
     inode->size_bytes = size_bytes;
     inode->modified_ns = machine->now_ns(machine->context);
     inode->changed_ns = inode->modified_ns;
@@ -142,6 +183,84 @@ int tmpfs_file_resize(struct inode *inode, uint64_t size_bytes) {
     if (is_less) /* nobody adds pages meanwhile: `writers` is held */
         remove_pages(inode, size_bytes / VFS_PAGE_BYTES + (in_page != 0));
     return 0;
+}
+
+/* Clear up to the end of one page, which is left out if it is a hole. */
+static void clear_in_page(struct inode *inode, uint64_t offset, uint64_t size) {
+    uint32_t in_page = (uint32_t)(offset % VFS_PAGE_BYTES);
+    spinlock_lock(&inode->lock);
+    uint8_t *page = page_tree_find(pages_of(inode), offset / VFS_PAGE_BYTES);
+    if (page != NULL)
+        memset(page + in_page, 0, size);
+    spinlock_unlock(&inode->lock);
+}
+
+static void remove_page(struct inode *inode, uint64_t number) {
+    spinlock_lock(&inode->lock);
+    uint32_t removed = page_tree_remove(pages_of(inode), machine_of(inode), number, 1);
+    inode->pages -= removed;
+    spinlock_unlock(&inode->lock);
+    __atomic_sub_fetch(&tmpfs_of(inode)->pages, removed, __ATOMIC_RELAXED);
+}
+
+static void make_hole(struct inode *inode, uint64_t offset, uint64_t size) {
+    uint64_t end = offset + size;
+    while (offset < end) {
+        uint64_t number = offset / VFS_PAGE_BYTES;
+        size_t piece = least(end - offset, VFS_PAGE_BYTES - offset % VFS_PAGE_BYTES);
+        if (piece == VFS_PAGE_BYTES) {
+            /* From page to page that is there, so that a hole in nothing takes no time. */
+            spinlock_lock(&inode->lock);
+            bool has_more = page_tree_next(pages_of(inode), number, &number);
+            spinlock_unlock(&inode->lock);
+            if (!has_more)
+                return;
+            if (number > offset / VFS_PAGE_BYTES) {
+                offset = number * VFS_PAGE_BYTES;
+                continue;
+            }
+            remove_page(inode, number);
+        } else {
+            clear_in_page(inode, offset, piece);
+        }
+        offset += piece;
+    }
+}
+
+/* Would the range's missing pages fit into the budget? Nobody else changes this file now. */
+static bool have_room(struct inode *inode, uint64_t first, uint64_t end) {
+    const struct tmpfs *tmpfs = tmpfs_of(inode);
+    uint64_t max = tmpfs->limits.pages_max, missing = 0;
+    if (max == 0)
+        return true;
+    if (end - first > max)
+        return false;
+    for (uint64_t number = first; number < end; number++) {
+        spinlock_lock(&inode->lock);
+        missing += page_tree_find(pages_of(inode), number) == NULL;
+        spinlock_unlock(&inode->lock);
+    }
+    return __atomic_load_n(&tmpfs->pages, __ATOMIC_RELAXED) + missing <= max;
+}
+
+static int make_pages(struct inode *inode, uint64_t first, uint64_t end) {
+    int status = 0;
+    for (uint64_t number = first; number < end && status == 0; number++) {
+        void *page;
+        spinlock_lock(&inode->lock);
+        status = make_page(inode, number, &page);
+        spinlock_unlock(&inode->lock);
+    }
+    return status;
+}
+
+int tmpfs_file_allocate(struct inode *inode, uint64_t offset, uint64_t size_bytes, bool is_hole) {
+    if (is_hole) {
+        make_hole(inode, offset, size_bytes);
+        return 0;
+    }
+    uint64_t first = offset / VFS_PAGE_BYTES, end = (offset + size_bytes + VFS_PAGE_BYTES - 1) / VFS_PAGE_BYTES;
+    return have_room(inode, first, end) ? make_pages(inode, first, end) : -LINUX_ENOSPC;
 }
 
 /* Look from page `number` on for a hole, for STEP_PAGES pages. True: it is found, or the file ends. */

@@ -68,6 +68,8 @@ void tmpfs_folder_release(struct inode *folder);
 int tmpfs_file_read(struct inode *inode, uint64_t offset, struct transfer *transfer, size_t *done_bytes);
 int tmpfs_file_write(struct inode *inode, uint64_t offset, struct transfer *transfer, size_t *done_bytes);
 int tmpfs_file_resize(struct inode *inode, uint64_t size_bytes);
+int tmpfs_file_allocate(struct inode *inode, uint64_t offset, uint64_t size_bytes, bool is_hole);
+int tmpfs_file_page(struct inode *inode, uint64_t number, bool is_made, void (*hold)(void *page), void **page);
 int tmpfs_file_seek(struct inode *inode, uint64_t offset, bool to_hole, uint64_t *found);
 void tmpfs_file_release(struct inode *inode);
 

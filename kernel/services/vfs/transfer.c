@@ -83,3 +83,30 @@ int transfer_bring_in(struct transfer *transfer) {
         return -LINUX_EFAULT;
     return transfer->bring_in(address);
 }
+
+size_t transfer_piece_bytes(struct transfer *transfer) {
+    size_t size = SIZE_MAX;
+    return next_piece(transfer, &size) != NULL ? size : 0;
+}
+
+int transfer_all_out(struct transfer *transfer, const void *from, size_t size_bytes) {
+    size_t done = transfer_out(transfer, from, size_bytes);
+    while (done < size_bytes) {
+        int status = transfer_bring_in(transfer);
+        if (status != 0)
+            return status;
+        done += transfer_out(transfer, (const uint8_t *)from + done, size_bytes - done);
+    }
+    return 0;
+}
+
+int transfer_all_in(struct transfer *transfer, void *to, size_t size_bytes) {
+    size_t done = transfer_in(transfer, to, size_bytes);
+    while (done < size_bytes) {
+        int status = transfer_bring_in(transfer);
+        if (status != 0)
+            return status;
+        done += transfer_in(transfer, (uint8_t *)to + done, size_bytes - done);
+    }
+    return 0;
+}

@@ -36,6 +36,11 @@ size_t transfer_out(struct transfer *transfer, const void *from, size_t size_byt
 size_t transfer_in(struct transfer *transfer, void *to, size_t size_bytes);
 /* Fill up to size_bytes of the segments with zeros, as above. */
 size_t transfer_zeros(struct transfer *transfer, size_t size_bytes);
+/* What is left of the segment in work; 0 at the end. */
+size_t transfer_piece_bytes(struct transfer *transfer);
+/* All of these bytes, without locks, bringing in what is missing. -LINUX_EFAULT; also where the segments are too small. */
+int transfer_all_out(struct transfer *transfer, const void *from, size_t size_bytes);
+int transfer_all_in(struct transfer *transfer, void *to, size_t size_bytes);
 /* After a copy that stopped short, without locks: 0, or -LINUX_EFAULT: there is no memory at that address. */
 int transfer_bring_in(struct transfer *transfer);
 

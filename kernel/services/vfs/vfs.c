@@ -3,6 +3,7 @@
 
 #include "kernel/services/vfs/dentry.h"
 #include "kernel/services/vfs/errors.h"
+#include "kernel/services/vfs/memory_file.h"
 
 int vfs_init(struct vfs *vfs, const struct vfs_machine *machine, uint32_t bucket_count, uint32_t dentries_max) {
     *vfs = (struct vfs){.machine = machine, .bucket_count = bucket_count, .dentries_max = dentries_max};
@@ -15,12 +16,14 @@ int vfs_init(struct vfs *vfs, const struct vfs_machine *machine, uint32_t bucket
     list_init(&vfs->doomed_systems);
     list_init(&vfs->unused);
     list_init(&vfs->devices);
+    list_init(&vfs->kinds);
     list_init(&vfs->records.waiting);
     machine->fill_random(machine->context, &vfs->hash_key, sizeof(vfs->hash_key));
     return 0;
 }
 
 void vfs_deinit(struct vfs *vfs) {
+    memory_files_end(vfs);
     vfs_lock(vfs);
     dentry_forget_unused(vfs);
     vfs_unlock(vfs);

@@ -15,6 +15,7 @@
 #include "kernel/services/vfs/inode.h"
 #include "kernel/services/vfs/machine.h"
 
+struct memory_files;
 struct mount;
 struct view;
 
@@ -36,7 +37,16 @@ struct vfs {
         struct wait_queue changed;
         struct list waiting;
     } records; /* see record_lock.h */
+    struct list kinds; /* see kinds.h */
+    struct memory_files *memory_files; /* see memory_file.h; NULL: there was none yet */
     uint64_t systems; /* file systems made so far: their device numbers */
+    uint64_t nameless; /* files without an inode made so far; atomic */
+};
+
+/* What statfs tells of a file system. */
+struct file_system_space {
+    int64_t kind; /* Linux's number for it */
+    uint64_t pages, free_pages, inodes, free_inodes; /* 0: there is no limit */
 };
 
 /* A tree of files to be mounted. Lives as long as a mount or whoever made it holds a reference; see its own header. */
@@ -49,6 +59,8 @@ struct file_system {
     struct list doomed;
     /* The last reference is gone: give everything back. Called without locks. */
     void (*release)(struct file_system *system);
+    /* NULL: it has nothing to tell. Without locks. */
+    void (*tell_space)(struct file_system *system, struct file_system_space *space);
 };
 
 /* A place in a file view. */
@@ -91,6 +103,11 @@ void file_system_init(struct file_system *system, struct vfs *vfs, const char *n
 /* Both with the tree's lock held. */
 void file_system_ref(struct file_system *system);
 void file_system_unref(struct file_system *system);
+
+/* The next number for files without an inode. */
+static inline uint64_t vfs_next_nameless(struct vfs *vfs) {
+    return __atomic_add_fetch(&vfs->nameless, 1, __ATOMIC_RELAXED);
+}
 
 /* Device numbers as Linux packs them for programs. */
 static inline uint64_t vfs_device(uint32_t major, uint32_t minor) {

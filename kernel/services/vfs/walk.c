@@ -143,7 +143,7 @@ static void breathe(struct walker *walker) {
 }
 
 static int go_to_root(struct walker *walker) {
-    const struct path *root = (walker->resolve & SCOPED) != 0 ? &walker->scope : &walker->caller->root;
+    const struct path *root = &walker->scope;
     if ((walker->resolve & LINUX_RESOLVE_BENEATH) != 0)
         return -LINUX_EXDEV;
     if (root->mount != walker->at.mount)
@@ -236,6 +236,7 @@ int walker_begin(struct walker *walker, const struct caller *caller, const struc
     walker->scope = (path->resolve & SCOPED) != 0 ? *start : caller->root;
     walker->at = is_absolute && (path->resolve & SCOPED) == 0 ? caller->root : *start;
     path_ref(&walker->at);
+    path_ref(&walker->scope);
     if (is_absolute && (path->resolve & LINUX_RESOLVE_BENEATH) != 0)
         return end_on_failure(walker, -LINUX_EXDEV);
     return end_on_failure(walker, run(walker));
@@ -252,6 +253,7 @@ void walker_end(struct walker *walker) {
     while (walker->depth > 0)
         pop(walker);
     path_unref(&walker->at);
+    path_unref(&walker->scope);
 }
 
 /* The last name of a walk: where it leads, into walker->at. */

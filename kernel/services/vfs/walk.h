@@ -43,7 +43,7 @@ struct walk_frame {
 struct walker {
     const struct caller *caller;
     struct path at; /* with references */
-    struct path scope; /* what ".." and absolute links do not leave; not counted, the caller's */
+    struct path scope; /* what ".." and absolute links do not leave; with references */
     uint32_t resolve;
     uint32_t links; /* followed so far */
     uint32_t steps; /* since the lock was given up last */

@@ -31,7 +31,9 @@ static int take_file(struct mapping *mapping, const struct memory_call_file *fil
         return -LINUX_EACCES;
     if (!file->can_read)
         return -LINUX_EACCES;
-    if (is_shared && !file->can_write)
+    if (is_shared && file->is_sealed && (wanted & AREA_WRITE) != 0)
+        return -LINUX_EPERM;
+    if (is_shared && (!file->can_write || file->is_sealed))
         may &= ~(uint32_t)AREA_WRITE;
     if (file->is_not_executable && (wanted & AREA_EXECUTE) != 0)
         return -LINUX_EPERM;

@@ -52,6 +52,7 @@ struct memory_call_file {
     struct memory_object *object; /* the caller's reference; NULL: it cannot be mapped, -LINUX_ENODEV */
     bool can_read, can_write; /* how it is open */
     bool is_not_executable; /* its mount forbids it */
+    bool is_sealed; /* against shared mappings that can be written to */
 };
 
 /* `file` is looked at without MAP_ANONYMOUS only. The six arguments are mmap's, the descriptor left out. */

@@ -88,6 +88,12 @@ int space_map_wish(struct space *space, const struct space_wish *wish, uint64_t 
 /* For the first programs: what begins with bytes that stay where they are, and goes on with zeros. Errors of space_map. */
 int space_add(struct space *space, uint64_t start, uint64_t end, uint32_t protection, const uint8_t *image,
               uint64_t image_bytes);
+/*
+ * A segment of a program: private, [start, end), which begins with size_bytes of an object from `offset` on, a multiple of the
+ * page, and goes on with zeros; if it cannot be written to, the rest of the object's last page may follow instead, as on Linux.
+ */
+int space_map_segment(struct space *space, uint64_t start, uint64_t end, uint32_t protection,
+                      struct memory_object *object, uint64_t offset, uint64_t size_bytes);
 /* Take everything in [start, end) away. -LINUX_ENOMEM, with nothing changed. */
 int space_remove(struct space *space, uint64_t start, uint64_t end);
 /* -LINUX_ENOMEM: some of it is no area; EACCES. As on Linux what came before that has the new protection. */

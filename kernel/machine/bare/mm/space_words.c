@@ -14,6 +14,10 @@ static int identify(struct futex_space *futex, uint64_t address, struct futex_ke
     int status = GROVE_INVALID;
     if (address % sizeof(uint32_t) != 0)
         return status;
+    if (thread_current()->has_private_words) {
+        *key = (struct futex_key){.object = (uintptr_t)space, .offset = address};
+        return 0;
+    }
     share_lock_take(&space->lock);
     const struct area *area = areas_find(&space->areas, address);
     if (area != NULL && (area->object == NULL || (area->object->flags & PAGE_KEPT) == 0)) {

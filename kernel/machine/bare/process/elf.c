@@ -34,7 +34,8 @@ static uint64_t round_down(uint64_t value) {
     return value & ~(ELF_PAGE_BYTES - 1);
 }
 
-static int check_header(const struct file_header *header, size_t size, uint16_t machine) {
+static int check_header(const struct file_header *header, size_t head_bytes, uint64_t file_bytes, uint16_t machine) {
+    uint64_t bytes = header->program_headers * sizeof(struct program_header);
     static const uint8_t identity[7] = {0x7f, 'E', 'L', 'F', 2, 1, 1}; /* 64 bits, little-endian, version 1 */
     if (memcmp(header->identity, identity, sizeof(identity)) != 0 || header->machine != machine)
         return GROVE_INVALID;
@@ -42,17 +43,19 @@ static int check_header(const struct file_header *header, size_t size, uint16_t 
         return GROVE_INVALID;
     if (header->program_header_bytes != sizeof(struct program_header) || header->program_headers > HEADERS_MAX)
         return GROVE_INVALID;
-    if (header->headers_offset > size ||
-        header->program_headers * sizeof(struct program_header) > size - header->headers_offset)
+    if (header->headers_offset > file_bytes || bytes > file_bytes - header->headers_offset)
         return GROVE_INVALID;
+    if (header->headers_offset > head_bytes || bytes > head_bytes - header->headers_offset)
+        return GROVE_UNSUPPORTED;
     return 0;
 }
 
-static bool is_in_file(const struct program_header *header, size_t size) {
+static bool is_in_file(const struct program_header *header, uint64_t size) {
     return header->offset <= size && header->file_bytes <= size - header->offset;
 }
 
-static int add_segment(const struct program_header *header, size_t size, uint64_t limit, struct elf_program *program) {
+static int add_segment(const struct program_header *header, uint64_t size, uint64_t limit,
+                       struct elf_program *program) {
     uint64_t within = header->address % ELF_PAGE_BYTES;
     if (header->memory_bytes == 0)
         return 0;
@@ -94,21 +97,31 @@ static bool is_executable(const struct elf_program *program, uint64_t address) {
     return false;
 }
 
-int elf_read(const uint8_t *bytes, size_t size, uint16_t machine, uint64_t limit, struct elf_program *program) {
+static int add_interpreter(const struct program_header *header, uint64_t file_bytes, struct elf_program *program) {
+    if (!is_in_file(header, file_bytes) || header->file_bytes < 2 || header->file_bytes > ELF_INTERPRETER_BYTES_MAX ||
+        program->interpreter_bytes > 0)
+        return GROVE_INVALID;
+    program->interpreter_offset = header->offset;
+    program->interpreter_bytes = header->file_bytes;
+    return 0;
+}
+
+int elf_read_head(const uint8_t *head, size_t head_bytes, uint64_t file_bytes, uint16_t machine, uint64_t limit,
+                  struct elf_program *program) {
     struct file_header header;
     struct elf_program found = {.count = 0};
-    if (size < sizeof(header))
+    if (head_bytes < sizeof(header) || head_bytes > file_bytes)
         return GROVE_INVALID;
-    memcpy(&header, bytes, sizeof(header));
-    int status = check_header(&header, size, machine);
+    memcpy(&header, head, sizeof(header));
+    int status = check_header(&header, head_bytes, file_bytes, machine);
     for (uint32_t i = 0; status == 0 && i < header.program_headers; i++) {
         struct program_header segment;
-        memcpy(&segment, bytes + header.headers_offset + i * sizeof(segment), sizeof(segment));
+        memcpy(&segment, head + header.headers_offset + i * sizeof(segment), sizeof(segment));
         if (segment.kind == SEGMENT_INTERPRETER)
-            status = GROVE_UNSUPPORTED;
+            status = add_interpreter(&segment, file_bytes, &found);
         if (segment.kind != SEGMENT_LOAD)
             continue;
-        status = add_segment(&segment, size, limit, &found);
+        status = add_segment(&segment, file_bytes, limit, &found);
         if (status == 0)
             find_headers(&header, &segment, &found);
     }
@@ -121,4 +134,14 @@ int elf_read(const uint8_t *bytes, size_t size, uint16_t machine, uint64_t limit
     found.is_movable = header.kind == KIND_MOVABLE;
     *program = found;
     return 0;
+}
+
+int elf_read(const uint8_t *bytes, size_t size, uint16_t machine, uint64_t limit, struct elf_program *program) {
+    struct elf_program found;
+    int status = elf_read_head(bytes, size, size, machine, limit, &found);
+    if (status == 0 && found.interpreter_bytes > 0)
+        status = GROVE_UNSUPPORTED;
+    if (status == 0)
+        *program = found;
+    return status;
 }

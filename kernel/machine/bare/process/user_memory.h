@@ -18,4 +18,12 @@ bool process_write(uint64_t to, const void *from, size_t size_bytes);
  */
 int process_read_text(char *to, uint64_t from, size_t size_bytes);
 
+/*
+ * For copies that are made with a spin lock held: `to` or `from` is the program's, the other the kernel's. Never waits. Returns
+ * how many bytes were copied; fewer than size_bytes: the page behind them is missing, or not the program's.
+ */
+size_t process_copy_present(void *to, const void *from, size_t size_bytes);
+/* After such a copy, without locks: have that page brought in. False: the program may not touch it that way. */
+bool process_bring_in(uint64_t address, bool is_write);
+
 #endif

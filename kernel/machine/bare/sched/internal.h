@@ -94,6 +94,8 @@ void lend_refresh(struct scheduler *scheduler, struct sched_thread *thread);
 
 /* ---- thread.c ---- */
 void thread_block(struct scheduler *scheduler, struct sched_thread *thread, uint64_t timeout_ns);
+/* It has just begun to wait: if it is interrupted, it does not. */
+void thread_look_interrupted(struct scheduler *scheduler, struct sched_thread *thread);
 /* It stops waiting and is ready, but neither queued nor running: make_ready or handing over must follow. */
 void thread_unblock(struct scheduler *scheduler, struct sched_thread *thread, int result);
 

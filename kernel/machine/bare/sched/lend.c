@@ -194,6 +194,8 @@ int sched_block_on(struct scheduler *scheduler, struct sched_lock *lock, uint64_
         thread->state = SCHED_READY;
     else
         thread_block(scheduler, thread, timeout_ns);
+    if (status == GROVE_OK)
+        thread_look_interrupted(scheduler, thread);
     spinlock_unlock(&scheduler->lock);
     return status;
 }

@@ -154,6 +154,8 @@ struct sched_thread {
 
     struct sched_timer timeout;
     uint64_t timeout_ns; /* SCHED_NEVER for none */
+    const bool
+        *interrupted; /* atomic; while it is true the thread does not wait (GROVE_CANCELLED); NULL: it always does */
     int result; /* of what it blocked for: 0 or a negative enum grove_status */
     uint64_t run_ns; /* time it ran, at whose expense ever */
     uint64_t ready_since_ns; /* when it last began to wait for a processor */
@@ -223,6 +225,11 @@ void sched_reschedule(struct scheduler *scheduler);
 void sched_arrived(struct scheduler *scheduler);
 /* Whether sched_reschedule would have something to decide. */
 bool sched_must_reschedule(struct scheduler *scheduler);
+/*
+ * *thread->interrupted has become true: end its wait with GROVE_CANCELLED, or interrupt the other processor that it runs on,
+ * which looks at the thread again before it goes back to user mode.
+ */
+void sched_interrupt_thread(struct scheduler *scheduler, struct sched_thread *thread);
 /* Let others of the same priority go first; a deadline gives up the rest of its period. sched_reschedule must follow. */
 void sched_yield(struct scheduler *scheduler);
 

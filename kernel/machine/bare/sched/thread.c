@@ -138,6 +138,7 @@ void sched_block(struct scheduler *scheduler, uint64_t timeout_ns) {
     struct sched_processor *processor = processor_here(scheduler);
     charge(scheduler, processor, now_ns(scheduler));
     thread_block(scheduler, processor->current, timeout_ns);
+    thread_look_interrupted(scheduler, processor->current);
     spinlock_unlock(&scheduler->lock);
 }
 
@@ -146,6 +147,24 @@ bool sched_wake(struct scheduler *scheduler, struct sched_thread *thread, int re
     bool is_woken = wake(scheduler, thread, result);
     spinlock_unlock(&scheduler->lock);
     return is_woken;
+}
+
+/*
+ * The lock makes sure that it neither begins to wait nor moves meanwhile: it is woken, or sees for itself that it is not to
+ * wait; it is found where it runs, or looks for itself after it has moved.
+ */
+void sched_interrupt_thread(struct scheduler *scheduler, struct sched_thread *thread) {
+    spinlock_lock(&scheduler->lock);
+    if (thread->state == SCHED_BLOCKED && thread->interrupted != NULL)
+        (void)wake(scheduler, thread, GROVE_CANCELLED);
+    else if (thread->is_running && thread->processor != scheduler->machine->here(scheduler))
+        choose_soon(scheduler, thread->processor);
+    spinlock_unlock(&scheduler->lock);
+}
+
+void thread_look_interrupted(struct scheduler *scheduler, struct sched_thread *thread) {
+    if (thread->interrupted != NULL && __atomic_load_n(thread->interrupted, __ATOMIC_RELAXED))
+        (void)wake(scheduler, thread, GROVE_CANCELLED);
 }
 
 /* ---- the end ---- */

@@ -30,11 +30,12 @@ struct thread {
     struct list in_process; /* for the same */
     int32_t number; /* its thread id, set by the same before it is started; 0 for the kernel's own */
     bool is_interrupted; /* atomic: something waits to be done on its way back to user mode (a signal, its end) */
-    bool can_be_interrupted; /* atomic: it sleeps, or is about to, and an interruption ends that */
     bool has_private_words; /* the futex call that it makes says that its words are in nobody else's memory */
     uint64_t clear_at; /* address of a word to set to 0 and to wake at its end; 0 for none */
     uint64_t robust_list; /* address of its robust list; 0 for none */
-    struct grove_schedule schedule; /* as it was last set, for those who ask */
+    struct grove_schedule schedule; /* as it was last set, for those who ask; and as Linux tells it: */
+    int32_t policy, nice;
+    bool resets_schedule; /* what it makes begins as usual */
 };
 
 /* The one scheduler and the one table of futexes. */
@@ -78,6 +79,17 @@ void thread_start(struct thread *thread);
 /* In place of thread_start: give it back. */
 void thread_discard(struct thread *thread);
 /*
+ * Another thread of the current process, as clone(2) makes it: `flags` are Linux's, and say that it is one. Its number, or
+ * -LINUX_EINVAL, -LINUX_EFAULT, -LINUX_ENOMEM, -LINUX_EAGAIN. For clone and clone3.
+ */
+int64_t thread_clone(uint64_t flags, uint64_t stack, uint64_t parent_at, uint64_t child_at, uint64_t pointer);
+/* At its end: what it has of futexes goes to others, and the word that it named is cleared. */
+void thread_end_words(struct thread *self);
+/* Nanoseconds that it ran up to now. */
+uint64_t thread_run_ns(struct thread *thread);
+/* What both thread_discard and thread_exit come to: give the memory back, of one that nobody knows. */
+void thread_free(struct thread *thread);
+/*
  * The end of the current thread: futexes are handed on and its word is cleared (while its process's memory is still in
  * use), process_thread_gone is called, and its own memory goes back later, elsewhere.
  */
@@ -108,6 +120,22 @@ void process_return_to_user(struct thread *thread);
  * them. process_return_to_user follows, if it interrupts the thread.
  */
 int process_fault(struct thread *thread, int signal, int code, uint64_t address);
+/*
+ * A thread that is not started becomes one of a process: it gets its number. -LINUX_EAGAIN: there are too many, or the process
+ * is ending; -LINUX_ENOMEM.
+ */
+int process_add_thread(struct process *process, struct thread *thread, int32_t *number);
+/*
+ * What a call returns that slept until a moment and was interrupted: `again` is called with these arguments in its place if
+ * no handler ran; otherwise it answers EINTR.
+ */
+int64_t process_restart_with(int64_t (*again)(const uint64_t arguments[6]), const uint64_t arguments[6]);
+/* What the process's threads ran in all, those included that are gone. */
+uint64_t process_run_ns(struct process *process);
+/* The thread of this number, of whatever process, or NULL. It stays while the caller holds a spin lock. */
+struct thread *process_any_thread(int32_t number);
+/* May the current thread change how that one is scheduled; `is_better` if it gets more by it? With a spin lock held. */
+bool process_may_schedule(const struct thread *thread, bool is_better);
 /* The thread of this number in a process, or NULL. It stays while the caller holds a spin lock. */
 struct thread *process_thread_of(struct process *process, int32_t number);
 

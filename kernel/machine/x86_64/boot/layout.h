@@ -3,6 +3,7 @@
  *
  *   0xffff800000000000  all physical memory, writable, never executable (the image's own text is left out)
  *   0xffffc00000000000  stacks, each with an unmapped page below it
+ *   0xffffc04000000000  those of threads, which come and go
  *   0xffffd00000000000  registers of devices, uncached
  *   0xffffffff80000000  the image, at the physical address of the same low bits
  */
@@ -11,6 +12,7 @@
 
 #define LAYOUT_DIRECT 0xffff800000000000
 #define LAYOUT_STACKS 0xffffc00000000000
+#define LAYOUT_THREADS 0xffffc04000000000
 #define LAYOUT_DEVICES 0xffffd00000000000
 #define LAYOUT_IMAGE 0xffffffff80000000
 #define LAYOUT_IMAGE_PHYSICAL 0x100000
@@ -40,6 +42,8 @@
 #define PROCESSOR_SELF 0
 #define PROCESSOR_USER_STACK 8
 #define PROCESSOR_KERNEL_STACK 16
+#define PROCESSOR_THREAD 24
+#define PROCESSOR_HOLDS 32
 #define PROCESSOR_CANARY 40
 
 #endif

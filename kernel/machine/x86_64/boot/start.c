@@ -2,18 +2,18 @@
 #include "kernel/machine/x86_64/boot/start.h"
 
 #include "kernel/machine/bare/boot/acpi.h"
-#include "kernel/machine/bare/boot/newc.h"
 #include "kernel/machine/bare/boot/options.h"
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/interrupt/apic.h"
 #include "kernel/machine/x86_64/interrupt/interrupts.h"
 #include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/panic/panic.h"
-#include "kernel/machine/x86_64/process/calls.h"
 #include "kernel/machine/x86_64/process/process.h"
 #include "kernel/machine/x86_64/smp/processors.h"
 #include "kernel/machine/x86_64/test/tests.h"
+#include "kernel/machine/x86_64/thread/machine.h"
 #include "kernel/machine/x86_64/time/clock.h"
+#include "kernel/services/posix/missing.h"
 
 #define PATH_BYTES 128u
 
@@ -54,11 +54,17 @@ static void find_processors(void) {
     }
 }
 
+/* Which calls programs made that are not there. */
+static void print_missing_calls(void) {
+    struct missing_call entry;
+    for (uint32_t i = 0; missing_entry(i, &entry); i++)
+        console_print("abi: %s made call %u, which is missing, %lu times\n", entry.name, entry.call, entry.count);
+}
+
 /* The program that `run=` names, from the initramfs; /init by itself. False: it was not there, or ended badly. */
 static bool run_first_program(void) {
     static char path[PATH_BYTES] = "/init";
     const uint8_t *archive = memory_view(boot_facts.initramfs);
-    struct newc_file file;
     int exit_status = 0;
     (void)options_text(boot_facts.command_line, "run", path, sizeof(path));
     if (boot_facts.initramfs_bytes == 0) {
@@ -66,18 +72,26 @@ static bool run_first_program(void) {
         return true;
     }
     struct memory_usage before, after;
+    process_prepare();
+    threads_trim();
     memory_usage(&before);
-    int status = newc_find(archive, boot_facts.initramfs_bytes, path, &file);
-    if (status == 0)
-        status = process_run(path, file.data, file.size_bytes, options_rest(boot_facts.command_line), &exit_status);
+    int status = process_run(archive, boot_facts.initramfs_bytes, path, options_rest(boot_facts.command_line), &exit_status);
     memory_usage(&after);
-    if (before.free_frames != after.free_frames || before.pieces != after.pieces)
+    if (!memory_is_as_before(&before, &after))
         panic("%s left memory in use", path);
     if (status < 0)
         console_print("boot: %s cannot be run (status %d)\n", path, status);
     else
         console_print("boot: %s ended with %d\n", path, exit_status);
+    if (options_have(boot_facts.command_line, "abi"))
+        print_missing_calls();
     return status == 0 && exit_status == 0;
+}
+
+/* The first thread, while the others wait for work. */
+static void run_all(void) {
+    tests_run(boot_facts.command_line);
+    machine_exit(run_first_program() ? EXIT_PASSED : EXIT_FAILED);
 }
 
 /* The rest, on a stack with a guard page. */
@@ -86,7 +100,6 @@ static _Noreturn void go_on(void) {
     uint64_t limit = PROCESSORS_MAX;
     apic_init(boot_processors.local_apic_address);
     apic_enable();
-    system_calls_enable();
     clock_init();
     (void)options_number(boot_facts.command_line, "processors", &limit);
     processors_start(&boot_processors, limit < PROCESSORS_MAX ? (uint32_t)limit : PROCESSORS_MAX);
@@ -96,8 +109,7 @@ static _Noreturn void go_on(void) {
                   processor_features.has_umip ? " UMIP" : "");
     console_print("boot: %u of %u processors run, at %lu MHz\n", processors_count(),
                   boot_processors.count > 0 ? boot_processors.count : 1, clock_cycles_per_second() / 1000000);
-    tests_run(boot_facts.command_line);
-    machine_exit(run_first_program() ? EXIT_PASSED : EXIT_FAILED);
+    threads_start(run_all);
 }
 
 void boot_start(uint32_t protocol, uint64_t info) {

@@ -64,6 +64,7 @@ void processor_init(struct processor *self, uint32_t number) {
     if (number == 0)
         find_features();
     self->self = self;
+    self->holds = 1; /* interrupts are off until it runs threads */
     self->number = number;
     load_descriptors(self);
     interrupts_load_table();

@@ -6,7 +6,9 @@
 #include "kernel/machine/x86_64/interrupt/apic.h"
 #include "kernel/machine/x86_64/mm/translation.h"
 #include "kernel/machine/x86_64/panic/panic.h"
-#include "kernel/machine/x86_64/process/process.h"
+#include "kernel/machine/x86_64/process/fault.h"
+#include "kernel/machine/x86_64/smp/processors.h"
+#include "kernel/machine/x86_64/thread/machine.h"
 #include "kernel/machine/x86_64/time/clock.h"
 
 #define STUB_BYTES 16u
@@ -83,22 +85,40 @@ const char *interrupts_exception_name(uint64_t vector) {
     return name != NULL ? name : "reserved exception";
 }
 
-void interrupts_dispatch(struct interrupt_frame *frame) {
+static void handle(uint64_t vector) {
+    if (vector == VECTOR_TIMER)
+        clock_interrupt();
+    else if (vector == VECTOR_CALL)
+        processors_called();
+    else if (vector == VECTOR_WAKE)
+        threads_interrupt();
+    else if (vector == VECTOR_FORGET)
+        translation_interrupt();
+    else
+        console_print("interrupt: nobody waits for vector %lu\n", vector);
+}
+
+/* While an interrupt is handled the processor is held, as by a spin lock. */
+static void interrupt(const struct interrupt_frame *frame) {
     struct processor *here = processor_here();
-    if (frame->vector == VECTOR_NOT_MASKABLE && panic_is_going_on())
-        panic_stop_here();
-    if (frame->vector < EXCEPTIONS && process_exception(frame))
-        return;
-    if (frame->vector < EXCEPTIONS)
-        panic_exception(frame, interrupts_exception_name(frame->vector));
     here->interrupts++;
     if (frame->vector == VECTOR_SPURIOUS)
         return; /* wants no end */
-    if (frame->vector == VECTOR_TIMER)
-        clock_interrupt();
-    else if (frame->vector == VECTOR_FORGET)
-        translation_interrupt();
-    else if (frame->vector != VECTOR_WAKE)
-        console_print("interrupt: nobody waits for vector %lu\n", frame->vector);
+    here->holds++;
+    handle(frame->vector);
     apic_end_of_interrupt();
+    if (!interrupt_is_from_user(frame))
+        threads_leave_interrupt();
+    processor_here()->holds--;
+}
+
+void interrupts_dispatch(struct interrupt_frame *frame) {
+    if (frame->vector == VECTOR_NOT_MASKABLE && panic_is_going_on())
+        panic_stop_here();
+    if (frame->vector >= EXCEPTIONS)
+        interrupt(frame);
+    else if (!process_exception(frame))
+        panic_exception(frame, interrupts_exception_name(frame->vector));
+    if (interrupt_is_from_user(frame))
+        threads_leave();
 }

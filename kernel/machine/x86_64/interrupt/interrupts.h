@@ -16,12 +16,17 @@
 #define EXCEPTIONS 32u
 #define VECTOR_TIMER 0xf0u
 #define VECTOR_WAKE 0xf1u
-#define VECTOR_FORGET 0xf2u /* see kernel/machine/x86_64/mm/translation.h */
+#define VECTOR_CALL 0xf2u /* see processors_interrupt */
+#define VECTOR_FORGET 0xf3u /* see kernel/machine/x86_64/mm/translation.h */
 #define VECTOR_SPURIOUS 0xffu
+/* In struct interrupt_frame: a system call, whose number is in `error`; and a bit for one that was changed meanwhile. */
+#define VECTOR_SYSTEM_CALL 0x100u
+#define VECTOR_CHANGED 0x200u
 
 /* As interrupt/entries.S lays it on the stack. */
 struct interrupt_frame {
-    uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
+    uint64_t r15, r14, r13, r12, r11, rbp, rbx, rcx, rax;
+    uint64_t rdi, rsi, rdx, r10, r8, r9; /* a system call's arguments, in their order */
     uint64_t vector, error;
     uint64_t rip, cs, rflags, rsp, ss;
 };
@@ -36,7 +41,7 @@ void interrupts_init(void);
 void interrupts_load_table(void);
 /* What a vector below EXCEPTIONS means, for people. */
 const char *interrupts_exception_name(uint64_t vector);
-/* Called by the assembler for each exception and interrupt, with interrupts off. */
+/* Called by the assembler for each exception and interrupt, with interrupts off, and left with interrupts off. */
 void interrupts_dispatch(struct interrupt_frame *frame);
 
 #endif

@@ -40,7 +40,9 @@ struct frame *memory_frame(uint64_t physical) {
 
 int memory_take_frame(uint64_t *physical) {
     uint32_t frame;
+    hold_begin();
     int status = frame_cache_take(&processor_here()->frames, &buddy, &frame);
+    hold_end();
     if (status == 0)
         *physical = (uint64_t)frame * FRAME_BYTES;
     return status;
@@ -54,16 +56,24 @@ int memory_take_zeroed_frame(uint64_t *physical) {
 }
 
 void memory_give_frame_back(uint64_t physical) {
+    hold_begin();
     frame_cache_give_back(&processor_here()->frames, &buddy, (uint32_t)(physical / FRAME_BYTES));
+    hold_end();
 }
 
+/* The kernel's tables come with a counter. */
 static int take_table(void *context, uint64_t *physical) {
-    (void)context;
-    return memory_take_zeroed_frame(physical);
+    uint64_t *count = context;
+    int status = memory_take_zeroed_frame(physical);
+    if (status == 0 && count != NULL)
+        __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
+    return status;
 }
 
 static void give_table_back(void *context, uint64_t physical) {
-    (void)context;
+    uint64_t *count = context;
+    if (count != NULL)
+        __atomic_fetch_sub(count, 1, __ATOMIC_RELAXED);
     memory_give_frame_back(physical);
 }
 
@@ -74,7 +84,8 @@ static uint64_t *view_table(void *context, uint64_t physical) {
 
 const struct page_table_memory memory_table_source = {
     .take = take_table, .give_back = give_table_back, .view = view_table};
-struct page_tables memory_kernel_tables = {.memory = &memory_table_source};
+static uint64_t kernel_tables;
+struct page_tables memory_kernel_tables = {.memory = &memory_table_source, .context = &kernel_tables};
 
 /* ---- pieces ---- */
 
@@ -126,8 +137,14 @@ void memory_usage(struct memory_usage *usage) {
         pieces += piece_caches[kind].used;
     }
     *usage = (struct memory_usage){.total_frames = buddy.total, .free_frames = buddy.free, .pieces = pieces};
+    usage->tables = kernel_tables;
     for (uint32_t i = 0; i < PROCESSORS_MAX; i++)
         usage->free_frames += processors[i].frames.count;
+}
+
+bool memory_is_as_before(const struct memory_usage *before, const struct memory_usage *after) {
+    return before->free_frames + before->tables == after->free_frames + after->tables &&
+           before->pieces == after->pieces;
 }
 
 /* ---- the kernel's address space ---- */

@@ -30,7 +30,10 @@ volatile void *memory_map_device(uint64_t physical, uint64_t size_bytes);
 struct memory_usage {
     uint64_t total_frames, free_frames; /* frames in caches count as free */
     uint64_t pieces; /* smaller than a page, in use */
+    uint64_t tables; /* frames of the kernel's page tables, which grow as stacks lie side by side and never go back */
 };
 void memory_usage(struct memory_usage *usage);
+/* Whether what was in use before is in use after, no more and no less. */
+bool memory_is_as_before(const struct memory_usage *before, const struct memory_usage *after);
 
 #endif

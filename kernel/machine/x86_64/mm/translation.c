@@ -36,17 +36,6 @@ static struct {
     uint64_t waits_for; /* a bit for each processor that has not done it; atomic */
 } request;
 
-static uint64_t interrupts_save(void) {
-    uint64_t flags;
-    __asm__ volatile("pushfq\n\tpopq %0\n\tcli" : "=r"(flags) : : "memory");
-    return flags;
-}
-
-static void interrupts_restore(uint64_t flags) {
-    if ((flags & FLAG_INTERRUPTS) != 0)
-        interrupts_on();
-}
-
 /* ---- this processor; interrupts are off ---- */
 
 static uint64_t bit_of(const struct processor *processor) {
@@ -121,7 +110,7 @@ static void ask(struct space *space, uint64_t start, uint64_t end, uint64_t othe
 }
 
 static void forget_everywhere(struct space *space, uint64_t start, uint64_t end) {
-    uint64_t flags = interrupts_save();
+    hold_begin();
     struct processor *here = processor_here();
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* what was changed in the tables is seen before the bits are looked at */
     uint64_t users = __atomic_load_n(&space->processors, __ATOMIC_RELAXED), others = users & ~bit_of(here);
@@ -129,7 +118,7 @@ static void forget_everywhere(struct space *space, uint64_t start, uint64_t end)
         forget(here, space, start, end);
     if (others != 0)
         ask(space, start, end, others);
-    interrupts_restore(flags);
+    hold_end();
 }
 
 void translation_forget(struct space *space, uint64_t start, uint64_t end) {

@@ -1,177 +1,138 @@
-/* The first programs: see process.h. Runs on the processor that booted, with interrupts off in the kernel. */
+/* The first program: see process.h. */
 #include "kernel/machine/x86_64/process/process.h"
 
-#include "grove/abi/status.h"
-#include "kernel/machine/bare/process/calls.h"
-#include "kernel/machine/bare/process/elf.h"
-#include "kernel/machine/x86_64/boot/layout.h"
-#include "kernel/machine/x86_64/console/console.h"
-#include "kernel/machine/x86_64/cpu/registers.h"
-#include "kernel/machine/x86_64/process/stack.h"
+#include "kernel/core/machine.h"
+#include "kernel/machine/x86_64/mm/memory.h"
+#include "kernel/machine/x86_64/process/console_file.h"
+#include "kernel/machine/x86_64/process/root.h"
+#include "kernel/machine/x86_64/thread/machine.h"
+#include "kernel/services/posix/alarm.h"
+#include "kernel/services/posix/execute.h"
+#include "kernel/services/posix/inside.h"
+#include "kernel/services/posix/machine.h"
 #include "kernel/services/vfs/errors.h"
 
 #include <string.h>
 
-#define STACK_BYTES (UINT64_C(1) << 20)
-#define GUARD_BYTES (UINT64_C(16) << 20) /* below it, so that a stack that is too deep meets nothing else */
-#define MOVABLE_BASE UINT64_C(0x555555554000)
-#define FLAGS_FOR_PROGRAM (FLAG_INTERRUPTS | 2u) /* bit 1 is always set */
-
-#define ERROR_PRESENT 1u
-#define ERROR_WRITE 2u
-#define ERROR_FETCH 16u
+#define ARGUMENTS_MAX 32u
+#define LINE_BYTES 512u
 #define SIGNAL_STATUS 128
+#define SIGNAL_MASK 0x7f
+#define PROCESSES_MAX 16384u
+#define FRAMES_FOR_PROCESS 8u /* as much memory as one needs at least, and more */
 
-uint64_t process_enter(struct interrupt_frame *frame, uint64_t *context);
-_Noreturn void process_leave(uint64_t context, uint64_t value);
-uint64_t user_copy(void *to, const void *from, uint64_t count);
-extern const char user_copy_begin[], user_copy_end[];
+static struct {
+    const char *path;
+    const char *arguments[ARGUMENTS_MAX + 1];
+    char line[LINE_BYTES];
+    struct process *process;
+    int status;
+    struct spinlock lock; /* of the rest */
+    struct wait_queue ended;
+    bool has_ended;
+    int32_t exit_status;
+} first;
 
-static struct process *current;
-
-struct process *process_current(void) {
-    return current;
+void machine_end(int32_t status) {
+    spinlock_lock(&first.lock);
+    first.has_ended = true;
+    first.exit_status = status;
+    wait_wake(&first.ended);
+    spinlock_unlock(&first.lock);
 }
 
-/* ---- copies ---- */
-
-/* The processor refuses what the program may not touch there: pages without access for it are not there for the kernel. */
-static bool is_users(uint64_t start, size_t size) {
-    return start < SPACE_END && size <= SPACE_END - start;
+void process_prepare(void) {
+    struct thread *thread;
+    processes_prepare();
+    if (thread_create_kernel(alarms_run, NULL, &thread) < 0)
+        machine_panic("no memory for alarms");
+    thread_start(thread);
 }
 
-bool process_read(void *to, uint64_t from, size_t size) {
-    return is_users(from, size) && user_copy(to, (const void *)from, size) == 0;
-}
-
-bool process_write(uint64_t to, const void *from, size_t size) {
-    return is_users(to, size) && user_copy((void *)to, from, size) == 0;
-}
-
-int process_read_text(char *to, uint64_t from, size_t size) {
-    for (size_t i = 0; i < size; i++) {
-        if (!process_read(&to[i], from + i, 1))
-            return -LINUX_EFAULT;
-        if (to[i] == 0)
-            return (int)i;
+/* The words of the line, behind the path. */
+static int split(const char *line) {
+    uint32_t count = 1;
+    char *at = first.line;
+    if (strlen(line) >= LINE_BYTES)
+        return -LINUX_E2BIG;
+    memcpy(first.line, line, strlen(line) + 1);
+    first.arguments[0] = first.path;
+    for (;;) {
+        while (*at == ' ')
+            *at++ = 0;
+        if (*at == 0)
+            break;
+        if (count == ARGUMENTS_MAX)
+            return -LINUX_E2BIG;
+        first.arguments[count++] = at;
+        while (*at != 0 && *at != ' ')
+            at++;
     }
-    return -LINUX_ENAMETOOLONG;
+    first.arguments[count] = NULL;
+    return 0;
 }
 
-/* ---- exceptions ---- */
-
-static uint32_t access_of(uint64_t error) {
-    uint32_t hint = (error & ERROR_PRESENT) != 0 ? SPACE_FAULT_PRESENT : 0;
-    if ((error & ERROR_FETCH) != 0)
-        return AREA_EXECUTE | hint;
-    return ((error & ERROR_WRITE) != 0 ? AREA_WRITE : AREA_READ) | hint;
+static void begin(void *unused) {
+    static const char *const environment[] = {"HOME=/", "TERM=linux", NULL};
+    struct thread *self = thread_current();
+    (void)unused;
+    self->process = first.process;
+    thread_use_space();
+    first.status = process_execute(first.path, first.arguments, environment);
+    if (first.status == 0)
+        threads_go_to_user();
 }
 
-static int signal_of(uint64_t vector) {
-    switch (vector) {
-    case 0: /* division */
-    case 16: /* floating point */
-    case 19: /* vector floating point */
-        return LINUX_SIGFPE;
-    case 6: /* invalid instruction */
-        return LINUX_SIGILL;
-    case VECTOR_DEBUG:
-    case VECTOR_BREAKPOINT:
-        return LINUX_SIGTRAP;
-    case 17: /* alignment */
-        return LINUX_SIGBUS;
-    default:
-        return LINUX_SIGSEGV;
-    }
+static void wait_for_end(void) {
+    spinlock_lock(&first.lock);
+    while (!first.has_ended)
+        thread_sleep_firmly(&first.ended, &first.lock);
+    spinlock_unlock(&first.lock);
+    threads_trim();
 }
 
-static _Noreturn void end_by_exception(const struct interrupt_frame *frame, uint64_t address, int signal) {
-    console_print("process: %s ended by %s at %016lx, address %016lx\n", current->name,
-                  interrupts_exception_name(frame->vector), frame->rip, address);
-    process_end(SIGNAL_STATUS + signal);
-}
-
-static bool is_copying(const struct interrupt_frame *frame) {
-    return frame->rip >= (uint64_t)user_copy_begin && frame->rip < (uint64_t)user_copy_end;
-}
-
-bool process_exception(struct interrupt_frame *frame) {
-    bool is_from_user = interrupt_is_from_user(frame);
-    bool is_page_fault = frame->vector == VECTOR_PAGE_FAULT;
-    uint64_t address = is_page_fault ? read_cr2() : 0;
-    if (frame->vector == VECTOR_NOT_MASKABLE || frame->vector == VECTOR_DOUBLE_FAULT ||
-        frame->vector == VECTOR_MACHINE_CHECK)
-        return false; /* the machine's fault, and no program's */
-    if (current == NULL || (!is_from_user && !(is_page_fault && is_copying(frame))))
-        return false;
-    int signal = signal_of(frame->vector);
-    if (is_page_fault && address < LAYOUT_USER_END) {
-        int status = space_fault(&current->space, address, access_of(frame->error));
-        if (status == 0)
-            return true;
-        if (status == -LINUX_ENOMEM) {
-            console_print("process: %s ended for want of memory\n", current->name);
-            process_end(SIGNAL_STATUS + LINUX_SIGKILL);
-        }
-        signal = status == -LINUX_ENXIO ? LINUX_SIGBUS : signal;
-    }
-    if (is_from_user)
-        end_by_exception(frame, address, signal);
-    frame->rip = (uint64_t)user_copy_end;
-    return true;
-}
-
-/* ---- from the beginning to the end ---- */
-
-static int add_segments(struct process *process, const struct elf_program *program, const uint8_t *image,
-                        uint64_t base) {
-    for (uint32_t i = 0; i < program->count; i++) {
-        const struct elf_segment *segment = &program->segments[i];
-        int status = space_add(&process->space, base + segment->start, base + segment->end, segment->protection,
-                               image + segment->file_offset, segment->file_bytes);
-        if (status < 0)
-            return status;
-        process->space.break_start = base + segment->end;
-    }
-    process->space.break_end = process->space.break_start;
-    uint64_t stack = LAYOUT_USER_END - STACK_BYTES;
-    int status = space_add(&process->space, stack, LAYOUT_USER_END, AREA_READ | AREA_WRITE, NULL, 0);
-    return status == 0 ? space_add(&process->space, stack - GUARD_BYTES, stack, 0, NULL, 0) : status;
-}
-
-static int run(struct process *process, const struct elf_program *program, uint64_t base, const char *line,
-               int *exit_status) {
-    struct interrupt_frame frame = {.rip = base + program->entry,
-                                    .cs = SELECTOR_USER_CODE | 3,
-                                    .rflags = FLAGS_FOR_PROGRAM,
-                                    .ss = SELECTOR_USER_DATA | 3};
-    space_use(&process->space);
-    current = process;
-    int status = stack_fill(process->name, line, program, base, &frame.rsp);
-    if (status == 0)
-        *exit_status = (int)process_enter(&frame, &process->context);
-    current = NULL;
-    space_use(NULL);
-    write_msr(MSR_FS_BASE, 0);
-    return status;
-}
-
-int process_run(const char *name, const uint8_t *image, size_t size, const char *line, int *exit_status) {
-    struct process process = {.name = name};
-    struct elf_program program;
-    int status = elf_read(image, size, ELF_MACHINE_X86_64, LAYOUT_USER_END - MOVABLE_BASE, &program);
-    if (status == 0)
-        status = space_create(&process.space);
+static int start(const struct caller *caller) {
+    struct thread *thread;
+    int status = process_create_first(caller, &first.process);
     if (status < 0)
         return status;
-    uint64_t base = program.is_movable ? MOVABLE_BASE : 0;
-    status = add_segments(&process, &program, image, base);
+    status = console_file_open(caller->vfs, &first.process->descriptors);
     if (status == 0)
-        status = run(&process, &program, base, line, exit_status);
-    space_destroy(&process.space);
-    return status;
+        status = thread_create_kernel(begin, NULL, &thread);
+    if (status < 0) {
+        process_destroy_unborn(first.process);
+        return status;
+    }
+    status = process_begin(first.process, NULL, thread);
+    if (status < 0) {
+        thread_discard(thread);
+        process_destroy_unborn(first.process);
+        return status;
+    }
+    thread_start(thread);
+    wait_for_end();
+    return first.status;
 }
 
-void process_end(int exit_status) {
-    process_leave(current->context, (uint64_t)(uint32_t)exit_status);
+static uint32_t processes_max(void) {
+    struct memory_usage usage;
+    memory_usage(&usage);
+    uint64_t count = usage.free_frames / FRAMES_FOR_PROCESS;
+    return count < PROCESSES_MAX ? (uint32_t)count : PROCESSES_MAX;
+}
+
+int process_run(const uint8_t *archive, size_t archive_bytes, const char *path, const char *line, int *exit_status) {
+    struct caller caller;
+    first.path = path;
+    int status = split(line);
+    if (status == 0)
+        status = root_begin(archive, archive_bytes, &caller);
+    if (status < 0)
+        return status;
+    processes_init(caller.vfs, processes_max());
+    status = start(&caller);
+    root_end();
+    int32_t word = first.exit_status;
+    *exit_status = (word & SIGNAL_MASK) != 0 ? SIGNAL_STATUS + (word & SIGNAL_MASK) : word >> 8 & 0xff;
+    return status;
 }

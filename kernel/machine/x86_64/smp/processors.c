@@ -7,6 +7,7 @@
 #include "kernel/machine/x86_64/interrupt/interrupts.h"
 #include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/panic/panic.h"
+#include "kernel/machine/x86_64/thread/machine.h"
 #include "kernel/machine/x86_64/time/clock.h"
 
 #include <string.h>
@@ -93,24 +94,6 @@ void processors_start(const struct acpi_processors *table, uint32_t limit) {
     }
 }
 
-/* Work that was given to this processor, if any. */
-static void run_job(struct processor *here) {
-    void (*function)(void *argument) = __atomic_load_n(&here->job, __ATOMIC_ACQUIRE); /* pairs with processors_call */
-    if (function == NULL)
-        return;
-    function(here->job_argument);
-    __atomic_store_n(&here->job, NULL, __ATOMIC_RELEASE); /* pairs with processors_wait */
-}
-
-/* For good. An interrupt that comes between the look for work and the sleep ends the sleep: see wait_for_interrupt. */
-static _Noreturn void idle(struct processor *here) {
-    for (;;) {
-        run_job(here);
-        if (__atomic_load_n(&here->job, __ATOMIC_RELAXED) == NULL)
-            wait_for_interrupt();
-    }
-}
-
 /* Called by the trampoline, on this processor's own stack. */
 _Noreturn void processors_enter(struct processor *self);
 void processors_enter(struct processor *self) {
@@ -118,17 +101,5 @@ void processors_enter(struct processor *self) {
     processor_init(self, self->number);
     apic_enable();
     __atomic_store_n(&self->is_up, true, __ATOMIC_RELEASE);
-    idle(self);
-}
-
-void processors_call(uint32_t number, void (*function)(void *argument), void *argument) {
-    struct processor *other = &processors[number];
-    other->job_argument = argument;
-    __atomic_store_n(&other->job, function, __ATOMIC_RELEASE);
-    apic_send(other->apic_id, VECTOR_WAKE);
-}
-
-void processors_wait(uint32_t number) {
-    while (__atomic_load_n(&processors[number].job, __ATOMIC_ACQUIRE) != NULL)
-        __builtin_ia32_pause();
+    threads_enter_processor();
 }

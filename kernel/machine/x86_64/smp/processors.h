@@ -1,6 +1,5 @@
 /*
- * All processors: how they come up, idle, and are given work. One that has nothing to do sleeps without a tick until it is
- * called.
+ * All processors: how they come up, and how one lets others do something.
  */
 #ifndef GROVE_X86_64_PROCESSORS_H
 #define GROVE_X86_64_PROCESSORS_H
@@ -22,11 +21,19 @@ void processors_start(const struct acpi_processors *table, uint32_t limit);
 uint32_t processors_count(void);
 
 /*
- * Let another processor call `function`, with interrupts off, once it has nothing else to do. It has no other work: the
- * caller waits for its last with processors_wait.
+ * Let a thread of the kernel call `function` on that processor alone. There is one such call for each processor at a time:
+ * the caller waits for its last with processors_wait.
  */
 void processors_call(uint32_t number, void (*function)(void *argument), void *argument);
 /* Until it has returned. What it wrote is seen then. */
 void processors_wait(uint32_t number);
+
+/*
+ * Interrupt all processors and let each call `function`, with interrupts off, this one too. Returns when all have. No spin
+ * lock is held.
+ */
+void processors_interrupt(void (*function)(void *argument), void *argument);
+/* Called by the interrupt with VECTOR_CALL. */
+void processors_called(void);
 
 #endif

@@ -4,6 +4,7 @@
 #include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/panic/panic.h"
 #include "kernel/machine/x86_64/test/tests.h"
+#include "kernel/machine/x86_64/thread/machine.h"
 
 #include <stddef.h>
 
@@ -22,10 +23,12 @@ static const struct {
 /* One test; the memory in use is the same before and after it. */
 static const char *run(self_test *test) {
     struct memory_usage before, after;
+    threads_trim();
     memory_usage(&before);
     const char *fault = test();
+    threads_trim();
     memory_usage(&after);
-    if (fault == NULL && (before.free_frames != after.free_frames || before.pieces != after.pieces))
+    if (fault == NULL && !memory_is_as_before(&before, &after))
         return "memory was left over";
     return fault;
 }

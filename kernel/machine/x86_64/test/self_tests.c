@@ -5,7 +5,9 @@
 #include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/smp/processors.h"
 #include "kernel/machine/x86_64/test/tests.h"
+#include "kernel/machine/x86_64/thread/machine.h"
 #include "kernel/machine/x86_64/time/clock.h"
+#include "kernel/services/vfs/errors.h"
 
 #include <string.h>
 
@@ -90,10 +92,9 @@ const char *self_test_memory(void) {
         return "there is no memory";
     for (uint32_t i = 0; i < processors_count(); i++)
         stress[i].number = i;
-    for (uint32_t i = 1; i < processors_count(); i++)
+    for (uint32_t i = 0; i < processors_count(); i++)
         processors_call(i, stress_memory, &stress[i]);
-    stress_memory(&stress[0]);
-    for (uint32_t i = 1; i < processors_count(); i++)
+    for (uint32_t i = 0; i < processors_count(); i++)
         processors_wait(i);
     for (uint32_t i = 0; i < processors_count(); i++)
         fault = stress[i].fault != NULL ? stress[i].fault : fault;
@@ -108,8 +109,8 @@ static void say_who(void *argument) {
 }
 
 const char *self_test_processors(void) {
-    for (uint32_t i = 1; i < processors_count(); i++) {
-        uint32_t number = 0;
+    for (uint32_t i = 0; i < processors_count(); i++) {
+        uint32_t number = UINT32_MAX;
         processors_call(i, say_who, &number);
         processors_wait(i);
         if (number != i)
@@ -124,52 +125,58 @@ const char *self_test_processors(void) {
 /* ---- the clock ---- */
 
 #define SLEEP_NS UINT64_C(20000000)
-
 #define INTERRUPTS_MAX 8u /* a tick of a thousandth of a second would be twenty */
 
-/* Sleep to a deadline, which only its interrupt ends; the number of interrupts goes into the argument, 0 if it was early. */
+/* Sleep to a moment; the number of timer interrupts meanwhile goes into the argument, UINT64_MAX if it was early. */
 static void sleep_once(void *argument) {
-    struct processor *here = processor_here();
-    uint64_t before = here->timer_interrupts, deadline = clock_now_ns() + SLEEP_NS;
-    clock_set_deadline(deadline);
-    while (here->deadline_ns != CLOCK_NEVER)
-        wait_for_interrupt();
-    *(uint64_t *)argument = clock_now_ns() >= deadline ? here->timer_interrupts - before : 0;
+    static struct wait_queue nothing;
+    const struct processor *here = processor_here(); /* this thread stays there */
+    uint64_t before = here->timer_interrupts, until = clock_now_ns() + SLEEP_NS;
+    int status = thread_sleep(&nothing, NULL, until);
+    bool is_early = clock_now_ns() < until || status != -LINUX_ETIMEDOUT;
+    *(uint64_t *)argument = is_early ? UINT64_MAX : here->timer_interrupts - before;
 }
 
-/* A deadline that is taken back before it comes, and comes nevertheless. */
-static bool comes_nevertheless(void) {
-    struct processor *here = processor_here();
-    uint64_t before, interrupts;
-    do { /* again if this processor was kept from it for longer than the deadline was away */
-        before = clock_now_ns();
-        interrupts = here->timer_interrupts;
-        clock_set_deadline(before + SLEEP_NS);
-        clock_set_deadline(CLOCK_NEVER);
-    } while (clock_now_ns() >= before + SLEEP_NS);
-    interrupts_on();
-    clock_spin_ns(2 * SLEEP_NS);
-    interrupts_off();
-    return here->timer_interrupts != interrupts;
-}
-
-/*
- * A deadline is one interrupt (some more where the timer runs a little fast), not one for each tick; without a deadline
- * there is none. The processors sleep beside each other.
- */
-const char *self_test_clock(void) {
+/* To sleep is one interrupt (some more where the timer runs a little fast), not one for each tick. */
+static const char *sleep_everywhere(void) {
     uint64_t counts[PROCESSORS_MAX] = {0};
-    for (uint32_t i = 1; i < processors_count(); i++)
+    for (uint32_t i = 0; i < processors_count(); i++)
         processors_call(i, sleep_once, &counts[i]);
-    sleep_once(&counts[0]);
-    for (uint32_t i = 1; i < processors_count(); i++)
+    for (uint32_t i = 0; i < processors_count(); i++)
         processors_wait(i);
     for (uint32_t i = 0; i < processors_count(); i++)
         if (counts[i] == 0 || counts[i] > INTERRUPTS_MAX)
             return "a deadline was not one interrupt";
-    uint64_t idle = processors_count() > 1 ? processors[1].timer_interrupts : 0;
-    sleep_once(&counts[0]);
-    if (processors_count() > 1 && processors[1].timer_interrupts != idle)
-        return "a processor with nothing to do was interrupted by its timer";
-    return comes_nevertheless() ? "a deadline came that was taken back" : NULL;
+    return NULL;
+}
+
+static void spin(void *argument) {
+    const struct processor *here = processor_here();
+    uint64_t before = here->timer_interrupts;
+    clock_spin_ns(SLEEP_NS);
+    *(uint64_t *)argument = here->timer_interrupts - before;
+}
+
+/* Neither a processor without a thread nor one with a single thread is interrupted by its timer. */
+static const char *disturb_nobody(void) {
+    uint64_t interrupts = 0, idle = 0;
+    uint32_t other = processors_count() - 1, alone = processors_count() > 2 ? other - 1 : other;
+    const struct processor *empty = &processors[other];
+    if (other == 0)
+        return NULL;
+    processors_call(alone, spin, &interrupts);
+    processors_wait(alone);
+    idle = empty->timer_interrupts;
+    processors_call(alone, spin, &interrupts);
+    processors_wait(alone);
+    if (interrupts > 1) /* a timer that was set for what ran before may still ring */
+        return "a thread that is alone on its processor was interrupted by the timer";
+    return alone != other && empty->timer_interrupts != idle
+               ? "a processor with nothing to do was interrupted by its timer"
+               : NULL;
+}
+
+const char *self_test_clock(void) {
+    const char *fault = sleep_everywhere();
+    return fault != NULL ? fault : disturb_nobody();
 }

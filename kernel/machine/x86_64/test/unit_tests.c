@@ -66,7 +66,7 @@ static void run_all(void) {
         (void)programs[i].run();
     }
     memory_usage(&after);
-    bool is_even = before.free_frames == after.free_frames && before.pieces == after.pieces;
+    bool is_even = memory_is_as_before(&before, &after);
     console_print("unit-test: memory is %s\n", is_even ? "as before" : "left over");
     machine_exit(is_even ? EXIT_PASSED : EXIT_FAILED);
 }

@@ -5,6 +5,7 @@
 #include "kernel/machine/x86_64/cpu/registers.h"
 #include "kernel/machine/x86_64/interrupt/apic.h"
 #include "kernel/machine/x86_64/panic/panic.h"
+#include "kernel/machine/x86_64/thread/machine.h"
 
 #define OLD_TIMER_CHANNEL 0x40u
 #define OLD_TIMER_COMMAND 0x43u
@@ -138,8 +139,10 @@ void clock_interrupt(void) {
     here->timer_interrupts++;
     if (here->deadline_ns == CLOCK_NEVER)
         return;
-    if (clock_now_ns() >= here->deadline_ns)
-        here->deadline_ns = CLOCK_NEVER;
-    else
+    if (clock_now_ns() < here->deadline_ns) {
         arm(here->deadline_ns);
+        return;
+    }
+    here->deadline_ns = CLOCK_NEVER;
+    threads_interrupt();
 }

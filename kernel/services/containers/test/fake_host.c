@@ -1,6 +1,8 @@
 /* The fake host: see fake_host.h. */
 #include "kernel/services/containers/test/fake_host.h"
 
+#include "kernel/machine/bare/process/user_memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -286,4 +288,16 @@ void fake_host_close(void) {
     assert_int_equal(fake_host.held, 0);
     for (uint32_t i = 0; i < FAKE_PROGRAMS; i++)
         assert_false(fake_host.programs[i].is_used);
+}
+
+/* ---- a program's memory is the test's own ---- */
+
+bool process_read(void *to, uint64_t from, size_t size_bytes) {
+    memcpy(to, (const void *)(uintptr_t)from, size_bytes);
+    return true;
+}
+
+bool process_write(uint64_t to, const void *from, size_t size_bytes) {
+    memcpy((void *)(uintptr_t)to, from, size_bytes);
+    return true;
 }

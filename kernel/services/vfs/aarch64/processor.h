@@ -21,4 +21,10 @@ struct linux_stat {
     uint32_t unused[2];
 };
 
+/* struct epoll_event. */
+struct linux_epoll_event {
+    uint32_t events, padding;
+    uint64_t data;
+};
+
 #endif

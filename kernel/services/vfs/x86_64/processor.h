@@ -19,4 +19,10 @@ struct linux_stat {
     int64_t unused[3];
 };
 
+/* struct epoll_event: packed on this processor only. */
+struct linux_epoll_event {
+    uint32_t events;
+    uint64_t data;
+} __attribute__((packed));
+
 #endif

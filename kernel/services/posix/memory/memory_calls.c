@@ -1,20 +1,26 @@
 /* System calls about a program's memory: what stands in kernel/machine/bare/mm/calls.h, for the program that runs. */
 #include "kernel/machine/bare/mm/calls.h"
 
-#include "kernel/machine/x86_64/process/calls.h"
-#include "kernel/machine/x86_64/process/process.h"
+#include "kernel/machine/bare/process/calls.h"
+#include "kernel/machine/bare/process/user_memory.h"
+#include "kernel/machine/bare/thread/thread.h"
+#include "kernel/services/posix/memory/mapped_file.h"
 #include "kernel/services/vfs/errors.h"
 
 #define IN_CORE_BYTES 256u
 
 static struct space *here(void) {
-    return &process_current()->space;
+    return process_space(thread_current()->process);
 }
 
-/* There are no descriptors yet. */
 int64_t system_call_mmap(const uint64_t arguments[6]) {
-    static const struct memory_call_file file = {.status = -LINUX_EBADF};
-    return memory_call_map(here(), arguments[0], arguments[1], arguments[2], arguments[3], &file, arguments[5]);
+    struct memory_call_file file = {.object = NULL};
+    if ((arguments[3] & LINUX_MAP_ANONYMOUS) == 0)
+        mapped_file_find((uint32_t)arguments[4], &file);
+    int64_t result =
+        memory_call_map(here(), arguments[0], arguments[1], arguments[2], arguments[3], &file, arguments[5]);
+    memory_object_unref(file.object);
+    return result;
 }
 
 int64_t system_call_munmap(const uint64_t arguments[6]) {

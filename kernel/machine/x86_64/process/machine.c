@@ -1,0 +1,42 @@
+/* What the layer of processes needs of this machine: see kernel/services/posix/machine.h. */
+#include "kernel/services/posix/machine.h"
+
+#include "kernel/machine/bare/mm/space.h"
+#include "kernel/machine/x86_64/boot/layout.h"
+#include "kernel/machine/x86_64/cpu/processor.h"
+#include "kernel/machine/x86_64/cpu/registers.h"
+#include "kernel/machine/x86_64/mm/memory.h"
+#include "kernel/machine/x86_64/panic/panic.h"
+#include "kernel/machine/bare/process/elf.h"
+#include "kernel/machine/bare/thread/thread.h"
+
+const struct machine_layout *machine_layout(void) {
+    static struct machine_layout layout = {.start = SPACE_START,
+                                           .end = LAYOUT_USER_END,
+                                           .movable = UINT64_C(0x555555554000),
+                                           .elf_machine = ELF_MACHINE_X86_64,
+                                           .platform = "x86_64"};
+    layout.capabilities = cpuid(1, 0).d;
+    return &layout;
+}
+
+uint64_t machine_chance(void) {
+    return processor_random();
+}
+
+uint64_t machine_thread_time(const struct thread *thread) {
+    return thread->sched.run_ns;
+}
+
+void machine_memory_facts(uint64_t *total_bytes, uint64_t *free_bytes) {
+    struct memory_usage usage;
+    memory_usage(&usage);
+    *total_bytes = usage.total_frames * FRAME_BYTES;
+    *free_bytes = usage.free_frames * FRAME_BYTES;
+}
+
+/* There is no other way off or back to the beginning yet than QEMU's exit device. */
+void machine_power_off(bool is_restart) {
+    (void)is_restart;
+    machine_exit(EXIT_PASSED);
+}

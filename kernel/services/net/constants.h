@@ -1,0 +1,61 @@
+/* Linux's numbers of sockets, as programs pass and see them: the same on both processors. constants_test.c compares them. */
+#ifndef GROVE_NET_CONSTANTS_H
+#define GROVE_NET_CONSTANTS_H
+
+#define LINUX_AF_UNSPEC 0u
+#define LINUX_AF_UNIX 1u
+#define LINUX_AF_INET 2u
+
+#define LINUX_SOCK_STREAM 1u
+#define LINUX_SOCK_DGRAM 2u
+#define LINUX_SOCK_SEQPACKET 5u
+#define LINUX_SOCK_NONBLOCK 04000u
+#define LINUX_SOCK_CLOEXEC 02000000u
+
+#define LINUX_MSG_OOB 0x01u
+#define LINUX_MSG_PEEK 0x02u
+#define LINUX_MSG_CTRUNC 0x08u
+#define LINUX_MSG_TRUNC 0x20u
+#define LINUX_MSG_DONTWAIT 0x40u
+#define LINUX_MSG_EOR 0x80u
+#define LINUX_MSG_WAITALL 0x100u
+#define LINUX_MSG_NOSIGNAL 0x4000u
+#define LINUX_MSG_WAITFORONE 0x10000u
+#define LINUX_MSG_CMSG_CLOEXEC 0x40000000u
+
+#define LINUX_SHUT_RD 0u
+#define LINUX_SHUT_WR 1u
+#define LINUX_SHUT_RDWR 2u
+
+#define LINUX_SOL_SOCKET 1u
+#define LINUX_SO_DEBUG 1u
+#define LINUX_SO_REUSEADDR 2u
+#define LINUX_SO_TYPE 3u
+#define LINUX_SO_ERROR 4u
+#define LINUX_SO_DONTROUTE 5u
+#define LINUX_SO_BROADCAST 6u
+#define LINUX_SO_SNDBUF 7u
+#define LINUX_SO_RCVBUF 8u
+#define LINUX_SO_KEEPALIVE 9u
+#define LINUX_SO_OOBINLINE 10u
+#define LINUX_SO_LINGER 13u
+#define LINUX_SO_REUSEPORT 15u
+#define LINUX_SO_PASSCRED 16u
+#define LINUX_SO_PEERCRED 17u
+#define LINUX_SO_RCVLOWAT 18u
+#define LINUX_SO_SNDLOWAT 19u
+#define LINUX_SO_RCVTIMEO 20u
+#define LINUX_SO_SNDTIMEO 21u
+#define LINUX_SO_ACCEPTCONN 30u
+#define LINUX_SO_PROTOCOL 38u
+#define LINUX_SO_DOMAIN 39u
+
+#define LINUX_SCM_RIGHTS 1u
+#define LINUX_SCM_CREDENTIALS 2u
+#define LINUX_SCM_MAX_FD 253u
+#define LINUX_SOMAXCONN 4096u
+
+#define LINUX_SIOCOUTQ 0x5411u
+#define LINUX_SIOCINQ 0x541bu
+
+#endif

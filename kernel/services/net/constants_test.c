@@ -1,0 +1,62 @@
+/* Our numbers of sockets are those of Linux, as this computer's headers have them: checked when this is built. */
+#include "kernel/services/net/constants.h"
+
+#include "kernel/core/test/unit.h"
+
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#define SAME(name) _Static_assert(LINUX_##name == (unsigned)(name), #name)
+
+SAME(AF_UNSPEC);
+SAME(AF_UNIX);
+SAME(AF_INET);
+SAME(SOCK_STREAM);
+SAME(SOCK_DGRAM);
+SAME(SOCK_SEQPACKET);
+SAME(SOCK_NONBLOCK);
+SAME(SOCK_CLOEXEC);
+SAME(MSG_OOB);
+SAME(MSG_PEEK);
+SAME(MSG_CTRUNC);
+SAME(MSG_TRUNC);
+SAME(MSG_DONTWAIT);
+SAME(MSG_EOR);
+SAME(MSG_WAITALL);
+SAME(MSG_NOSIGNAL);
+SAME(MSG_WAITFORONE);
+SAME(MSG_CMSG_CLOEXEC);
+SAME(SHUT_RD);
+SAME(SHUT_WR);
+SAME(SHUT_RDWR);
+SAME(SOL_SOCKET);
+SAME(SO_DEBUG);
+SAME(SO_REUSEADDR);
+SAME(SO_TYPE);
+SAME(SO_ERROR);
+SAME(SO_DONTROUTE);
+SAME(SO_BROADCAST);
+SAME(SO_SNDBUF);
+SAME(SO_RCVBUF);
+SAME(SO_KEEPALIVE);
+SAME(SO_OOBINLINE);
+SAME(SO_LINGER);
+SAME(SO_REUSEPORT);
+SAME(SO_PASSCRED);
+SAME(SO_PEERCRED);
+SAME(SO_RCVLOWAT);
+SAME(SO_SNDLOWAT);
+SAME(SO_RCVTIMEO);
+SAME(SO_SNDTIMEO);
+SAME(SO_ACCEPTCONN);
+SAME(SO_PROTOCOL);
+SAME(SO_DOMAIN);
+SAME(SCM_RIGHTS);
+SAME(SCM_CREDENTIALS);
+SAME(SIOCOUTQ);
+SAME(SIOCINQ);
+
+int main(void) {
+    return 0;
+}

@@ -1,0 +1,2 @@
+#include "kernel/services/posix/test/world.h"
+int main(void) { return 0; }

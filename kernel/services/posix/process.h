@@ -1,0 +1,218 @@
+/*
+ * Processes: what threads share, who belongs to whom, and how all that begins and ends. Open this first.
+ *
+ * One spin lock, that of processes, guards the whole of it: numbers, families, groups, sessions, states and signals. It is
+ * held for short steps. Outside of it are all locks that may be held while waiting; inside of it are those of wait queues, of
+ * users' accounts and of the scheduler, never one of the file system layer.
+ *
+ * A process lives as long as one of its threads. Then it gives back its memory and files and is a zombie, of which its number,
+ * its place in the family and what it used are left, until its parent asks. struct process itself stays until the last
+ * reference to it is gone. What only its own threads change (memory, caller, descriptors) is not touched by others while it
+ * may be ending, except as told below.
+ *
+ * Answers are Linux's error numbers, negative (kernel/services/vfs/errors.h).
+ */
+#ifndef GROVE_POSIX_PROCESS_H
+#define GROVE_POSIX_PROCESS_H
+
+#include "kernel/services/posix/credentials.h"
+#include "kernel/services/posix/limits.h"
+#include "kernel/services/posix/number.h"
+#include "kernel/services/posix/signal.h"
+#include "kernel/services/vfs/descriptors.h"
+#include "kernel/services/vfs/vfs.h"
+
+#define PROCESS_NAME_BYTES 16u /* with its end, as Linux has it */
+
+struct space;
+struct terminal;
+struct thread;
+
+/* What a program's memory is, counted: vfork makes two processes share one. */
+struct process_memory {
+    uint32_t references; /* atomic */
+    struct space *space;
+    uint64_t arguments_start, arguments_end; /* the texts, one after the other */
+    uint64_t environment_start, environment_end;
+    uint64_t auxiliary_start, auxiliary_bytes;
+    struct path executable; /* counted; all zero: it has none */
+};
+
+enum process_state {
+    PROCESS_LIVES,
+    PROCESS_ENDS, /* every thread is told to end */
+    PROCESS_ZOMBIE,
+    PROCESS_GONE, /* waited for: in no list any more */
+};
+
+/* What a process asked to happen at a signal: struct sigaction of the kernel's interface. */
+struct signal_action {
+    uint64_t handler; /* an address; or SIGNAL_DEFAULT, SIGNAL_IGNORE */
+    uint64_t flags; /* LINUX_SA_ */
+    uint64_t restorer;
+    uint64_t mask;
+};
+#define SIGNAL_DEFAULT 0u
+#define SIGNAL_IGNORE 1u
+#define LINUX_SA_NOCLDSTOP 1u
+#define LINUX_SA_NOCLDWAIT 2u
+#define LINUX_SA_SIGINFO 4u
+#define LINUX_SA_RESTORER 0x04000000u
+#define LINUX_SA_ONSTACK 0x08000000u
+#define LINUX_SA_RESTART 0x10000000u
+#define LINUX_SA_NODEFER 0x40000000u
+#define LINUX_SA_RESETHAND 0x80000000u
+#define LINUX_SS_ONSTACK 1u
+#define LINUX_SS_DISABLE 2u
+#define LINUX_SS_AUTODISARM 0x80000000u
+
+/* Signals that wait. All zero is an empty one. */
+struct signal_queue {
+    uint64_t bits;
+    struct list entries; /* the oldest first */
+};
+
+/* What it and its children used. Nanoseconds and counts. */
+struct process_usage {
+    uint64_t user_ns, system_ns;
+    uint64_t minor_faults, major_faults;
+};
+
+/* The part of a thread that is of interest here; struct thread of the machine points to it. */
+struct process_thread {
+    struct thread *thread;
+    struct process *process;
+    struct list link; /* in process->threads, the oldest first */
+    struct number *number; /* counted; the first thread's is the process's */
+    char name[PROCESS_NAME_BYTES];
+
+    struct signal_queue pending;
+    uint64_t blocked;
+    uint64_t blocked_before; /* set back by the way to user mode, after a handler was begun, if has_blocked_before */
+    uint64_t awaited; /* what sigtimedwait waits for */
+    uint64_t stack_start, stack_bytes; /* sigaltstack */
+    uint32_t stack_flags;
+    bool has_blocked_before;
+    bool is_stopped;
+    /* What restart_syscall does, if it is made. */
+    int64_t (*restart)(const uint64_t arguments[6]);
+    uint64_t restart_arguments[6];
+    uint64_t write_number_at; /* where its number is written before it runs its first instruction; 0: nowhere */
+};
+
+struct process {
+    uint32_t references; /* atomic */
+    int32_t id; /* its number, also when `number` is gone */
+    enum process_state state;
+    struct number *number; /* counted, as the next two */
+    struct number *group, *session;
+    struct list in_group, in_session; /* in their numbers' lists */
+    struct list in_all; /* in processes.all, by the order of their beginning */
+
+    struct process *parent; /* NULL: the first, and those that are gone */
+    struct list children, sibling; /* zombies too */
+    struct wait_queue children_changed; /* woken for whoever waits for children */
+    bool is_unwanted; /* nobody will wait for it: it is gone as soon as it has ended */
+    int exit_signal; /* what the parent gets at its end; 0: nothing */
+    int parent_death_signal;
+    bool is_subreaper; /* orphans below it become its own */
+    bool has_executed; /* since fork: setpgid of the parent's is too late */
+    bool is_vforked; /* its parent waits until it has memory of its own, or has ended */
+    struct wait_queue vfork_done;
+
+    struct list threads; /* struct process_thread */
+    uint32_t thread_count;
+    struct process_thread *survivor; /* execve: the one that ends all others; else NULL */
+    struct wait_queue threads_changed;
+
+    struct process_memory *memory; /* NULL: given back */
+    struct descriptors descriptors;
+    struct caller caller; /* identity.groups points to credentials.groups */
+    struct credentials credentials;
+    struct limits limits;
+    struct user_account *user; /* of its real user; counted */
+    bool is_dumpable;
+    uint32_t personality;
+    char name[PROCESS_NAME_BYTES]; /* of the program */
+
+    struct signal_action actions[SIGNALS];
+    struct signal_queue pending;
+    struct wait_queue signals_changed; /* woken whenever a signal begins to wait: for signalfd */
+    int32_t stop_signal; /* not 0: its threads stop, or are stopped */
+    uint32_t stopped_threads;
+    bool is_stop_reported, is_continued; /* to be told by wait */
+    struct wait_queue continued; /* where its stopped threads wait */
+    uint64_t alarm_ns, alarm_interval_ns; /* ITIMER_REAL; 0: none */
+    struct list in_alarms;
+
+    int32_t exit_status; /* as wait tells it */
+    struct process_usage usage, children_usage;
+    uint64_t started_ns; /* monotonic */
+};
+
+struct processes {
+    struct spinlock lock;
+    struct vfs *vfs;
+    struct list all; /* struct process, zombies too */
+    struct list alarms; /* processes with one, the earliest first */
+    struct wait_queue alarms_changed;
+    uint32_t count, count_max;
+    struct process *first; /* process 1 */
+    /*
+     * Whoever has the terminals sets this: the session that this terminal controlled has ended; it forgets it and returns
+     * the number of the group in its foreground, 0 for none. Called with the lock held. May be NULL.
+     */
+    int32_t (*session_ended)(struct terminal *terminal);
+};
+extern struct processes processes;
+
+/* Before anything else, also before there is a thread that runs alarms (alarm.h). */
+void processes_prepare(void);
+/* Before the first process. count_max bounds all processes together, zombies included. */
+#define TICK_NS UINT64_C(10000000) /* a hundredth of a second: what programs count times in */
+
+void processes_init(struct vfs *vfs, uint32_t count_max);
+
+/* Of the current thread; NULL: it is the kernel's own. */
+struct process *process_current(void);
+struct process_thread *process_thread_current(void);
+
+/* The process of this number, with a reference, zombies too; NULL: none. */
+struct process *process_find(int32_t number);
+/* The one of the next higher number, for listings: begin with 0. */
+struct process *process_find_next(int32_t number);
+void process_ref(struct process *process);
+void process_unref(struct process *process);
+
+/* The hooks that the machine's threads call are declared in kernel/machine/bare/thread/thread.h. */
+
+/* ---- groups, sessions, terminals ---- */
+
+static inline int32_t process_group_of(const struct process *process) {
+    return number_value(process->group);
+}
+
+static inline int32_t process_session_of(const struct process *process) {
+    return number_value(process->session);
+}
+
+/* Does it lead its session? */
+static inline bool process_leads_session(const struct process *process) {
+    return process->session == process->number;
+}
+
+/* The controlling terminal of its session, or NULL. It stays as long as terminals keep it: they clear it first. */
+struct terminal *process_terminal(const struct process *process);
+/*
+ * Make it the controlling terminal of the session that the current process leads; NULL: none. -LINUX_EPERM: it leads none
+ * or, for a terminal, has another one.
+ */
+int session_set_terminal(struct terminal *terminal);
+/* The terminal goes: no session has it any more. */
+void session_forget_terminal(const struct terminal *terminal);
+/* Is a group in this session? */
+bool group_is_in_session(int32_t group, int32_t session);
+/* Has no member a parent outside of it in the same session, who would continue it? */
+bool group_is_orphaned(int32_t group);
+
+#endif
