@@ -36,7 +36,7 @@ static int boot(const void *spec, size_t length, const char **problem) {
 }
 
 int containers_boot(const char *path, const char **problem) {
-    const char *unused;
+    const char *unused = NULL;
     size_t size_bytes = GROVE_SPEC_BYTES_MAX + sizeof(uint64_t), length;
     const char **sentence = problem != NULL ? problem : &unused;
     void *spec = containers_take(size_bytes);

@@ -59,8 +59,9 @@ static void port_is_read_and_written_as_a_file(void **state) {
 /* One message through the socket, with room for `size` bytes. */
 static int receive(struct socket_message *message, void *bytes, size_t size, uint32_t flags) {
     struct socket *socket = socket_of(stage.port);
-    struct transfer transfer;
-    struct transfer_segment segment = {.base = bytes, .size_bytes = size};
+    static struct transfer transfer;
+    static struct transfer_segment segment;
+    segment = (struct transfer_segment){.base = bytes, .size_bytes = size};
     transfer_init(&transfer, &segment, 1);
     memset(message, 0, sizeof(*message));
     message->transfer = &transfer;
