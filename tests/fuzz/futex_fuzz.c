@@ -150,7 +150,7 @@ static void step(struct futex_thread *self, uint8_t what, uint64_t address) {
         (void)futex_unlock(&table, self, &space, address);
         break;
     case 5:
-        sched_yield(&scheduler);
+        sched_give_way(&scheduler);
         break;
     default:
         end(self, address);

@@ -37,7 +37,7 @@ static uint32_t read_word(void *context, uint32_t function, uint32_t offset) {
 
 static void write_word(void *context, uint32_t function, uint32_t offset, uint32_t value) {
     struct bus *bus = context;
-    uint32_t which;
+    uint32_t which = 0;
     uint8_t *bytes = find(bus, function, &which);
     assert_non_null(bytes);
     if (offset >= 0x10 && offset < 0x28) {

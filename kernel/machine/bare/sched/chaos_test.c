@@ -117,7 +117,7 @@ static void anything(struct simulator *machine, struct sim_thread *thread) {
         call(thread, 0);
         break;
     case 8:
-        sched_yield(&machine->scheduler);
+        sched_give_way(&machine->scheduler);
         break;
     case 9:
         meddle(random_thread());

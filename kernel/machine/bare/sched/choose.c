@@ -245,7 +245,7 @@ bool sched_must_reschedule(struct scheduler *scheduler) {
     return __atomic_load_n(&processor_here(scheduler)->must_choose, __ATOMIC_RELAXED);
 }
 
-void sched_yield(struct scheduler *scheduler) {
+void sched_give_way(struct scheduler *scheduler) {
     spinlock_lock(&scheduler->lock);
     struct sched_processor *processor = processor_here(scheduler);
     struct sched_context *using = processor->current->using;

@@ -232,7 +232,7 @@ bool sched_must_reschedule(struct scheduler *scheduler);
  */
 void sched_interrupt_thread(struct scheduler *scheduler, struct sched_thread *thread);
 /* Let others of the same priority go first; a deadline gives up the rest of its period. sched_reschedule must follow. */
-void sched_yield(struct scheduler *scheduler);
+void sched_give_way(struct scheduler *scheduler);
 
 /* ---- waiting ---- */
 

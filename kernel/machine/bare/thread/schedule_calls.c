@@ -242,7 +242,7 @@ int64_t system_call_sched_rr_get_interval(const uint64_t arguments[6]) {
 
 int64_t system_call_sched_yield(const uint64_t arguments[6]) {
     (void)arguments;
-    sched_yield(&thread_scheduler);
+    sched_give_way(&thread_scheduler);
     return 0; /* others run on the way back to user mode */
 }
 
