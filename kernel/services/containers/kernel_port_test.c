@@ -58,6 +58,7 @@ static void port_is_read_and_written_as_a_file(void **state) {
 
 /* One message through the socket, with room for `size` bytes. */
 static int receive(struct socket_message *message, void *bytes, size_t size, uint32_t flags) {
+    static struct open_file *files[LINUX_SCM_MAX_FD];
     struct socket *socket = socket_of(stage.port);
     static struct transfer transfer;
     static struct transfer_segment segment;
@@ -66,6 +67,7 @@ static int receive(struct socket_message *message, void *bytes, size_t size, uin
     memset(message, 0, sizeof(*message));
     message->transfer = &transfer;
     message->flags = flags;
+    message->files = files;
     return socket->operations->receive(socket, message);
 }
 
@@ -80,8 +82,7 @@ static int send_blob(struct open_file *file, uint64_t sequence) {
     struct transfer transfer;
     struct transfer_segment segment = {.base = (uint8_t *)&packet, .size_bytes = sizeof(packet)};
     transfer_init(&transfer, &segment, 1);
-    message = (struct socket_message){.transfer = &transfer, .file_count = 1};
-    message.files[0] = file;
+    message = (struct socket_message){.transfer = &transfer, .files = &file, .file_count = 1};
     int status = socket->operations->send(socket, &message);
     assert_int_equal(message.file_count, 0);
     assert_int_equal(message.done_bytes, sizeof(packet));
@@ -131,6 +132,32 @@ static void files_come_with_a_packet(void **state) {
         file_unref(message.files[i]);
         file_unref(peeked[i]);
     }
+}
+
+/* Who reads the port as a file has no room for what comes along: it is closed, and that is told. */
+static void files_that_nobody_wants_are_closed(void **state) {
+    static const struct stage_spec spec = {.name = "grid.one"};
+    struct socket *socket = socket_of(stage.port);
+    struct grove_message packet;
+    grove_handle handle;
+    struct socket_message message;
+    (void)state;
+    (void)stage_service(&spec, &handle, NULL);
+    while (receive(&message, &packet, sizeof(packet), 0) == 0)
+        continue;
+    struct grove_message request = {.version = GROVE_PORT_VERSION,
+                                    .operation = GROVE_REQUEST_CONTAINER_STREAMS,
+                                    .sequence = 23,
+                                    .body.handle.handle = handle};
+    assert_int_equal(kernel_port_send(stage.port, &request, sizeof(request), NULL, 0), 0);
+    struct transfer transfer;
+    struct transfer_segment segment = {.base = (uint8_t *)&packet, .size_bytes = sizeof(packet)};
+    transfer_init(&transfer, &segment, 1);
+    message = (struct socket_message){.transfer = &transfer};
+    assert_int_equal(socket->operations->receive(socket, &message), 0);
+    assert_int_equal(packet.sequence, 23);
+    assert_int_equal(message.file_count, 0);
+    assert_int_equal(message.told, LINUX_MSG_CTRUNC);
 }
 
 static void answer_while_waiting(struct world *world) {
@@ -303,6 +330,7 @@ int main(void) {
         STAGED(port_is_read_and_written_as_a_file),
         STAGED(port_is_a_socket),
         STAGED(files_come_with_a_packet),
+        STAGED(files_that_nobody_wants_are_closed),
         STAGED(reader_waits_for_a_packet),
         STAGED(malformed_packets_are_refused),
         STAGED(packet_without_room_for_its_objects_is_refused),

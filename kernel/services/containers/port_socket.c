@@ -17,7 +17,9 @@ static int hand_out(struct port_packet *packet, struct socket_message *message) 
     }
     message->told |= wanted < size ? LINUX_MSG_TRUNC : 0;
     message->done_bytes = (message->flags & LINUX_MSG_TRUNC) != 0 ? size : done;
-    for (uint32_t i = 0; status == 0 && i < packet->count; i++) {
+    if (message->files == NULL && packet->count > 0)
+        message->told |= LINUX_MSG_CTRUNC; /* they are closed with the packet */
+    for (uint32_t i = 0; status == 0 && message->files != NULL && i < packet->count; i++) {
         message->files[message->file_count++] = packet->files[i];
         packet->files[i] = NULL;
     }

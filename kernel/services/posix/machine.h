@@ -11,6 +11,8 @@
 
 /* Process 1 has ended, and all others: so will the machine. `status` as wait tells it. The last thread only has to go yet. */
 void machine_end(int32_t status);
+/* reboot(2): begin again, or switch the machine off. */
+_Noreturn void machine_leave(bool is_restart);
 uint64_t machine_chance(void);
 /* Nanoseconds that a thread ran, in all. The lock of processes is held. */
 uint64_t machine_thread_time(struct thread *thread);

@@ -1,5 +1,4 @@
 /* System calls about the machine as a whole: uname(2), sysinfo(2), reboot(2); and personality(2). */
-#include "kernel/machine/bare/boot/power.h"
 #include "kernel/machine/bare/process/calls.h"
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/services/posix/inside.h"
@@ -76,10 +75,10 @@ int64_t system_call_reboot(const uint64_t arguments[6]) {
         return -LINUX_EINVAL;
     switch ((uint32_t)arguments[2]) {
     case REBOOT_RESTART:
-        power_reset();
+        machine_leave(true);
     case REBOOT_HALT:
     case REBOOT_POWER_OFF:
-        power_switch_off();
+        machine_leave(false);
     case REBOOT_KEYS_ON:
     case REBOOT_KEYS_OFF:
         return 0;

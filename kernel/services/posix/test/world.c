@@ -1,7 +1,6 @@
 /* Processes for unit tests: see world.h. */
 #include "kernel/services/posix/test/world.h"
 
-#include "kernel/machine/bare/boot/power.h"
 #include "kernel/machine/bare/mm/areas.h"
 #include "kernel/services/posix/deliver.h"
 #include "kernel/services/posix/test/memory.h"
@@ -144,11 +143,8 @@ void machine_end(int32_t status) {
     posix_world.end_status = status;
 }
 
-void power_switch_off(void) {
-    abort();
-}
-
-void power_reset(void) {
+void machine_leave(bool is_restart) {
+    (void)is_restart;
     abort();
 }
 
