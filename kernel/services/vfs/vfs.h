@@ -56,7 +56,8 @@ struct file_system {
     const char *name; /* of its kind */
     struct dentry *root;
     uint64_t device; /* as st_dev tells it */
-    bool is_volatile; /* names come and go by themselves: each is looked up anew, and nothing is mounted below the root */
+    bool
+        is_volatile; /* names come and go by themselves: each is looked up anew, and nothing is mounted below the root */
     uint32_t references; /* guarded by the tree's lock */
     struct list doomed;
     /* The last reference is gone: give everything back. Called without locks. */

@@ -119,8 +119,8 @@ void thread_unblock(struct scheduler *scheduler, struct sched_thread *thread, in
 
 /* Nobody lends to it, it lends to nobody, and its processor has gone on to others: all it needs is a queue. */
 static bool is_on_its_own(const struct sched_thread *thread) {
-    return !thread->is_running && !thread->is_queued && thread->holds.first == NULL &&
-           thread->using == &thread->own && thread->own.group == NULL;
+    return !thread->is_running && !thread->is_queued && thread->holds.first == NULL && thread->using == &thread->own &&
+           thread->own.group == NULL;
 }
 
 static bool wake(struct scheduler *scheduler, struct sched_thread *thread, int result) {

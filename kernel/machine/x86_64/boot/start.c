@@ -20,8 +20,8 @@
 #include "kernel/machine/x86_64/test/tests.h"
 #include "kernel/machine/x86_64/thread/machine.h"
 #include "kernel/machine/x86_64/time/clock.h"
-#include "kernel/machine/x86_64/vdso/vdso.h"
 #include "kernel/machine/x86_64/time/wall.h"
+#include "kernel/machine/x86_64/vdso/vdso.h"
 #include "kernel/services/posix/missing.h"
 
 #define PATH_BYTES 128u
@@ -93,7 +93,8 @@ static bool run_first_program(void) {
     process_prepare();
     threads_trim();
     memory_usage(&before);
-    int status = process_run(archive, boot_facts.initramfs_bytes, path, options_rest(boot_facts.command_line), &exit_status);
+    int status =
+        process_run(archive, boot_facts.initramfs_bytes, path, options_rest(boot_facts.command_line), &exit_status);
     memory_usage(&after);
     if (!memory_is_as_before(&before, &after))
         panic("%s left memory in use", path);

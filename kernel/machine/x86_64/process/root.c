@@ -1,6 +1,6 @@
 /* The files that programs see: see root.h. What the file system layer needs of this machine is here too. */
-#include "kernel/machine/bare/random/random.h"
 #include "kernel/machine/x86_64/process/root.h"
+#include "kernel/machine/bare/random/random.h"
 
 #include "kernel/machine/bare/mm/pages.h"
 #include "kernel/machine/bare/thread/thread.h"

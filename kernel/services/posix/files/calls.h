@@ -10,12 +10,13 @@
     X(open) \
     X(close) \
     X(stat) \
-    X(fstat) X(lstat) X(poll) X(lseek) X(ioctl) X(pread64) X(pwrite64) X(readv) X(writev) X(access) X(pipe) X(select) \
-        X(dup) X(dup2) X(sendfile) X(fcntl) X(flock) X(fsync) X(fdatasync) X(truncate) X(ftruncate) X(getdents) \
-            X(getcwd) X(chdir) X(fchdir) X(rename) X(mkdir) X(rmdir) X(creat) X(link) X(unlink) X(symlink) X(readlink) \
-                X(chmod) X(fchmod) X(chown) X(fchown) X(lchown) X(umask) X(utime) X(mknod) X(statfs) X(fstatfs) \
-                    X(chroot) X(sync) X(mount) X(umount2) X(readahead) X(setxattr) X(lsetxattr) X(fsetxattr) \
-                        X(getxattr) X(lgetxattr) X(fgetxattr) X(listxattr) X(llistxattr) X(flistxattr) X(removexattr) \
+    X(fstat) \
+    X(lstat) X(poll) X(lseek) X(ioctl) X(pread64) X(pwrite64) X(readv) X(writev) X(access) X(pipe) X(select) X(dup) \
+        X(dup2) X(sendfile) X(fcntl) X(flock) X(fsync) X(fdatasync) X(truncate) X(ftruncate) X(getdents) X(getcwd) \
+            X(chdir) X(fchdir) X(rename) X(mkdir) X(rmdir) X(creat) X(link) X(unlink) X(symlink) X(readlink) X(chmod) \
+                X(fchmod) X(chown) X(fchown) X(lchown) X(umask) X(utime) X(mknod) X(statfs) X(fstatfs) X(chroot) \
+                    X(sync) X(mount) X(umount2) X(readahead) X(setxattr) X(lsetxattr) X(fsetxattr) X(getxattr) \
+                        X(lgetxattr) X(fgetxattr) X(listxattr) X(llistxattr) X(flistxattr) X(removexattr) \
                             X(lremovexattr) X(fremovexattr) X(epoll_create) X(getdents64) X(fadvise64) X(epoll_wait) \
                                 X(epoll_ctl) X(utimes) X(openat) X(mkdirat) X(mknodat) X(fchownat) X(futimesat) \
                                     X(newfstatat) X(unlinkat) X(renameat) X(linkat) X(symlinkat) X(readlinkat) \
