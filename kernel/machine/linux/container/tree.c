@@ -111,11 +111,16 @@ static void add_usage(pid_t process, struct grove_usage *usage) {
     if (read_task(process, process, "stat", text, sizeof text) <= 0)
         return;
     const char *end = strrchr(text, ')');
-    /* proc(5): the state is field 3, times of children waited for are fields 16 and 17, resident pages field 24. */
-    /* NOLINTNEXTLINE(cert-err34-c): Linux wrote it */
-    if (end == NULL ||
+    if (end == NULL)
+        return;
+    /*
+     * proc(5): the state is field 3, times of children waited for are fields 16 and 17, resident pages field 24.
+     * NOLINTNEXTLINE(cert-err34-c): Linux wrote it
+     */
+    int found =
         sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*u %*u %lu",
-               &children_user, &children_system, &pages) != 3)
+               &children_user, &children_system, &pages);
+    if (found != 3)
         return;
     usage->processor_ns += processor_time_ns(process) +
                            (children_user + children_system) * (1000000000u / (unsigned long)sysconf(_SC_CLK_TCK));
