@@ -113,13 +113,11 @@ static void add_usage(pid_t process, struct grove_usage *usage) {
     const char *end = strrchr(text, ')');
     if (end == NULL)
         return;
-    /*
-     * proc(5): the state is field 3, times of children waited for are fields 16 and 17, resident pages field 24.
-     * NOLINTNEXTLINE(cert-err34-c): Linux wrote it
-     */
-    int found =
-        sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*u %*u %lu",
-               &children_user, &children_system, &pages);
+    /* proc(5): the state is field 3, times of children waited for are fields 16 and 17, resident pages field 24. */
+    static const char fields[] =
+        " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*u %*u %lu";
+    /* NOLINTNEXTLINE(cert-err34-c): Linux wrote it */
+    int found = sscanf(end + 1, fields, &children_user, &children_system, &pages);
     if (found != 3)
         return;
     usage->processor_ns += processor_time_ns(process) +
