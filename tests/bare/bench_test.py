@@ -41,9 +41,14 @@ class Bench(unittest.TestCase):
                 self.assertEqual(int(number), NOT_THERE, f"{name} failed")
 
     def test_instructions_are_counted_the_same_twice(self):
-        first, second = (re.findall(r"^kernel-bench: (null-call|mmap|page-fault) (\d+)", self.measure().console, re.M)
+        """But for what addresses cost, which are random for each program: a tree or a table more or less."""
+        first, second = ({name: int(count) for name, count in
+                          re.findall(r"^kernel-bench: (null-call|mmap|page-fault) (\d+)", self.measure().console, re.M)}
                          for _ in range(2))
-        self.assertEqual(first, second)
+        self.assertEqual(first["null-call"], second["null-call"])
+        self.assertEqual(first.keys(), second.keys())
+        for name, count in first.items():
+            self.assertAlmostEqual(count, second[name], delta=count / 1000, msg=name)
 
 
 if __name__ == "__main__":

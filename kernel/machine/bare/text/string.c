@@ -6,16 +6,31 @@
 #include <stdint.h>
 #include <string.h>
 
+#define TURN_BYTES (4 * sizeof(uint64_t))
+
+/* Loads and stores of one word, wherever it lies. */
+static inline uint64_t load(const uint8_t *from) {
+    uint64_t word;
+    __builtin_memcpy(&word, from, sizeof(word));
+    return word;
+}
+
+static inline void store(uint8_t *to, uint64_t word) {
+    __builtin_memcpy(to, &word, sizeof(word));
+}
+
 void *memcpy(void *restrict to, const void *restrict from, size_t count) {
     uint8_t *target = to;
     const uint8_t *source = from;
-    for (; count >= sizeof(uint64_t); count -= sizeof(uint64_t)) {
-        uint64_t word;
-        __builtin_memcpy(&word, source, sizeof(word)); /* one load and one store, wherever it lies */
-        __builtin_memcpy(target, &word, sizeof(word));
-        target += sizeof(word);
-        source += sizeof(word);
+    for (; count >= TURN_BYTES; count -= TURN_BYTES, target += TURN_BYTES, source += TURN_BYTES) {
+        uint64_t first = load(source), second = load(source + 8), third = load(source + 16), last = load(source + 24);
+        store(target, first);
+        store(target + 8, second);
+        store(target + 16, third);
+        store(target + 24, last);
     }
+    for (; count >= sizeof(uint64_t); count -= sizeof(uint64_t), target += sizeof(uint64_t), source += sizeof(uint64_t))
+        store(target, load(source));
     while (count-- > 0)
         *target++ = *source++;
     return to;
@@ -34,10 +49,14 @@ void *memmove(void *to, const void *from, size_t count) {
 void *memset(void *to, int value, size_t count) {
     uint8_t *target = to;
     uint64_t word = (uint8_t)value * UINT64_C(0x0101010101010101);
-    for (; count >= sizeof(word); count -= sizeof(word)) {
-        __builtin_memcpy(target, &word, sizeof(word));
-        target += sizeof(word);
+    for (; count >= TURN_BYTES; count -= TURN_BYTES, target += TURN_BYTES) {
+        store(target, word);
+        store(target + 8, word);
+        store(target + 16, word);
+        store(target + 24, word);
     }
+    for (; count >= sizeof(word); count -= sizeof(word), target += sizeof(word))
+        store(target, word);
     while (count-- > 0)
         *target++ = (uint8_t)value;
     return to;

@@ -48,13 +48,19 @@ system_call_entry:
 
 /*
  * uint64_t user_copy(void *to, const void *from, uint64_t count): one of them is in the lower half. Returns how many bytes
- * were not copied: the page fault handler goes on at user_copy_end when the program has no such memory.
+ * were not copied. In words as far as it goes. When the program has no such memory, the page fault handler goes on at
+ * user_copy_bytes, which copies what is left up to the very byte that is missing, and from there at user_copy_end.
  */
-    .global user_copy, user_copy_begin, user_copy_end
+    .global user_copy, user_copy_begin, user_copy_bytes, user_copy_end
 user_copy:
     mov %rdx, %rcx
+    shr $3, %rcx
+    and $7, %edx
     open_user_memory
 user_copy_begin:
+    rep movsq
+user_copy_bytes:
+    lea (%rdx, %rcx, 8), %rcx
     rep movsb
 user_copy_end:
     close_user_memory

@@ -32,7 +32,7 @@
 #define TEXT_PIECE_BYTES 64u /* a page is a multiple of it */
 
 uint64_t user_copy(void *to, const void *from, uint64_t count);
-extern const char user_copy_begin[], user_copy_end[];
+extern const char user_copy_begin[], user_copy_bytes[], user_copy_end[];
 
 /* ---- copies ---- */
 
@@ -122,7 +122,9 @@ static bool lies_in(uint64_t address, const char *begin, const char *end) {
 
 /* Where the kernel goes on that touched what is not there; 0: it must never have. */
 static uint64_t way_out(const struct interrupt_frame *frame) {
-    return lies_in(frame->rip, user_copy_begin, user_copy_end) ? (uint64_t)user_copy_end : 0;
+    if (lies_in(frame->rip, user_copy_begin, user_copy_bytes))
+        return (uint64_t)user_copy_bytes;
+    return lies_in(frame->rip, user_copy_bytes, user_copy_end) ? (uint64_t)user_copy_end : 0;
 }
 
 static uint32_t access_of(uint64_t error) {
