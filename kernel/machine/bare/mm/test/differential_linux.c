@@ -43,7 +43,7 @@ static void read_protections(uint32_t *protections) {
         char *rest = line;
         uint64_t start = strtoul(rest, &rest, 16), end = strtoul(rest + 1, &rest, 16);
         const char *rights = rest + 1;
-        uint32_t protection = (rights[0] == 'r') | (rights[1] == 'w') << 1 | (rights[2] == 'x') << 2;
+        uint32_t protection = (rights[0] == 'r' ? 1u : 0) | (rights[1] == 'w' ? 2u : 0) | (rights[2] == 'x' ? 4u : 0);
         for (uint64_t page = 0; page < DIFFERENTIAL_PAGES; page++)
             if ((uint64_t)(uintptr_t)at(page) >= start && (uint64_t)(uintptr_t)at(page) < end)
                 protections[page] = protection;

@@ -50,15 +50,57 @@ struct outcome {
     X(newfstatat, 3) \
     X(statx, 2) \
     X(poll, 6) \
-    X(lseek, 4) X(ioctl, 3) X(pread64, 3) X(pwrite64, 3) X(readv, 2) X(writev, 2) X(preadv2, 1) X(pwritev2, 1) \
-        X(faccessat2, 2) X(pipe2, 3) X(select, 3) X(pselect6, 1) X(dup, 2) X(dup2, 2) X(dup3, 2) X(sendfile, 3) \
-            X(fcntl, 8) X(flock, 4) X(fsync, 1) X(truncate, 1) X(ftruncate, 3) X(getcwd, 2) X(chdir, 2) X(fchdir, 1) \
-                X(renameat2, 2) X(mkdirat, 3) X(linkat, 2) X(unlinkat, 3) X(symlinkat, 2) X(readlinkat, 2) \
-                    X(fchmodat, 1) X(fchmod, 1) X(umask, 1) X(utimensat, 1) X(mknodat, 2) X(copy_file_range, 2) \
-                        X(epoll_create1, 2) X(epoll_ctl, 12) X(epoll_wait, 10) X(epoll_pwait2, 1) X(timerfd_create, 2) \
-                            X(timerfd_settime, 3) X(timerfd_gettime, 1) X(eventfd2, 3) X(fallocate, 3) \
-                                X(close_range, 1) X(openat2, 3) X(ppoll, 1) X(fadvise64, 1) X(sync_file_range, 1) \
-                                    X(readahead, 1)
+    X(lseek, 4) \
+    X(ioctl, 3) \
+    X(pread64, 3) \
+    X(pwrite64, 3) \
+    X(readv, 2) \
+    X(writev, 2) \
+    X(preadv2, 1) \
+    X(pwritev2, 1) \
+    X(faccessat2, 2) \
+    X(pipe2, 3) \
+    X(select, 3) \
+    X(pselect6, 1) \
+    X(dup, 2) \
+    X(dup2, 2) \
+    X(dup3, 2) \
+    X(sendfile, 3) \
+    X(fcntl, 8) \
+    X(flock, 4) \
+    X(fsync, 1) \
+    X(truncate, 1) \
+    X(ftruncate, 3) \
+    X(getcwd, 2) \
+    X(chdir, 2) \
+    X(fchdir, 1) \
+    X(renameat2, 2) \
+    X(mkdirat, 3) \
+    X(linkat, 2) \
+    X(unlinkat, 3) \
+    X(symlinkat, 2) \
+    X(readlinkat, 2) \
+    X(fchmodat, 1) \
+    X(fchmod, 1) \
+    X(umask, 1) \
+    X(utimensat, 1) \
+    X(mknodat, 2) \
+    X(copy_file_range, 2) \
+    X(epoll_create1, 2) \
+    X(epoll_ctl, 12) \
+    X(epoll_wait, 10) \
+    X(epoll_pwait2, 1) \
+    X(timerfd_create, 2) \
+    X(timerfd_settime, 3) \
+    X(timerfd_gettime, 1) \
+    X(eventfd2, 3) \
+    X(fallocate, 3) \
+    X(close_range, 1) \
+    X(openat2, 3) \
+    X(ppoll, 1) \
+    X(fadvise64, 1) \
+    X(sync_file_range, 1) \
+    X(readahead, 1)
 
 enum call_kind {
 #define STEP_CALL_ENUM(name, weight) STEP_##name,
