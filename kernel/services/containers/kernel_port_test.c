@@ -107,21 +107,28 @@ static void port_is_a_socket(void **state) {
     assert_int_equal(receive(&message, small, sizeof(small), 0), -LINUX_EAGAIN);
 }
 
-/* Log streams come as files: peeked at, they are there twice. */
-static void files_come_with_a_packet(void **state) {
+/* Start a service and, once what comes of that was read, ask for its log streams. */
+static void ask_for_streams(uint64_t sequence) {
     static const struct stage_spec spec = {.name = "grid.one"};
-    static struct socket_message message;
     struct grove_message packet;
+    struct socket_message message;
     grove_handle handle;
-    (void)state;
     (void)stage_service(&spec, &handle, NULL);
     while (receive(&message, &packet, sizeof(packet), 0) == 0)
         continue;
     struct grove_message request = {.version = GROVE_PORT_VERSION,
                                     .operation = GROVE_REQUEST_CONTAINER_STREAMS,
-                                    .sequence = 22,
+                                    .sequence = sequence,
                                     .body.handle.handle = handle};
     assert_int_equal(kernel_port_send(stage.port, &request, sizeof(request), NULL, 0), 0);
+}
+
+/* Log streams come as files: peeked at, they are there twice. */
+static void files_come_with_a_packet(void **state) {
+    static struct socket_message message;
+    struct grove_message packet;
+    (void)state;
+    ask_for_streams(22);
     assert_int_equal(receive(&message, &packet, sizeof(packet), LINUX_MSG_PEEK), 0);
     assert_int_equal(message.file_count, 2);
     struct open_file *peeked[2] = {message.files[0], message.files[1]};
@@ -136,20 +143,11 @@ static void files_come_with_a_packet(void **state) {
 
 /* Who reads the port as a file has no room for what comes along: it is closed, and that is told. */
 static void files_that_nobody_wants_are_closed(void **state) {
-    static const struct stage_spec spec = {.name = "grid.one"};
     struct socket *socket = socket_of(stage.port);
     struct grove_message packet;
-    grove_handle handle;
     struct socket_message message;
     (void)state;
-    (void)stage_service(&spec, &handle, NULL);
-    while (receive(&message, &packet, sizeof(packet), 0) == 0)
-        continue;
-    struct grove_message request = {.version = GROVE_PORT_VERSION,
-                                    .operation = GROVE_REQUEST_CONTAINER_STREAMS,
-                                    .sequence = 23,
-                                    .body.handle.handle = handle};
-    assert_int_equal(kernel_port_send(stage.port, &request, sizeof(request), NULL, 0), 0);
+    ask_for_streams(23);
     struct transfer transfer;
     struct transfer_segment segment = {.base = (uint8_t *)&packet, .size_bytes = sizeof(packet)};
     transfer_init(&transfer, &segment, 1);
