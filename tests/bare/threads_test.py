@@ -1,47 +1,21 @@
 #!/usr/bin/python3
 """Programs of many threads on the bare x86-64 kernel: they print what they print on Linux. Run with the build folder."""
 import os
-import re
-import subprocess
 import sys
-import tempfile
-import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
-from machine import Boot, DEADLINE_S, PASSED, QEMU, archive, kernel_in  # noqa: E402
+from compared import Compared, main  # noqa: E402
 
-BUILD = "build"
 PARTS = ("mutexes", "robust", "conditions", "meetings", "own", "times", "words", "storm")
 
 
-def program_in(build, name):
-    return os.path.join(build, "musl", "tests", "bare", f"bare-{name}")
-
-
-class Threads(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.folder.cleanup)
-        cls.initramfs = os.path.join(cls.folder.name, "initramfs")
-        archive(cls.initramfs, {"bin/threads": program_in(BUILD, "threads")})
-
-    def on_linux(self, parts):
-        ended = subprocess.run([program_in(BUILD, "threads"), *parts], stdout=subprocess.PIPE, check=True, timeout=DEADLINE_S)
-        return ended.stdout.decode().splitlines()
-
-    def here(self, parts, **how):
-        machine = Boot(kernel_in(BUILD), "run=/bin/threads -- " + " ".join(parts), initramfs=self.initramfs, memory_mib=128, **how)
-        self.assertEqual(machine.status, PASSED, machine.console)
-        return [line for line in machine.lines if line and not re.match("grove: |boot: ", line)]
+class Threads(Compared):
+    program = "threads"
+    memory_mib = 128
 
     def test_they_print_what_they_print_on_linux(self):
-        expected = self.on_linux(PARTS)
-        self.assertGreater(len(expected), 40)
-        for processors in 1, 2, 4:
-            with self.subTest(processors=processors):
-                self.assertEqual(self.here(PARTS, processors=processors), expected)
+        self.check(self.on_linux(PARTS, least=40), PARTS)
 
     def test_an_old_processor_whose_registers_are_saved_in_the_old_way(self):
         parts = ("own", "mutexes")
@@ -56,9 +30,4 @@ class Threads(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1 and os.path.isdir(sys.argv[1]):
-        BUILD = sys.argv.pop(1)
-    if QEMU is None or not os.path.exists(kernel_in(BUILD)) or not os.path.exists(program_in(BUILD, "threads")):
-        print("skipped: qemu-system-x86_64, the kernel (make build MACHINE=x86_64) or its programs are not there")
-        sys.exit(77)
-    unittest.main()
+    main("threads")
