@@ -20,11 +20,12 @@ size_t console_device_write(struct console_device *device, const uint8_t *bytes,
 }
 
 size_t console_device_read(struct console_device *device, uint8_t *bytes, size_t room) {
-    size_t size = typed != NULL ? strlen(typed) : 0;
+    size_t size = 0;
     (void)device;
-    assert_true(size <= room);
-    if (size > 0)
-        memcpy(bytes, typed, size);
+    for (; typed != NULL && typed[size] != 0; size++) {
+        assert_true(size < room);
+        bytes[size] = (uint8_t)typed[size];
+    }
     typed = NULL;
     return size;
 }

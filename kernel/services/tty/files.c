@@ -174,7 +174,8 @@ static const struct device kinds[TTY_DEVICES] = {
 int terminals_init(struct terminals *terminals, struct vfs *vfs, const struct terminal_processes *processes,
                    struct terminal *console) {
     *terminals = (struct terminals){.vfs = vfs, .processes = processes, .console = console};
-    int status = tmpfs_create(vfs, &(struct tmpfs_limits){.mode = 0755, .inodes_max = 2 * PTYS_MAX}, &terminals->names);
+    int status = tmpfs_create(vfs, &(struct tmpfs_limits){.mode = 0755, .inodes_max = UINT64_C(2) * PTYS_MAX},
+                              &terminals->names);
     if (console != NULL)
         console->number = vfs_device(MAJOR_TTY, MINOR_SERIAL);
     for (uint32_t i = 0; i < TTY_DEVICES && status == 0; i++) {
