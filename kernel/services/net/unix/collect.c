@@ -6,11 +6,11 @@
  * queues of candidates counts for nothing; so those that are in some other queue as well can be read, and with them all that
  * waits in their queues, and so on. The messages that wait at the rest are thrown away, which closes their files.
  *
- * One pass goes through the sockets in flight and their messages, UNIX_IN_FLIGHT_MAX descriptors at most.
+ * Each of the sockets in flight and their messages is looked at a few times, UNIX_IN_FLIGHT_MAX descriptors at most.
  */
 #include "kernel/services/net/unix/inside.h"
 
-enum seen { NOT_A_CANDIDATE, CANDIDATE, REACHABLE, WALKED };
+enum seen { NOT_A_CANDIDATE, CANDIDATE, REACHABLE };
 
 /* Which a file is, if it is one that flies. */
 static struct unix_socket *socket_in(const struct unix_domain *domain, const struct open_file *file) {
@@ -76,9 +76,13 @@ static void count_inside(struct unix_socket *socket) {
         socket->outside--;
 }
 
+/* Onto the pile of those whose queues are to be gone through. */
 static void reach(struct unix_socket *socket) {
-    if (socket->seen == CANDIDATE)
-        socket->seen = REACHABLE;
+    if (socket->seen != CANDIDATE)
+        return;
+    socket->seen = REACHABLE;
+    socket->next_reached = socket->domain->reached;
+    socket->domain->reached = socket;
 }
 
 static void find_reachable(struct unix_domain *domain) {
@@ -86,18 +90,12 @@ static void find_reachable(struct unix_domain *domain) {
         if (flying_at(link)->seen == CANDIDATE)
             visit_all(flying_at(link), count_inside);
     for (struct list *link = domain->flying.next; link != &domain->flying; link = link->next)
-        if (flying_at(link)->seen == CANDIDATE && flying_at(link)->outside > 0)
-            flying_at(link)->seen = REACHABLE;
-    bool goes_on = true;
-    while (goes_on) {
-        goes_on = false;
-        for (struct list *link = domain->flying.next; link != &domain->flying; link = link->next) {
-            if (flying_at(link)->seen != REACHABLE)
-                continue;
-            flying_at(link)->seen = WALKED;
-            visit_all(flying_at(link), reach);
-            goes_on = true;
-        }
+        if (flying_at(link)->outside > 0)
+            reach(flying_at(link));
+    while (domain->reached != NULL) {
+        struct unix_socket *socket = domain->reached;
+        domain->reached = socket->next_reached;
+        visit_all(socket, reach);
     }
 }
 

@@ -66,7 +66,8 @@ struct unix_socket {
     struct open_file *file; /* not counted; NULL: none yet */
     uint32_t flights; /* in how many messages its file is */
     struct list flying; /* in domain->flying while it is */
-    uint32_t seen, outside; /* of collect.c */
+    uint32_t seen, outside; /* of collect.c, as the next */
+    struct unix_socket *next_reached;
 };
 
 static inline struct unix_socket *unix_of(struct socket *socket) {

@@ -33,6 +33,7 @@ struct unix_domain {
     struct spinlock lock;
     struct list names[UNIX_BUCKETS];
     struct list flying; /* sockets that are on their way in messages */
+    struct unix_socket *reached; /* of collect.c: a pile, empty in between */
     uint32_t in_flight; /* descriptors that are */
     uint32_t sockets;
     uint32_t next_free_name;
