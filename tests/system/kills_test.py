@@ -3,6 +3,7 @@ import random
 
 import grove_system as gs
 
+LOOKS_AT_REST = 20
 
 
 class Kills(gs.SystemTest):
@@ -53,9 +54,19 @@ class Kills(gs.SystemTest):
             self.assertEqual(self.system.state_of("basic.teller"), "ready")
             self.system.grove("down", "--project", "basic")
 
+    def descriptors_at_rest(self):
+        """Those of the kernel, once the services have all connected to whom they will: some do when they are ready already."""
+        seen = []
+
+        def are_the_same():
+            seen.append(gs.descriptors(self.system.kernel))
+            return seen[-LOOKS_AT_REST:].count(seen[-1]) == LOOKS_AT_REST
+        gs.wait_for("nobody connects any more", are_the_same)
+        return seen[-1]
+
     def test_all_in_random_order_and_nothing_is_lost(self):
         self.system.up()
-        accounts = gs.descriptors(self.system.kernel)
+        accounts = self.descriptors_at_rest()
         chance = random.Random(4711)
         names = gs.system_services() + ["basic.counter", "basic.teller"]
         for _ in range(25):
