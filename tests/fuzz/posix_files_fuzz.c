@@ -42,7 +42,7 @@ static uint64_t argument(uint8_t code) {
     if (code < 128)
         return edges[code % ITEMS(edges)];
     if (code < 224)
-        return ARENA_ADDRESS + code % PLACES * (MEMORY_BYTES / PLACES);
+        return ARENA_ADDRESS + code % PLACES * (uint64_t)(MEMORY_BYTES / PLACES);
     return UINT64_C(1) << (code - 224); /* flags */
 }
 

@@ -4,6 +4,7 @@
  */
 #include "kernel/services/containers/test/stage.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct stage_permission both[] = {{.kind = GROVE_CAP_IPC_SEND, .text = "grid.>"},
@@ -89,7 +90,7 @@ static void numbers_run_out_at_any_moment(void **state) {
 static grove_handle make_endpoint(struct open_file *port, const char *name) {
     struct grove_endpoint_create body = {.name = {{0}}};
     struct port_packet *packet;
-    strcpy(body.name.text, name);
+    (void)snprintf(body.name.text, sizeof(body.name.text), "%s", name);
     assert_int_equal(stage_ask(port, GROVE_REQUEST_ENDPOINT_CREATE, &body, sizeof(body), NULL, 0, &packet), 0);
     grove_handle handle = packet->message.body.handle_reply.handle;
     stage_drop(packet);
@@ -99,7 +100,7 @@ static grove_handle make_endpoint(struct open_file *port, const char *name) {
 static struct port_packet *connect(struct open_file *port, const char *name) {
     struct grove_channel_connect body = {.endpoint = {{0}}};
     struct port_packet *packet;
-    strcpy(body.endpoint.text, name);
+    (void)snprintf(body.endpoint.text, sizeof(body.endpoint.text), "%s", name);
     assert_int_equal(stage_ask(port, GROVE_REQUEST_CHANNEL_CONNECT, &body, sizeof(body), NULL, 0, &packet), 0);
     return packet;
 }

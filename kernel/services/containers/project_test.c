@@ -14,7 +14,7 @@ static int tear_down(void **state) {
 }
 
 static void limit_is_held_together(void **state) {
-    const struct grove_budget budget = {.memory_bytes = 4 * 4096, .processes = 2};
+    const struct grove_budget budget = {.memory_bytes = UINT64_C(4) * 4096, .processes = 2};
     const struct grove_budget none = {0};
     struct allowance *first, *second;
     (void)state;
@@ -27,7 +27,7 @@ static void limit_is_held_together(void **state) {
     assert_int_equal(memory_account_charge(&second->memory, 1), 0);
     assert_int_equal(memory_account_charge(&first->processes, 2), 0);
     assert_int_equal(memory_account_charge(&second->processes, 1), -LINUX_ENOMEM);
-    const struct grove_budget more = {.memory_bytes = 5 * 4096};
+    const struct grove_budget more = {.memory_bytes = UINT64_C(5) * 4096};
     assert_int_equal(machine_project_set(9, 1, &more), GROVE_OK);
     assert_int_equal(memory_account_charge(&second->memory, 1), 0);
     assert_int_equal(memory_account_charge(&second->processes, 1), 0);

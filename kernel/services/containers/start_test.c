@@ -255,7 +255,7 @@ static void programs_that_know_nothing_have_no_port(void **state) {
 }
 
 static void memory_is_charged_and_its_end_explained(void **state) {
-    static const struct stage_spec spec = {.name = "grid.one", .budget = {.memory_bytes = 5 * 4096}};
+    static const struct stage_spec spec = {.name = "grid.one", .budget = {.memory_bytes = UINT64_C(5) * 4096}};
     grove_handle handle;
     (void)state;
     machine_container one = stage_service(&spec, &handle, NULL);

@@ -9,7 +9,8 @@ static bool read(const char *text, const char **interpreter, const char **argume
     static char line[SCRIPT_LINE_BYTES + 1];
     size_t size = strlen(text) < SCRIPT_LINE_BYTES ? strlen(text) : SCRIPT_LINE_BYTES;
     memset(line, 'x', sizeof(line));
-    memcpy(line, text, size);
+    for (size_t i = 0; i < size; i++)
+        line[i] = text[i];
     return script_read(line, size, interpreter, argument);
 }
 

@@ -92,7 +92,7 @@ static void wait_for_end(void) {
 }
 
 static int start(const struct caller *caller) {
-    struct thread *thread;
+    struct thread *thread = NULL;
     int status = process_create_first(caller, &first.process);
     if (status < 0)
         return status;
@@ -122,7 +122,7 @@ static uint32_t processes_max(void) {
 }
 
 int process_run(const uint8_t *archive, size_t archive_bytes, const char *path, const char *line, int *exit_status) {
-    struct caller caller;
+    struct caller caller = {0};
     first.path = path;
     int status = split(line);
     if (status == 0)

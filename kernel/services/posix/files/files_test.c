@@ -85,7 +85,7 @@ static void a_mount_shows_another_file_system(void **state) {
     host_text(BYTES, "x");
     int64_t file = CALL(openat, HERE, host_text(TEXT + 100, "/m/a"), LINUX_O_CREAT | LINUX_O_RDWR, 0644);
     assert_int_equal(file, 0);
-    assert_int_equal(CALL(pwrite64, 0, host_address(0), 3 * VFS_PAGE_BYTES, 0), 2 * VFS_PAGE_BYTES);
+    assert_int_equal(CALL(pwrite64, 0, host_address(0), UINT64_C(3) * VFS_PAGE_BYTES, 0), UINT64_C(2) * VFS_PAGE_BYTES);
     assert_int_equal(CALL(mount, 0, place, 0, 0x21, 0), 0); /* again, and read-only */
     assert_int_equal(CALL(mkdir, host_text(TEXT + 100, "/m/b"), 0755), -LINUX_EROFS);
     host.caller.identity.capabilities = 0;

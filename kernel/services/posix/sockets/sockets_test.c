@@ -167,10 +167,10 @@ static void several_go_at_once(void **state) {
     begin();
     make_pair(LINUX_SOCK_DGRAM | LINUX_SOCK_NONBLOCK, ends);
     memcpy(at(SEGMENT_AT), segment, sizeof(segment));
-    memset(many, 0, 3 * 64);
+    memset(many, 0, (size_t)3 * 64);
     for (unsigned i = 0; i < 3; i++) {
         struct message message = {.segments = host_address(SEGMENT_AT), .segment_count = 1};
-        memcpy(many + 64 * i, &message, sizeof(message));
+        memcpy(many + (size_t)64 * i, &message, sizeof(message));
     }
     assert_int_equal(CALL(sendmmsg, number_of(ends[0]), host_address(HEADER_AT), 2), 2);
     assert_int_equal(CALL(recvmmsg, number_of(ends[1]), host_address(HEADER_AT), 3, LINUX_MSG_WAITFORONE), 2);

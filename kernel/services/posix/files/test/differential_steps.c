@@ -87,7 +87,7 @@ static void pick_epoll_ctl(struct step *step) {
 static void pick_vector(struct step *step) {
     uint32_t count = random_below(4);
     for (uint32_t i = 0; i < count; i++) {
-        put_value(step, i * 16, ARENA_ADDRESS + AT_DATA + i * 0x1000, 8);
+        put_value(step, i * 16, ARENA_ADDRESS + AT_DATA + (uint64_t)i * 0x1000, 8);
         put_value(step, i * 16 + 8, one_in(40) ? UINT64_MAX : any_size() % 4097, 8);
     }
     step->arguments[0] = any_descriptor();
