@@ -95,6 +95,20 @@ static void pipes(void) {
 
 /* ---- waiting ---- */
 
+/* Until the process sleeps, as /proc tells. */
+static void until_asleep(pid_t process) {
+    char path[32], text[256], state = 0;
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)process);
+    while (state != 'S') {
+        int file = open(path, O_RDONLY);
+        ssize_t size = read(file, text, sizeof(text) - 1);
+        check(file >= 0 && size > 0 && close(file) == 0, path);
+        text[size] = 0;
+        const char *end = strrchr(text, ')');
+        state = end != NULL && end[1] == ' ' ? end[2] : 0;
+    }
+}
+
 /* A child writes after its parent began to wait; nothing is said of when. */
 static void waiting(void) {
     int ends[2];
@@ -106,7 +120,7 @@ static void waiting(void) {
         int count = -1;
         check(pipe(ends) == 0, "pipe");
         if (begin_child() == 0) {
-            check(nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL) == 0, "nanosleep");
+            until_asleep(getppid());
             check(write(ends[1], "x", 1) == 1, "write");
             _exit(0);
         }
