@@ -205,6 +205,7 @@ int process_create_first(const struct caller *caller, struct process **process) 
 static void copy_plain(const struct process *parent, struct process *child) {
     memset(child, 0, sizeof(*child));
     child->references = 1;
+    child->freezer = parent->freezer;
     child->credentials = parent->credentials;
     child->limits = parent->limits;
     child->is_dumpable = parent->is_dumpable;
