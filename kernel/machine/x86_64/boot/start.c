@@ -111,7 +111,9 @@ static bool run_first_program(void) {
 static void run_all(void) {
     devices_start(&boot_machine);
     tests_run(boot_facts.command_line);
-    machine_exit(run_first_program() ? EXIT_PASSED : EXIT_FAILED);
+    bool is_good = run_first_program();
+    tests_end();
+    machine_exit(is_good ? EXIT_PASSED : EXIT_FAILED);
 }
 
 /* What the processor itself gives counts as unpredictable where it has an instruction for that; a device may add to it. */
