@@ -6,6 +6,7 @@
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/mm/memory.h"
+#include "kernel/machine/x86_64/process/terminal.h"
 #include "kernel/services/posix/proc/proc.h"
 #include "kernel/services/posix/sockets/sockets.h"
 #include "kernel/services/posix/terminals.h"
@@ -108,7 +109,7 @@ static void give_up_tree(void) {
 static int furnish(const struct caller *caller) {
     struct walk_path names = {.text = "/dev/pts"};
     sockets_prepare(&vfs);
-    int status = posix_terminals_begin(&vfs, NULL);
+    int status = posix_terminals_begin(&vfs, terminal_on_console());
     if (status < 0)
         return status;
     status = proc_begin(&vfs, thread_scheduler.count);
@@ -133,6 +134,10 @@ static void close_root(void) {
     path_unref(&place);
     vfs_unlock(&vfs);
     give_up_tree();
+}
+
+int root_prepare(void) {
+    return terminal_on_console_begin(&machine);
 }
 
 int root_begin(const uint8_t *archive, size_t size, struct caller *caller) {
