@@ -1,7 +1,9 @@
 /* The console's terminal: see terminal.h. */
 #include "kernel/machine/x86_64/process/terminal.h"
 
+#include "kernel/machine/bare/boot/options.h"
 #include "kernel/machine/bare/thread/thread.h"
+#include "kernel/machine/x86_64/boot/start.h"
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/services/posix/terminals.h"
 #include "kernel/services/tty/console.h"
@@ -12,6 +14,12 @@
 static struct tty_console console;
 static bool is_there;
 
+/* A serial line does not tell how large the window at its other end is: the command line may. */
+static uint16_t window_option(const char *name) {
+    uint64_t value = 0;
+    return options_number(boot_facts.command_line, name, &value) && value <= UINT16_MAX ? (uint16_t)value : 0;
+}
+
 int terminal_on_console_begin(const struct vfs_machine *machine) {
     struct console_device *device = console_first();
     struct thread *thread;
@@ -20,6 +28,7 @@ int terminal_on_console_begin(const struct vfs_machine *machine) {
     int status = tty_console_init(&console, machine, &posix_terminal_processes, device);
     if (status < 0)
         return status;
+    console.terminal.window = (struct linux_window){.rows = window_option("rows"), .columns = window_option("columns")};
     status = thread_create_kernel(tty_console_run, &console, &thread);
     if (status < 0) {
         tty_console_deinit(&console);
