@@ -105,9 +105,33 @@ static void give_up_tree(void) {
     vfs_deinit(&vfs);
 }
 
+/* What programs look for below /dev that is no device: on Linux, user space makes it. */
+static int make_links(const struct caller *caller) {
+    static const struct {
+        const char *path, *text;
+    } links[] = {{"/dev/fd", "/proc/self/fd"},
+                 {"/dev/stdin", "/proc/self/fd/0"},
+                 {"/dev/stdout", "/proc/self/fd/1"},
+                 {"/dev/stderr", "/proc/self/fd/2"}};
+    int status = 0;
+    for (size_t i = 0; i < sizeof(links) / sizeof(links[0]) && status == 0; i++)
+        status = vfs_make_link(caller, links[i].text, &(struct walk_path){.text = links[i].path});
+    return status;
+}
+
+static int mount_below_devices(const struct caller *caller) {
+    struct caller without_mask = *caller;
+    without_mask.mask = 0;
+    int status = vfs_make_folder(caller, &(struct walk_path){.text = "/dev/pts"}, 0755);
+    if (status == 0)
+        status = vfs_mount_kind(caller, &view, "devpts", "/dev/pts");
+    if (status == 0)
+        status = vfs_make_folder(&without_mask, &(struct walk_path){.text = "/dev/shm"}, 01777);
+    return status == 0 ? make_links(caller) : status;
+}
+
 /* Devices, and what is mounted below them. */
 static int furnish(const struct caller *caller) {
-    struct walk_path names = {.text = "/dev/pts"};
     sockets_prepare(&vfs);
     int status = posix_terminals_begin(&vfs, terminal_on_console());
     if (status < 0)
@@ -116,9 +140,7 @@ static int furnish(const struct caller *caller) {
     if (status == 0)
         status = vfs_furnish(caller, &view, "devtmpfs");
     if (status == 0)
-        status = vfs_make_folder(caller, &names, 0755);
-    if (status == 0)
-        status = vfs_mount_kind(caller, &view, "devpts", names.text);
+        status = mount_below_devices(caller);
     if (status == 0)
         status = vfs_mount_kind(caller, &view, "proc", "/proc");
     if (status == 0)
