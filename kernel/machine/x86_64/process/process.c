@@ -3,9 +3,9 @@
 
 #include "kernel/core/machine.h"
 #include "kernel/machine/x86_64/mm/memory.h"
-#include "kernel/machine/x86_64/process/console_file.h"
 #include "kernel/machine/x86_64/process/root.h"
 #include "kernel/machine/x86_64/process/services.h"
+#include "kernel/machine/x86_64/process/terminal.h"
 #include "kernel/machine/x86_64/thread/machine.h"
 #include "kernel/services/posix/alarm.h"
 #include "kernel/services/posix/execute.h"
@@ -48,6 +48,8 @@ void process_prepare(void) {
     if (thread_create_kernel(alarms_run, NULL, &thread) < 0)
         machine_panic("no memory for alarms");
     thread_start(thread);
+    if (root_prepare() < 0)
+        machine_panic("no memory for the console's terminal");
 }
 
 /* The words of the line, behind the path. */
@@ -96,7 +98,7 @@ static int start(const struct caller *caller) {
     int status = process_create_first(caller, &first.process);
     if (status < 0)
         return status;
-    status = console_file_open(caller->vfs, &first.process->descriptors);
+    status = terminal_open_standard(caller, &first.process->descriptors);
     if (status == 0)
         status = thread_create_kernel(begin, NULL, &thread);
     if (status < 0) {
@@ -159,6 +161,7 @@ int process_run(const struct process_plan *plan, int *exit_status) {
     processes_init(caller.vfs, processes_max());
     status = plan->services != NULL ? run_with_services(&caller, plan->services) : run_first(&caller);
     threads_trim();
+    terminal_on_console_drain();
     root_end();
     int32_t word = first.exit_status;
     *exit_status = (word & SIGNAL_MASK) != 0 ? SIGNAL_STATUS + (word & SIGNAL_MASK) : word >> 8 & 0xff;
