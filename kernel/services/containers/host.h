@@ -51,7 +51,8 @@ struct program_plan {
     const struct grove_spec *spec; /* executable, arguments, environment, directory; stays as long as the instance */
     struct caller caller; /* root and folder are counted */
     struct descriptors *descriptors;
-    struct memory_account *memory, *processes; /* each process is one page of the latter */
+    struct memory_account *memory,
+        *processes; /* each thread is one page of the latter, and each process that nobody waited for */
     struct sched_group *group;
     struct grove_schedule schedule;
     uint64_t file_bytes; /* RLIMIT_FSIZE; 0: no limit */

@@ -2,16 +2,15 @@
  * How threads and processes end.
  *
  * A process ends when its last thread does: that thread closes the files and gives the memory back, then makes the zombie
- * that its parent waits for. Process 1 first ends all others and then the machine.
+ * that its parent waits for. Process 1 first ends all others and then the machine; the first of a program all others of that.
  */
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/services/posix/freeze.h"
 #include "kernel/services/posix/inside.h"
 #include "kernel/services/posix/machine.h"
+#include "kernel/services/posix/program.h"
 #include "kernel/services/posix/user.h"
 #include "kernel/services/vfs/errors.h"
-
-#define STATUS_KILLED LINUX_SIGKILL
 
 bool process_must_end(const struct process_thread *part) {
     const struct process *process = part->process;
@@ -90,6 +89,8 @@ static void detach(struct process *process, struct process_thread *part) {
     number_unref(part->number);
     wait_wake(&process->threads_changed);
     if (process->thread_count > 0) {
+        program_remove_thread(process);
+        program_leave_group(part->thread);
         signals_offer(process, NULL);
         process_check_stop(process);
     }
@@ -133,6 +134,7 @@ void process_remove(struct process *process) {
     user_account_unref(process->user);
     process->user = NULL;
     processes.count--;
+    program_leave(process);
     process_unref(process);
 }
 
@@ -169,15 +171,11 @@ static void become_zombie(struct process *process) {
     number_unref(group);
 }
 
-/* Process 1: nobody is left to run after this. */
-static void end_all_processes(struct process *first) {
+/* Of process 1, or of a program: nobody of them is left to run after this. All orphans are this one's. */
+static void end_all_others(struct process *first) {
     processes_lock();
-    for (struct list *link = processes.all.next; link != &processes.all; link = link->next) {
-        struct process *process = list_item(link, struct process, in_all);
-        if (process != first)
-            process_end_all(process, STATUS_KILLED);
-    }
-    while (processes.count > 1) {
+    program_end_others(first);
+    while (!program_is_alone(first)) {
         struct process *gone = NULL;
         for (struct list *link = first->children.next; link != &first->children && gone == NULL; link = link->next) {
             struct process *child = list_item(link, struct process, sibling);
@@ -195,15 +193,24 @@ static void end_all_processes(struct process *first) {
 
 /* Nothing of process 1 is left, so that the machine can see whether all was given back. */
 static void end_first(struct process *first) {
+    struct program *program = first->program;
     int32_t status = first->exit_status;
+    bool lacked_memory = first->lacks_memory;
     processes_lock();
     alarm_set(first, 0, 0);
+    hang_up(first);
     signal_queue_empty(&first->pending, UINT64_MAX);
+    first->state = PROCESS_ZOMBIE;
+    wait_wake(&first->number->ended);
     process_remove(first);
-    processes.first = NULL;
+    if (program == NULL)
+        processes.first = NULL;
     processes_unlock();
     process_unref(first); /* its thread's */
-    machine_end(status);
+    if (program != NULL)
+        program_over(program, status, lacked_memory);
+    else
+        machine_end(status);
 }
 
 void process_thread_gone(struct thread *thread) {
@@ -226,8 +233,9 @@ void process_thread_gone(struct thread *thread) {
         return;
     }
     release(process);
-    if (process == processes.first) {
-        end_all_processes(process);
+    program_leave_group(thread);
+    if (process == program_heir(process)) {
+        end_all_others(process);
         end_first(process);
         return;
     }

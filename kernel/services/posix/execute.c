@@ -51,7 +51,7 @@ static int prepare(struct execution *execution, const struct process *process) {
     uint32_t mode = (path->mount->flags & MOUNT_NO_SETUID) != 0 ? 0 : inode->mode;
     execution->credentials = process->credentials;
     credentials_execute(&execution->credentials, inode->user, inode->group, mode, &execution->is_secure);
-    status = process_memory_create(&execution->memory);
+    status = process_memory_create(process, &execution->memory);
     if (status < 0)
         return status;
     machine_space_set_limits(execution->memory->space, &process->limits);

@@ -28,6 +28,7 @@ struct freezer;
 struct space;
 struct terminal;
 struct thread;
+struct program;
 
 /* What a program's memory is, counted: vfork makes two processes share one. */
 struct process_memory {
@@ -117,7 +118,11 @@ struct process {
     struct list in_all; /* in processes.all, by the order of their beginning */
     struct freezer *freezer; /* that it stands still for (freeze.h), which outlives its threads; NULL: none */
 
-    struct process *parent; /* NULL: the first, and those that are gone */
+    struct program *program; /* of a container (program.h); NULL: of none, or it is gone */
+    struct list in_program;
+    bool lacks_memory; /* it is ended because there is none for it */
+
+    struct process *parent; /* NULL: the first, also of a program, and those that are gone */
     struct list children, sibling; /* zombies too */
     struct wait_queue children_changed; /* woken for whoever waits for children */
     bool is_unwanted; /* nobody will wait for it: it is gone as soon as it has ended */
@@ -166,6 +171,7 @@ struct processes {
     struct wait_queue alarms_changed;
     struct wait_queue signal_watchers; /* woken whenever a signal begins to wait for anybody: signalfd */
     uint32_t count, count_max;
+    uint32_t contained; /* of them, in programs of containers */
     struct process *first; /* process 1 */
     /*
      * Whoever has the terminals sets this: the session that this terminal controlled has ended; it forgets it and returns
@@ -186,7 +192,7 @@ void processes_init(struct vfs *vfs, uint32_t count_max);
 struct process *process_current(void);
 struct process_thread *process_thread_current(void);
 
-/* The process of this number, with a reference, zombies too; NULL: none. */
+/* The process of this number, with a reference, zombies too, whoever asks; NULL: none. */
 struct process *process_find(int32_t number);
 /* The one of the next higher number, for listings: begin with 0. */
 struct process *process_find_next(int32_t number);

@@ -130,6 +130,20 @@ static uint32_t wake_some(struct futex_table *table, struct futex_bucket *bucket
     return woken;
 }
 
+/* The same in steps, without locks. */
+static uint32_t wake_all(struct futex_table *table, const struct futex_key *key, uint32_t count, uint32_t bits) {
+    struct futex_bucket *bucket = bucket_of(table, key);
+    uint32_t all = 0, step, now;
+    do {
+        step = count - all < STEP ? count - all : STEP;
+        spinlock_lock(&bucket->lock);
+        now = wake_some(table, bucket, key, step, bits);
+        spinlock_unlock(&bucket->lock);
+        all += now;
+    } while (now == STEP && all < count);
+    return all;
+}
+
 int futex_wake(struct futex_table *table, struct futex_space *space, uint64_t address, uint32_t count, uint32_t bits,
                uint32_t *woken) {
     struct futex_key key = {0};
@@ -138,17 +152,12 @@ int futex_wake(struct futex_table *table, struct futex_space *space, uint64_t ad
     int status = space->memory->identify(space, address, &key);
     if (status < 0)
         return status;
-    struct futex_bucket *bucket = bucket_of(table, &key);
-    uint32_t all = 0, step, now;
-    do {
-        step = count - all < STEP ? count - all : STEP;
-        spinlock_lock(&bucket->lock);
-        now = wake_some(table, bucket, &key, step, bits);
-        spinlock_unlock(&bucket->lock);
-        all += now;
-    } while (now == STEP && all < count);
-    *woken = all;
+    *woken = wake_all(table, &key, count, bits);
     return GROVE_OK;
+}
+
+void futex_wake_key(struct futex_table *table, const struct futex_key *key) {
+    (void)wake_all(table, key, UINT32_MAX, FUTEX_ALL_BITS);
 }
 
 /* ---- requeue ---- */

@@ -115,6 +115,8 @@ int futex_finish(struct futex_table *table, struct futex_thread *self);
 /* Wake up to `count` of those who wait for one of `bits`. */
 int futex_wake(struct futex_table *table, struct futex_space *space, uint64_t address, uint32_t count, uint32_t bits,
                uint32_t *woken);
+/* The same for all who wait for a word that is known by its key, in whatever program. May be called without a program. */
+void futex_wake_key(struct futex_table *table, const struct futex_key *key);
 /*
  * Wake up to wake_count waiters, and let up to move_count of the others wait on the word at `to` instead. With `expected`
  * not NULL only if the word is that; else GROVE_AGAIN.

@@ -297,6 +297,11 @@ int sched_group_init(struct scheduler *scheduler, struct sched_group *group, str
 int sched_group_set(struct scheduler *scheduler, struct sched_group *group, uint64_t quota_ns, uint64_t period_ns);
 /* No thread and no group is in it. */
 void sched_group_deinit(struct scheduler *scheduler, struct sched_group *group);
+/*
+ * What a thread does from now on is at this group's expense; NULL: at nobody's. For a thread that has not begun, and for the
+ * current one. The group it was in may go as soon as no other thread is in it.
+ */
+void sched_thread_move(struct scheduler *scheduler, struct sched_thread *thread, struct sched_group *group);
 /* Bring the accounts of what runs right now up to date, on all processors, before they are read. */
 void sched_account(struct scheduler *scheduler);
 

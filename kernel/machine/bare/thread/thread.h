@@ -106,6 +106,8 @@ void thread_set_pointer(struct thread *thread, uint64_t pointer); /* what finds 
 void thread_begin_program(struct thread *thread, uint64_t entry, uint64_t stack);
 /* The current thread's process uses another address space from now on (exec). */
 void thread_use_space(void);
+/* The current thread, which is one of the kernel's and has become a process's, goes on there: its registers are set. */
+_Noreturn void thread_go_to_user(void);
 
 /* ---- hooks, defined by whoever has the processes ---- */
 

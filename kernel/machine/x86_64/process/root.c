@@ -6,6 +6,7 @@
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/mm/memory.h"
+#include "kernel/machine/x86_64/process/terminal.h"
 #include "kernel/services/posix/proc/proc.h"
 #include "kernel/services/posix/sockets/sockets.h"
 #include "kernel/services/posix/terminals.h"
@@ -110,20 +111,42 @@ static void give_up_tree(void) {
     vfs_deinit(&vfs);
 }
 
+/* What programs look for below /dev that is no device: on Linux, user space makes it. */
+static int make_links(const struct caller *caller) {
+    static const struct {
+        const char *path, *text;
+    } links[] = {{"/dev/fd", "/proc/self/fd"},
+                 {"/dev/stdin", "/proc/self/fd/0"},
+                 {"/dev/stdout", "/proc/self/fd/1"},
+                 {"/dev/stderr", "/proc/self/fd/2"}};
+    int status = 0;
+    for (size_t i = 0; i < sizeof(links) / sizeof(links[0]) && status == 0; i++)
+        status = vfs_make_link(caller, links[i].text, &(struct walk_path){.text = links[i].path});
+    return status;
+}
+
+static int mount_below_devices(const struct caller *caller) {
+    struct caller without_mask = *caller;
+    without_mask.mask = 0;
+    int status = vfs_make_folder(caller, &(struct walk_path){.text = "/dev/pts"}, 0755);
+    if (status == 0)
+        status = vfs_mount_kind(caller, &view, "devpts", "/dev/pts");
+    if (status == 0)
+        status = vfs_make_folder(&without_mask, &(struct walk_path){.text = "/dev/shm"}, 01777);
+    return status == 0 ? make_links(caller) : status;
+}
+
 /* Devices, and what is mounted below them. */
 static int furnish(const struct caller *caller) {
-    struct walk_path names = {.text = "/dev/pts"};
     sockets_prepare(&vfs);
-    int status = posix_terminals_begin(&vfs, NULL);
+    int status = posix_terminals_begin(&vfs, terminal_on_console());
     if (status < 0)
         return status;
     status = proc_begin(&vfs, thread_scheduler.count);
     if (status == 0)
         status = vfs_furnish(caller, &view, "devtmpfs");
     if (status == 0)
-        status = vfs_make_folder(caller, &names, 0755);
-    if (status == 0)
-        status = vfs_mount_kind(caller, &view, "devpts", names.text);
+        status = mount_below_devices(caller);
     if (status == 0)
         status = vfs_mount_kind(caller, &view, "proc", "/proc");
     if (status == 0)
@@ -139,6 +162,10 @@ static void close_root(void) {
     path_unref(&place);
     vfs_unlock(&vfs);
     give_up_tree();
+}
+
+int root_prepare(void) {
+    return terminal_on_console_begin(&machine);
 }
 
 int root_begin(const uint8_t *archive, size_t size, struct caller *caller) {

@@ -11,7 +11,7 @@
 #define SHUT_SEND 2u
 #define SHUT_BOTH 3u
 
-enum unix_state { UNIX_ALONE, UNIX_LISTENS, UNIX_CONNECTED };
+enum unix_state { UNIX_ALONE, UNIX_LISTENS, UNIX_CONNECTED, UNIX_REPLACED /* by what the kernel gave it */ };
 
 /* An address that a socket is bound to. Counted, since accepted sockets have it too. */
 struct unix_name {
@@ -63,6 +63,7 @@ struct unix_socket {
     struct wait_queue readable, writable; /* by FILE_QUEUE_ */
     struct sleep_lock reading;
     struct unix_kernel *kernel; /* the kernel's end */
+    struct unix_kernel_listener *listener; /* who takes connections itself */
 
     struct open_file *file; /* not counted; NULL: none yet */
     uint32_t flights; /* in how many messages its file is */

@@ -1,6 +1,8 @@
 /* The life of unix sockets, and what is asked of them besides messages: see unix.h. */
 #include "kernel/services/net/unix/inside.h"
 
+#include "kernel/services/vfs/change.h"
+
 #include <string.h>
 
 void unix_domain_init(struct unix_domain *domain, struct vfs *vfs, void (*look)(struct socket_credentials *)) {
@@ -305,4 +307,36 @@ int unix_kernel_receive(struct unix_kernel *kernel, struct socket_message *messa
 void unix_kernel_close(struct unix_kernel *kernel) {
     unix_close(kernel->socket);
     kernel->socket = NULL;
+}
+
+int unix_kernel_listen(struct unix_domain *domain, uint32_t type, const struct caller *caller, const char *path,
+                       struct unix_kernel_listener *listener) {
+    struct socket_name name = {.bytes = {LINUX_AF_UNIX}};
+    struct walk_path node = {.text = path};
+    struct unix_socket *made;
+    size_t length = strlen(path);
+    if (length >= UNIX_PATH_BYTES)
+        return -LINUX_ENAMETOOLONG;
+    memcpy(name.bytes + sizeof(uint16_t), path, length);
+    name.size_bytes = (uint32_t)(sizeof(uint16_t) + length);
+    int status = unix_make(domain, type, &made);
+    if (status != 0)
+        return status;
+    (void)vfs_unlink(caller, &node);
+    status = unix_bind(&made->socket, caller, &name);
+    if (status != 0) {
+        unix_close(&made->socket);
+        return status;
+    }
+    listener->socket = &made->socket;
+    unix_lock(domain);
+    made->listener = listener;
+    made->state = UNIX_LISTENS;
+    unix_unlock(domain);
+    return 0;
+}
+
+void unix_kernel_listen_end(struct unix_kernel_listener *listener) {
+    unix_close(listener->socket);
+    listener->socket = NULL;
 }

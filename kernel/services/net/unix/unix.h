@@ -74,4 +74,20 @@ int unix_kernel_send(struct unix_kernel *kernel, struct socket_message *message)
 int unix_kernel_receive(struct unix_kernel *kernel, struct socket_message *message);
 void unix_kernel_close(struct unix_kernel *kernel);
 
+/*
+ * A listener of the kernel's own, at a path. Who connects there has no connection of unix sockets: `connect` gives the file of
+ * another socket, with a reference, which stands in the place of the connecting one (socket_succeed). It is called without locks,
+ * in the context of who connects. Whoever watched the socket with epoll before it connected does not see what comes after.
+ */
+struct unix_kernel_listener {
+    int (*connect)(struct unix_kernel_listener *listener, const struct socket_credentials *who,
+                   struct open_file **file);
+    struct socket *socket; /* set by unix_kernel_listen */
+};
+/* The node at `path` takes the place of one that is there. Errors of bind. */
+int unix_kernel_listen(struct unix_domain *domain, uint32_t type, const struct caller *caller, const char *path,
+                       struct unix_kernel_listener *listener);
+/* Nobody connects any more; the node stays. */
+void unix_kernel_listen_end(struct unix_kernel_listener *listener);
+
 #endif
