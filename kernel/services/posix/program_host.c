@@ -147,6 +147,11 @@ static int begin_thread(struct program *program, const struct program_plan *plan
     return status;
 }
 
+/* Locked: news is told with the lock of news only, which is inside of it. */
+static void stands(struct freezer *freezer) {
+    instance_frozen(list_item(freezer, struct program, freezer)->instance);
+}
+
 static struct program *make(const struct program_plan *plan) {
     struct program *program = machine_take(machine(), sizeof(*program));
     if (program == NULL)
@@ -238,11 +243,6 @@ static int send(void *context, struct program *program, uint32_t signal) {
         status = signal_send_locked(program->first, NULL, (int)signal, NULL);
     processes_unlock();
     return status;
-}
-
-/* Locked: news is told with the lock of news only, which is inside of it. */
-static void stands(struct freezer *freezer) {
-    instance_frozen(list_item(freezer, struct program, freezer)->instance);
 }
 
 static int freeze(void *context, struct program *program) {
