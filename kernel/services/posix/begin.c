@@ -1,5 +1,6 @@
 /* How threads and processes get their places: in a process, in a family, with a number. */
 #include "kernel/machine/bare/thread/thread.h"
+#include "kernel/services/posix/freeze.h"
 #include "kernel/services/posix/inside.h"
 #include "kernel/services/posix/program.h"
 #include "kernel/services/posix/user.h"
@@ -15,6 +16,7 @@ static int take_part(struct process *process, struct thread *thread, struct proc
     made->thread = thread;
     made->process = process;
     made->stack_flags = LINUX_SS_DISABLE;
+    made->timed_call = -1;
     list_init(&made->pending.entries);
     *part = made;
     return 0;
@@ -45,6 +47,7 @@ static void attach(struct process *process, struct process_thread *part, struct 
     process->user->threads++;
     process_ref(process);
     program_enter_group(process, thread);
+    freezer_add_thread(part);
 }
 
 int process_add_thread(struct process *process, struct thread *thread, int32_t *value) {

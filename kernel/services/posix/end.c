@@ -5,6 +5,7 @@
  * that its parent waits for. Process 1 first ends all others and then the machine; the first of a program all others of that.
  */
 #include "kernel/machine/bare/thread/thread.h"
+#include "kernel/services/posix/freeze.h"
 #include "kernel/services/posix/inside.h"
 #include "kernel/services/posix/machine.h"
 #include "kernel/services/posix/program.h"
@@ -81,6 +82,7 @@ static void detach(struct process *process, struct process_thread *part) {
     list_remove(&part->link);
     process->thread_count--;
     process->user->threads--;
+    freezer_remove_thread(part);
     signal_queue_empty(&part->pending, UINT64_MAX);
     if (part->number->thread == part)
         part->number->thread = NULL;
@@ -128,6 +130,7 @@ void process_remove(struct process *process) {
     number_unref(process->session);
     number_unref(process->number);
     process->group = process->session = process->number = NULL;
+    process->freezer = NULL;
     user_account_unref(process->user);
     process->user = NULL;
     processes.count--;

@@ -221,6 +221,7 @@ static void copy_plain(const struct process *parent, struct process *child) {
     memset(child, 0, sizeof(*child));
     child->references = 1;
     child->program = parent->program;
+    child->freezer = parent->freezer;
     child->credentials = parent->credentials;
     child->limits = parent->limits;
     child->is_dumpable = parent->is_dumpable;

@@ -24,6 +24,7 @@
 
 #define PROCESS_NAME_BYTES 16u /* with its end, as Linux has it */
 
+struct freezer;
 struct space;
 struct terminal;
 struct thread;
@@ -95,6 +96,12 @@ struct process_thread {
     uint32_t stack_flags;
     bool has_blocked_before;
     bool is_stopped;
+    bool is_called_to_freeze; /* since it last came to user mode (freeze.h) */
+    /* The call whose time-out began at this moment; if it is made again, it goes on from there (process_call_began_ns). */
+    int64_t timed_call;
+    uint64_t timed_arguments[6];
+    uint64_t timed_from_ns;
+    bool is_timed_again;
     /* What restart_syscall does, if it is made. */
     int64_t (*restart)(const uint64_t arguments[6]);
     uint64_t restart_arguments[6];
@@ -109,6 +116,7 @@ struct process {
     struct number *group, *session;
     struct list in_group, in_session; /* in their numbers' lists */
     struct list in_all; /* in processes.all, by the order of their beginning */
+    struct freezer *freezer; /* that it stands still for (freeze.h), which outlives its threads; NULL: none */
 
     struct program *program; /* of a container (program.h); NULL: of none, or it is gone */
     struct list in_program;

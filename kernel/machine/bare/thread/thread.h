@@ -132,6 +132,11 @@ int process_add_thread(struct process *process, struct thread *thread, int32_t *
  * no handler ran; otherwise it answers EINTR.
  */
 int64_t process_restart_with(int64_t (*again)(const uint64_t arguments[6]), const uint64_t arguments[6]);
+/*
+ * The moment from which a time that the current call was given counts: now; if the call was interrupted without a handler and is
+ * made again, when it began first. For times that the call does not write back.
+ */
+uint64_t process_call_began_ns(void);
 /* What the process's threads ran in all, those included that are gone. */
 uint64_t process_run_ns(struct process *process);
 /* The thread of this number, of whatever process, or NULL. It stays while the caller holds a spin lock. */

@@ -17,6 +17,7 @@ enum unix_state { UNIX_ALONE, UNIX_LISTENS, UNIX_CONNECTED, UNIX_REPLACED /* by 
 struct unix_name {
     uint32_t references; /* locked */
     struct socket_name address;
+    uint64_t space; /* of an abstract name: whose it is (gate.h) */
     struct path place; /* of the node; all zero: it is abstract. Counted */
     struct unix_socket *socket; /* who is bound to it, not counted; NULL: gone. Locked */
     struct list link; /* in domain->names */

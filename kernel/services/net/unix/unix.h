@@ -15,6 +15,7 @@
 #ifndef GROVE_NET_UNIX_H
 #define GROVE_NET_UNIX_H
 
+#include "kernel/services/net/gate.h"
 #include "kernel/services/net/socket.h"
 #include "kernel/services/vfs/mount.h"
 
@@ -30,6 +31,7 @@ struct unix_domain {
     struct vfs *vfs;
     /* Who calls. Without locks. */
     void (*look)(struct socket_credentials *credentials);
+    const struct net_gate *gate; /* whose abstract names those of the caller are; NULL: all share them. Set before the first socket */
     struct spinlock lock;
     struct list names[UNIX_BUCKETS];
     struct list flying; /* sockets that are on their way in messages */

@@ -206,6 +206,10 @@ int64_t process_restart_with(int64_t (*again)(const uint64_t arguments[6]), cons
     return -LINUX_EINTR; /* as when a handler ran */
 }
 
+uint64_t process_call_began_ns(void) {
+    return clock_now_ns();
+}
+
 struct space *process_space(struct process *process) {
     return &process->space;
 }
