@@ -43,7 +43,10 @@ uint64_t socket_deadline(const struct socket *socket, uint64_t timeout_ns, bool 
     const struct vfs_machine *machine = socket->vfs->machine;
     if (!may_wait)
         return 0;
-    return timeout_ns == 0 ? MACHINE_FOREVER : machine->clock_ns(machine->context) + timeout_ns;
+    if (timeout_ns == 0)
+        return MACHINE_FOREVER;
+    uint64_t (*from_ns)(void *) = machine->call_began_ns != NULL ? machine->call_began_ns : machine->clock_ns;
+    return from_ns(machine->context) + timeout_ns;
 }
 
 /* Reading and writing as files do it: a message without an address and without files. */

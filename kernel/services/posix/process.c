@@ -191,6 +191,7 @@ static int create_first(struct program *program, struct process **process) {
     credentials_init(&made->credentials);
     limits_init(&made->limits, processes.count_max, processes.count_max);
     made->program = program;
+    made->freezer = program != NULL ? &program->freezer : NULL;
     int status = process_memory_create(made, &made->memory);
     if (status < 0)
         machine_give_back(machine, made, sizeof(*made));

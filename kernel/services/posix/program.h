@@ -12,7 +12,7 @@
 #ifndef GROVE_POSIX_PROGRAM_H
 #define GROVE_POSIX_PROGRAM_H
 
-#include "kernel/services/posix/process.h"
+#include "kernel/services/posix/freeze.h"
 
 struct instance;
 struct grove_spec;
@@ -30,6 +30,7 @@ struct program {
     struct process *first; /* counted */
     int32_t first_number;
 
+    struct freezer freezer; /* all members stand still for it */
     struct list members; /* struct process by in_program, zombies too */
     uint32_t count; /* of those */
     bool is_ending; /* nothing begins in it any more */
@@ -66,7 +67,7 @@ static inline struct process *program_heir(const struct process *process) {
 /* The first process is gone, with this status as wait tells it; the program itself may be gone when this returns. */
 void program_over(struct program *program, int32_t status, bool lacked_memory);
 
-/* What containers ask for (host.h), but for a freezer. */
+/* What containers ask for (host.h). */
 void programs_serve(struct host_programs *programs);
 
 #endif

@@ -147,6 +147,11 @@ static int begin_thread(struct program *program, const struct program_plan *plan
     return status;
 }
 
+/* Locked: news is told with the lock of news only, which is inside of it. */
+static void stands(struct freezer *freezer) {
+    instance_frozen(list_item(freezer, struct program, freezer)->instance);
+}
+
 static struct program *make(const struct program_plan *plan) {
     struct program *program = machine_take(machine(), sizeof(*program));
     if (program == NULL)
@@ -158,6 +163,7 @@ static struct program *make(const struct program_plan *plan) {
                                 .processes = plan->processes,
                                 .group = plan->group};
     list_init(&program->members);
+    freezer_init(&program->freezer, stands);
     memory_account_ref(program->memory);
     memory_account_ref(program->processes);
     return program;
@@ -241,13 +247,13 @@ static int send(void *context, struct program *program, uint32_t signal) {
 
 static int freeze(void *context, struct program *program) {
     (void)context;
-    (void)program;
-    return -LINUX_ENOSYS;
+    freezer_freeze(&program->freezer);
+    return 0;
 }
 
 static void thaw(void *context, struct program *program) {
     (void)context;
-    (void)program;
+    freezer_thaw(&program->freezer);
 }
 
 /* Locked. All threads of a process but this one. */

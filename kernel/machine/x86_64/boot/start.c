@@ -126,7 +126,9 @@ static bool run_programs(void) {
 static void run_all(void) {
     devices_start(&boot_machine);
     tests_run(boot_facts.command_line);
-    machine_exit(run_programs() ? EXIT_PASSED : EXIT_FAILED);
+    bool is_good = run_programs();
+    tests_end();
+    machine_exit(is_good ? EXIT_PASSED : EXIT_FAILED);
 }
 
 /* What the processor itself gives counts as unpredictable where it has an instruction for that; a device may add to it. */
