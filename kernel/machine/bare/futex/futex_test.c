@@ -246,7 +246,7 @@ static void a_robust_list_is_walked_and_bounded(void **state) {
         futex_exit(&table, dying, &space, 96);
         assert_int_equal(words[48 / 4], FUTEX_WAITERS | FUTEX_OWNER_DIED);
         assert_int_equal(words[64 / 4], FUTEX_OWNER_DIED);
-        assert_true(waiter->bucket == NULL && pending->bucket == NULL);
+        assert_true(waiter->own.bucket == NULL && pending->own.bucket == NULL);
     }
 }
 

@@ -277,6 +277,15 @@ int sched_call(struct scheduler *scheduler, struct sched_thread *server, uint64_
  */
 bool sched_reply(struct scheduler *scheduler, struct sched_thread *client, int result);
 
+/*
+ * The current thread waits as by sched_block, and `other` (may be NULL), if it is blocked, is woken with result 0 and goes on
+ * here, without passing through a queue unless something better waits. With `lends` the current thread lends its context to it
+ * until it is woken itself, as far as that makes no circle and no chain that is too long. sched_reschedule must follow.
+ */
+void sched_wait_and_hand_over(struct scheduler *scheduler, struct sched_thread *other, uint64_t timeout_ns, bool lends);
+/* The second half of that, after sched_block: if the current thread is ready again, this only wakes. */
+void sched_hand_over(struct scheduler *scheduler, struct sched_thread *other, bool lends);
+
 /* ---- timers ---- */
 
 /* `timer->fire` is set; a timer that is set already is moved. */
