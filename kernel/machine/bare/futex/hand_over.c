@@ -120,7 +120,8 @@ int futex_wait_many(struct futex_table *table, struct futex_thread *self, struct
 int futex_finish_many(struct futex_table *table, struct futex_thread *self, uint32_t *woken) {
     if (self->waiter_count == 1) {
         *woken = 0;
-        return futex_finish(table, self);
+        bool is_plain = __atomic_load_n(&self->own.bucket, __ATOMIC_RELAXED) == NULL && self->thread->result == GROVE_OK;
+        return is_plain ? GROVE_OK : futex_finish(table, self);
     }
     int status = GROVE_OK;
     if (take_all_out(self, self->waiter_count, woken))

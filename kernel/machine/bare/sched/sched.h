@@ -102,6 +102,7 @@ struct sched_lock {
     struct order waiters; /* the one with the best context first */
     struct order_node held; /* in owner->holds, while somebody waits */
     uint32_t below; /* links of the longest chain that ends here */
+    uint32_t waiting_lengths; /* bit n: waiting_at[n] is not 0 */
     uint32_t waiting_at[SCHED_DEPTH_MAX + 1]; /* how many wait with chains of that many links behind them */
 };
 
@@ -148,12 +149,14 @@ struct sched_thread {
     struct order_node waiting; /* in waits_for->waiters */
     struct order holds; /* locks that others wait for, by the best context in each */
     uint32_t below; /* links of the longest chain that ends here */
+    uint32_t held_lengths; /* bit n: held_at[n] is not 0 */
     uint32_t held_at[SCHED_DEPTH_MAX + 1]; /* how many of `holds` have chains of that many links */
     struct sched_lock calls; /* its own, for those who call it */
     struct futex_thread *futex; /* see kernel/machine/bare/futex; NULL for none */
 
     struct sched_timer timeout;
     uint64_t timeout_ns; /* SCHED_NEVER for none */
+    bool keeps_timer; /* `timeout` stays set when it is woken, for its next wait: it may be earlier than timeout_ns */
     const bool
         *interrupted; /* atomic; while it is true the thread does not wait (GROVE_CANCELLED); NULL: it always does */
     int result; /* of what it blocked for: 0 or a negative enum grove_status */

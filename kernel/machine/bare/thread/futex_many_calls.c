@@ -86,7 +86,7 @@ int64_t system_call_futex_waitv(const uint64_t arguments[6]) {
 
 /* ---- handing over ---- */
 
-static int64_t hand_over_list(struct thread *self, const uint64_t arguments[6], struct futex_hand_over *what) {
+__attribute__((noinline)) static int64_t hand_over_list(struct thread *self, const uint64_t arguments[6], struct futex_hand_over *what) {
     struct grove_hand_over_word given[GROVE_HAND_OVER_WORDS_MAX];
     struct futex_word words[GROVE_HAND_OVER_WORDS_MAX];
     struct futex_waiter waiters[GROVE_HAND_OVER_WORDS_MAX];
