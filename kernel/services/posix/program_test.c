@@ -193,6 +193,17 @@ static void a_kill_ends_all(void **state) {
     end(&stage);
 }
 
+static void want_of_memory_is_told(void **state) {
+    struct stage stage;
+    (void)state;
+    begin_running(&stage);
+    process_end_without_memory();
+    assert_false(posix_go_to_user());
+    assert_true(stage.instance.end.is_signal);
+    assert_true(stage.instance.end.lacked_memory);
+    end(&stage);
+}
+
 static void signals_go_to_the_first(void **state) {
     struct stage stage;
     (void)state;
@@ -260,6 +271,7 @@ int main(void) {
         cmocka_unit_test(members_see_one_another_only),
         cmocka_unit_test(the_end_of_the_first_is_that_of_all),
         cmocka_unit_test(a_kill_ends_all),
+        cmocka_unit_test(want_of_memory_is_told),
         cmocka_unit_test(signals_go_to_the_first),
         cmocka_unit_test(all_threads_get_a_schedule),
         cmocka_unit_test(threads_run_on_the_group_of_the_container),

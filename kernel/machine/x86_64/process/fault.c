@@ -152,7 +152,7 @@ static int mend(uint64_t address, uint64_t error) {
     int status = space_fault(process_space(process), address, access_of(error));
     if (status == -LINUX_ENOMEM) {
         console_print("process: %s ended for want of memory\n", process->name);
-        signal_force(LINUX_SIGKILL, NULL);
+        process_end_without_memory();
     }
     return status;
 }

@@ -14,3 +14,7 @@ void instance_ended(struct instance *instance, const struct instance_end *end) {
     instance->ends++;
     instance->end = *end;
 }
+
+void instance_frozen(struct instance *instance) {
+    instance->freezes++;
+}
