@@ -72,6 +72,7 @@ struct containers {
     struct project_record **projects;
     uint32_t record_max, project_max;
     struct file_system *devices; /* what every container has in /dev */
+    struct file_system *processes; /* /proc of those that know nothing of Grove; NULL: there is none */
 
     struct news_queue news;
     uint64_t sleeps_until_ns; /* the thread sleeps until then, unless woken; 0: it does not sleep */

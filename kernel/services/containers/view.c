@@ -4,6 +4,7 @@
  *     /            scratch tmpfs, read-only to the container     granted paths   mounts of the kernel's own files
  *     /tmp         its folder "tmp"                              /usr /lib ...   the same, if the spec asks for system files
  *     /dev         shared by all, read-only                      /dev/shm        the folder "shm" of the scratch tmpfs
+ *     /proc        its own processes, unless the service is native
  *
  * One tmpfs serves the root, /tmp and /dev/shm, so that one limit on bytes and inodes holds for all three. A second view of it, without
  * limits on rights and gone when this is done, is where the kernel makes the places to mount on. Granted paths are mounted
@@ -172,6 +173,16 @@ static int show_standard(struct building *building) {
     return status;
 }
 
+/* As on linux: of services that know nothing of Grove, whose programs look there. */
+static int show_processes(struct building *building) {
+    struct path source = {.dentry = containers.processes != NULL ? containers.processes->root : NULL};
+    uint32_t flags = (uint32_t)MOUNT_NO_SETUID | (uint32_t)MOUNT_NO_DEVICES | (uint32_t)MOUNT_NO_EXECUTE;
+    if (source.dentry == NULL || (building->spec->flags & GROVE_SPEC_NATIVE) != 0)
+        return 0;
+    int status = building->has_whole ? 0 : make_folder(building, "/proc", 0555);
+    return status == 0 ? unless_missing(building, show(building, "/proc", &source, flags)) : status;
+}
+
 /* ---- what is granted ---- */
 
 /* The place is there already when a shorter grant holds it. */
@@ -266,6 +277,8 @@ static int build(struct building *building) {
         status = make_view(building);
     if (status == 0)
         status = show_standard(building);
+    if (status == 0)
+        status = show_processes(building);
     if (status == 0)
         status = show_system(building);
     if (status == 0)

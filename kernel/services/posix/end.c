@@ -43,6 +43,14 @@ static void become_first(struct process *process, struct process_thread *part) {
     part->thread->number = process->id;
 }
 
+void process_end_without_memory(void) {
+    struct process *process = process_current();
+    processes_lock();
+    process->lacks_memory = process->state == PROCESS_LIVES;
+    process_end_all(process, LINUX_SIGKILL);
+    processes_unlock();
+}
+
 int process_end_others(void) {
     struct process_thread *self = process_thread_current();
     struct process *process = self->process;

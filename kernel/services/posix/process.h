@@ -199,6 +199,9 @@ struct process *process_find_next(int32_t number);
 void process_ref(struct process *process);
 void process_unref(struct process *process);
 
+/* The current process ends: there is no memory for what it touched. */
+void process_end_without_memory(void);
+
 /* The hooks that the machine's threads call are declared in kernel/machine/bare/thread/thread.h. */
 
 /* ---- groups, sessions, terminals ---- */

@@ -193,6 +193,17 @@ static void a_kill_ends_all(void **state) {
     end(&stage);
 }
 
+static void want_of_memory_is_told(void **state) {
+    struct stage stage;
+    (void)state;
+    begin_running(&stage);
+    process_end_without_memory();
+    assert_false(posix_go_to_user());
+    assert_true(stage.instance.end.is_signal);
+    assert_true(stage.instance.end.lacked_memory);
+    end(&stage);
+}
+
 static void signals_go_to_the_first(void **state) {
     struct stage stage;
     (void)state;
@@ -209,7 +220,7 @@ static void signals_go_to_the_first(void **state) {
 static void thaws(struct posix_world *world) {
     world->on_sleep = NULL;
     const struct program *program = process_current()->program;
-    assert_int_equal(program->instance->frozen, 1);
+    assert_int_equal(program->instance->freezes, 1);
     freezer_thaw(&process_current()->program->freezer);
 }
 
@@ -219,7 +230,7 @@ static void all_members_are_frozen(void **state) {
     begin_running(&stage);
     int32_t child = posix_fork();
     assert_int_equal(stage.programs.freeze(NULL, stage.program), 0);
-    assert_int_equal(stage.instance.frozen, 0);
+    assert_int_equal(stage.instance.freezes, 0);
     stage.programs.thaw(NULL, stage.program);
     posix_become(child);
     assert_true(posix_go_to_user());
@@ -228,7 +239,7 @@ static void all_members_are_frozen(void **state) {
     assert_int_equal(stage.programs.freeze(NULL, stage.program), 0);
     posix_world.on_sleep = thaws;
     assert_true(posix_go_to_user());
-    assert_int_equal(stage.instance.frozen, 1);
+    assert_int_equal(stage.instance.freezes, 1);
     posix_exit(number(&stage), 0);
     end(&stage);
 }
@@ -302,6 +313,7 @@ int main(void) {
         cmocka_unit_test(members_see_one_another_only),
         cmocka_unit_test(the_end_of_the_first_is_that_of_all),
         cmocka_unit_test(a_kill_ends_all),
+        cmocka_unit_test(want_of_memory_is_told),
         cmocka_unit_test(signals_go_to_the_first),
         cmocka_unit_test(all_members_are_frozen),
         cmocka_unit_test(calls_are_known_to_be_its_own),

@@ -22,6 +22,15 @@ struct process_thread;
 struct space;
 struct thread_registers; /* the machine's: what a thread goes on with in user mode */
 
+/* What a word lies in, as it was found before; good as long as the space's areas have not changed. */
+struct thread_word {
+    const struct space *space;
+    uint64_t address;
+    struct futex_key key;
+    uint32_t changes; /* of the space's lock */
+};
+#define THREAD_WORDS 2u
+
 struct thread {
     struct sched_thread sched; /* first */
     struct futex_thread futex;
@@ -31,6 +40,8 @@ struct thread {
     int32_t number; /* its thread id, set by the same before it is started; 0 for the kernel's own */
     bool is_interrupted; /* atomic: something waits to be done on its way back to user mode (a signal, its end) */
     bool has_private_words; /* the futex call that it makes says that its words are in nobody else's memory */
+    uint32_t next_word; /* of these two, the one that is forgotten next */
+    struct thread_word words[THREAD_WORDS];
     uint64_t clear_at; /* address of a word to set to 0 and to wake at its end; 0 for none */
     uint64_t robust_list; /* address of its robust list; 0 for none */
     struct grove_schedule schedule; /* as it was last set, for those who ask; and as Linux tells it: */

@@ -84,7 +84,7 @@ static void print_missing_calls(void) {
  * lie where `grove=` says.
  */
 static void read_plan(struct process_plan *plan) {
-    static char path[PATH_BYTES] = "/init", services[PATH_BYTES] = "/run/grove/boot/system.init.spec";
+    static char path[PATH_BYTES] = "/init", services[PATH_BYTES] = "/run/grove/boot/init.spec";
     const char *line = boot_facts.command_line;
     bool has_services = options_have(line, "grove"), has_program = options_text(line, "run", path, sizeof(path));
     (void)options_text(line, "grove", services, sizeof(services));

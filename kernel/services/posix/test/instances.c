@@ -10,11 +10,11 @@ void instance_failed(struct instance *instance, int32_t error) {
     instance->error = error;
 }
 
-void instance_frozen(struct instance *instance) {
-    instance->frozen++;
-}
-
 void instance_ended(struct instance *instance, const struct instance_end *end) {
     instance->ends++;
     instance->end = *end;
+}
+
+void instance_frozen(struct instance *instance) {
+    instance->freezes++;
 }

@@ -6,7 +6,7 @@
 
 /* In place of those of kernel/services/containers/inside.h. */
 struct instance {
-    uint32_t runs, failures, ends, frozen;
+    uint32_t runs, failures, ends, freezes;
     int32_t error;
     struct instance_end end;
 };
