@@ -122,8 +122,11 @@ static int find_processes(void) {
 
 int containers_init(const struct containers_plan *plan) {
     struct core_limits limits = complete(&plan->limits);
-    containers =
-        (struct containers){.vfs = plan->vfs, .host = plan->host, .caller = plan->caller, .machine = plan->machine};
+    containers = (struct containers){.vfs = plan->vfs,
+                                     .sockets = plan->sockets,
+                                     .host = plan->host,
+                                     .caller = plan->caller,
+                                     .machine = plan->machine};
     news_init(&containers.news);
     for (uint32_t i = 0; i < PAGE_BUCKETS; i++)
         list_init(&containers.pages[i]);

@@ -15,6 +15,7 @@
  */
 #include "kernel/services/containers/grants.h"
 #include "kernel/services/containers/inside.h"
+#include "kernel/services/containers/notify.h"
 #include "kernel/services/containers/source.h"
 #include "kernel/services/vfs/change.h"
 #include "kernel/services/vfs/errors.h"
@@ -23,6 +24,8 @@
 #define SCRATCH_BYTES (UINT64_C(16) << 20)
 #define SCRATCH_FILES 4096u
 #define SCRATCH_FLAGS ((uint32_t)MOUNT_NO_SETUID | (uint32_t)MOUNT_NO_DEVICES | (uint32_t)MOUNT_NO_EXECUTE)
+#define NOTIFY_FOLDER "/run"
+#define NOTIFY_MASK 0111u
 #define LOADER_CACHE "/etc/ld.so.cache"
 
 static const char *const system_folders[] = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
@@ -251,6 +254,23 @@ static int show_system(struct building *building) {
 
 /* ---- the whole ---- */
 
+/*
+ * Where it says that it is ready: a node of the scratch tmpfs, to which everybody in the container may send. Where the root is the
+ * kernel's own, it is shown if that has the place.
+ */
+static int show_notify(struct building *building) {
+    struct caller maker = building->maker;
+    if ((building->spec->flags & GROVE_SPEC_NOTIFY_SOCKET) == 0)
+        return 0;
+    maker.mask = NOTIFY_MASK;
+    int status = make_folder(building, NOTIFY_FOLDER, 0755);
+    if (status == 0)
+        status = notify_open(building->record, &maker);
+    if (status == 0 && building->has_whole)
+        status = show_own(building, NOTIFY_PLACE, NOTIFY_PLACE, SCRATCH_FLAGS);
+    return status;
+}
+
 static int build(struct building *building) {
     int status = make_scratch(building);
     if (status == 0)
@@ -261,6 +281,8 @@ static int build(struct building *building) {
         status = show_processes(building);
     if (status == 0)
         status = show_system(building);
+    if (status == 0)
+        status = show_notify(building);
     return status == 0 ? show_grants(building) : status;
 }
 

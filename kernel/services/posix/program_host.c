@@ -8,11 +8,13 @@
 #include "kernel/services/containers/containers.h"
 #include "kernel/services/posix/execute.h"
 #include "kernel/services/posix/inside.h"
+#include "kernel/services/posix/machine.h"
 #include "kernel/services/vfs/errors.h"
 
 #include <string.h>
 
 #define STATUS_SIGNAL 0x7f
+#define ADDED_MAX 3u /* to the environment that a spec has */
 enum { POLICY_OTHER = 0, POLICY_FIFO = 1, POLICY_ROUND = 2, POLICY_IDLE = 5, POLICY_DEADLINE = 6 };
 
 static uint64_t last_id; /* guarded by the lock of containers, under which all programs begin */
@@ -26,7 +28,7 @@ static const struct vfs_machine *machine(void) {
 /* Both lists of texts, each with a NULL at its end. */
 struct texts {
     const char *arguments[GROVE_SPEC_ARGUMENTS_MAX + 2];
-    const char *environment[GROVE_SPEC_ENVIRONMENT_MAX + 1];
+    const char *environment[GROVE_SPEC_ENVIRONMENT_MAX + ADDED_MAX + 1];
 };
 
 /* A program that was given no arguments has its path as its name. */
@@ -39,7 +41,10 @@ static void list_texts(const struct grove_spec *spec, struct texts *texts) {
     texts->arguments[count] = NULL;
     for (uint32_t i = 0; i < spec->environment.count; i++)
         texts->environment[i] = grove_spec_environment(spec, i);
-    texts->environment[spec->environment.count] = NULL;
+    count = spec->environment.count;
+    if ((spec->flags & GROVE_SPEC_NOTIFY_SOCKET) != 0)
+        texts->environment[count++] = "NOTIFY_SOCKET=" NOTIFY_PLACE;
+    texts->environment[count] = NULL;
 }
 
 static int load(const struct grove_spec *spec) {
@@ -281,6 +286,17 @@ static int schedule(void *context, struct program *program, const struct grove_s
     return status;
 }
 
+/* A thread that is loading its program makes no call yet. */
+static struct instance *current(void *context, uint16_t *call) {
+    const struct process *process = process_current();
+    (void)context;
+    if (process == NULL || process->program == NULL)
+        return NULL;
+    int64_t number = machine_call_number(thread_current());
+    *call = number >= 0 && number <= UINT16_MAX ? (uint16_t)number : 0;
+    return process->program->instance;
+}
+
 static int32_t number(void *context, const struct program *program) {
     (void)context;
     return program->first_number;
@@ -294,5 +310,6 @@ void programs_serve(struct host_programs *programs) {
                                        .thaw = thaw,
                                        .schedule = schedule,
                                        .number = number,
+                                       .current = current,
                                        .forget = forget};
 }

@@ -217,6 +217,48 @@ static void signals_go_to_the_first(void **state) {
     end(&stage);
 }
 
+static void thaws(struct posix_world *world) {
+    world->on_sleep = NULL;
+    const struct program *program = process_current()->program;
+    assert_int_equal(program->instance->freezes, 1);
+    freezer_thaw(&process_current()->program->freezer);
+}
+
+static void all_members_are_frozen(void **state) {
+    struct stage stage;
+    (void)state;
+    begin_running(&stage);
+    int32_t child = posix_fork();
+    assert_int_equal(stage.programs.freeze(NULL, stage.program), 0);
+    assert_int_equal(stage.instance.freezes, 0);
+    stage.programs.thaw(NULL, stage.program);
+    posix_become(child);
+    assert_true(posix_go_to_user());
+    posix_exit(child, 0);
+    posix_become(number(&stage));
+    assert_int_equal(stage.programs.freeze(NULL, stage.program), 0);
+    posix_world.on_sleep = thaws;
+    assert_true(posix_go_to_user());
+    assert_int_equal(stage.instance.freezes, 1);
+    posix_exit(number(&stage), 0);
+    end(&stage);
+}
+
+static void calls_are_known_to_be_its_own(void **state) {
+    struct stage stage;
+    uint16_t call = 7;
+    (void)state;
+    begin_running(&stage);
+    thread_user_registers(thread_current())->call = 49;
+    assert_ptr_equal(stage.programs.current(NULL, &call), &stage.instance);
+    assert_int_equal(call, 49);
+    posix_become(1);
+    assert_null(stage.programs.current(NULL, &call));
+    posix_become(number(&stage));
+    posix_exit(number(&stage), 0);
+    end(&stage);
+}
+
 static void all_threads_get_a_schedule(void **state) {
     const struct grove_schedule fixed = {.class = GROVE_SCHEDULE_FIXED, .priority = 7};
     const struct grove_schedule deadline = {
@@ -273,6 +315,8 @@ int main(void) {
         cmocka_unit_test(a_kill_ends_all),
         cmocka_unit_test(want_of_memory_is_told),
         cmocka_unit_test(signals_go_to_the_first),
+        cmocka_unit_test(all_members_are_frozen),
+        cmocka_unit_test(calls_are_known_to_be_its_own),
         cmocka_unit_test(all_threads_get_a_schedule),
         cmocka_unit_test(threads_run_on_the_group_of_the_container),
     };

@@ -6,6 +6,7 @@
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/services/containers/containers.h"
 #include "kernel/services/containers/memory_files.h"
+#include "kernel/services/containers/network.h"
 #include "kernel/services/posix/program.h"
 #include "kernel/services/posix/sockets/sockets.h"
 #include "kernel/services/posix/wake.h"
@@ -102,7 +103,7 @@ static int start_thread(void) {
 
 int services_begin(const struct caller *caller) {
     const struct containers_plan plan = {
-        .vfs = caller->vfs, .host = &host, .caller = *caller, .machine = CONTAINERS_X86_64};
+        .vfs = caller->vfs, .sockets = &sockets_unix, .host = &host, .caller = *caller, .machine = CONTAINERS_X86_64};
     memory_files_serve(&host.memory);
     wake_serve(&host.memory);
     programs_serve(&host.programs);
@@ -111,6 +112,7 @@ int services_begin(const struct caller *caller) {
     int status = containers_init(&plan);
     if (status < 0)
         return status;
+    sockets_unix.gate = &containers_gate;
     status = listen(caller);
     if (status == 0) {
         status = start_thread();

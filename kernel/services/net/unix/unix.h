@@ -62,6 +62,8 @@ void unix_close(struct socket *socket);
  */
 struct unix_kernel {
     void (*arrived)(struct unix_kernel *kernel);
+    uint32_t calls; /* of it that go on. Locked */
+    struct wait_queue quiet; /* woken when none does */
     struct socket *socket; /* set by unix_create_kernel_pair */
 };
 int unix_create_kernel_pair(struct unix_domain *domain, uint32_t type, struct unix_kernel *kernel,
@@ -72,6 +74,12 @@ int unix_create_kernel_pair(struct unix_domain *domain, uint32_t type, struct un
  */
 int unix_kernel_send(struct unix_kernel *kernel, struct socket_message *message);
 int unix_kernel_receive(struct unix_kernel *kernel, struct socket_message *message);
+/*
+ * The kernel alone has the other end of what programs send to: a datagram socket at a path, whose node the caller's mask makes. Errors
+ * of unix_create and bind; -LINUX_ENAMETOOLONG.
+ */
+int unix_kernel_bind(struct unix_domain *domain, const struct caller *caller, const char *path, struct unix_kernel *kernel);
+/* Waits until `arrived` goes on nowhere any more; so never from inside of it. */
 void unix_kernel_close(struct unix_kernel *kernel);
 
 /*
