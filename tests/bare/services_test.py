@@ -16,7 +16,7 @@ from machine import Boot, PASSED, QEMU, kernel_in  # noqa: E402
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 build = "build"
-MEMORY_MIB = 640 # ten services may have 64 MiB each
+MEMORY_MIB = 640  # ten services may have 64 MiB each
 
 SERVICES = ("bus", "config", "health", "hooks", "init", "log", "reincarnation", "registry", "resource", "store")
 TABLE = """
@@ -27,7 +27,7 @@ file    /services.sh            0755 {here}/scripts/services.sh
 program /conformance-driver     {build}/musl/tests/conformance/conformance-driver
 program /conformance-service    {build}/musl/tests/conformance/conformance-service
 """
-JAIL = ["root has bin dev etc proc tmp var yard", "numbers in /proc are 4", "there is no process 1", "sees no process 1",
+JAIL = ["root has bin dev etc proc shm tmp var yard", "numbers in /proc are 4", "there is no process 1", "sees no process 1",
         "may not write /etc/motd", "motd is welcome", "wrote /var/yard/kept", "may not mount", "may not change its root",
         "may not name the machine", "is nobody's user", "NoNewPrivs:\t1", "done"]
 
@@ -61,6 +61,7 @@ class Services(unittest.TestCase):
         self.assertEqual([line[6:] for line in lines if line.startswith("jail: ")], JAIL, machine.console)
         self.assertIn("kept: kept", lines)
         self.assertIn("hog: failed", lines)
+        self.assertIn("bomb: 4 processes", lines, machine.console)
         self.assertNotIn("left over", machine.console)
         told = [line[13:] for line in lines if line.startswith("conformance: ")]
         laws = [line for line in told if line.startswith("ok ")]

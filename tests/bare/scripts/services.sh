@@ -44,17 +44,17 @@ mkdir -p /var/yard
 chmod 777 /var/yard
 grove up --no-wait /yard
 await "the jail" has_logged yard.jail done
-grove logs yard.jail | sed 's/.*yard.jail /jail: /'
+grove logs yard.jail | sed 's/^/jail: /; s/ *$//'
 echo "kept: $(cat /var/yard/kept)"
 await "the hog's end" eval 'grove status yard.hog | grep -q "^reason.*memory"'
 echo "hog: $(field yard.hog state)"
 await "the bomb" has_logged yard.bomb "can't fork"
-echo "bomb: $(field yard.bomb processes)"
+echo "bomb: $(field yard.bomb processes) processes"
 grove down --project yard
 ps | grep -q '[s]leep 1000000' && echo "left over: $(ps)"
 
 /conformance-driver /conformance-service | sed 's/^/conformance: /'
 
-grove down --all && echo "down"
+grove down --all 2>/dev/null && echo "down"
 ps | grep '[g]rove-'
 echo "the end"

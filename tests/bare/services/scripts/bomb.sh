@@ -2,3 +2,4 @@
 for i in 1 2 3 4 5 6; do
     /bin/busybox sleep 1000000 &
 done
+wait
