@@ -55,7 +55,9 @@ static int prepare(struct execution *execution, const struct process *process) {
     if (status < 0)
         return status;
     machine_space_set_limits(execution->memory->space, &process->limits);
-    status = execution_map(execution);
+    status = process_memory_set_program(execution->memory, path);
+    if (status == 0)
+        status = execution_map(execution);
     if (status < 0) {
         process_memory_unref(execution->memory);
         execution->memory = NULL;
@@ -67,8 +69,6 @@ static int prepare(struct execution *execution, const struct process *process) {
 
 static void use_memory(struct execution *execution, struct process *process) {
     struct process_memory *before = process->memory;
-    execution->memory->executable = execution->program.path;
-    execution->program.path = (struct path){.mount = NULL};
     processes_lock();
     process->memory = execution->memory;
     processes_unlock();

@@ -19,6 +19,8 @@ struct process *process_find_locked(int32_t number);
 
 /* Charged to whom the process is. */
 int process_memory_create(const struct process *process, struct process_memory **memory);
+/* What it runs, which nobody writes to from now on; one more reference. -LINUX_ETXTBSY: somebody does. */
+int process_memory_set_program(struct process_memory *memory, const struct path *program);
 int process_memory_fork(struct process_memory *from, struct process_memory **memory);
 /* Nobody uses its space when the last reference goes. */
 void process_memory_unref(struct process_memory *memory);

@@ -139,12 +139,21 @@ int process_memory_fork(struct process_memory *from, struct process_memory **mem
         machine_give_back(processes.vfs->machine, made, sizeof(*made));
         return status;
     }
-    if (made->executable.mount != NULL) {
-        vfs_lock(processes.vfs);
-        path_ref(&made->executable);
-        vfs_unlock(processes.vfs);
-    }
+    made->executable = (struct path){.mount = NULL};
+    if (from->executable.mount != NULL)
+        (void)process_memory_set_program(made, &from->executable); /* who runs it already may begin once more */
     *memory = made;
+    return 0;
+}
+
+int process_memory_set_program(struct process_memory *memory, const struct path *program) {
+    int status = inode_begin_program(program->dentry->inode);
+    if (status < 0)
+        return status;
+    memory->executable = *program;
+    vfs_lock(processes.vfs);
+    path_ref(&memory->executable);
+    vfs_unlock(processes.vfs);
     return 0;
 }
 
@@ -153,6 +162,7 @@ void process_memory_unref(struct process_memory *memory) {
         return;
     machine_space_destroy(memory->space);
     if (memory->executable.mount != NULL) {
+        inode_end_program(memory->executable.dentry->inode);
         vfs_lock(processes.vfs);
         path_unref(&memory->executable);
         vfs_unlock(processes.vfs);

@@ -118,7 +118,7 @@ int futex_wait_many(struct futex_table *table, struct futex_thread *self, struct
 }
 
 int futex_finish_many(struct futex_table *table, struct futex_thread *self, uint32_t *woken) {
-    if (self->waiter_count == 1) {
+    if (self->waiters == &self->own) {
         *woken = 0;
         bool is_plain = __atomic_load_n(&self->own.bucket, __ATOMIC_RELAXED) == NULL && self->thread->result == GROVE_OK;
         return is_plain ? GROVE_OK : futex_finish(table, self);

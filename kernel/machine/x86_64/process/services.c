@@ -15,10 +15,11 @@
 
 #define RUN_FOLDER "/run/grove"
 #define SOCKET_PATH RUN_FOLDER "/kernel.sock"
+#define STOP_PATH RUN_FOLDER "/kernel.stop"
 #define STOP_NS UINT64_C(20000000000) /* how long services may take to stop, all together */
 
 static struct containers_host host;
-static struct unix_kernel_listener listener;
+static struct unix_kernel_listener shells, stoppers;
 
 static struct {
     struct spinlock lock;
@@ -26,11 +27,22 @@ static struct {
     bool has_ended; /* the thread has */
 } state;
 
-/* ---- shells ---- */
+/* ---- shells, and whoever wants the end of all services ---- */
 
-static int connect(struct unix_kernel_listener *at, const struct socket_credentials *who, struct open_file **file) {
+static int connect_shell(struct unix_kernel_listener *at, const struct socket_credentials *who,
+                         struct open_file **file) {
     (void)at;
     return containers_connect("shell", who->user, (uint32_t)who->process, file);
+}
+
+/* There is no kernel process that a signal would ask to stop: to connect here asks the same. */
+static int connect_stopper(struct unix_kernel_listener *at, const struct socket_credentials *who,
+                           struct open_file **file) {
+    (void)at;
+    (void)who;
+    (void)file;
+    containers_shut_down(clock_now_ns() + STOP_NS);
+    return -LINUX_EAGAIN; /* there is something left; nobody listens any more when there is not */
 }
 
 static int make_folders(const struct caller *caller) {
@@ -49,9 +61,22 @@ static int listen(const struct caller *caller) {
     struct caller closed = *caller;
     int status = make_folders(caller);
     closed.mask = 0077;
-    listener.connect = connect;
-    return status == 0 ? unix_kernel_listen(&sockets_unix, LINUX_SOCK_SEQPACKET, &closed, SOCKET_PATH, &listener)
-                       : status;
+    shells.connect = connect_shell;
+    stoppers.connect = connect_stopper;
+    if (status == 0)
+        status = unix_kernel_listen(&sockets_unix, LINUX_SOCK_SEQPACKET, &closed, SOCKET_PATH, &shells);
+    if (status == 0) {
+        status = unix_kernel_listen(&sockets_unix, LINUX_SOCK_SEQPACKET, &closed, STOP_PATH, &stoppers);
+        if (status < 0)
+            unix_kernel_listen_end(&shells);
+    }
+    return status;
+}
+
+/* Who connects from here on hears that nobody listens. */
+static void stop_listening(void) {
+    unix_kernel_listen_end(&stoppers);
+    unix_kernel_listen_end(&shells);
 }
 
 /* ---- the thread ---- */
@@ -59,6 +84,7 @@ static int listen(const struct caller *caller) {
 static void run(void *unused) {
     (void)unused;
     containers_run();
+    stop_listening();
     spinlock_lock(&state.lock);
     state.has_ended = true;
     wait_wake(&state.ended);
@@ -91,7 +117,7 @@ int services_begin(const struct caller *caller) {
     if (status == 0) {
         status = start_thread();
         if (status < 0)
-            unix_kernel_listen_end(&listener);
+            stop_listening();
     }
     if (status < 0)
         containers_deinit();
@@ -114,7 +140,6 @@ void services_wait(void) {
 }
 
 void services_end(void) {
-    unix_kernel_listen_end(&listener);
     containers_shut_down(clock_now_ns() + STOP_NS);
     services_wait();
     containers_deinit();

@@ -9,7 +9,10 @@
 
 #include <stdbool.h>
 
-/* Once, after processes_init: from here on shells connect to /run/grove/kernel.sock. An error of Linux, negative. */
+/*
+ * Once, after processes_init: from here on shells connect to /run/grove/kernel.sock, until the end
+ * of all services, which whoever connects to /run/grove/kernel.stop asks for. An error of Linux, negative.
+ */
 int services_begin(const struct caller *caller);
 /* Start init from the spec at `path`. False, and it was said why on the console. */
 bool services_boot(const char *path);
