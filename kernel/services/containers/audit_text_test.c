@@ -5,6 +5,7 @@
 #include "grove/abi/operation.h"
 #include "kernel/services/vfs/test/world.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static struct grove_audit_record record_of(uint16_t event, const char *who) {
