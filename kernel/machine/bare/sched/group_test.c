@@ -40,6 +40,29 @@ static void a_quota_holds_on_all_processors_together(void **state) {
     }
 }
 
+static uint32_t told;
+
+static void count_told(struct sched_group *group) {
+    assert_ptr_equal(group, &outer);
+    told++;
+}
+
+static void who_waits_for_a_share_is_counted_and_told_of(void **state) {
+    (void)state;
+    sim_open(&simulator, 1, 1);
+    sched_group_init(&simulator.scheduler, &outer, NULL, 5 * MS, PERIOD);
+    outer.waited = count_told;
+    sim_start(&simulator, &fair, ALL_PROCESSORS, &outer, sim_hog);
+    told = 0;
+    sim_run(&simulator, simulator.now_ns + 10 * PERIOD);
+    assert_int_equal(told, 0); /* nobody armed it */
+    assert_true(outer.waited_ns >= 9 * (15 * MS) - MS && outer.waited_ns <= 10 * (15 * MS) + MS);
+    outer.is_armed = true;
+    sim_run(&simulator, simulator.now_ns + 10 * PERIOD);
+    assert_int_equal(told, 1);
+    assert_false(outer.is_armed);
+}
+
 static void the_least_quota_above_a_thread_counts(void **state) {
     (void)state;
     sim_open(&simulator, 2, 1);
@@ -119,6 +142,7 @@ static void limits_are_checked(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_quota_holds_on_all_processors_together),
+        cmocka_unit_test(who_waits_for_a_share_is_counted_and_told_of),
         cmocka_unit_test(the_least_quota_above_a_thread_counts),
         cmocka_unit_test(without_time_a_holder_goes_on_at_the_expense_of_who_waits),
         cmocka_unit_test(a_thread_moves_to_another_group),
