@@ -13,6 +13,14 @@
 
 /* The object of an inode, with a reference for the caller. -LINUX_ENODEV: it cannot be mapped; -LINUX_ENOMEM. Without locks. */
 int mapping_open(struct inode *inode, struct memory_object **object);
+/* The file of this place is mapped, by whoever calls: whoever asks what lies there is told this place, or one told before. */
+void mapping_name(const struct path *path);
+/*
+ * The file of an object, for who asks what is mapped: its device and number, and its path as seen from `root`; an empty text if it is not
+ * known, or has none any more. Nothing changes for objects that are no files.
+ */
+void mapping_tell(struct memory_object *object, const struct path *root, uint64_t *device, uint64_t *number, char *text,
+                  size_t size_bytes);
 /*
  * What mmap asks of an open file (mm/calls.h): *found, whose object, if any, comes with a reference. Errors stand in
  * found->status.
