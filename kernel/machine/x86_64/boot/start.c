@@ -110,6 +110,7 @@ static bool run_first_program(void) {
 /* The first thread, while the others wait for work. */
 static void run_all(void) {
     devices_start(&boot_machine);
+    console_choose(boot_facts.command_line, devices_console());
     tests_run(boot_facts.command_line);
     machine_exit(run_first_program() ? EXIT_PASSED : EXIT_FAILED);
 }

@@ -1,16 +1,21 @@
-/* The console on a 16550 behind ports: see console.h. */
+/* The console, on a 16550 behind ports at first: see console.h. */
 #include "kernel/machine/x86_64/console/console.h"
 
+#include "kernel/machine/bare/boot/options.h"
 #include "kernel/machine/bare/drivers/interrupt.h"
 #include "kernel/machine/bare/drivers/uart.h"
 #include "kernel/machine/bare/text/format.h"
 #include "kernel/machine/x86_64/cpu/registers.h"
 
+#include <string.h>
+
 #define PORT 0x3f8u
 #define OLD_LINE 4u
 #define PIECE_BYTES 128u
+#define NAME_BYTES 16u
 
 static struct uart uart = {.console.name = "ttyS0"};
+static struct console_device *chosen = &uart.console;
 static struct spinlock lock; /* one who speaks at a time; before the device's */
 static bool is_in_panic;
 
@@ -36,8 +41,25 @@ bool console_use_interrupts(void) {
     return true;
 }
 
-struct console_device *console_first(void) {
+struct console_device *console_serial(void) {
     return uart.is_there ? &uart.console : NULL;
+}
+
+struct console_device *console_first(void) {
+    return chosen == &uart.console ? console_serial() : chosen;
+}
+
+/* What stands behind a comma is for a serial line: console=ttyS0,115200. */
+static bool is_named(const char *command_line, const char *name) {
+    char wanted[NAME_BYTES];
+    size_t length = strlen(name);
+    return options_text(command_line, "console", wanted, sizeof(wanted)) && strncmp(wanted, name, length) == 0 &&
+           (wanted[length] == 0 || wanted[length] == ',');
+}
+
+void console_choose(const char *command_line, struct console_device *other) {
+    if (other != NULL && (!uart.is_there || is_named(command_line, other->name)))
+        chosen = other;
 }
 
 static void put_text(void *context, const char *text, size_t length) {
@@ -49,7 +71,7 @@ static void put_text(void *context, const char *text, size_t length) {
             piece[count++] = '\r';
         piece[count++] = (uint8_t)text[i];
         if (count + 2 > sizeof(piece) || i + 1 == length) {
-            console_device_write_now(&uart.console, piece, count, is_in_panic);
+            console_device_write_now(chosen, piece, count, is_in_panic);
             count = 0;
         }
     }
@@ -81,7 +103,7 @@ void console_print(const char *format, ...) {
 }
 
 void console_flush(void) {
-    console_device_write_now(&uart.console, NULL, 0, is_in_panic);
+    console_device_write_now(chosen, NULL, 0, is_in_panic);
 }
 
 void console_enter_panic(void) {

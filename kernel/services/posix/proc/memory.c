@@ -71,7 +71,9 @@ static const char *name_of(const struct process_memory *memory, const struct spa
     /* The auxiliary vector lies at the stack's end. */
     if (area->start <= memory->auxiliary_start && memory->auxiliary_start < area->end)
         return "[stack]";
-    return area->object != NULL && (area->object->flags & PAGE_KEPT) != 0 ? "[vdso]" : "";
+    if (area->object == NULL || (area->object->flags & PAGE_KEPT) == 0)
+        return "";
+    return (area->protection & AREA_EXECUTE) != 0 ? "[vdso]" : "[vvar]";
 }
 
 /* The file's device, number and path. */
