@@ -11,13 +11,16 @@
 
 #define PORT 0x3f8u
 #define OLD_LINE 4u
-#define PIECE_BYTES 128u
+#define PIECE_BYTES 512u
 #define NAME_BYTES 16u
 
 static struct uart uart = {.console.name = "ttyS0"};
 static struct console_device *chosen = &uart.console;
 static struct spinlock lock; /* one who speaks at a time; before the device's */
 static bool is_in_panic;
+/* What is said in one call, so that nothing of a program's comes in between. Guarded by the lock. */
+static uint8_t piece[PIECE_BYTES];
+static size_t piece_bytes;
 
 static uint8_t read_port(void *context, unsigned number) {
     (void)context;
@@ -62,18 +65,20 @@ void console_choose(const char *command_line, struct console_device *other) {
         chosen = other;
 }
 
+static void put_out(void) {
+    if (piece_bytes > 0)
+        console_device_write_now(chosen, piece, piece_bytes, is_in_panic);
+    piece_bytes = 0;
+}
+
 static void put_text(void *context, const char *text, size_t length) {
-    uint8_t piece[PIECE_BYTES];
-    size_t count = 0;
     (void)context;
     for (size_t i = 0; i < length; i++) {
+        if (piece_bytes + 2 > sizeof(piece))
+            put_out();
         if (text[i] == '\n')
-            piece[count++] = '\r';
-        piece[count++] = (uint8_t)text[i];
-        if (count + 2 > sizeof(piece) || i + 1 == length) {
-            console_device_write_now(chosen, piece, count, is_in_panic);
-            count = 0;
-        }
+            piece[piece_bytes++] = '\r';
+        piece[piece_bytes++] = (uint8_t)text[i];
     }
 }
 
@@ -90,6 +95,7 @@ static void give_back(void) {
 void console_write(const char *text, size_t length) {
     take();
     put_text(NULL, text, length);
+    put_out();
     give_back();
 }
 
@@ -98,6 +104,7 @@ void console_print(const char *format, ...) {
     va_start(arguments, format);
     take();
     format_to(put_text, NULL, format, arguments);
+    put_out();
     give_back();
     va_end(arguments);
 }
@@ -108,4 +115,5 @@ void console_flush(void) {
 
 void console_enter_panic(void) {
     is_in_panic = true;
+    piece_bytes = 0; /* what another was about to say */
 }
