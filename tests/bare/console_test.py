@@ -100,7 +100,7 @@ class Console(unittest.TestCase):
         talk.expect("- /tmp/text")
         # Behind an escape it waits whether that begins a key of more bytes.
         for keys, said in ("i", "I /tmp/text"), ("first lone\rsecond\x1b", "- /tmp/text"), (":%s/lone/line/\r", "1/2 50%"), \
-                ("1Gyyp", "2/3 66%"), ("cw", "I /tmp/text"), ("third\x1b", "- /tmp/text"), ("ddGp:wq\r", PROMPT):
+                ("1Gyyp", "Put 1 lines"), ("cw", "I /tmp/text"), ("third\x1b", "- /tmp/text"), ("ddGp:wq\r", PROMPT):
             talk.type(keys)
             talk.expect(said)
         self.assertEqual(self.say(talk, "cat /tmp/text"), "first line\nsecond\nthird line\n")

@@ -79,6 +79,11 @@ static uint64_t clock_ns(void *context) {
     return clock_now_ns();
 }
 
+static uint64_t call_began_ns(void *context) {
+    (void)context;
+    return process_call_began_ns();
+}
+
 static void wake(void *context, struct wait_queue *queue) {
     (void)context;
     wait_wake(queue);
@@ -94,6 +99,7 @@ static const struct vfs_machine machine = {.take = take,
                                            .sleep_firmly = sleep_firmly,
                                            .sleep_until = sleep_until,
                                            .clock_ns = clock_ns,
+                                           .call_began_ns = call_began_ns,
                                            .wake = wake};
 
 /* ---- the tree ---- */
