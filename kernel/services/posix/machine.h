@@ -46,6 +46,8 @@ void machine_space_destroy(struct space *space);
  */
 int machine_space_map(struct space *space, uint64_t start, uint64_t end, uint32_t protection, struct inode *file,
                       uint64_t offset, uint64_t bytes);
+/* What was mapped of the file of this place, whoever did it, is told by this name. */
+void machine_space_name(const struct path *path);
 /* What a process may have of it, from now on. */
 void machine_space_set_limits(struct space *space, const struct limits *limits);
 /* The stack: private memory that ends at `top` and may grow downwards to this size. Errors of mmap. */

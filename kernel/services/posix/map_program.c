@@ -45,6 +45,7 @@ static int map_file(struct execution *execution, const struct program_file *file
         if (status < 0)
             return status;
     }
+    machine_space_name(&file->path);
     return 0;
 }
 

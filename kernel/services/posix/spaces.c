@@ -74,6 +74,10 @@ int machine_space_map_stack(struct space *space, uint64_t top, uint64_t bytes) {
     return space_map(space, top - PAGE_BYTES, top, AREA_READ | AREA_WRITE, AREA_GROWS_DOWN, NULL, 0);
 }
 
+void machine_space_name(const struct path *path) {
+    mapping_name(path);
+}
+
 void machine_space_set_limits(struct space *space, const struct limits *limits) {
     space->limits = (struct space_limits){.bytes = limits->of[LIMIT_SPACE_BYTES].soft,
                                           .data_bytes = limits->of[LIMIT_DATA_BYTES].soft,

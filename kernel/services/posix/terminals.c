@@ -64,8 +64,8 @@ static int create_names(struct vfs *vfs, const char *options, struct file_system
 
 static struct file_system_kind kind = {.name = "devpts", .create = create_names};
 
-int posix_terminals_begin(struct vfs *vfs, struct terminal *console) {
-    int status = terminals_init(&terminals, vfs, &posix_terminal_processes, console);
+int posix_terminals_begin(struct vfs *vfs, const struct terminal_consoles *consoles) {
+    int status = terminals_init(&terminals, vfs, &posix_terminal_processes, consoles);
     if (status != 0)
         return status;
     status = file_system_kind_add(vfs, &kind);

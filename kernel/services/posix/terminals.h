@@ -5,10 +5,10 @@
 #include "kernel/services/tty/files.h"
 
 /*
- * Before the file system of devices is made: the devices of terminals, and the kind of file system "devpts". `console` may be
+ * Before the file system of devices is made: the devices of terminals, and the kind of file system "devpts". `consoles` may be
  * NULL; see terminals_init. -LINUX_ENOMEM, EEXIST.
  */
-int posix_terminals_begin(struct vfs *vfs, struct terminal *console);
+int posix_terminals_begin(struct vfs *vfs, const struct terminal_consoles *consoles);
 /* All processes are gone. */
 void posix_terminals_end(void);
 /* For whoever makes the console's terminal before that. */

@@ -13,12 +13,12 @@
 
 #include "kernel/services/vfs/file.h"
 
-/* What is printed; it grows by doubling. */
+/* What is printed; it grows by doubling, to 4 MiB. */
 struct proc_text {
     const struct vfs_machine *machine;
     char *bytes;
     size_t size_bytes, room_bytes;
-    bool is_short; /* memory ran out: the rest is missing */
+    bool is_short; /* memory ran out, or it is too long: the rest is missing */
 };
 
 /* Understands what kernel/machine/bare/text/format.h does. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define ROOM_FIRST 512u
+#define ROOM_MAX (UINT64_C(4) << 20) /* of a process with very many mappings, say */
 
 static bool make_room(struct proc_text *text, size_t size_bytes) {
     size_t room = text->room_bytes == 0 ? ROOM_FIRST : text->room_bytes;
@@ -12,7 +13,7 @@ static bool make_room(struct proc_text *text, size_t size_bytes) {
         room *= 2;
     if (room == text->room_bytes)
         return true;
-    char *bytes = machine_take(text->machine, room);
+    char *bytes = room <= ROOM_MAX ? machine_take(text->machine, room) : NULL;
     if (bytes == NULL) {
         text->is_short = true;
         return false;

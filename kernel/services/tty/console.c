@@ -43,11 +43,21 @@ void tty_console_deinit(struct tty_console *console) {
     terminal_deinit(&console->terminal);
 }
 
+static void take_window(struct tty_console *console) {
+    struct linux_window window = {0};
+    if (!console_device_window(console->device, &window.rows, &window.columns))
+        return;
+    terminal_lock(&console->terminal);
+    terminal_set_window(&console->terminal, &window);
+    terminal_unlock(&console->terminal);
+}
+
 /* Bytes for which the terminal has no room are lost, as on every line without flow control. */
 void tty_console_work(struct tty_console *console) {
     struct terminal *terminal = &console->terminal;
     uint8_t bytes[STEP];
     size_t size;
+    take_window(console);
     do {
         size = console_device_read(console->device, bytes, sizeof(bytes));
         terminal_lock(terminal);
@@ -75,7 +85,7 @@ static bool has_work(struct tty_console *console) {
     bool has_room = device->output_end - device->output_first < CONSOLE_OUTPUT_BYTES;
     bool has_output = __atomic_load_n(&terminal->output_read, __ATOMIC_RELAXED) !=
                       __atomic_load_n(&terminal->output_written, __ATOMIC_RELAXED);
-    return device->input_first != device->input_end || (has_room && has_output);
+    return device->is_resized || device->input_first != device->input_end || (has_room && has_output);
 }
 
 void tty_console_run(void *argument) {

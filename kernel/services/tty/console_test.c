@@ -31,12 +31,23 @@ size_t console_device_read(struct console_device *device, uint8_t *bytes, size_t
 }
 
 static struct tty_console console;
+static struct linux_window told; /* rows 0: nothing new */
+
+bool console_device_window(struct console_device *device, uint16_t *rows, uint16_t *columns) {
+    (void)device;
+    bool is_new = told.rows != 0;
+    *rows = told.rows;
+    *columns = told.columns;
+    told.rows = 0;
+    return is_new;
+}
+
 static struct console_device device;
 
 static struct open_file *begin(struct stage *stage) {
     sent_bytes = 0;
     device_room = sizeof(sent);
-    stage_begin_with(stage, &console.terminal);
+    stage_begin_with(stage, &(struct terminal_consoles){.console = &console.terminal, .serial = &console.terminal});
     assert_int_equal(tty_console_init(&console, &stage->world.machine, stage->terminals.processes, &device), 0);
     return world_open(&stage->world, "dev/ttyS0", LINUX_O_RDWR | LINUX_O_NONBLOCK);
 }
@@ -94,11 +105,42 @@ static void the_session_hears_of_interrupts(void **state) {
     end(&stage, file);
 }
 
+static void the_device_tells_how_large_the_window_is(void **state) {
+    struct stage stage;
+    struct open_file *file = begin(&stage);
+    struct linux_window window;
+    (void)state;
+    told = (struct linux_window){.rows = 40, .columns = 100};
+    tty_console_work(&console);
+    tty_console_work(&console);
+    assert_int_equal(stage_control(file, LINUX_TIOCGWINSZ, &window), 0);
+    assert_int_equal(window.rows, 40);
+    assert_int_equal(window.columns, 100);
+    assert_int_equal(stage.signal_count, 1);
+    assert_int_equal(stage.signals[0].signal, TERMINAL_WINDOW);
+    end(&stage, file);
+}
+
+static void all_output_goes_out_at_the_end(void **state) {
+    struct stage stage;
+    struct open_file *file = begin(&stage);
+    (void)state;
+    device_room = 3;
+    assert_int_equal(world_write_file(&stage.world, file, "\003bye", 4), 4);
+    device_room = 100;
+    assert_true(tty_console_push(&console));
+    assert_false(tty_console_push(&console));
+    expect_sent("\003bye");
+    end(&stage, file);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_go_both_ways),
         cmocka_unit_test(a_full_device_is_waited_for),
         cmocka_unit_test(the_session_hears_of_interrupts),
+        cmocka_unit_test(the_device_tells_how_large_the_window_is),
+        cmocka_unit_test(all_output_goes_out_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -194,11 +194,7 @@ static int64_t set_window(struct open_file *file, struct terminal *terminal, uin
     if (!process_read(&window, argument, sizeof(window)))
         return -LINUX_EFAULT;
     terminal_lock(terminal);
-    bool is_same = window.rows == terminal->window.rows && window.columns == terminal->window.columns &&
-                   window.x_pixels == terminal->window.x_pixels && window.y_pixels == terminal->window.y_pixels;
-    terminal->window = window;
-    if (!is_same)
-        terminal->signals_due |= UINT32_C(1) << TERMINAL_WINDOW;
+    terminal_set_window(terminal, &window);
     terminal_unlock(terminal);
     return 0;
 }

@@ -10,6 +10,7 @@
 #define MAJOR_ALTERNATE 5u
 #define MAJOR_PTS 136u
 #define MINOR_SERIAL 64u
+#define MAJOR_VIRTUAL 229u
 #define LINUX_O_NOCTTY 0400u
 #define ALL_OVER (LINUX_POLLIN | LINUX_POLLOUT | LINUX_POLLERR | LINUX_POLLHUP | LINUX_POLLRDNORM | LINUX_POLLWRNORM)
 
@@ -113,18 +114,28 @@ static struct terminals *terminals_of(const struct open_file *file) {
     return device->context;
 }
 
-static int open_console(struct open_file *file) {
-    struct terminals *terminals = terminals_of(file);
-    if (terminals->console == NULL)
-        return -LINUX_ENODEV;
-    return terminal_file_init(file, terminals, terminals->console, NULL);
+static int open_terminal(struct open_file *file, struct terminal *terminal) {
+    return terminal != NULL ? terminal_file_init(file, terminals_of(file), terminal, NULL) : -LINUX_ENODEV;
 }
 
-static int open_serial(struct open_file *file) {
-    int status = open_console(file);
+static int open_console(struct open_file *file) {
+    return open_terminal(file, terminals_of(file)->consoles.console);
+}
+
+/* A line by its own name: whoever leads a session without a terminal gets it. */
+static int open_line(struct open_file *file, struct terminal *terminal) {
+    int status = open_terminal(file, terminal);
     if (status == 0 && (file->flags & LINUX_O_NOCTTY) == 0)
         terminal_adopt(file);
     return status;
+}
+
+static int open_serial(struct open_file *file) {
+    return open_line(file, terminals_of(file)->consoles.serial);
+}
+
+static int open_virtual(struct open_file *file) {
+    return open_line(file, terminals_of(file)->consoles.virtual_console);
 }
 
 static int open_pty(struct open_file *file, struct terminals *terminals, struct pty *pty) {
@@ -154,8 +165,10 @@ static int open_controlling(struct open_file *file) {
     terminals->processes->look(&caller);
     if (caller.terminal == NULL)
         return -LINUX_ENXIO;
-    if (caller.terminal == terminals->console)
-        return open_console(file);
+    if (caller.terminal == terminals->consoles.serial)
+        return open_terminal(file, terminals->consoles.serial);
+    if (caller.terminal == terminals->consoles.virtual_console)
+        return open_terminal(file, terminals->consoles.virtual_console);
     return open_pty(file, terminals, pty_find_terminal(terminals, caller.terminal));
 }
 
@@ -167,23 +180,43 @@ static const struct device kinds[TTY_DEVICES] = {
     {.name = "tty", .major = MAJOR_ALTERNATE, .minor = 0, .mode = 0666, .open = open_controlling},
     {.name = "console", .major = MAJOR_ALTERNATE, .minor = 1, .mode = 0600, .open = open_console},
     {.name = "ttyS0", .major = MAJOR_TTY, .minor = MINOR_SERIAL, .mode = 0600, .open = open_serial},
+    {.name = "hvc0", .major = MAJOR_VIRTUAL, .minor = 0, .mode = 0600, .open = open_virtual},
     {.name = "ptmx", .major = MAJOR_ALTERNATE, .minor = 2, .mode = 0666, .open = open_master},
     {.name = NULL, .major = MAJOR_PTS, .minor = 0, .minor_count = PTYS_MAX, .open = open_pts},
 };
 
-int terminals_init(struct terminals *terminals, struct vfs *vfs, const struct terminal_processes *processes,
-                   struct terminal *console) {
-    *terminals = (struct terminals){.vfs = vfs, .processes = processes, .console = console};
-    int status = tmpfs_create(vfs, &(struct tmpfs_limits){.mode = 0755, .inodes_max = UINT64_C(2) * PTYS_MAX},
-                              &terminals->names);
-    if (console != NULL)
-        console->number = vfs_device(MAJOR_TTY, MINOR_SERIAL);
+/* The node of a line is there if the line is; one without says so when it is opened, as /dev/console does. */
+static bool is_there(const struct terminal_consoles *consoles, const struct device *kind) {
+    return kind->open != open_virtual || consoles->virtual_console != NULL;
+}
+
+static int add_devices(struct terminals *terminals) {
+    int status = 0;
     for (uint32_t i = 0; i < TTY_DEVICES && status == 0; i++) {
         terminals->devices[i] = kinds[i];
         terminals->devices[i].context = terminals;
-        status = device_add(vfs, &terminals->devices[i]);
+        if (is_there(&terminals->consoles, &kinds[i]))
+            status = device_add(terminals->vfs, &terminals->devices[i]);
     }
-    if (status != 0 && terminals->names != NULL)
+    return status;
+}
+
+int terminals_init(struct terminals *terminals, struct vfs *vfs, const struct terminal_processes *processes,
+                   const struct terminal_consoles *consoles) {
+    *terminals = (struct terminals){.vfs = vfs, .processes = processes};
+    if (consoles != NULL)
+        terminals->consoles = *consoles;
+    if (terminals->consoles.serial != NULL)
+        terminals->consoles.serial->number = vfs_device(MAJOR_TTY, MINOR_SERIAL);
+    if (terminals->consoles.virtual_console != NULL)
+        terminals->consoles.virtual_console->number = vfs_device(MAJOR_VIRTUAL, 0);
+    int status = tmpfs_create(vfs, &(struct tmpfs_limits){.mode = 0755, .inodes_max = UINT64_C(2) * PTYS_MAX},
+                              &terminals->names);
+    if (status != 0)
+        return status;
+    terminals->names->name = "devpts";
+    status = add_devices(terminals);
+    if (status != 0)
         terminals_deinit(terminals);
     return status;
 }

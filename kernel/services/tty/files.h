@@ -2,8 +2,9 @@
  * Terminals as files: the devices tty, console, ttyS0, ptmx and pts/N, and who keeps the terminals behind them.
  *
  *     /dev/tty      5:0     the controlling terminal of whoever opens it
- *     /dev/console  5:1     the console; opening it never makes it anybody's controlling terminal
- *     /dev/ttyS0    4:64    the console too, for a program that leads a session
+ *     /dev/console  5:1     one of the next two; opening it never makes it anybody's controlling terminal
+ *     /dev/ttyS0    4:64    a serial line
+ *     /dev/hvc0     229:0   a virtual machine's console
  *     /dev/ptmx     5:2     each opening makes a pair, whose other end is pts/N
  *     /dev/pts/N    136:N
  *
@@ -17,7 +18,7 @@
 #include "kernel/services/vfs/device.h"
 
 #define PTYS_MAX 256u
-#define TTY_DEVICES 5u
+#define TTY_DEVICES 6u
 
 struct pty {
     struct terminal terminal;
@@ -27,10 +28,16 @@ struct pty {
     bool is_locked; /* programs cannot open pts/N yet; guarded by the terminal's lock */
 };
 
+/* Terminals that are no pseudo-terminals. NULL: there is none. */
+struct terminal_consoles {
+    struct terminal *console; /* one of the others */
+    struct terminal *serial, *virtual_console;
+};
+
 struct terminals {
     struct vfs *vfs;
     const struct terminal_processes *processes;
-    struct terminal *console; /* NULL: there is none */
+    struct terminal_consoles consoles;
     struct device devices[TTY_DEVICES];
     struct file_system *names; /* what is mounted at /dev/pts */
     struct spinlock lock;
@@ -38,11 +45,11 @@ struct terminals {
 };
 
 /*
- * Add the devices, and make the file system of pts/N, which stays until terminals_deinit. `console` may be NULL; it is the
- * caller's, initialised, and stays longer. -LINUX_EEXIST: such devices are there; -LINUX_ENOMEM.
+ * Add the devices, and make the file system of pts/N, which stays until terminals_deinit. The consoles are
+ * the caller's, initialised, and stay longer; NULL: there are none. -LINUX_EEXIST: such devices are there; -LINUX_ENOMEM.
  */
 int terminals_init(struct terminals *terminals, struct vfs *vfs, const struct terminal_processes *processes,
-                   struct terminal *console);
+                   const struct terminal_consoles *consoles);
 /* All files of terminals are closed. The devices stay added: the file system layer ends too. */
 void terminals_deinit(struct terminals *terminals);
 /*

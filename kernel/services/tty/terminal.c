@@ -140,6 +140,15 @@ void terminal_set(struct terminal *terminal, const struct linux_termios *setting
     terminal_wake(terminal);
 }
 
+void terminal_set_window(struct terminal *terminal, const struct linux_window *window) {
+    const struct linux_window *before = &terminal->window;
+    bool is_same = window->rows == before->rows && window->columns == before->columns &&
+                   window->x_pixels == before->x_pixels && window->y_pixels == before->y_pixels;
+    terminal->window = *window;
+    if (!is_same)
+        terminal->signals_due |= UINT32_C(1) << TERMINAL_WINDOW;
+}
+
 /* ---- job control ---- */
 
 int terminal_check_job(struct terminal *terminal, int signal) {

@@ -135,6 +135,8 @@ uint32_t terminal_waiting_bytes(const struct terminal *terminal);
 /* ---- settings; with the lock held ---- */
 
 void terminal_set(struct terminal *terminal, const struct linux_termios *settings);
+/* The foreground hears of it if it is another than before. */
+void terminal_set_window(struct terminal *terminal, const struct linux_window *window);
 void terminal_flush_input(struct terminal *terminal);
 void terminal_flush_output(struct terminal *terminal);
 void terminal_stop(struct terminal *terminal);

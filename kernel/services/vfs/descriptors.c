@@ -78,9 +78,13 @@ static void close_many(struct descriptors *table, bool only_marked) {
 
 void descriptors_deinit(struct descriptors *table) {
     close_many(table, false);
-    give_back(table, table->entries, table->capacity);
+    spinlock_lock(&table->lock); /* somebody who looks at another's table finds an empty one from now on */
+    struct descriptor *entries = table->entries;
+    uint32_t capacity = table->capacity;
     table->entries = NULL;
     table->capacity = 0;
+    spinlock_unlock(&table->lock);
+    give_back(table, entries, capacity);
 }
 
 void descriptors_execute(struct descriptors *table) {

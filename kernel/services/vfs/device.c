@@ -134,6 +134,7 @@ int devfs_create(struct vfs *vfs, struct file_system **created) {
     int status = tmpfs_create(vfs, &(struct tmpfs_limits){.mode = 0755}, &system);
     if (status != 0)
         return status;
+    system->name = "devtmpfs";
     vfs_lock(vfs);
     for (size_t i = 0; i < ALWAYS_COUNT && status == 0; i++)
         status = make_node(system->root->inode, &always[i]);

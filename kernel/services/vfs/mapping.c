@@ -9,6 +9,7 @@ struct file_object {
     struct memory_object object;
     struct inode_mapping mapping;
     struct inode *inode; /* counted */
+    struct path place; /* where it was found first; counted, guarded by the tree's lock; without a mount: nobody told */
 };
 
 static struct file_object *file_object_of(struct memory_object *object) {
@@ -49,12 +50,15 @@ static void release(struct memory_object *object) {
     struct file_object *self = file_object_of(object);
     struct inode *inode = self->inode;
     struct vfs *vfs = inode->system->vfs;
+    struct path place = self->place;
     spinlock_lock(&inode->lock);
     if (inode->mapping == &self->mapping) /* else another was made while this one ended */
         inode->mapping = NULL;
     spinlock_unlock(&inode->lock);
     machine_give_back(vfs->machine, self, sizeof(*self));
     vfs_lock(vfs);
+    if (place.mount != NULL)
+        path_unref(&place);
     inode_unref(inode);
     vfs_unlock(vfs);
 }
@@ -106,6 +110,7 @@ int mapping_open(struct inode *inode, struct memory_object **object) {
         memory_object_init(&made->object, &operations, 0);
         made->mapping = (struct inode_mapping){.hold = hold, .cut = cut, .has_writers = has_writers};
         made->inode = inode;
+        made->place = (struct path){.mount = NULL};
         spinlock_lock(&inode->lock);
         found = find(inode);
         if (found == NULL)
@@ -124,6 +129,38 @@ int mapping_open(struct inode *inode, struct memory_object **object) {
     return 0;
 }
 
+void mapping_name(const struct path *path) {
+    struct inode *inode = path->dentry->inode;
+    struct vfs *vfs = inode->system->vfs;
+    spinlock_lock(&inode->lock);
+    struct memory_object *object = find(inode);
+    spinlock_unlock(&inode->lock);
+    if (object == NULL)
+        return;
+    struct file_object *self = file_object_of(object);
+    vfs_lock(vfs);
+    if (self->place.mount == NULL) {
+        self->place = *path;
+        path_ref(path);
+    }
+    vfs_unlock(vfs);
+    memory_object_unref(object);
+}
+
+void mapping_tell(struct memory_object *object, const struct path *root, uint64_t *device, uint64_t *number, char *text,
+                  size_t size_bytes) {
+    if (object->operations != &operations)
+        return;
+    const struct file_object *self = file_object_of(object);
+    struct vfs *vfs = self->inode->system->vfs;
+    *device = self->inode->system->device;
+    *number = self->inode->number;
+    vfs_lock(vfs);
+    if (self->place.mount == NULL || path_text(&self->place, root, text, size_bytes) < 0)
+        text[0] = 0;
+    vfs_unlock(vfs);
+}
+
 void mapping_of_file(struct open_file *file, struct memory_call_file *found) {
     uint32_t access = vfs_open_access(file_flags(file));
     *found = (struct memory_call_file){.can_read = (access & LINUX_R_OK) != 0, .can_write = (access & LINUX_W_OK) != 0};
@@ -138,4 +175,6 @@ void mapping_of_file(struct open_file *file, struct memory_call_file *found) {
     int status = mapping_open(file->inode, &found->object);
     if (status == -LINUX_ENOMEM)
         found->status = status;
+    if (status == 0 && file->path.mount != NULL)
+        mapping_name(&file->path);
 }

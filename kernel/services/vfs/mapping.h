@@ -15,6 +15,14 @@
 int mapping_open(struct inode *inode, struct memory_object **object);
 /* The same if there is one, else NULL: nobody has mapped it. Without locks. */
 struct memory_object *mapping_find(struct inode *inode);
+/* The file of this place is mapped, by whoever calls: whoever asks what lies there is told this place, or one told before. */
+void mapping_name(const struct path *path);
+/*
+ * The file of an object, for who asks what is mapped: its device and number, and its path as seen from `root`; an empty text if it is not
+ * known, or has none any more. Nothing changes for objects that are no files.
+ */
+void mapping_tell(struct memory_object *object, const struct path *root, uint64_t *device, uint64_t *number, char *text,
+                  size_t size_bytes);
 /*
  * What mmap asks of an open file (mm/calls.h): *found, whose object, if any, comes with a reference. Errors stand in
  * found->status.

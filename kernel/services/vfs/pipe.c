@@ -225,7 +225,7 @@ static void drop(struct vfs *vfs, struct pipe *pipe) {
     bool is_last = --pipe->holders == 0;
     if (is_last && pipe->inode != NULL)
         pipe->inode->pipe = NULL;
-    vfs_unlock(vfs);
+    vfs_unlock_in_release(vfs); /* nothing lost its last reference, and it may be an inode's release that calls */
     if (!is_last)
         return;
     for (uint32_t i = 0; i < PIPE_PAGES; i++)
@@ -256,6 +256,15 @@ static const struct file_operations operations = {
 
 bool pipe_is(const struct open_file *file) {
     return file->operations == &operations;
+}
+
+struct pipe *pipe_hold(const struct open_file *file) {
+    file->pipe->holders++;
+    return file->pipe;
+}
+
+void pipe_give_up(struct vfs *vfs, struct pipe *pipe) {
+    drop(vfs, pipe);
 }
 
 static struct pipe *make(struct vfs *vfs) {
@@ -315,14 +324,17 @@ int pipe_open_named(struct open_file *file) {
     if (pipe == NULL)
         return -LINUX_ENOMEM;
     file->pipe = pipe;
+    /* One without a name is opened once more as it is: its other end will not come, it was there. */
+    bool is_named = pipe->inode != NULL;
+    waits = waits && is_named;
     spinlock_lock(&pipe->lock);
-    if (access == LINUX_W_OK && !waits && pipe->readers == 0) {
+    if (access == LINUX_W_OK && is_named && !waits && pipe->readers == 0) {
         spinlock_unlock(&pipe->lock);
         drop(file->vfs, pipe);
         return -LINUX_ENXIO;
     }
     join(file, access);
-    if (access == LINUX_R_OK && pipe->writers == 0)
+    if (access == LINUX_R_OK && is_named && pipe->writers == 0)
         file->position = pipe->writers_ever; /* nobody hung up on it before another writer was there */
     if (access == LINUX_R_OK && waits)
         status = wait_for_other_end(file, &pipe->readable, &pipe->writers, &pipe->writers_ever);

@@ -23,6 +23,9 @@ int pipe_create(struct vfs *vfs, uint32_t flags, struct open_file **reading, str
 int pipe_open_named(struct open_file *file);
 /* Is it an end of a pipe, with or without a name? */
 bool pipe_is(const struct open_file *file);
+/* For who has no open file of it: the pipe of one, which stays until it is given up. With the tree's lock held; without locks. */
+struct pipe *pipe_hold(const struct open_file *file);
+void pipe_give_up(struct vfs *vfs, struct pipe *pipe);
 /* How many bytes lie in the pipe of a file: ioctl's FIONREAD. */
 uint32_t pipe_filled(const struct open_file *file);
 

@@ -74,6 +74,27 @@ static size_t take_input(struct console_device *device, uint8_t *bytes, size_t r
     return taken;
 }
 
+void console_resize(struct console_device *device, uint16_t rows, uint16_t columns) {
+    spinlock_lock(&device->lock);
+    if (rows != device->rows || columns != device->columns) {
+        device->rows = rows;
+        device->columns = columns;
+        device->is_resized = true;
+        wait_wake(&device->readable);
+    }
+    spinlock_unlock(&device->lock);
+}
+
+bool console_device_window(struct console_device *device, uint16_t *rows, uint16_t *columns) {
+    spinlock_lock(&device->lock);
+    bool is_resized = device->is_resized;
+    device->is_resized = false;
+    *rows = device->rows;
+    *columns = device->columns;
+    spinlock_unlock(&device->lock);
+    return is_resized;
+}
+
 size_t console_device_read(struct console_device *device, uint8_t *bytes, size_t room) {
     spinlock_lock(&device->lock);
     size_t taken = take_input(device, bytes, room);
@@ -109,6 +130,8 @@ void console_device_write_now(struct console_device *device, const uint8_t *byte
     }
     for (size_t i = 0; i < count; i++)
         device->driver->put(device, bytes[i]);
+    if (device->driver->settle != NULL)
+        device->driver->settle(device);
     if (!is_alone) {
         wait_wake(&device->room);
         spinlock_unlock(&device->lock);

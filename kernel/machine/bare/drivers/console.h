@@ -28,6 +28,8 @@ struct console_driver {
     void (*start)(struct console_device *device);
     /* One byte, now. May spin as long as the device takes, within a bound. */
     void (*put)(struct console_device *device, uint8_t byte);
+    /* All that the device was given is through, or it takes too long. NULL: it always is. */
+    void (*settle)(struct console_device *device);
 };
 
 struct console_device {
@@ -41,6 +43,8 @@ struct console_device {
     uint8_t output[CONSOLE_OUTPUT_BYTES], input[CONSOLE_INPUT_BYTES];
     uint32_t output_first, output_end, input_first, input_end; /* counted on; the remainder is the place */
     uint64_t lost; /* bytes of input for which there was no room */
+    uint16_t rows, columns; /* of the window at the other end, where the device tells; 0: it does not */
+    bool is_resized; /* nobody has taken that yet */
 };
 
 /* ---- for a terminal ---- */
@@ -60,6 +64,9 @@ void console_device_attach(struct console_device *device,
 /* Without a terminal: take what was kept, at most `room` bytes; returns how many. Does not wait: see `readable`. */
 size_t console_device_read(struct console_device *device, uint8_t *bytes, size_t room);
 
+/* What the device tells of the window, if that is new: true once for each change. The lock is not held. */
+bool console_device_window(struct console_device *device, uint16_t *rows, uint16_t *columns);
+
 /* ---- for the kernel's own words ---- */
 
 /* All of it, at once, after what waits to go out. `is_alone`: nobody else runs any more, and the lock may be held for good. */
@@ -71,6 +78,8 @@ void console_device_write_now(struct console_device *device, const uint8_t *byte
 bool console_next(struct console_device *device, uint8_t *byte);
 /* Bytes came in. From one interrupt after the other; without the lock. */
 void console_receive(struct console_device *device, const uint8_t *bytes, size_t count);
+/* The window is that large now. Without the lock; wakes `readable` if it was not. */
+void console_resize(struct console_device *device, uint16_t rows, uint16_t columns);
 
 /* The console on which the kernel speaks, or NULL: served by the machine. */
 struct console_device *console_first(void);

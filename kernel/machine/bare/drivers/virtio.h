@@ -10,6 +10,7 @@
 #include "kernel/machine/bare/drivers/virtqueue.h"
 
 #define VIRTIO_KIND_BLOCK 2u
+#define VIRTIO_KIND_CONSOLE 3u
 #define VIRTIO_KIND_RANDOM 4u
 #define VIRTIO_FEATURE_VERSION_1 (UINT64_C(1) << 32)
 
@@ -29,7 +30,7 @@ struct virtio_transport {
     uint32_t (*generation)(struct virtio_device *device);
     /* Called first in an interrupt: tell the device that it was heard. */
     void (*acknowledge)(struct virtio_device *device);
-    /* Let it interrupt by calling this. */
+    /* Let it interrupt by calling this, also when its configuration changes. */
     int (*connect)(struct virtio_device *device, interrupt_handler *handler, void *context);
 };
 

@@ -134,7 +134,7 @@ static int connect(struct virtio_device *device, interrupt_handler *handler, voi
     uint32_t control = pci_read(device->pci, device->pci_function, at + MESSAGES_CONTROL, 2);
     pci_write(device->pci, device->pci_function, at + MESSAGES_CONTROL, 2,
               (control & ~MESSAGES_ALL_MASKED) | MESSAGES_ON);
-    registers_write(&device->registers, REGISTER_CONFIGURATION_MESSAGE, 2, NO_MESSAGE);
+    registers_write(&device->registers, REGISTER_CONFIGURATION_MESSAGE, 2, 0);
     return 0;
 }
 

@@ -34,7 +34,7 @@ static void what_it_gives_is_mixed_in(void **state) {
     assert_int_equal(start(), 0);
     assert_int_equal(played.status, STATUS_ALL);
     assert_int_equal(played.agreed, VIRTIO_FEATURE_VERSION_1);
-    assert_int_equal(played.queue_size, 16);
+    assert_int_equal(played.queues[0].size, 16);
     for (unsigned i = 1; i <= 3; i++) {
         assert_int_equal(played.notices, i);
         int head = played_next();
@@ -101,7 +101,7 @@ static void a_queue_is_no_larger_than_either_wants(void **state) {
         played_begin(VIRTIO_KIND_RANDOM);
         played.queue_size_max = sizes[i].offered;
         assert_int_equal(start(), 0);
-        assert_int_equal(played.queue_size, sizes[i].taken);
+        assert_int_equal(played.queues[0].size, sizes[i].taken);
         stop();
     }
 }

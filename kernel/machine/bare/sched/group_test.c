@@ -100,6 +100,33 @@ static void without_time_a_holder_goes_on_at_the_expense_of_who_waits(void **sta
     assert_int_equal(outer.used_ns, 1 * MS);
 }
 
+/* Time is charged to where the thread was while it ran, and a group without time lets go whoever leaves it. */
+static void a_thread_moves_to_another_group(void **state) {
+    (void)state;
+    for (uint32_t processors = 1; processors <= 4; processors *= 2) {
+        sim_open(&simulator, processors, processors);
+        sched_group_init(&simulator.scheduler, &outer, NULL, 5 * MS, 1000 * MS);
+        sched_group_init(&simulator.scheduler, &inner, NULL, 0, 0);
+        struct sim_thread *thread = sim_start(&simulator, &fair, ALL_PROCESSORS, &outer, sim_hog);
+        sim_run(&simulator, simulator.now_ns + 20 * MS);
+        uint64_t used_ns = outer.used_ns;
+        assert_true(used_ns >= 5 * MS && used_ns <= 5 * MS + 60 * US);
+        sched_thread_move(&simulator.scheduler, &thread->thread, &inner);
+        sim_run(&simulator, simulator.now_ns + 20 * MS);
+        assert_int_equal(outer.used_ns, used_ns);
+        assert_true(inner.used_ns >= 19 * MS);
+        uint64_t before_ns = thread->thread.run_ns;
+        sched_thread_move(&simulator.scheduler, &thread->thread, NULL);
+        used_ns = inner.used_ns;
+        sim_run(&simulator, simulator.now_ns + 20 * MS);
+        assert_int_equal(inner.used_ns, used_ns);
+        assert_true(thread->thread.run_ns - before_ns >= 19 * MS);
+        sched_group_deinit(&simulator.scheduler, &outer);
+        sched_group_deinit(&simulator.scheduler, &inner);
+        sim_run(&simulator, simulator.now_ns + 2000 * MS);
+    }
+}
+
 static void limits_are_checked(void **state) {
     (void)state;
     struct sched_group row[SCHED_GROUPS_DEEP + 1];
@@ -118,6 +145,7 @@ int main(void) {
         cmocka_unit_test(who_waits_for_a_share_is_counted_and_told_of),
         cmocka_unit_test(the_least_quota_above_a_thread_counts),
         cmocka_unit_test(without_time_a_holder_goes_on_at_the_expense_of_who_waits),
+        cmocka_unit_test(a_thread_moves_to_another_group),
         cmocka_unit_test(limits_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

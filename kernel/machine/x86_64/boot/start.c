@@ -125,6 +125,7 @@ static bool run_programs(void) {
 /* The first thread, while the others wait for work. */
 static void run_all(void) {
     devices_start(&boot_machine);
+    console_choose(boot_facts.command_line, devices_console());
     tests_run(boot_facts.command_line);
     bool is_good = run_programs();
     tests_end();

@@ -4,6 +4,7 @@
 #include "grove/abi/status.h"
 #include "kernel/machine/bare/drivers/partition.h"
 #include "kernel/machine/bare/drivers/virtio_block.h"
+#include "kernel/machine/bare/drivers/virtio_console.h"
 #include "kernel/machine/bare/drivers/virtio_mmio.h"
 #include "kernel/machine/bare/drivers/virtio_pci.h"
 #include "kernel/machine/x86_64/console/console.h"
@@ -17,6 +18,8 @@ static bool has_random;
 static const char *const disk_names[DEVICES_DISKS_MAX] = {"vda", "vdb", "vdc", "vdd"};
 static struct virtio_block *disk_drivers[DEVICES_DISKS_MAX];
 static uint32_t disks;
+static struct virtio_console console_driver;
+static bool has_console;
 static const struct pci_access *pci;
 
 static int start_random(const struct virtio_device *device) {
@@ -29,6 +32,18 @@ static int start_random(const struct virtio_device *device) {
 
 struct virtio_random *devices_random(void) {
     return has_random ? &random_driver : NULL;
+}
+
+static int start_console(const struct virtio_device *device) {
+    if (has_console)
+        return 0;
+    int status = virtio_console_start(&console_driver, device, "hvc0");
+    has_console = status == 0;
+    return status;
+}
+
+struct console_device *devices_console(void) {
+    return has_console ? &console_driver.console : NULL;
 }
 
 static int start_disk(const struct virtio_device *device) {
@@ -54,6 +69,7 @@ static const struct {
 } drivers[] = {
     {VIRTIO_KIND_RANDOM, "random numbers", start_random},
     {VIRTIO_KIND_BLOCK, "disk", start_disk},
+    {VIRTIO_KIND_CONSOLE, "console", start_console},
 };
 
 static void start(const struct virtio_device *device, const char *where) {

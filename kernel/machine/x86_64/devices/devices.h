@@ -4,6 +4,7 @@
 
 #include "kernel/machine/bare/boot/acpi_machine.h"
 #include "kernel/machine/bare/drivers/block.h"
+#include "kernel/machine/bare/drivers/console.h"
 #include "kernel/machine/bare/drivers/pci.h"
 #include "kernel/machine/bare/drivers/virtio_random.h"
 
@@ -14,6 +15,8 @@ void devices_start(const struct acpi_machine *machine);
 
 /* A disk, by its number from 0 on; NULL if there is none. */
 struct block_device *devices_disk(uint32_t number);
+/* The first virtio console, which is called hvc0; NULL if there is none. */
+struct console_device *devices_console(void);
 /* The device of random numbers; NULL if there is none. */
 struct virtio_random *devices_random(void);
 

@@ -44,7 +44,7 @@ int machine_space_map_clock(struct space *space, uint64_t *header) {
 
 /* Where QEMU's exit device is there, it is the way off, and a restart too: nobody who set it waits for another boot. */
 void machine_leave(bool is_restart) {
-    terminal_on_console_drain();
+    console_terminals_drain();
     if (is_restart && !machine_has_exit_port())
         power_reset();
     machine_exit(EXIT_PASSED);

@@ -98,7 +98,7 @@ static int start(const struct caller *caller) {
     int status = process_create_first(caller, &first.process);
     if (status < 0)
         return status;
-    status = terminal_open_standard(caller, &first.process->descriptors);
+    status = console_terminals_open(caller, &first.process->descriptors);
     if (status == 0)
         status = thread_create_kernel(begin, NULL, &thread);
     if (status < 0) {
@@ -161,7 +161,7 @@ int process_run(const struct process_plan *plan, int *exit_status) {
     processes_init(caller.vfs, processes_max());
     status = plan->services != NULL ? run_with_services(&caller, plan->services) : run_first(&caller);
     threads_trim();
-    terminal_on_console_drain();
+    console_terminals_drain();
     root_end();
     int32_t word = first.exit_status;
     *exit_status = (word & SIGNAL_MASK) != 0 ? SIGNAL_STATUS + (word & SIGNAL_MASK) : word >> 8 & 0xff;

@@ -139,7 +139,7 @@ static int mount_below_devices(const struct caller *caller) {
 /* Devices, and what is mounted below them. */
 static int furnish(const struct caller *caller) {
     sockets_prepare(&vfs);
-    int status = posix_terminals_begin(&vfs, terminal_on_console());
+    int status = posix_terminals_begin(&vfs, console_terminals());
     if (status < 0)
         return status;
     status = proc_begin(&vfs, thread_scheduler.count);
@@ -165,7 +165,7 @@ static void close_root(void) {
 }
 
 int root_prepare(void) {
-    return terminal_on_console_begin(&machine);
+    return console_terminals_begin(&machine);
 }
 
 int root_begin(const uint8_t *archive, size_t size, struct caller *caller) {

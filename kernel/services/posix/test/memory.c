@@ -143,6 +143,10 @@ void machine_space_set_limits(struct space *space, const struct limits *limits) 
     (void)limits;
 }
 
+void machine_space_name(const struct path *path) {
+    (void)path;
+}
+
 int machine_space_map_clock(struct space *space, uint64_t *header) {
     (void)space;
     *header = 0;

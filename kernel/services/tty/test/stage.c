@@ -110,14 +110,14 @@ void stage_begin(struct stage *stage) {
     stage_begin_with(stage, NULL);
 }
 
-void stage_begin_with(struct stage *stage, struct terminal *console) {
+void stage_begin_with(struct stage *stage, const struct terminal_consoles *consoles) {
     memset(stage, 0, sizeof(*stage));
     current = stage;
     world_begin(&stage->world, &(struct tmpfs_limits){.mode = 0755});
     stage->world.machine.sleep_until = sleep_until;
     stage->world.machine.clock_ns = clock_ns;
     stage->caller = (struct terminal_caller){.session = 10, .group = 10, .leads_session = true, .user = WORLD_USER};
-    assert_int_equal(terminals_init(&stage->terminals, &stage->world.vfs, &processes, console), 0);
+    assert_int_equal(terminals_init(&stage->terminals, &stage->world.vfs, &processes, consoles), 0);
     assert_int_equal(devfs_create(&stage->world.vfs, &stage->devices), 0);
     mount(stage, "dev", stage->devices);
     mount(stage, "dev/pts", stage->terminals.names);

@@ -26,7 +26,7 @@ struct stage {
 /* Devices at dev, dev/pts. */
 void stage_begin(struct stage *stage);
 /* With a console, which the test initialises after that, for stage->terminals.processes. */
-void stage_begin_with(struct stage *stage, struct terminal *console);
+void stage_begin_with(struct stage *stage, const struct terminal_consoles *consoles);
 void stage_end(struct stage *stage);
 /* A pair that is unlocked. */
 void stage_open_pair(struct stage *stage, struct open_file **master, struct open_file **slave, uint32_t flags);

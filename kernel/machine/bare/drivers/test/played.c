@@ -8,11 +8,18 @@
 #include <string.h>
 
 struct played played;
+uint32_t played_queue;
 unsigned played_pieces;
 
 void played_begin(uint32_t kind) {
+    played_queue = 0;
     played =
         (struct played){.version = 2, .kind = kind, .queue_size_max = 16, .features = VIRTIO_FEATURE_VERSION_1 | 0x0f};
+}
+
+/* The one that the driver talks of. */
+static struct played_queue *selected(void) {
+    return &played.queues[played.selected % PLAYED_QUEUES];
 }
 
 static uint32_t read(void *context, uint64_t offset, unsigned bytes) {
@@ -29,9 +36,9 @@ static uint32_t read(void *context, uint64_t offset, unsigned bytes) {
     case 0x010:
         return (uint32_t)(played.features >> (32 * (played.words[0] & 1)));
     case 0x034:
-        return played.queue_size_max;
+        return played.selected < PLAYED_QUEUES ? played.queue_size_max : 0;
     case 0x044:
-        return played.queue_ready;
+        return selected()->ready;
     case 0x060:
         return played.pending;
     case 0x070:
@@ -52,7 +59,7 @@ static void write(void *context, uint64_t offset, unsigned bytes, uint32_t value
     (void)bytes;
     if (offset >= 0x080 && offset < 0x0a8) {
         unsigned which = (unsigned)(offset - 0x080) / 16, shift = offset % 16 == 4 ? 32 : 0;
-        played.addresses[which] |= (uint64_t)value << shift;
+        selected()->addresses[which] |= (uint64_t)value << shift;
         return;
     }
     switch (offset) {
@@ -65,14 +72,19 @@ static void write(void *context, uint64_t offset, unsigned bytes, uint32_t value
     case 0x024:
         played.words[1] = value;
         break;
+    case 0x030:
+        played.selected = value;
+        break;
     case 0x038:
-        played.queue_size = value;
+        selected()->size = value;
         break;
     case 0x044:
-        played.queue_ready = value;
+        selected()->ready = value;
         break;
     case 0x050:
         played.notices++;
+        if (played.noticed != NULL)
+            played.noticed(value);
         break;
     case 0x064:
         played.pending &= ~value;
@@ -90,14 +102,15 @@ struct registers played_registers(void) {
 }
 
 static struct virtqueue_memory *queue_memory(void) {
-    return (struct virtqueue_memory *)(uintptr_t)played.addresses[0];
+    return (struct virtqueue_memory *)(uintptr_t)played.queues[played_queue].addresses[0];
 }
 
 int played_next(void) {
     struct virtqueue_memory *memory = queue_memory();
-    if (!played.queue_ready || memory->available.index == played.next_available)
+    struct played_queue *queue = &played.queues[played_queue];
+    if (!queue->ready || memory->available.index == queue->next_available)
         return -1;
-    return memory->available.ring[played.next_available++ % played.queue_size];
+    return memory->available.ring[queue->next_available++ % queue->size];
 }
 
 const struct virtqueue_descriptor *played_descriptor(unsigned number) {
@@ -110,7 +123,7 @@ uint8_t *played_memory(const struct virtqueue_descriptor *descriptor) {
 
 void played_use(uint32_t head, uint32_t written_bytes) {
     struct virtqueue_memory *memory = queue_memory();
-    uint16_t place = (uint16_t)(memory->used.index % played.queue_size);
+    uint16_t place = (uint16_t)(memory->used.index % played.queues[played_queue].size);
     memory->used.ring[place].head = head;
     memory->used.ring[place].written_bytes = written_bytes;
     memory->used.index++;

@@ -7,15 +7,25 @@
 
 #include "kernel/machine/bare/drivers/virtio.h"
 
+#define PLAYED_QUEUES 2u
+
+struct played_queue {
+    uint64_t addresses[3]; /* descriptors, available, used */
+    uint32_t size, ready;
+    uint16_t next_available;
+};
+
 struct played {
     uint32_t version, kind, queue_size_max;
     uint64_t features; /* offered */
     bool refuses_features, never_resets;
     uint8_t configuration[64];
     /* What the driver has set. */
-    uint64_t agreed, addresses[3]; /* descriptors, available, used */
-    uint32_t words[2], status, queue_size, queue_ready, pending, notices;
-    uint16_t next_available;
+    uint64_t agreed;
+    struct played_queue queues[PLAYED_QUEUES];
+    uint32_t selected; /* one of them, by the driver */
+    uint32_t words[2], status, pending, notices;
+    void (*noticed)(uint32_t queue); /* called when the device is told of a queue; may be NULL */
     interrupt_handler *handler;
     void *handler_context;
     void (*sleep)(void); /* called where the driver's thread would sleep */
@@ -26,6 +36,8 @@ extern struct played played;
 /* An honest device of that kind, of which no driver knows yet. */
 void played_begin(uint32_t kind);
 struct registers played_registers(void);
+/* Which of the device's queues the functions below are about; 0 by itself. */
+extern uint32_t played_queue;
 /* The next request; its head's number, or -1 if there is none. */
 int played_next(void);
 const struct virtqueue_descriptor *played_descriptor(unsigned number);
