@@ -21,6 +21,7 @@ field() { grove status "$1" 2>/dev/null | sed -n "s/^$2  *//p"; }
 has_logged() { grove logs "$1" | grep -q "$2"; }
 is_up() { grove boot 2>/dev/null | grep -q '^kernel.ready after'; }
 is() { [ "$(field "$1" state)" = "$2" ]; }
+is_frozen() { [ "$(field pen.frozen reason)" = "is frozen" ]; }
 beats() { grove logs pen.frozen | grep -c '^beat'; }
 has_more_beats() { [ "$(beats)" -gt "$1" ]; }
 tell() { grove logs "pen.$1" | sed "s/^/$1: /; s/ *$//"; }
@@ -33,17 +34,21 @@ await "its word" has_logged pen.ready removed
 tell ready
 
 # It may have no further process, which is told, and so it is frozen for a while: by the resource service, as its manifest asks.
-await "the freeze" is pen.frozen frozen
-before=$(beats)
-usleep 600000
-echo "frozen: $(($(beats) - before)) beats"
-kill -USR1 "$(field pen.frozen process)"
+while :; do
+    await "the freeze" is_frozen
+    before=$(beats)
+    usleep 600000
+    after=$(beats)
+    is_frozen && break # else it was thawed meanwhile
+done
+echo "frozen: $((after - before)) beats"
 await "the thaw" has_more_beats "$before"
 grove logs pen.frozen | grep -q interrupted && echo "frozen: interrupted"
-echo "thawed: $(field pen.frozen state)"
 grove logs pen.frozen | sed -n 's/^child/frozen: child/p'
 grove why pen.frozen | sed 's/^/why: /'
 # A signal without a handler ends it, frozen or not.
+await "the next freeze" is_frozen
+kill -USR1 "$(field pen.frozen process)"
 await "the end of the frozen" is pen.frozen failed
 
 for name in alone granted; do
