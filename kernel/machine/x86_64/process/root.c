@@ -107,8 +107,13 @@ static void give_up_tree(void) {
 /* Devices, and what is mounted below them. */
 static int furnish(const struct caller *caller) {
     struct walk_path names = {.text = "/dev/pts"};
+    struct thread *thread;
     sockets_prepare(&vfs);
-    int status = posix_terminals_begin(&vfs, NULL);
+    int status = thread_create_kernel(inet_run, &sockets_inet, &thread);
+    if (status < 0)
+        return status;
+    thread_start(thread);
+    status = posix_terminals_begin(&vfs, NULL);
     if (status < 0)
         return status;
     status = proc_begin(&vfs, thread_scheduler.count);
