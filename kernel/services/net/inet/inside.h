@@ -107,6 +107,8 @@ static inline void inet_wake(struct inet_socket *socket) {
     inet_wake_writers(socket);
 }
 
+/* Where what is sent to an address goes: without one, to this machine, as RFC 1122 has it for a host's own. */
+struct inet_address inet_here(const struct inet_socket *socket, const struct inet_address *to);
 int inet_take_error(struct socket *socket);
 
 /* ---- ports.c ---- */
@@ -151,6 +153,8 @@ void udp_input(struct inet_domain *domain, struct inet_packet *packet);
 /* Locked. Does a TCP socket listen; is it in TIME_WAIT? Of others: false. */
 bool tcp_listens(struct inet_socket *socket);
 bool tcp_waits_for_time(struct inet_socket *socket);
+/* Locked. Is a TCP socket anything but closed? */
+bool tcp_is_busy(struct inet_socket *socket);
 /* Locked. May a connection from here to its `remote` be made with this port? Ends one in TIME_WAIT that may go. */
 bool tcp_may_connect_from(struct inet_socket *socket, uint16_t port);
 /* Locked. What is due is done. Returns when the next is. */

@@ -78,19 +78,19 @@ static int take_port(struct inet_socket *socket, uint16_t number, bool is_connec
 
 /* Is what comes to this address for a socket that is bound as this one is? */
 static bool takes_address(const struct inet_socket *socket, const struct inet_address *address) {
-    if (!inet_is_any(&socket->bound))
-        return inet_same_address(&socket->bound, address);
-    return inet_is_v4(address) ? inet_is_v4(&socket->bound) || !socket->is_v6_only : !inet_is_v4(&socket->bound);
+    if (!inet_is_any(&socket->local.address))
+        return inet_same_address(&socket->local.address, address);
+    return inet_is_v4(address) ? inet_is_v4(&socket->local.address) || !socket->is_v6_only : !inet_is_v4(&socket->local.address);
 }
 
 static bool overlap(const struct inet_socket *first, const struct inet_socket *second) {
-    if (!inet_is_any(&first->bound))
-        return takes_address(second, &first->bound);
-    if (!inet_is_any(&second->bound))
-        return takes_address(first, &second->bound);
-    if (inet_is_v4(&first->bound) == inet_is_v4(&second->bound))
+    if (!inet_is_any(&first->local.address))
+        return takes_address(second, &first->local.address);
+    if (!inet_is_any(&second->local.address))
+        return takes_address(first, &second->local.address);
+    if (inet_is_v4(&first->local.address) == inet_is_v4(&second->local.address))
         return true;
-    return inet_is_v4(&first->bound) ? !second->is_v6_only : !first->is_v6_only;
+    return inet_is_v4(&first->local.address) ? !second->is_v6_only : !first->is_v6_only;
 }
 
 static bool both_are(const struct inet_socket *first, const struct inet_socket *second, enum socket_flag flag) {
@@ -189,7 +189,7 @@ static int check_address(const struct inet_socket *socket, const struct inet_add
 
 static int bind_locked(struct inet_socket *socket, const struct inet_place *place) {
     struct inet_address before = socket->bound;
-    if (socket->port != NULL || socket->has_address || socket->is_closed)
+    if (socket->port != NULL || tcp_is_busy(socket))
         return -LINUX_EINVAL;
     socket->bound = socket->local.address = place->address;
     int status = 0;
@@ -242,8 +242,8 @@ static uint32_t score(const struct inet_socket *socket, const struct inet_place 
     }
     if (!takes_address(socket, &to->address))
         return 0;
-    points += !inet_is_any(&socket->bound) ? 4 : 0;
-    points += inet_is_v4(&socket->bound) == inet_is_v4(&to->address) ? 2 : 0;
+    points += !inet_is_any(&socket->local.address) ? 4 : 0;
+    points += inet_is_v4(&socket->local.address) == inet_is_v4(&to->address) ? 2 : 0;
     return points;
 }
 

@@ -102,6 +102,7 @@ int inet_create(struct inet_domain *domain, const struct caller *caller, uint32_
 /* ---- the end ---- */
 
 void inet_end(struct inet_socket *socket) {
+    inet_packets_free(socket->domain, &socket->packets);
     if (!list_is_linked(&socket->end_link))
         list_append(&socket->domain->ended, &socket->end_link);
 }
@@ -128,6 +129,14 @@ void inet_wake_readers(struct inet_socket *socket) {
 void inet_wake_writers(struct inet_socket *socket) {
     const struct vfs_machine *machine = inet_machine(socket->domain);
     machine->wake(machine->context, &socket->writable);
+}
+
+struct inet_address inet_here(const struct inet_socket *socket, const struct inet_address *to) {
+    if (!inet_is_any(to))
+        return *to;
+    if (!inet_is_any(&socket->bound))
+        return socket->bound;
+    return inet_is_v4(to) ? inet_v4(INET_LOOPBACK_V4) : inet_v6_loopback();
 }
 
 int inet_take_error(struct socket *asked) {

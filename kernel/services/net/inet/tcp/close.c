@@ -3,20 +3,6 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
-/* Those that nobody accepted hear that nobody will. */
-static void end_listening(struct tcp_socket *tcp) {
-    struct tcp_socket *waiting;
-    while ((waiting = list_first_item(&tcp->half_open, struct tcp_socket, in_listener)) != NULL ||
-           (waiting = list_first_item(&tcp->accepted, struct tcp_socket, in_listener)) != NULL) {
-        tcp_leave_listener(waiting);
-        waiting->inet.is_closed = true;
-        if (waiting->state == TCP_CLOSED)
-            inet_end(&waiting->inet);
-        else
-            tcp_abort(waiting, 0);
-    }
-}
-
 int tcp_shut_down(struct socket *socket, uint32_t how) {
     struct tcp_socket *tcp = tcp_of_socket(socket);
     int status = 0;
@@ -24,8 +10,12 @@ int tcp_shut_down(struct socket *socket, uint32_t how) {
         return -LINUX_EINVAL;
     uint32_t shut = how + 1; /* SHUT_ bits */
     inet_lock(tcp->inet.domain);
+    if (tcp->progress == TCP_CONNECTING)
+        tcp->progress =
+            tcp_is_in(tcp, TCP_IS_OPENING | TCP_STATE(TCP_CLOSED)) ? TCP_SHUT_TOO_SOON : TCP_CONNECTED;
     switch (tcp->state) {
     case TCP_CLOSED:
+    case TCP_TIME_WAIT:
         status = -LINUX_ENOTCONN;
         tcp->inet.shut |= shut;
         break;
@@ -33,8 +23,6 @@ int tcp_shut_down(struct socket *socket, uint32_t how) {
     case TCP_SYN_SENT:
         if (tcp->state == TCP_LISTEN && (shut & SHUT_RECEIVE) == 0)
             break;
-        if (tcp->state == TCP_LISTEN)
-            end_listening(tcp);
         tcp_disconnect(tcp);
         break;
     default:
@@ -82,8 +70,6 @@ void tcp_close(struct socket *socket) {
     inet_lock(tcp->inet.domain);
     bool is_lost = tcp->inet.waiting_bytes > tcp->first_read_bytes; /* what nobody read: RFC 2525, 2.17 */
     bool is_cut = socket->linger[0] != 0 && socket->linger[1] == 0;
-    if (tcp->state == TCP_LISTEN)
-        end_listening(tcp);
     if (tcp_is_in(tcp, open) && (is_cut || is_lost)) {
         tcp_abort(tcp, 0);
     } else if (tcp_is_in(tcp, open)) {

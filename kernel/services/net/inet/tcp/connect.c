@@ -7,14 +7,8 @@
 static int choose_places(struct tcp_socket *tcp, const struct inet_place *to) {
     struct inet_socket *socket = &tcp->inet;
     struct inet_place remote = *to;
+    remote.address = inet_here(socket, &to->address);
     bool is_v4 = inet_is_v4(&remote.address);
-    if (inet_is_any(&remote.address)) { /* this machine */
-        is_v4 = is_v4 || inet_is_v4(&socket->bound);
-        remote.address = is_v4 && socket->socket.family == LINUX_AF_INET ? inet_v4(INET_LOOPBACK_V4) : inet_v6_loopback();
-        if (socket->socket.family == LINUX_AF_INET6 && inet_is_v4(&to->address))
-            remote.address = inet_v4(INET_LOOPBACK_V4);
-        is_v4 = inet_is_v4(&remote.address);
-    }
     if (is_v4 && socket->socket.family == LINUX_AF_INET6 && socket->is_v6_only)
         return -LINUX_ENETUNREACH;
     if (inet_reach_of(&remote.address) != INET_HERE)
@@ -47,12 +41,13 @@ static int take_place(struct tcp_socket *tcp) {
     return 0;
 }
 
-static int begin(struct tcp_socket *tcp, const struct inet_place *to) {
+/* `named`: what is wrong with the address. */
+static int begin(struct tcp_socket *tcp, int named, const struct inet_place *to) {
     struct inet_socket *socket = &tcp->inet;
     struct inet_domain *domain = socket->domain;
     if (tcp->state != TCP_CLOSED)
         return -LINUX_EISCONN;
-    int status = choose_places(tcp, to);
+    int status = named != 0 ? named : choose_places(tcp, to);
     if (status != 0)
         return status;
     uint16_t port = socket->remote.port;
@@ -102,10 +97,11 @@ static int wait_for_other_end(struct tcp_socket *tcp, uint64_t until_ns) {
 
 /* connect with AF_UNSPEC: it is as new, but for its options and what it was bound to. */
 void tcp_disconnect(struct tcp_socket *tcp) {
+    uint32_t cut = TCP_CAN_SEND | TCP_CAN_RECEIVE | TCP_IS_OPENING;
     if (tcp->state != TCP_CLOSED)
-        tcp_abort(tcp, 0);
+        tcp_abort(tcp, tcp_is_in(tcp, cut) ? LINUX_ECONNRESET : 0);
     tcp->inet.shut = 0;
-    tcp->inet.error = 0;
+    tcp->has_end = false;
     tcp->progress = TCP_UNCONNECTED;
     forget_remote(&tcp->inet);
     inet_packets_free(tcp->inet.domain, &tcp->inet.packets);
@@ -116,19 +112,22 @@ void tcp_disconnect(struct tcp_socket *tcp) {
 int tcp_connect(struct socket *asked, const struct caller *caller, const struct socket_name *name, bool may_wait) {
     struct tcp_socket *tcp = tcp_of_socket(asked);
     struct inet_place place;
-    bool is_unspecified, has_begun = false;
+    bool is_unspecified = false, has_begun = false;
+    int status = 0;
     (void)caller;
-    int status = inet_read_place(asked->family, name, &place, &is_unspecified);
-    if (status != 0 && (status != -LINUX_EAFNOSUPPORT || tcp->progress == TCP_UNCONNECTED))
-        return status;
+    if (name->size_bytes < sizeof(uint16_t))
+        return -LINUX_EINVAL;
+    int named = inet_read_place(asked->family, name, &place, &is_unspecified);
     uint64_t until_ns = socket_deadline(asked, asked->send_timeout_ns, may_wait);
     inet_lock(tcp->inet.domain);
     if (is_unspecified) {
         tcp_disconnect(tcp);
     } else if (tcp->progress == TCP_CONNECTED) {
         status = -LINUX_EISCONN;
+    } else if (tcp->progress == TCP_SHUT_TOO_SOON) {
+        status = -LINUX_EINVAL;
     } else if (tcp->progress == TCP_UNCONNECTED) {
-        status = begin(tcp, &place);
+        status = begin(tcp, named, &place);
         has_begun = status == 0;
     }
     if (status == 0 && !is_unspecified && until_ns == 0 && tcp_is_in(tcp, TCP_IS_OPENING))
@@ -171,6 +170,7 @@ static struct tcp_socket *take_accepted(struct tcp_socket *listener) {
     listener->accepted_count--;
     tcp->listener = NULL;
     tcp->inet.has_file = true;
+    tcp->is_new = true;
     listener->inet.domain->counts.accepts++;
     return tcp;
 }

@@ -75,17 +75,27 @@ static int send_piece(struct tcp_socket *tcp, struct socket_message *message, ui
     return status;
 }
 
+/* It only tells whether something could be sent. */
+static int send_nothing(struct tcp_socket *tcp, uint64_t until_ns) {
+    inet_lock(tcp->inet.domain);
+    int status = check(tcp);
+    while (status == 0 && tcp_is_in(tcp, TCP_IS_OPENING)) {
+        status = inet_wait(&tcp->inet, &tcp->inet.writable, until_ns);
+        if (status == 0)
+            status = check(tcp);
+    }
+    inet_unlock(tcp->inet.domain);
+    return status;
+}
+
 int tcp_send(struct socket *socket, struct socket_message *message) {
     struct tcp_socket *tcp = tcp_of_socket(socket);
     uint64_t until_ns = socket_deadline(socket, socket->send_timeout_ns, message->may_wait);
     int status = 0;
     if ((message->flags & LINUX_MSG_OOB) != 0)
         return -LINUX_EOPNOTSUPP;
-    if (message->transfer->left_bytes == 0) {
-        inet_lock(tcp->inet.domain);
-        status = check(tcp);
-        inet_unlock(tcp->inet.domain);
-    }
+    if (message->transfer->left_bytes == 0)
+        status = send_nothing(tcp, until_ns);
     while (status == 0 && message->transfer->left_bytes > 0)
         status = send_piece(tcp, message, until_ns);
     return message->done_bytes > 0 ? 0 : status;

@@ -14,7 +14,7 @@ static bool is_readable(const struct tcp_socket *tcp) {
 
 static uint32_t poll_connection(const struct tcp_socket *tcp) {
     uint32_t mask = 0, shut = tcp->inet.shut;
-    mask |= tcp->state == TCP_CLOSED || shut == SHUT_BOTH ? LINUX_POLLHUP : 0;
+    mask |= tcp_is_in(tcp, TCP_IS_OVER) || shut == SHUT_BOTH ? LINUX_POLLHUP : 0;
     mask |= (shut & SHUT_RECEIVE) != 0 ? LINUX_POLLRDHUP | LINUX_POLLIN | LINUX_POLLRDNORM : 0;
     mask |= tcp->inet.error != 0 ? LINUX_POLLERR : 0;
     if (tcp_is_in(tcp, TCP_IS_OPENING))
@@ -57,22 +57,29 @@ static int get_name(struct socket *socket, bool of_peer, struct socket_name *nam
     struct tcp_socket *tcp = tcp_of_socket(socket);
     int status = 0;
     inet_lock(tcp->inet.domain);
-    bool is_open = !tcp_is_in(tcp, TCP_STATE(TCP_CLOSED) | TCP_STATE(TCP_SYN_SENT) | TCP_STATE(TCP_LISTEN));
-    bool is_fresh = tcp->progress == TCP_CONNECTED && tcp->state == TCP_CLOSED && !tcp->was_told;
-    if (of_peer && !is_open && !is_fresh)
+    bool is_open = !tcp_is_in(tcp, TCP_IS_OVER | TCP_STATE(TCP_SYN_SENT) | TCP_STATE(TCP_LISTEN));
+    if (of_peer && !is_open && !tcp->is_new)
         status = -LINUX_ENOTCONN;
     else
         inet_write_place(socket->family, of_peer ? &tcp->inet.remote : &tcp->inet.local, name);
-    tcp->was_told = true;
     inet_unlock(tcp->inet.domain);
     return status;
+}
+
+static void opened(struct socket *socket, struct open_file *file) {
+    struct tcp_socket *tcp = tcp_of_socket(socket);
+    (void)file;
+    inet_lock(tcp->inet.domain);
+    tcp->is_new = false;
+    inet_unlock(tcp->inet.domain);
 }
 
 static bool is_listening(struct socket *socket) {
     return __atomic_load_n(&tcp_of_socket(socket)->state, __ATOMIC_RELAXED) == TCP_LISTEN;
 }
 
-const struct socket_operations tcp_operations = {.bind = inet_bind,
+const struct socket_operations tcp_operations = {.opened = opened,
+                                                 .bind = inet_bind,
                                                  .connect = tcp_connect,
                                                  .listen = tcp_listen,
                                                  .accept = tcp_accept,

@@ -62,14 +62,27 @@ static void forget_sending(struct tcp_socket *tcp) {
     tcp->early_count = 0;
 }
 
-/* Of an address and a port only what the program asked for stays. */
-static void forget_places(struct inet_socket *socket) {
+/* A port stays only if the program asked for it. Addresses can still be seen. */
+static void give_up_port(struct inet_socket *socket) {
     bool keeps = socket->has_port && !socket->is_closed;
     if (!keeps)
         inet_leave_port(socket);
     else
         inet_move_in_port(socket, false);
-    socket->local.address = socket->bound;
+}
+
+/* Those that nobody accepted hear that nobody will. */
+static void end_listening(struct tcp_socket *tcp) {
+    struct tcp_socket *waiting;
+    while ((waiting = list_first_item(&tcp->half_open, struct tcp_socket, in_listener)) != NULL ||
+           (waiting = list_first_item(&tcp->accepted, struct tcp_socket, in_listener)) != NULL) {
+        tcp_leave_listener(waiting);
+        waiting->inet.is_closed = true;
+        if (waiting->state == TCP_CLOSED)
+            inet_end(&waiting->inet);
+        else
+            tcp_abort(waiting, 0);
+    }
 }
 
 void tcp_finish(struct tcp_socket *tcp, int error) {
@@ -77,6 +90,8 @@ void tcp_finish(struct tcp_socket *tcp, int error) {
     /* One that waits to be accepted is: its error is the program's to hear. */
     if (tcp->state == TCP_SYN_RECEIVED)
         tcp_leave_listener(tcp);
+    if (tcp->state == TCP_LISTEN)
+        end_listening(tcp);
     if (tcp->state == TCP_TIME_WAIT)
         socket->domain->time_wait_count--;
     list_remove(&tcp->in_time_wait);
@@ -84,7 +99,7 @@ void tcp_finish(struct tcp_socket *tcp, int error) {
     tcp_leave_table(tcp);
     tcp_leave_timers(tcp);
     forget_sending(tcp);
-    forget_places(socket);
+    give_up_port(socket);
     if (error != 0)
         socket->error = error;
     socket->shut = SHUT_BOTH;

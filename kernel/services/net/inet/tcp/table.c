@@ -43,6 +43,10 @@ bool tcp_waits_for_time(struct inet_socket *socket) {
     return socket->transport == INET_TCP && tcp_of(socket)->state == TCP_TIME_WAIT;
 }
 
+bool tcp_is_busy(struct inet_socket *socket) {
+    return socket->transport == INET_TCP && tcp_of(socket)->state != TCP_CLOSED;
+}
+
 bool tcp_may_connect_from(struct inet_socket *socket, uint16_t port) {
     struct inet_place local = {.address = socket->local.address, .port = port};
     struct tcp_socket *other = tcp_find(socket->domain, &local, &socket->remote);

@@ -38,7 +38,7 @@ enum tcp_state {
 };
 
 /* What connect(2) knows of a socket, which is not the same: it is connected until somebody has heard that it is no more. */
-enum tcp_progress { TCP_UNCONNECTED, TCP_CONNECTING, TCP_CONNECTED };
+enum tcp_progress { TCP_UNCONNECTED, TCP_CONNECTING, TCP_CONNECTED, TCP_SHUT_TOO_SOON };
 
 enum tcp_timer {
     TCP_TIMER_RESEND, /* also of a SYN, and to ask whether a window has opened */
@@ -52,7 +52,7 @@ struct tcp_socket {
     struct inet_socket inet; /* first */
     enum tcp_state state;
     enum tcp_progress progress;
-    bool was_told; /* its addresses were asked for */
+    bool is_new; /* accepted, and no file has it yet */
     struct list bucket; /* in domain->connections */
 
     /* Listening, and waiting at one that does. */
@@ -127,6 +127,8 @@ static inline bool tcp_is_in(const struct tcp_socket *tcp, uint32_t states) {
 /* The other end may still be sent bytes; may still send some. */
 #define TCP_CAN_SEND (TCP_STATE(TCP_ESTABLISHED) | TCP_STATE(TCP_CLOSE_WAIT))
 #define TCP_CAN_RECEIVE (TCP_STATE(TCP_ESTABLISHED) | TCP_STATE(TCP_FIN_WAIT_1) | TCP_STATE(TCP_FIN_WAIT_2))
+/* For the program: what waits until old packets are gone is not its affair. */
+#define TCP_IS_OVER (TCP_STATE(TCP_CLOSED) | TCP_STATE(TCP_TIME_WAIT))
 #define TCP_IS_OPENING (TCP_STATE(TCP_SYN_SENT) | TCP_STATE(TCP_SYN_RECEIVED))
 
 extern const struct socket_operations tcp_operations; /* sockets.c */

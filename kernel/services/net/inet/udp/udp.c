@@ -23,8 +23,7 @@ struct inet_socket *udp_make(struct inet_domain *domain, uint32_t family) {
 /* Where datagrams for an address go to, and from where they come. -LINUX_ENETUNREACH, EACCES, EINVAL. */
 static int choose_way(const struct inet_socket *socket, struct inet_address *to, struct inet_address *from) {
     bool is_v6 = socket->socket.family == LINUX_AF_INET6;
-    if (inet_is_any(to))
-        *to = inet_is_v4(to) ? inet_v4(INET_LOOPBACK_V4) : inet_v6_loopback();
+    *to = inet_here(socket, to);
     bool is_v4 = inet_is_v4(to);
     if (is_v6 && is_v4 && socket->is_v6_only)
         return -LINUX_ENETUNREACH;
