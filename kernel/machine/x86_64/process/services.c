@@ -10,6 +10,7 @@
 #include "kernel/services/containers/memory_files.h"
 #include "kernel/services/containers/network.h"
 #include "kernel/services/posix/program.h"
+#include "kernel/services/posix/sockets/listen.h"
 #include "kernel/services/posix/sockets/sockets.h"
 #include "kernel/services/posix/wake.h"
 #include "kernel/services/vfs/change.h"
@@ -131,6 +132,7 @@ int services_begin(const struct caller *caller) {
         return status;
     sockets_unix.gate = &containers_gate;
     panic_set_last_words(say_last_audit);
+    program_listen = sockets_listen;
     status = listen(caller);
     if (status == 0) {
         status = start_thread();
