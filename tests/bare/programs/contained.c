@@ -182,8 +182,10 @@ static int activated(int count, char **words) {
     int accepted = accept(3, NULL, NULL);
     say("accept", accepted);
     ssize_t length = read(accepted, text, sizeof text - 1);
+    text[strcspn(text, "\n")] = '\0';
     printf("heard: %s\n", length > 0 ? text : "nothing");
     fflush(stdout);
+    close(accepted);
     stay();
 }
 
