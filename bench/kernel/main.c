@@ -35,6 +35,7 @@ static const struct {
     {"pipe", row_pipe, 100},
     {"socket", row_socket, 100},
     {"futex", row_futex, 100},
+    {"channel", row_channel, 100},
     {"context-switch", row_switch, 200},
     {"thread-create", row_thread, 20},
     {"fork-exec-wait", row_fork_exec_wait, 5},

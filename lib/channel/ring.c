@@ -141,9 +141,9 @@ static bool must_wake(struct channel_end *end, bool by_room, enum grove_waiting 
     uint64_t word = load_ordered(&end->peer_control->waiting);
     if (LIKELY((word & GROVE_WAITING_HOW) == GROVE_AWAKE))
         return false;
-    if (word == end->woken && coarse_ms() - end->woken_ms < WAKE_AGAIN_MS)
-        return false;
     if (by_room && (word & GROVE_WAITING_FOR_ROOM) == 0)
+        return false;
+    if (word == end->woken && coarse_ms() - end->woken_ms < WAKE_AGAIN_MS)
         return false;
     end->woken = word;
     end->woken_ms = coarse_ms();

@@ -60,7 +60,10 @@ static int publish(const struct grove_request *request, const struct outgoing *r
     record->flags = reply->has_slice ? GROVE_RECORD_SLICES : 0;
     record->slices = reply->has_slice ? 1 : 0;
     trace_taken(attachment, GROVE_TRACE_REPLIED, &request->taken);
-    attachment_publish(attachment, lane);
+    if (attachment->session->replies_wait)
+        attachment_publish_and_wait(attachment, lane);
+    else
+        attachment_publish(attachment, lane);
     return 0;
 }
 

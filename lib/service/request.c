@@ -118,7 +118,7 @@ static void answer_for_handler(struct grove_request *request, int status) {
         grove_reply(request, NULL, 0);
 }
 
-static void handle(struct grove_request *request) {
+static void handle_now(struct grove_request *request) {
     request->is_in_handler = true;
     int status = call_handler(request);
     request->is_in_handler = false;
@@ -128,6 +128,15 @@ static void handle(struct grove_request *request) {
     answer_for_handler(request, status);
     if (!request->is_reply_waiting)
         request_complete(request);
+}
+
+/* Where a sleep wakes a peer as well, the client is woken with the sleep that comes next, or before the next handler. */
+static void handle(struct grove_request *request) {
+    struct grove_session *session = request->channel->service->session;
+    session_settle(session);
+    session->replies_wait = session->hands_over;
+    handle_now(request);
+    session->replies_wait = false;
 }
 
 static bool is_expired(const struct channel_taken *taken) {

@@ -134,6 +134,7 @@ static int run_timers(struct grove_service *service) {
     struct timer due;
     while (count < TIMERS_A_TURN && service->state != SERVICE_STOPPED &&
            timer_take_due(&service->timers, now_ns, &due)) {
+        session_settle(service->session);
         due.handler(service, due.context);
         count++;
     }
@@ -147,6 +148,7 @@ static int run_rest(struct grove_service *service, int messages) {
     if (service->on_rest == NULL || !is_due || service->state == SERVICE_STOPPED)
         return 0;
     service->messages_since_rest = 0;
+    session_settle(service->session);
     return service->on_rest(service, service->on_rest_context) ? 1 : 0;
 }
 
@@ -197,6 +199,7 @@ int grove_service_run(struct grove_service *service) {
     int status = begin(service);
     while (status >= 0 && service->state != SERVICE_STOPPED)
         status = turns_until(service, GROVE_FOREVER);
+    session_settle(service->session);
     return status < 0 && service->state != SERVICE_STOPPED ? status : 0;
 }
 
@@ -208,6 +211,7 @@ int grove_service_dispatch(struct grove_service *service, uint64_t timeout_ns) {
     int status = begin(service);
     if (status >= 0 && service->state != SERVICE_STOPPED)
         status = turns_until(service, timeout_ns == 0 ? 0 : deadline_after(timeout_ns));
+    session_settle(service->session);
     if (service->state == SERVICE_STOPPED)
         return error_set(GROVE_CLOSED, "this service has stopped");
     if (status < 0 && status != GROVE_TIMED_OUT)

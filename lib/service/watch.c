@@ -71,6 +71,7 @@ int watch_run(struct grove_service *service) {
         if (watch.descriptor < 0 || watch.ready == 0)
             continue;
         service->watches[i].ready = 0;
+        session_settle(service->session);
         watch.handler(service, watch.descriptor, watch.ready, watch.context);
         count++;
     }

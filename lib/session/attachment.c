@@ -190,6 +190,8 @@ static void close_bell(struct attachment *attachment) {
 void attachment_deinit(struct attachment *attachment, bool tell_kernel) {
     if (tell_kernel && attachment->status == 0)
         session_post_handle(attachment->session, GROVE_REQUEST_CHANNEL_CLOSE, attachment->handle);
+    if (attachment->session->owed == attachment)
+        session_settle(attachment->session);
     attachment_deactivate(attachment);
     if (attachment->session->last_served == attachment)
         attachment->session->last_served = NULL;
@@ -300,6 +302,8 @@ int attachment_fail(struct attachment *attachment, int status) {
 
 void attachment_wake(struct attachment *attachment, enum grove_waiting waiting) {
     channel_end_signal(attachment->end);
+    if (attachment->session->owed == attachment)
+        attachment->session->owed = NULL;
     if (waiting == GROVE_WAITING_FUTEX)
         syscall(SYS_futex, channel_end_own_signal(attachment->end), FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
     else if (attachment->bell >= 0)
@@ -317,6 +321,21 @@ void attachment_publish(struct attachment *attachment, enum grove_lane lane) {
     enum grove_waiting waiting = GROVE_AWAKE;
     if (channel_end_publish(attachment->end, lane, &waiting))
         attachment_wake(attachment, waiting);
+}
+
+void attachment_publish_and_wait(struct attachment *attachment, enum grove_lane lane) {
+    struct grove_session *session = attachment->session;
+    enum grove_waiting waiting = GROVE_AWAKE;
+    if (!channel_end_publish(attachment->end, lane, &waiting))
+        return;
+    if (!session->hands_over || waiting != GROVE_WAITING_FUTEX) {
+        attachment_wake(attachment, waiting);
+        return;
+    }
+    if (session->owed != attachment)
+        session_settle(session);
+    channel_end_signal(attachment->end);
+    session->owed = attachment;
 }
 
 void attachment_complete(struct attachment *attachment, const struct channel_taken *taken) {

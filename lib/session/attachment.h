@@ -65,6 +65,8 @@ int attachment_fail(struct attachment *attachment, int status);
 
 /* Make the reserved record visible and wake the peer if it sleeps. */
 void attachment_publish(struct attachment *attachment, enum grove_lane lane);
+/* The same for who sleeps next, or lets session_settle wake the peer: see hand_over.h. */
+void attachment_publish_and_wait(struct attachment *attachment, enum grove_lane lane);
 void attachment_complete(struct attachment *attachment, const struct channel_taken *taken);
 void attachment_wake(struct attachment *attachment, enum grove_waiting waiting);
 /* Wake the peer if it sleeps and was not woken, or was and does not come. */

@@ -305,7 +305,10 @@ static int send_record(struct grove_channel *channel, const struct grove_call *c
     }
     if (is_traced) /* before the other end can report that it took it */
         trace_report(&channel->base, GROVE_TRACE_SENT, record, lane, &span, session->span.span);
-    attachment_publish(&channel->base, lane);
+    if (pending != NULL && pending->done == NULL) /* it is waited for next */
+        attachment_publish_and_wait(&channel->base, lane);
+    else
+        attachment_publish(&channel->base, lane);
     if (call->loan != NULL)
         loan_passed_on(call->loan);
     return 0;
@@ -341,6 +344,7 @@ static bool look_again(struct grove_channel *channel, const struct pending_call 
     channel_end_set_processor(base->end, processor);
     if (!spin_begin(&base->spin, processor, channel_end_peer_processor(base->end), &turn))
         return false;
+    session_settle(base->session);
     bool has_paid;
     do {
         while (call->state == CALL_WAITING && channel_end_has_record(base->end, lane) && client_take(channel, lane))
@@ -388,6 +392,7 @@ int grove_call(struct grove_channel *channel, const struct grove_call *call, str
     status = send_record(channel, call, lane, deadline_ns, &pending);
     if (status == 0) {
         status = await_answer(channel, &pending, lane);
+        session_settle(channel->base.session);
         client_unlist_call(channel, &pending);
         if (status < 0)
             status = no_answer(channel, call, status);

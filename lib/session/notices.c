@@ -207,6 +207,7 @@ int session_handle_queue(struct grove_session *session) {
     int count = 0;
     while (session->queue.count > 0) {
         struct packet packet;
+        session_settle(session);
         packet_queue_take(&session->queue, &packet);
         handle_one(session, &packet);
         count++;

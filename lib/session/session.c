@@ -8,6 +8,7 @@
 #include "lib/session/session.h"
 
 #include "lib/session/attachment.h"
+#include "lib/session/hand_over.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -158,6 +159,7 @@ int grove_session_open(const struct grove_session_options *options, struct grove
     opened->active_tail = &opened->active;
     opened->expiry_ns = GROVE_FOREVER;
     spin_init(&opened->spin);
+    opened->hands_over = hand_over_is_there();
     int status = find_port(options, &opened->port);
     if (status < 0) {
         free(opened);

@@ -93,6 +93,9 @@ struct grove_session {
     bool is_handling;
     enum grove_lane inherited_lane;
     uint64_t inherited_deadline_ns; /* 0: none */
+    bool hands_over; /* hand_over.h */
+    bool replies_wait; /* a handler runs: who is answered is woken when it has returned */
+    struct attachment *owed; /* its peer is woken with the next sleep, or before whatever comes first; NULL: none */
     struct grove_trace_context span; /* what is sent now is a part of this one; 0: of none */
     uint64_t spans_made;
 
@@ -103,6 +106,15 @@ struct grove_session {
     const struct session_extension *extension; /* NULL: none */
     struct bus_client *bus;
 };
+
+/* ---- hand_over.c ---- */
+
+void session_settle_owed(struct grove_session *session);
+/* Wake the peer that is owed it. Before a handler of the program runs, and before a function of the library returns to it. */
+static inline void session_settle(struct grove_session *session) {
+    if (session->owed != NULL)
+        session_settle_owed(session);
+}
 
 /* ---- port.c ---- */
 

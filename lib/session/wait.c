@@ -21,6 +21,7 @@
  * What a peer writes decides only how often we look: each wake-up leads to checked reads of the lanes.
  */
 #include "lib/session/attachment.h"
+#include "lib/session/hand_over.h"
 #include "lib/session/session.h"
 
 #include <errno.h>
@@ -68,9 +69,19 @@ static int after_sleep(int result) {
     return error_set(GROVE_IO, "sleeping failed: %s", strerror(errno));
 }
 
-/* Sleep while *word is `value`, until an absolute deadline. */
-static int sleep_on_word(const uint32_t *word, uint32_t value, uint64_t deadline_ns) {
+/* The word of the peer that is owed its wake-up, which the next sleep pays; there is one. */
+static const uint32_t *take_owed(struct grove_session *session) {
+    const uint32_t *word = channel_end_own_signal(session->owed->end);
+    session->owed = NULL;
+    return word;
+}
+
+/* Sleep while *word is `value`, until an absolute deadline; in a call, for somebody. */
+static int sleep_on_word(struct grove_session *session, const uint32_t *word, uint32_t value, uint64_t deadline_ns,
+                         bool is_call) {
     struct timespec limit;
+    if (session->owed != NULL)
+        return after_sleep(hand_over_on_word(take_owed(session), word, value, deadline_ns, is_call));
     return after_sleep((int)syscall(SYS_futex, word, FUTEX_WAIT_BITSET, value, to_timespec(deadline_ns, &limit), NULL,
                                     FUTEX_BITSET_MATCH_ANY));
 }
@@ -116,7 +127,8 @@ static int sleep_on_peer(struct attachment *attachment, enum channel_sleep what,
         return 0;
     int status = 0;
     if ((attachment->signal & GROVE_SIGNAL_CLOSED) == 0) /* else it died just now: the next look finds that */
-        status = sleep_on_word(channel_end_peer_signal(attachment->end), attachment->signal, deadline_ns);
+        status = sleep_on_word(attachment->session, channel_end_peer_signal(attachment->end), attachment->signal,
+                               deadline_ns, true);
     channel_end_awake(attachment->end);
     return status;
 }
@@ -128,7 +140,8 @@ int session_wait_one(struct attachment *attachment, enum channel_sleep what, uin
     uint64_t look_ns = deadline_after(LOOK_AT_PORT_NS);
     uint64_t end_ns = deadline_ns < look_ns ? deadline_ns : look_ns;
     int status = has_live_peer(attachment) ? sleep_on_peer(attachment, what, end_ns)
-                                           : sleep_on_word(&session->page->notices, session->notices_seen, end_ns);
+                                           : sleep_on_word(session, &session->page->notices, session->notices_seen,
+                                                           end_ns, false);
     if (status != GROVE_TIMED_OUT)
         return status;
     if (has_live_peer(attachment))
@@ -163,7 +176,7 @@ static int wait_on_only(struct attachment *only, uint64_t deadline_ns) {
     int status = 0;
     if (announce(only, GROVE_WAITING_FUTEX, only->owner->waits_for(only)) && !session_has_news(only->session) &&
         (only->signal & GROVE_SIGNAL_CLOSED) == 0)
-        status = sleep_on_word(channel_end_peer_signal(only->end), only->signal, deadline_ns);
+        status = sleep_on_word(only->session, channel_end_peer_signal(only->end), only->signal, deadline_ns, false);
     channel_end_awake(only->end);
     attachment_activate(only);
     return status;
@@ -187,8 +200,11 @@ static bool prepare_words(struct grove_session *session, struct futex_waitv *wor
     return may_sleep;
 }
 
-static int sleep_on_words(struct futex_waitv *words, unsigned count, uint64_t deadline_ns) {
+static int sleep_on_words(struct grove_session *session, struct futex_waitv *words, unsigned count,
+                          uint64_t deadline_ns) {
     struct timespec limit;
+    if (session->owed != NULL)
+        return after_sleep(hand_over_on_words(take_owed(session), words, count, deadline_ns));
     int status = (int)syscall(SYS_futex_waitv, words, count, 0, to_timespec(deadline_ns, &limit), CLOCK_MONOTONIC);
     if (status >= 0 || (errno != ENOSYS && errno != EPERM))
         return after_sleep(status);
@@ -202,8 +218,9 @@ static int wait_on_words(struct grove_session *session, uint64_t deadline_ns) {
     int status = 0;
     add_word(words, &count, &session->page->notices, session->notices_seen);
     if (prepare_words(session, words, &count))
-        status = count == 1 ? sleep_on_word(&session->page->notices, session->notices_seen, deadline_ns)
-                            : sleep_on_words(words, count, deadline_ns);
+        status = count == 1
+                     ? sleep_on_word(session, &session->page->notices, session->notices_seen, deadline_ns, false)
+                     : sleep_on_words(session, words, count, deadline_ns);
     for (struct attachment *at = session->attachments; at != NULL; at = at->next) {
         channel_end_awake(at->end);
         attachment_activate(at);
@@ -316,6 +333,7 @@ static int wait_for_events(struct grove_session *session, struct epoll_event *ev
 static int wait_on_bells(struct grove_session *session, uint64_t deadline_ns) {
     struct epoll_event events[WAIT_EVENTS_MAX];
     bool may_sleep = true;
+    session_settle(session);
     int status = open_epoll(session);
     if (status == 0)
         status = prepare_bells(session, &may_sleep);
@@ -435,6 +453,7 @@ bool session_spin(struct grove_session *session) {
     channel_end_set_processor(peer->end, processor);
     if (!spin_begin(&session->spin, processor, channel_end_peer_processor(peer->end), &turn))
         return false;
+    session_settle(session);
     bool has_paid = session_has_news(session) || session_work(session) > 0;
     while (!has_paid && spin_goes_on(&turn)) {
         /* Mostly a look at whoever it was that asked last; at all of them less often, because that costs more. */

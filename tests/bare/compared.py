@@ -36,12 +36,15 @@ class Compared(unittest.TestCase):
         self.assertGreaterEqual(len(lines), least)
         return lines
 
-    def here(self, parts=(), **how):
-        """Without the kernel's own lines."""
-        machine = Boot(kernel_in(build), f"run=/{self.path} -- " + " ".join(parts), initramfs=self.initramfs,
+    def boot(self, parts=(), kernel="grove-kernel", options="", **how):
+        machine = Boot(kernel_in(build, kernel), f"{options} run=/{self.path} -- " + " ".join(parts), initramfs=self.initramfs,
                        memory_mib=self.memory_mib, **how)
         self.assertEqual(machine.status, PASSED, machine.console)
-        return [line for line in machine.lines if line and not re.match("grove: |boot: ", line)]
+        return machine
+
+    def here(self, parts=(), **how):
+        """Without the kernel's own lines."""
+        return [line for line in self.boot(parts, **how).lines if line and not re.match("grove: |boot: |test: ", line)]
 
     def check(self, expected, parts=(), processors=(1, 2, 4)):
         for count in processors:

@@ -138,7 +138,7 @@ static void complete_values(struct manifest *manifest) {
         values->schedule.deadline = values->schedule.period;
 }
 
-static int find_program(struct manifest *manifest, struct manifest_errors *errors) {
+static int find_program(struct manifest *manifest, bool is_elsewhere, struct manifest_errors *errors) {
     const struct text_list *exec = &manifest->values.exec;
     if (!exec->count) {
         const struct node *node = node_find(manifest->root, "exec");
@@ -147,6 +147,10 @@ static int find_program(struct manifest *manifest, struct manifest_errors *error
         return GROVE_INVALID;
     }
     const struct node *program = exec->nodes[0];
+    if (is_elsewhere && program->text[0] == '/') {
+        manifest->executable = program->text;
+        return 0;
+    }
     if (path_find_program(manifest->arena, manifest->folder, program->text, &manifest->executable) == 0)
         return 0;
     const char *path = path_resolve(manifest->arena, manifest->folder, program->text);
@@ -166,7 +170,7 @@ static int complete(struct manifest *manifest, const struct manifest_options *op
     if (status < 0)
         return status;
     complete_values(manifest);
-    int program = find_program(manifest, errors);
+    int program = find_program(manifest, options->is_elsewhere, errors);
     int capabilities = capabilities_resolve(manifest, errors);
     int checks = checks_run(manifest, errors);
     return program < 0 ? program : capabilities < 0 ? capabilities : checks;

@@ -61,6 +61,7 @@ struct manifest_options {
     const char *overlay; /* YAML laid over everything else, as the last drop-in; NULL: none */
     const char *overlay_name; /* what messages call it */
     bool no_drop_ins;
+    bool is_elsewhere; /* for another machine: programs are absolute paths that are not looked at here */
     bool no_resolve; /* host names in NET_* are an error instead of being looked up */
 };
 

@@ -65,13 +65,13 @@ uint32_t containers_last_audit(struct grove_audit_record *records, uint32_t coun
 
 /* Held by construction: there is no way to run a program without them. */
 #define ENFORCED \
-    (LAYER(CGROUP) | LAYER(MOUNT_NAMESPACE) | LAYER(FILE_VIEW) | LAYER(NO_NEW_PRIVILEGES) | \
-     LAYER(LINUX_CAPABILITIES) | LAYER(USER_ID) | LAYER(RESOURCE_LIMITS) | LAYER(SCHEDULE) | LAYER(STREAMS) | \
-     LAYER(EXECUTE))
+    (LAYER(CGROUP) | LAYER(MOUNT_NAMESPACE) | LAYER(PID_NAMESPACE) | LAYER(IPC_NAMESPACE) | LAYER(UTS_NAMESPACE) | \
+     LAYER(CGROUP_NAMESPACE) | LAYER(FILE_VIEW) | LAYER(NO_NEW_PRIVILEGES) | LAYER(LINUX_CAPABILITIES) | \
+     LAYER(USER_ID) | LAYER(RESOURCE_LIMITS) | LAYER(SCHEDULE) | LAYER(STREAMS) | LAYER(EXECUTE))
 
 void machine_describe(struct grove_kernel_record *record) {
     uint64_t count = __atomic_load_n(&written, __ATOMIC_RELAXED);
     record->machine = containers.machine;
-    record->layers_enforced = ENFORCED;
+    record->layers_enforced = ENFORCED | (containers.processes != NULL ? LAYER(PROC) : 0);
     record->audit_lost = count;
 }

@@ -2,6 +2,7 @@
 #include "kernel/services/containers/inside.h"
 #include "kernel/services/containers/kernel_port.h"
 #include "kernel/services/vfs/errors.h"
+#include "kernel/services/vfs/kinds.h"
 
 #include <string.h>
 
@@ -113,10 +114,19 @@ static int make_core(const struct core_limits *limits) {
     return core_create(containers.core_memory, limits, boot_id, 1, &containers.core) == GROVE_OK ? 0 : -LINUX_ENOMEM;
 }
 
+/* Whoever has the processes adds this kind; which of them are shown depends on who looks. */
+static int find_processes(void) {
+    int status = file_system_make(containers.vfs, "proc", "", &containers.processes);
+    return status == -LINUX_ENODEV ? 0 : status;
+}
+
 int containers_init(const struct containers_plan *plan) {
     struct core_limits limits = complete(&plan->limits);
-    containers =
-        (struct containers){.vfs = plan->vfs, .host = plan->host, .caller = plan->caller, .machine = plan->machine};
+    containers = (struct containers){.vfs = plan->vfs,
+                                     .sockets = plan->sockets,
+                                     .host = plan->host,
+                                     .caller = plan->caller,
+                                     .machine = plan->machine};
     news_init(&containers.news);
     for (uint32_t i = 0; i < PAGE_BUCKETS; i++)
         list_init(&containers.pages[i]);
@@ -127,6 +137,8 @@ int containers_init(const struct containers_plan *plan) {
     int status = make_tables(&limits, plan->objects);
     if (status == 0)
         status = view_make_devices(&containers.devices);
+    if (status == 0)
+        status = find_processes();
     if (status == 0)
         status = make_core(&limits);
     if (status != 0)
@@ -171,6 +183,8 @@ void containers_deinit(void) {
     vfs_lock(containers.vfs);
     if (containers.devices != NULL)
         file_system_unref(containers.devices);
+    if (containers.processes != NULL)
+        file_system_unref(containers.processes);
     path_unref(&containers.caller.root);
     path_unref(&containers.caller.folder);
     vfs_unlock(containers.vfs);

@@ -14,11 +14,13 @@
 
 #include "kernel/core/core.h"
 #include "kernel/services/containers/host.h"
+#include "kernel/services/net/unix/unix.h"
 
 enum containers_machine { CONTAINERS_X86_64 = 2, CONTAINERS_AARCH64 = 3 }; /* as grove_kernel_record has it */
 
 struct containers_plan {
     struct vfs *vfs;
+    struct unix_domain *sockets; /* of programs, where they say that they are ready. NULL: a spec that wants to cannot start */
     const struct containers_host *host;
     struct caller caller; /* the kernel's own: the root of all files, all capabilities. Copied; references are taken */
     struct core_limits limits; /* 0: what containers.c has for each */
@@ -59,7 +61,7 @@ int containers_connect(const char *name, uint32_t user, uint32_t process, struct
 void instance_runs(struct instance *instance);
 /* It could not be: Linux's error number, positive. Its processes are gone. */
 void instance_failed(struct instance *instance, int32_t error);
-/* After `freeze`: all of it stands still. May be told again after a thaw. */
+/* After `freeze`: all of it stands still. May be told again after a thaw. The lock of processes may be held. */
 void instance_frozen(struct instance *instance);
 /* Its last process is gone. */
 struct instance_end {

@@ -42,16 +42,21 @@ struct host_memory {
     void (*wake)(void *context, struct open_file *memory, uint64_t offset_bytes);
 };
 
+/* Where a program finds its readiness socket, if its spec wants one: NOTIFY_SOCKET in its environment says so. */
+#define NOTIFY_PLACE "/run/notify"
+
 struct instance;
 struct program;
 
 /* What a program begins with. All of it but the spec is the host's from a successful begin on. */
 struct program_plan {
     struct instance *instance; /* what its processes carry, those that it forks too; for the calls below */
-    const struct grove_spec *spec; /* executable, arguments, environment, directory; stays as long as the instance */
+    /* Executable, arguments, environment, directory, flags that add to the environment; stays as long as the instance. */
+    const struct grove_spec *spec;
     struct caller caller; /* root and folder are counted */
     struct descriptors *descriptors;
-    struct memory_account *memory, *processes; /* each process is one page of the latter */
+    struct memory_account *memory,
+        *processes; /* each thread is one page of the latter, and each process that nobody waited for */
     struct sched_group *group;
     struct grove_schedule schedule;
     uint64_t file_bytes; /* RLIMIT_FSIZE; 0: no limit */
@@ -78,6 +83,11 @@ struct host_programs {
     int (*schedule)(void *context, struct program *program, const struct grove_schedule *schedule);
     /* Number of its first process, for people. */
     int32_t (*number)(void *context, const struct program *program);
+    /*
+     * Whose program the current thread belongs to; NULL: to none. *call is the number of the system call that it is in. The instance
+     * stays as long as the thread does. With any locks held.
+     */
+    struct instance *(*current)(void *context, uint16_t *call);
     /* It has ended, and instance_ended or instance_failed was called. */
     void (*forget)(void *context, struct program *program);
 };

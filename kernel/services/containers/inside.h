@@ -20,6 +20,7 @@ struct kernel_port;
 struct instance {
     struct news news;
     machine_container container;
+    uint64_t name_space; /* of its abstract Unix names: the container's, never 0 */
     /* Guarded by the lock of news. */
     enum grove_layer failed_layer;
     int failed_status; /* not 0: of a start that failed before there was a program */
@@ -41,6 +42,7 @@ struct container_record {
     struct grove_schedule schedule;
     struct instance instance;
     struct program *program; /* NULL: none */
+    struct notify *notify; /* where it says that it is ready; NULL: it does not */
     struct view view;
     bool has_view;
     machine_object stream_read[2]; /* of its log pipes, output and error; they outlive instances */
@@ -54,6 +56,7 @@ struct project_record {
 
 struct containers {
     struct vfs *vfs;
+    struct unix_domain *sockets;
     const struct containers_host *host;
     struct caller caller;
     enum containers_machine machine;
@@ -69,6 +72,7 @@ struct containers {
     struct project_record **projects;
     uint32_t record_max, project_max;
     struct file_system *devices; /* what every container has in /dev */
+    struct file_system *processes; /* /proc of those that know nothing of Grove; NULL: there is none */
 
     struct news_queue news;
     uint64_t sleeps_until_ns; /* the thread sleeps until then, unless woken; 0: it does not sleep */

@@ -5,6 +5,7 @@
  *     runs                 started
  *     failed               started, with the error of loading the program
  *     frozen               frozen
+ *     (notify.h) ready     ready
  *     ended                exited; of one that was killed before it ran: started, with a failure
  *
  * Of one instance the core hears exactly one of "started with a failure" and "started, later exited". What is told comes in
@@ -12,6 +13,7 @@
  */
 #include "kernel/services/containers/inside.h"
 #include "kernel/services/containers/kernel_port.h"
+#include "kernel/services/containers/notify.h"
 #include "kernel/services/vfs/errors.h"
 
 #define SIGNAL_KILL 9
@@ -108,6 +110,8 @@ void life_deliver(struct container_record *record, uint32_t bits) {
         record->phase = RECORD_RUNNING;
         core_container_started(containers.core, record->index, GROVE_OK, GROVE_LAYER_NONE, 0);
     }
+    if ((bits & NEWS_READY) != 0 && !is_over && record->phase == RECORD_RUNNING)
+        core_container_ready(containers.core, record->index);
     if ((bits & NEWS_FROZEN) != 0 && !is_over && record->phase == RECORD_RUNNING)
         core_container_frozen(containers.core, record->index);
     if (record->phase == RECORD_IDLE || !is_over)
@@ -122,6 +126,7 @@ void life_close(struct container_record *record) {
     if (record->program != NULL)
         containers.host->programs.forget(containers.host->context, record->program);
     record->program = NULL;
+    notify_close(record);
     if (record->spec != NULL && (record->spec->flags & GROVE_SPEC_NATIVE) != 0)
         kernel_port_close(record->index);
     if (record->has_view)

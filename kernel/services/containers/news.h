@@ -14,6 +14,7 @@ enum news_bits {
     NEWS_FAILED = 2,
     NEWS_FROZEN = 4,
     NEWS_ENDED = 8,
+    NEWS_READY = 64, /* what it said on its readiness socket (notify.h) */
     NEWS_ROOM = 16, /* of a port, as the next */
     NEWS_HUNG_UP = 32,
 };

@@ -4,7 +4,7 @@
  * core hears of it after the call, with the layer, as it does of a program that cannot be loaded.
  *
  * Law 7: what a spec asks for and nobody here can hold fails the start. That is so far: limits on disk and on the network,
- * sockets made before the start, NOTIFY_SOCKET, and learning what a program needs.
+ * sockets made before the start, and learning what a program needs.
  */
 #include "kernel/services/containers/inside.h"
 #include "kernel/services/containers/kernel_port.h"
@@ -35,8 +35,10 @@ static int part_network(struct layout *layout) {
 }
 
 static int part_sockets(struct layout *layout) {
-    uint32_t missing = GROVE_SPEC_LISTEN_FDS | GROVE_SPEC_NOTIFY_SOCKET | GROVE_SPEC_LEARN;
-    return (layout->start->spec->flags & missing) != 0 ? -LINUX_EOPNOTSUPP : 0;
+    uint32_t flags = layout->start->spec->flags;
+    bool is_missing = (flags & (GROVE_SPEC_LISTEN_FDS | GROVE_SPEC_LEARN)) != 0;
+    is_missing |= (flags & GROVE_SPEC_NOTIFY_SOCKET) != 0 && containers.sockets == NULL;
+    return is_missing ? -LINUX_EOPNOTSUPP : 0;
 }
 
 static struct allowance *allowance_of_project(machine_project project) {
@@ -168,6 +170,7 @@ static void lay_out(struct layout *layout) {
 }
 
 static void adopt(struct container_record *record, const struct machine_start *start) {
+    record->instance.name_space = start->id + 1;
     record->spec = start->spec;
     record->project = start->project;
     record->budget = start->budget;

@@ -221,12 +221,11 @@ static void streams_are_passed(void **state) {
 static void what_nobody_holds_fails_the_start(void **state) {
     static const struct stage_spec disk = {.name = "grid.disk", .budget = {.disk_bytes = 1 << 20}};
     static const struct stage_spec network = {.name = "grid.network", .budget = {.network_rate = 1 << 20}};
-    static const struct stage_spec notify = {.name = "grid.notify", .flags = GROVE_SPEC_NOTIFY_SOCKET};
+    static const struct stage_spec learn = {.name = "grid.learn", .flags = GROVE_SPEC_LEARN};
     const struct {
         const struct stage_spec *spec;
         uint32_t layer;
-    } cases[] = {
-        {&disk, GROVE_LAYER_DISK_QUOTA}, {&network, GROVE_LAYER_NETWORK_LIMIT}, {&notify, GROVE_LAYER_STREAMS}};
+    } cases[] = {{&disk, GROVE_LAYER_DISK_QUOTA}, {&network, GROVE_LAYER_NETWORK_LIMIT}, {&learn, GROVE_LAYER_STREAMS}};
     (void)state;
     for (uint32_t i = 0; i < ITEMS(cases); i++) {
         struct grove_container_reply made, reply;

@@ -4,6 +4,7 @@
  *     /            scratch tmpfs, read-only to the container     granted paths   mounts of the kernel's own files
  *     /tmp         its folder "tmp"                              /usr /lib ...   the same, if the spec asks for system files
  *     /dev         shared by all, read-only                      /dev/shm        the folder "shm" of the scratch tmpfs
+ *     /proc        its own processes, unless the service is native
  *
  * One tmpfs serves the root, /tmp and /dev/shm, so that one limit on bytes and inodes holds for all three. A second view of it, without
  * limits on rights and gone when this is done, is where the kernel makes the places to mount on. Granted paths are mounted
@@ -14,6 +15,7 @@
  */
 #include "kernel/services/containers/grants.h"
 #include "kernel/services/containers/inside.h"
+#include "kernel/services/containers/notify.h"
 #include "kernel/services/containers/source.h"
 #include "kernel/services/vfs/change.h"
 #include "kernel/services/vfs/errors.h"
@@ -22,6 +24,8 @@
 #define SCRATCH_BYTES (UINT64_C(16) << 20)
 #define SCRATCH_FILES 4096u
 #define SCRATCH_FLAGS ((uint32_t)MOUNT_NO_SETUID | (uint32_t)MOUNT_NO_DEVICES | (uint32_t)MOUNT_NO_EXECUTE)
+#define NOTIFY_FOLDER "/run"
+#define NOTIFY_MASK 0111u
 #define LOADER_CACHE "/etc/ld.so.cache"
 
 static const char *const system_folders[] = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
@@ -169,6 +173,16 @@ static int show_standard(struct building *building) {
     return status;
 }
 
+/* As on linux: of services that know nothing of Grove, whose programs look there. */
+static int show_processes(struct building *building) {
+    struct path source = {.dentry = containers.processes != NULL ? containers.processes->root : NULL};
+    uint32_t flags = (uint32_t)MOUNT_NO_SETUID | (uint32_t)MOUNT_NO_DEVICES | (uint32_t)MOUNT_NO_EXECUTE;
+    if (source.dentry == NULL || (building->spec->flags & GROVE_SPEC_NATIVE) != 0)
+        return 0;
+    int status = building->has_whole ? 0 : make_folder(building, "/proc", 0555);
+    return status == 0 ? unless_missing(building, show(building, "/proc", &source, flags)) : status;
+}
+
 /* ---- what is granted ---- */
 
 /* The place is there already when a shorter grant holds it. */
@@ -240,6 +254,23 @@ static int show_system(struct building *building) {
 
 /* ---- the whole ---- */
 
+/*
+ * Where it says that it is ready: a node of the scratch tmpfs, to which everybody in the container may send. Where the root is the
+ * kernel's own, it is shown if that has the place.
+ */
+static int show_notify(struct building *building) {
+    struct caller maker = building->maker;
+    if ((building->spec->flags & GROVE_SPEC_NOTIFY_SOCKET) == 0)
+        return 0;
+    maker.mask = NOTIFY_MASK;
+    int status = make_folder(building, NOTIFY_FOLDER, 0755);
+    if (status == 0)
+        status = notify_open(building->record, &maker);
+    if (status == 0 && building->has_whole)
+        status = show_own(building, NOTIFY_PLACE, NOTIFY_PLACE, SCRATCH_FLAGS);
+    return status;
+}
+
 static int build(struct building *building) {
     int status = make_scratch(building);
     if (status == 0)
@@ -247,7 +278,11 @@ static int build(struct building *building) {
     if (status == 0)
         status = show_standard(building);
     if (status == 0)
+        status = show_processes(building);
+    if (status == 0)
         status = show_system(building);
+    if (status == 0)
+        status = show_notify(building);
     return status == 0 ? show_grants(building) : status;
 }
 

@@ -24,20 +24,34 @@ struct open_file *socket_open(struct socket *socket, uint32_t flags) {
     return file;
 }
 
-struct socket *socket_of(const struct open_file *file) {
+struct socket *socket_first_of(const struct open_file *file) {
     return file->operations == &operations ? file->object : NULL;
+}
+
+struct socket *socket_of(const struct open_file *file) {
+    struct socket *socket = socket_first_of(file);
+    /* Pairs with socket_succeed. */
+    const struct open_file *successor = socket != NULL ? __atomic_load_n(&socket->successor, __ATOMIC_ACQUIRE) : NULL;
+    return successor != NULL ? successor->object : socket;
+}
+
+void socket_succeed(struct socket *socket, struct open_file *successor) {
+    __atomic_store_n(&socket->successor, successor, __ATOMIC_RELEASE);
 }
 
 uint64_t socket_deadline(const struct socket *socket, uint64_t timeout_ns, bool may_wait) {
     const struct vfs_machine *machine = socket->vfs->machine;
     if (!may_wait)
         return 0;
-    return timeout_ns == 0 ? MACHINE_FOREVER : machine->clock_ns(machine->context) + timeout_ns;
+    if (timeout_ns == 0)
+        return MACHINE_FOREVER;
+    uint64_t (*from_ns)(void *) = machine->call_began_ns != NULL ? machine->call_began_ns : machine->clock_ns;
+    return from_ns(machine->context) + timeout_ns;
 }
 
 /* Reading and writing as files do it: a message without an address and without files. */
 static int move(struct open_file *file, struct transfer *transfer, bool is_write, size_t *done_bytes) {
-    struct socket *socket = file->object;
+    struct socket *socket = socket_of(file);
     struct socket_message message = {.transfer = transfer, .may_wait = (file_flags(file) & LINUX_O_NONBLOCK) == 0};
     int status = is_write ? socket->operations->send(socket, &message) : socket->operations->receive(socket, &message);
     *done_bytes = message.done_bytes;
@@ -53,17 +67,20 @@ static int write(struct open_file *file, struct transfer *transfer, size_t *done
 }
 
 static uint32_t poll(struct open_file *file, struct wait_queue **queues) {
-    struct socket *socket = file->object;
+    struct socket *socket = socket_of(file);
     return socket->operations->poll(socket, queues);
 }
 
 static void close(struct open_file *file) {
     struct socket *socket = file->object;
+    struct open_file *successor = socket->successor;
     socket->operations->close(socket);
+    if (successor != NULL)
+        file_unref(successor);
 }
 
 static int64_t control(struct open_file *file, uint32_t request, uint64_t argument) {
-    struct socket *socket = file->object;
+    struct socket *socket = socket_of(file);
     if (request != LINUX_SIOCINQ && request != LINUX_SIOCOUTQ)
         return socket->operations->control != NULL ? socket->operations->control(socket, request, argument)
                                                    : -LINUX_ENOTTY;

@@ -83,6 +83,8 @@ struct socket_operations {
 struct socket {
     const struct socket_operations *operations;
     struct vfs *vfs;
+    /* Another socket's file, counted, that stands in this one's place from when it is set on: once, atomically. NULL: none. */
+    struct open_file *successor;
     uint16_t family, type;
     uint32_t protocol;
     uint32_t flags; /* enum socket_flag; atomic */
@@ -111,8 +113,12 @@ void socket_init(struct socket *socket, const struct socket_operations *operatio
                  uint16_t type);
 /* A file for a socket, which it closes; `flags` are LINUX_O_NONBLOCK. NULL without memory: then the socket is the caller's. */
 struct open_file *socket_open(struct socket *socket, uint32_t flags);
-/* The socket of a file, or NULL: it is another file. */
+/* The socket of a file, or what stands in its place; NULL: it is another file. */
 struct socket *socket_of(const struct open_file *file);
+/* The one that it was opened with. */
+struct socket *socket_first_of(const struct open_file *file);
+/* Everything that is done with the file of `socket` is done with that of `successor` from now on, whose reference it takes. */
+void socket_succeed(struct socket *socket, struct open_file *successor);
 
 /* The moment at which a wait that begins now ends: MACHINE_FOREVER for none; 0 if it may not wait. */
 uint64_t socket_deadline(const struct socket *socket, uint64_t timeout_ns, bool may_wait);

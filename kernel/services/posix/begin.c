@@ -1,6 +1,8 @@
 /* How threads and processes get their places: in a process, in a family, with a number. */
 #include "kernel/machine/bare/thread/thread.h"
+#include "kernel/services/posix/freeze.h"
 #include "kernel/services/posix/inside.h"
+#include "kernel/services/posix/program.h"
 #include "kernel/services/posix/user.h"
 #include "kernel/services/vfs/errors.h"
 
@@ -14,6 +16,7 @@ static int take_part(struct process *process, struct thread *thread, struct proc
     made->thread = thread;
     made->process = process;
     made->stack_flags = LINUX_SS_DISABLE;
+    made->timed_call = -1;
     list_init(&made->pending.entries);
     *part = made;
     return 0;
@@ -30,7 +33,8 @@ static bool is_over_limit(const struct process *process, const struct user_accou
 static void attach(struct process *process, struct process_thread *part, struct number *number) {
     struct thread *thread = part->thread;
     const struct process_thread *maker = thread_current()->of_process;
-    if (maker != NULL) {
+    /* The first of a program begins afresh, whoever asked for it. */
+    if (maker != NULL && (process->parent != NULL || maker->process == process)) {
         part->blocked = maker->blocked;
         memcpy(part->name, maker->name, sizeof(part->name));
     }
@@ -42,6 +46,8 @@ static void attach(struct process *process, struct process_thread *part, struct 
     process->thread_count++;
     process->user->threads++;
     process_ref(process);
+    program_enter_group(process, thread);
+    freezer_add_thread(part);
 }
 
 int process_add_thread(struct process *process, struct thread *thread, int32_t *value) {
@@ -54,7 +60,12 @@ int process_add_thread(struct process *process, struct thread *thread, int32_t *
     if (process_must_end(thread_current()->of_process) || is_over_limit(process, process->user))
         status = -LINUX_EAGAIN;
     else
-        status = number_take(&number);
+        status = program_add_thread(process);
+    if (status == 0) {
+        status = number_take(program_id_of(process), &number);
+        if (status < 0)
+            program_remove_thread(process);
+    }
     if (status == 0) {
         attach(process, part, number);
         *value = number->value;
@@ -79,15 +90,30 @@ static void inherit(struct process *process, struct process *parent) {
     process->user->references++;
 }
 
-/* Locked. Process 1 leads a group and a session. */
+/* Locked. Process 1 leads a group and a session, as the first of a program does. */
 static int begin_first(struct process *process) {
     int status = user_account_find(process->credentials.user, &process->user);
     if (status < 0)
         return status;
     group_join(process, process->number);
     session_join(process, process->number);
-    processes.first = process;
+    if (process->program == NULL)
+        processes.first = process;
     return 0;
+}
+
+/* Locked. It has a number and, as far as there is one, a program. */
+static int take_place(struct process *process, struct process *parent) {
+    int status = 0;
+    process->number->process = process;
+    process->id = process->number->value;
+    if (parent != NULL)
+        inherit(process, parent);
+    else
+        status = begin_first(process);
+    if (status < 0)
+        number_unref(process->number);
+    return status;
 }
 
 /* Locked. */
@@ -96,17 +122,14 @@ static int enter(struct process *process, struct process *parent) {
         return -LINUX_EAGAIN;
     if (parent != NULL && process_must_end(thread_current()->of_process))
         return -LINUX_EAGAIN;
-    int status = number_take(&process->number);
+    int status = program_join(process);
     if (status < 0)
         return status;
-    process->number->process = process;
-    process->id = process->number->value;
-    if (parent != NULL)
-        inherit(process, parent);
-    else
-        status = begin_first(process);
+    status = number_take(program_id_of(process), &process->number);
+    if (status == 0)
+        status = take_place(process, parent);
     if (status < 0) {
-        number_unref(process->number);
+        program_leave(process);
         return status;
     }
     list_append(&processes.all, &process->in_all);

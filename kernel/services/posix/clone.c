@@ -3,6 +3,7 @@
 
 #include "kernel/machine/bare/process/calls.h"
 #include "kernel/machine/bare/thread/thread.h"
+#include "kernel/services/posix/freeze.h"
 #include "kernel/services/posix/inside.h"
 #include "kernel/services/posix/pid_file.h"
 #include "kernel/services/posix/user_value.h"
@@ -44,11 +45,14 @@ static void tell_number(struct thread *thread, const struct clone_plan *plan) {
 static void wait_for_vfork(struct process *child) {
     struct process_thread *part = process_thread_current();
     processes_lock();
+    freezer_sleep_begin(part);
     while (child->is_vforked && !process_must_end(part)) {
         __atomic_store_n(&part->thread->is_interrupted, false, __ATOMIC_RELAXED);
         (void)thread_sleep(&child->vfork_done, &processes.lock, WAIT_FOREVER);
     }
-    if (process_must_end(part) || part->process->stop_signal != 0 || (signals_waiting(part) & ~part->blocked) != 0)
+    freezer_sleep_end(part);
+    if (process_must_end(part) || part->process->stop_signal != 0 || freezer_wants(part) ||
+        (signals_waiting(part) & ~part->blocked) != 0)
         thread_interrupt(part->thread);
     processes_unlock();
 }

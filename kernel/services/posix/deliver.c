@@ -1,5 +1,5 @@
 /*
- * What happens on the way back to user mode, when something waits: the end, a stop, handlers, and calls that are made again.
+ * What happens on the way back to user mode, when something waits: the end, a freeze, a stop, handlers, and calls that are made again.
  *
  * Runs in the thread itself with nothing held. One signal after the other is taken and what it asks for done, until none is
  * left; handlers lie on the stack one upon the other, the last one first to run, as on Linux.
@@ -9,13 +9,16 @@
 #include "kernel/machine/bare/process/calls.h"
 #include "kernel/machine/bare/process/user_memory.h"
 #include "kernel/machine/bare/thread/thread.h"
+#include "kernel/services/posix/freeze.h"
 #include "kernel/services/posix/inside.h"
 #include "kernel/services/posix/machine.h"
 #include "kernel/services/vfs/errors.h"
 
+#include <string.h>
+
 #define TERMINAL_STOPS (SIGNAL_BIT(LINUX_SIGTSTP) | SIGNAL_BIT(LINUX_SIGTTIN) | SIGNAL_BIT(LINUX_SIGTTOU))
 
-enum step { STEP_DONE, STEP_AGAIN, STEP_HANDLER };
+enum step { STEP_DONE, STEP_AGAIN, STEP_STOPPED, STEP_HANDLER };
 
 /* ---- calls that were interrupted ---- */
 
@@ -33,9 +36,39 @@ int64_t system_call_restart_syscall(const uint64_t arguments[6]) {
     return part->restart != NULL ? part->restart(part->restart_arguments) : -LINUX_EINTR;
 }
 
+/* ---- since when a call waits ---- */
+
+static bool is_timed(const struct process_thread *part) {
+    return part->timed_call >= 0 && machine_call_number(part->thread) == part->timed_call &&
+           memcmp(machine_call_arguments(part->thread), part->timed_arguments, sizeof(part->timed_arguments)) == 0;
+}
+
+uint64_t process_call_began_ns(void) {
+    struct process_thread *part = process_thread_current();
+    uint64_t now_ns = clock_now_ns();
+    if (part == NULL)
+        return now_ns;
+    bool is_again = part->is_timed_again && is_timed(part);
+    part->is_timed_again = false;
+    if (is_again)
+        return part->timed_from_ns;
+    part->timed_from_ns = now_ns;
+    part->timed_call = machine_call_number(part->thread);
+    memcpy(part->timed_arguments, machine_call_arguments(part->thread), sizeof(part->timed_arguments));
+    return now_ns;
+}
+
+/* ---- which are made again ---- */
+
+/* What only a freeze interrupted is made again in any case: nothing happened that the program knows of. */
+static bool is_again_without_handler(const struct process_thread *part, enum restart_rule rule, bool was_stopped) {
+    return rule != RESTART_NEVER || (part->is_called_to_freeze && !was_stopped);
+}
+
 /* `action` is that of the handler that is about to run, NULL: none does. */
-static void settle_call(struct process_thread *part, const struct signal_action *action) {
+static void settle_call(struct process_thread *part, const struct signal_action *action, bool was_stopped) {
     struct thread *thread = part->thread;
+    part->is_timed_again = false;
     int64_t call = machine_call_number(thread);
     if (call < 0)
         return;
@@ -48,7 +81,8 @@ static void settle_call(struct process_thread *part, const struct signal_action 
     } else if (result == -LINUX_EINTR) {
         enum restart_rule rule = restart_rule_of(call, machine_call_arguments(thread));
         bool is_asked = action != NULL && (action->flags & LINUX_SA_RESTART) != 0;
-        if (rule != RESTART_NEVER && (action == NULL || (is_asked && rule == RESTART_IF_ASKED)))
+        part->is_timed_again = action == NULL && is_timed(part);
+        if (action == NULL ? is_again_without_handler(part, rule, was_stopped) : is_asked && rule == RESTART_IF_ASKED)
             machine_call_again(thread, false);
     }
     machine_call_forget(thread);
@@ -92,8 +126,11 @@ static enum step take_step(struct process_thread *part, struct frame_plan *plan,
     enum step step = STEP_AGAIN;
     processes_lock();
     *must_end = process_must_end(part);
-    if (!*must_end && process->stop_signal != 0) {
+    if (!*must_end && freezer_wants(part)) {
+        freezer_stand_here(part);
+    } else if (!*must_end && process->stop_signal != 0) {
         thread_stop_here(part);
+        step = STEP_STOPPED;
     } else if (!*must_end) {
         int signal = signal_take(part, ~part->blocked, &plan->info);
         if (signal == 0) {
@@ -118,7 +155,7 @@ static bool is_on_alternate(const struct process_thread *part) {
 
 static void enter_handler(struct process_thread *part, struct frame_plan *plan) {
     bool has_alternate = part->stack_bytes > 0 && (part->stack_flags & LINUX_SS_DISABLE) == 0;
-    settle_call(part, &plan->action);
+    settle_call(part, &plan->action, false);
     plan->is_on_alternate = (plan->action.flags & LINUX_SA_ONSTACK) != 0 && has_alternate && !is_on_alternate(part);
     if (machine_frame_push(part->thread, plan) == 0) {
         if ((part->stack_flags & LINUX_SS_AUTODISARM) != 0) {
@@ -151,6 +188,7 @@ static bool set_mask_back(struct process_thread *part) {
 void process_return_to_user(struct thread *thread) {
     struct process_thread *part = thread->of_process;
     struct frame_plan plan;
+    bool was_stopped = false;
     if (part->write_number_at != 0) {
         (void)process_write(part->write_number_at, &thread->number, sizeof(thread->number));
         part->write_number_at = 0;
@@ -164,9 +202,11 @@ void process_return_to_user(struct thread *thread) {
             thread_exit();
         if (step == STEP_HANDLER)
             enter_handler(part, &plan);
+        was_stopped |= step == STEP_STOPPED;
         if (step != STEP_DONE)
             continue;
-        settle_call(part, NULL);
+        settle_call(part, NULL, was_stopped);
+        part->is_called_to_freeze = false;
         if (!set_mask_back(part))
             return;
     }

@@ -2,15 +2,15 @@
  * How threads and processes end.
  *
  * A process ends when its last thread does: that thread closes the files and gives the memory back, then makes the zombie
- * that its parent waits for. Process 1 first ends all others and then the machine.
+ * that its parent waits for. Process 1 first ends all others and then the machine; the first of a program all others of that.
  */
 #include "kernel/machine/bare/thread/thread.h"
+#include "kernel/services/posix/freeze.h"
 #include "kernel/services/posix/inside.h"
 #include "kernel/services/posix/machine.h"
+#include "kernel/services/posix/program.h"
 #include "kernel/services/posix/user.h"
 #include "kernel/services/vfs/errors.h"
-
-#define STATUS_KILLED LINUX_SIGKILL
 
 bool process_must_end(const struct process_thread *part) {
     const struct process *process = part->process;
@@ -41,6 +41,14 @@ static void become_first(struct process *process, struct process_thread *part) {
     part->number = number_ref(process->number);
     part->number->thread = part;
     part->thread->number = process->id;
+}
+
+void process_end_without_memory(void) {
+    struct process *process = process_current();
+    processes_lock();
+    process->lacks_memory = process->state == PROCESS_LIVES;
+    process_end_all(process, LINUX_SIGKILL);
+    processes_unlock();
 }
 
 int process_end_others(void) {
@@ -82,12 +90,15 @@ static void detach(struct process *process, struct process_thread *part) {
     list_remove(&part->link);
     process->thread_count--;
     process->user->threads--;
+    freezer_remove_thread(part);
     signal_queue_empty(&part->pending, UINT64_MAX);
     if (part->number->thread == part)
         part->number->thread = NULL;
     number_unref(part->number);
     wait_wake(&process->threads_changed);
     if (process->thread_count > 0) {
+        program_remove_thread(process);
+        program_leave_group(part->thread);
         signals_offer(process, NULL);
         process_check_stop(process);
     }
@@ -127,9 +138,11 @@ void process_remove(struct process *process) {
     number_unref(process->session);
     number_unref(process->number);
     process->group = process->session = process->number = NULL;
+    process->freezer = NULL;
     user_account_unref(process->user);
     process->user = NULL;
     processes.count--;
+    program_leave(process);
     process_unref(process);
 }
 
@@ -166,15 +179,11 @@ static void become_zombie(struct process *process) {
     number_unref(group);
 }
 
-/* Process 1: nobody is left to run after this. */
-static void end_all_processes(struct process *first) {
+/* Of process 1, or of a program: nobody of them is left to run after this. All orphans are this one's. */
+static void end_all_others(struct process *first) {
     processes_lock();
-    for (struct list *link = processes.all.next; link != &processes.all; link = link->next) {
-        struct process *process = list_item(link, struct process, in_all);
-        if (process != first)
-            process_end_all(process, STATUS_KILLED);
-    }
-    while (processes.count > 1) {
+    program_end_others(first);
+    while (!program_is_alone(first)) {
         struct process *gone = NULL;
         for (struct list *link = first->children.next; link != &first->children && gone == NULL; link = link->next) {
             struct process *child = list_item(link, struct process, sibling);
@@ -192,15 +201,24 @@ static void end_all_processes(struct process *first) {
 
 /* Nothing of process 1 is left, so that the machine can see whether all was given back. */
 static void end_first(struct process *first) {
+    struct program *program = first->program;
     int32_t status = first->exit_status;
+    bool lacked_memory = first->lacks_memory;
     processes_lock();
     alarm_set(first, 0, 0);
+    hang_up(first);
     signal_queue_empty(&first->pending, UINT64_MAX);
+    first->state = PROCESS_ZOMBIE;
+    wait_wake(&first->number->ended);
     process_remove(first);
-    processes.first = NULL;
+    if (program == NULL)
+        processes.first = NULL;
     processes_unlock();
     process_unref(first); /* its thread's */
-    machine_end(status);
+    if (program != NULL)
+        program_over(program, status, lacked_memory);
+    else
+        machine_end(status);
 }
 
 void process_thread_gone(struct thread *thread) {
@@ -223,8 +241,9 @@ void process_thread_gone(struct thread *thread) {
         return;
     }
     release(process);
-    if (process == processes.first) {
-        end_all_processes(process);
+    program_leave_group(thread);
+    if (process == program_heir(process)) {
+        end_all_others(process);
         end_first(process);
         return;
     }

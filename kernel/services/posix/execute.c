@@ -51,11 +51,13 @@ static int prepare(struct execution *execution, const struct process *process) {
     uint32_t mode = (path->mount->flags & MOUNT_NO_SETUID) != 0 ? 0 : inode->mode;
     execution->credentials = process->credentials;
     credentials_execute(&execution->credentials, inode->user, inode->group, mode, &execution->is_secure);
-    status = process_memory_create(&execution->memory);
+    status = process_memory_create(process, &execution->memory);
     if (status < 0)
         return status;
     machine_space_set_limits(execution->memory->space, &process->limits);
-    status = execution_map(execution);
+    status = process_memory_set_program(execution->memory, path);
+    if (status == 0)
+        status = execution_map(execution);
     if (status < 0) {
         process_memory_unref(execution->memory);
         execution->memory = NULL;
@@ -67,8 +69,6 @@ static int prepare(struct execution *execution, const struct process *process) {
 
 static void use_memory(struct execution *execution, struct process *process) {
     struct process_memory *before = process->memory;
-    execution->memory->executable = execution->program.path;
-    execution->program.path = (struct path){.mount = NULL};
     processes_lock();
     process->memory = execution->memory;
     processes_unlock();

@@ -2,56 +2,24 @@
 #include "kernel/services/posix/execute.h"
 
 #include "kernel/services/posix/test/memory.h"
+#include "kernel/services/posix/test/program_file.h"
 #include "kernel/services/posix/test/world.h"
 
 #include <string.h>
 
-#define HEADER_BYTES 64u
-#define SEGMENT_BYTES 56u
 #define ENTRY 0x400100u
-
-/* A fixed or movable program of one segment, with or without an interpreter. */
-static size_t make_program(uint8_t *bytes, uint16_t kind, uint64_t address, const char *interpreter) {
-    static const uint8_t identity[7] = {0x7f, 'E', 'L', 'F', 2, 1, 1};
-    uint16_t halves[] = {kind, 62};
-    uint64_t longs[] = {address + 0x100, HEADER_BYTES, 0};
-    uint16_t rest[] = {HEADER_BYTES, SEGMENT_BYTES, interpreter != NULL ? 2 : 1, 0, 0, 0};
-    uint32_t load[] = {1, 5}, name[] = {3, 4};
-    uint64_t load_longs[] = {0, address, 0, 0x400, 0x2400, 0x1000};
-    memset(bytes, 0x90, 0x400);
-    memset(bytes, 0, 0x100);
-    memcpy(bytes, identity, sizeof(identity));
-    memcpy(bytes + 16, halves, sizeof(halves));
-    memcpy(bytes + 24, longs, sizeof(longs));
-    memcpy(bytes + 52, rest, sizeof(rest));
-    memcpy(bytes + 64, load, sizeof(load));
-    memcpy(bytes + 72, load_longs, sizeof(load_longs));
-    if (interpreter != NULL) {
-        uint64_t name_longs[] = {0x200, 0, 0, strlen(interpreter) + 1, strlen(interpreter) + 1, 1};
-        memcpy(bytes + 120, name, sizeof(name));
-        memcpy(bytes + 128, name_longs, sizeof(name_longs));
-        memcpy(bytes + 0x200, interpreter, strlen(interpreter) + 1);
-    }
-    return 0x400;
-}
-
-static void put(const char *path, const void *bytes, size_t size, uint32_t mode) {
-    struct walk_path at = world_at(path);
-    assert_int_equal(vfs_make_node(&posix_world.files.caller, &at, mode, 0), 0);
-    assert_int_equal(world_write(&posix_world.files, path, 0, bytes, size), (int64_t)size);
-}
 
 static void put_all(void) {
     uint8_t bytes[0x400];
-    put("fixed", bytes, make_program(bytes, 2, 0x400000, NULL), 0755);
-    put("movable", bytes, make_program(bytes, 3, 0, NULL), 0755);
-    put("dynamic", bytes, make_program(bytes, 3, 0, "/movable"), 0755);
-    put("lost", bytes, make_program(bytes, 3, 0, "/none"), 0755);
-    put("plain", bytes, make_program(bytes, 2, 0x400000, NULL), 0644);
-    put("script", "#!/fixed one word\n", 18, 0755);
-    put("outer", "#! script\n", 10, 0755);
-    put("circle", "#!/circle\n", 10, 0755);
-    put("text", "hello\n", 6, 0755);
+    program_file_put("fixed", bytes, program_file_make(bytes, 2, 0x400000, NULL), 0755);
+    program_file_put("movable", bytes, program_file_make(bytes, 3, 0, NULL), 0755);
+    program_file_put("dynamic", bytes, program_file_make(bytes, 3, 0, "/movable"), 0755);
+    program_file_put("lost", bytes, program_file_make(bytes, 3, 0, "/none"), 0755);
+    program_file_put("plain", bytes, program_file_make(bytes, 2, 0x400000, NULL), 0644);
+    program_file_put("script", "#!/fixed one word\n", 18, 0755);
+    program_file_put("outer", "#! script\n", 10, 0755);
+    program_file_put("circle", "#!/circle\n", 10, 0755);
+    program_file_put("text", "hello\n", 6, 0755);
 }
 
 static const uint64_t lists = POSIX_DATA + 0x1000;

@@ -2,6 +2,7 @@
 #include "kernel/services/posix/inside.h"
 
 #include "kernel/machine/bare/thread/thread.h"
+#include "kernel/services/posix/program.h"
 #include "kernel/services/vfs/errors.h"
 
 /* ---- groups and sessions ---- */
@@ -32,7 +33,7 @@ bool group_is_orphaned_without(const struct number *group, const struct process 
     for (struct list *link = group->group.next; link != &group->group; link = link->next) {
         const struct process *process = list_item(link, struct process, in_group);
         const struct process *parent = process->parent;
-        if (process == ignored || process->state >= PROCESS_ZOMBIE || parent == NULL || parent == processes.first)
+        if (process == ignored || process->state >= PROCESS_ZOMBIE || parent == NULL || parent == program_heir(process))
             continue;
         if (parent->group != group && parent->session == process->session)
             return false;
@@ -106,7 +107,7 @@ static struct process *heir_of(const struct process *process) {
     for (struct process *above = process->parent; above != NULL; above = above->parent)
         if (above->is_subreaper && above->state == PROCESS_LIVES)
             return above;
-    return processes.first;
+    return program_heir(process);
 }
 
 /* A zombie that its new parent does not want to know of goes at once; any other is told of. */

@@ -90,7 +90,7 @@ int64_t system_call_setpgid(const uint64_t arguments[6]) {
     if (status == 0) {
         struct number *group = process->number;
         if ((int32_t)arguments[1] != 0 && (int32_t)arguments[1] != process->id)
-            group = number_find((int32_t)arguments[1]);
+            group = number_see((int32_t)arguments[1]);
         if (group != process->number && !is_group_of_session(group, self->session)) {
             status = -LINUX_EPERM;
         } else if (group != process->group) {

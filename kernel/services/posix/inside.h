@@ -12,12 +12,15 @@ static inline void processes_unlock(void) {
     spinlock_unlock(&processes.lock);
 }
 
-/* No reference; zombies too. Locked. */
+/* As the current process sees them (number.h). No reference; zombies too. Locked. */
 struct process *process_find_locked(int32_t number);
 
 /* ---- memory: without locks ---- */
 
-int process_memory_create(struct process_memory **memory);
+/* Charged to whom the process is. */
+int process_memory_create(const struct process *process, struct process_memory **memory);
+/* What it runs, which nobody writes to from now on; one more reference. -LINUX_ETXTBSY: somebody does. */
+int process_memory_set_program(struct process_memory *memory, const struct path *program);
 int process_memory_fork(struct process_memory *from, struct process_memory **memory);
 /* Nobody uses its space when the last reference goes. */
 void process_memory_unref(struct process_memory *memory);
@@ -26,6 +29,8 @@ void process_memory_unref(struct process_memory *memory);
 
 /* A process with memory, no descriptors, no number, no thread and no place in the family. */
 int process_create_first(const struct caller *caller, struct process **process);
+/* The first of a program, with neither files nor folders: both are left zero. */
+int process_create_contained(struct program *program, struct process **process);
 /* The same with what fork copies; nothing that signals change, which process_begin does. */
 int process_create_child(struct process *parent, bool shares_memory, struct process **process);
 /* What was created and has not begun. */
@@ -35,7 +40,7 @@ void process_release_files(struct process *process);
 
 /*
  * Give an unborn process its first thread, a number and its place: in the family of `parent`, in its group and session, with
- * what it has asked of signals; NULL: it is process 1. -LINUX_EAGAIN: limits, or the parent is ending; -LINUX_ENOMEM.
+ * what it has asked of signals; NULL: it is process 1, or the first of its program. -LINUX_EAGAIN: limits, or the parent is ending; -LINUX_ENOMEM.
  */
 int process_begin(struct process *process, struct process *parent, struct thread *thread);
 /* Take a zombie out of everything, with the table's reference. Locked. */
@@ -54,7 +59,7 @@ void process_tell_parent(struct process *process, int code, int32_t status);
 
 /* ---- families: locked ---- */
 
-/* Children go to the next subreaper above, or to process 1. */
+/* Children go to the next subreaper above, or to the first of all, or of their program. */
 void family_give_away_children(struct process *process);
 /* Would its group be orphaned without it and, if `with_parent`, its parent's care? Then stopped members get SIGHUP. */
 void family_check_group(struct number *group, const struct process *ignored);

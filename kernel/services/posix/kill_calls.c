@@ -2,6 +2,7 @@
 #include "kernel/machine/bare/process/calls.h"
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/services/posix/inside.h"
+#include "kernel/services/posix/program.h"
 #include "kernel/services/posix/user_value.h"
 
 /* Locked. */
@@ -41,12 +42,13 @@ static int send_to_group(const struct number *group, int signal, const struct si
     return status;
 }
 
-/* Locked. All but the caller and process 1. */
+/* Locked. All of its own program, or of those in none, but the caller and the first of them. */
 static int send_to_all(int signal, const struct signal_info *info) {
     int status = -LINUX_ESRCH;
     for (struct list *link = processes.all.next; link != &processes.all; link = link->next) {
         struct process *process = list_item(link, struct process, in_all);
-        if (process == processes.first || process == process_current())
+        if (process->program != process_current()->program || process == program_heir(process) ||
+            process == process_current())
             continue;
         int answer = send_to(process, NULL, signal, info);
         if (answer != -LINUX_EPERM)
@@ -74,7 +76,7 @@ int64_t system_call_kill(const uint64_t arguments[6]) {
     } else if (target == -1) {
         status = send_to_all(signal, &info);
     } else {
-        status = send_to_group(target == 0 ? process_current()->group : number_find(-target), signal, &info);
+        status = send_to_group(target == 0 ? process_current()->group : number_see(-target), signal, &info);
     }
     processes_unlock();
     return status;
@@ -86,7 +88,7 @@ static int64_t send_to_thread(int32_t group, int32_t number, uint64_t signal, co
     if (number <= 0 || group == 0 || group < -1 || !is_signal_or_none(signal))
         return -LINUX_EINVAL;
     processes_lock();
-    const struct number *found = number_find(number);
+    const struct number *found = number_see(number);
     struct process_thread *part = found != NULL ? found->thread : NULL;
     if (part != NULL && (group == -1 || part->process->id == group))
         status = send_to(part->process, part, (int)signal, info);

@@ -9,6 +9,8 @@
 
 #include "kernel/services/posix/process.h"
 
+struct memory_account;
+
 /* Process 1 has ended, and all others: so will the machine. `status` as wait tells it. The last thread only has to go yet. */
 void machine_end(int32_t status);
 /* reboot(2): begin again, or switch the machine off. */
@@ -31,8 +33,8 @@ struct machine_layout {
 };
 const struct machine_layout *machine_layout(void);
 
-/* An empty one. -LINUX_ENOMEM. */
-int machine_space_create(struct space **space);
+/* An empty one, charged to this account; NULL: to nobody. -LINUX_ENOMEM. */
+int machine_space_create(struct memory_account *account, struct space **space);
 /* A copy for a child: private memory is copied, at the latest when it is written to. */
 int machine_space_fork(struct space *from, struct space **to);
 /* No thread uses it. */

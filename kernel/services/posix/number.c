@@ -1,7 +1,7 @@
 /* Numbers of processes: see number.h. */
 #include "kernel/services/posix/number.h"
 
-#include "kernel/services/posix/process.h"
+#include "kernel/services/posix/program.h"
 #include "kernel/services/vfs/errors.h"
 
 #define BUCKETS 256u /* a power of two */
@@ -26,14 +26,14 @@ static int32_t find_free(void) {
     return 0;
 }
 
-int number_take(struct number **number) {
+int number_take(uint64_t program, struct number **number) {
     int32_t value = find_free();
     if (value == 0)
         return -LINUX_EAGAIN;
     struct number *made = machine_take(processes.vfs->machine, sizeof(*made));
     if (made == NULL)
         return -LINUX_ENOMEM;
-    *made = (struct number){.value = value, .references = 1};
+    *made = (struct number){.value = value, .program = program, .references = 1};
     list_init(&made->group);
     list_init(&made->session);
     struct list *bucket = bucket_of(value);
@@ -74,4 +74,11 @@ struct number *number_find(int32_t value) {
             return number;
     }
     return NULL;
+}
+
+struct number *number_see(int32_t value) {
+    const struct process *process = process_current();
+    uint64_t program = process != NULL ? program_id_of(process) : 0;
+    struct number *number = number_find(value);
+    return number != NULL && (program == 0 || program == number->program) ? number : NULL;
 }

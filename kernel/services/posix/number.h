@@ -22,6 +22,7 @@ struct terminal;
 
 struct number {
     int32_t value;
+    uint64_t program; /* whose members alone see it (program.h); 0: of no container */
     uint32_t references;
     struct list link; /* in its bucket */
     struct process *process; /* that bears it; not counted: cleared when it is waited for */
@@ -33,12 +34,14 @@ struct number {
 
 /* The next value is 1. */
 void numbers_init(void);
-/* A free one, with a reference. -LINUX_EAGAIN: none is free; -LINUX_ENOMEM. The lock of processes is held, as for all. */
-int number_take(struct number **number);
+/* A free one for this program, with a reference. -LINUX_EAGAIN: none is free; -LINUX_ENOMEM. The lock of processes is held, as for all. */
+int number_take(uint64_t program, struct number **number);
 struct number *number_ref(struct number *number);
 void number_unref(struct number *number);
 /* NULL: nobody bears it. No reference. */
 struct number *number_find(int32_t value);
+/* The same for the current process: NULL also where others than it bear it and it may not see them. The kernel sees all. */
+struct number *number_see(int32_t value);
 
 /* Of NULL: 0. */
 static inline int32_t number_value(const struct number *number) {

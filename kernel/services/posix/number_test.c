@@ -6,14 +6,14 @@ static void numbers_come_in_turn(void **state) {
     (void)state;
     posix_begin();
     processes_lock();
-    assert_int_equal(number_take(&first), 0);
-    assert_int_equal(number_take(&second), 0);
+    assert_int_equal(number_take(0, &first), 0);
+    assert_int_equal(number_take(0, &second), 0);
     assert_int_equal(second->value, first->value + 1);
     int32_t value = first->value;
     assert_ptr_equal(number_find(value), first);
     number_unref(first);
     assert_null(number_find(value));
-    assert_int_equal(number_take(&third), 0);
+    assert_int_equal(number_take(0, &third), 0);
     assert_int_equal(third->value, value + 2);
     number_unref(second);
     number_unref(third);
@@ -27,15 +27,15 @@ static void a_number_comes_back_when_nobody_bears_it(void **state) {
     (void)state;
     posix_begin();
     processes_lock();
-    while (number_take(&all[count]) == 0)
+    while (number_take(0, &all[count]) == 0)
         count++;
     assert_int_equal(count, NUMBERS_MAX - 2); /* 0 is none, and 1 is process 1's */
     kept = all[100]->value;
     (void)number_ref(all[100]);
     number_unref(all[100]);
-    assert_int_equal(number_take(&all[count]), -LINUX_EAGAIN);
+    assert_int_equal(number_take(0, &all[count]), -LINUX_EAGAIN);
     number_unref(all[100]);
-    assert_int_equal(number_take(&all[100]), 0);
+    assert_int_equal(number_take(0, &all[100]), 0);
     assert_int_equal(all[100]->value, kept);
     for (int32_t i = 0; i < count; i++)
         number_unref(all[i]);

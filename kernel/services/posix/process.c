@@ -4,6 +4,7 @@
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/services/posix/inside.h"
 #include "kernel/services/posix/machine.h"
+#include "kernel/services/posix/program.h"
 #include "kernel/services/posix/user.h"
 #include "kernel/services/vfs/errors.h"
 #include "kernel/services/vfs/mount.h"
@@ -48,7 +49,7 @@ struct thread *process_thread_of(struct process *process, int32_t number) {
 
 struct thread *process_any_thread(int32_t number) {
     processes_lock();
-    const struct number *found = number_find(number);
+    const struct number *found = number_see(number);
     struct thread *thread = found != NULL && found->thread != NULL ? found->thread->thread : NULL;
     processes_unlock();
     return thread;
@@ -84,13 +85,14 @@ void process_unref(struct process *process) {
 }
 
 struct process *process_find_locked(int32_t number) {
-    struct number *found = number_find(number);
+    struct number *found = number_see(number);
     return found != NULL ? found->process : NULL;
 }
 
 struct process *process_find(int32_t number) {
     processes_lock();
-    struct process *process = process_find_locked(number);
+    const struct number *found = number_find(number);
+    struct process *process = found != NULL ? found->process : NULL;
     if (process != NULL)
         process_ref(process);
     processes_unlock();
@@ -113,12 +115,12 @@ struct process *process_find_next(int32_t number) {
 
 /* ---- memory ---- */
 
-int process_memory_create(struct process_memory **memory) {
+int process_memory_create(const struct process *process, struct process_memory **memory) {
     struct process_memory *made = machine_take(processes.vfs->machine, sizeof(*made));
     if (made == NULL)
         return -LINUX_ENOMEM;
     *made = (struct process_memory){.references = 1};
-    int status = machine_space_create(&made->space);
+    int status = machine_space_create(process->program != NULL ? process->program->memory : NULL, &made->space);
     if (status < 0)
         machine_give_back(processes.vfs->machine, made, sizeof(*made));
     else
@@ -137,12 +139,21 @@ int process_memory_fork(struct process_memory *from, struct process_memory **mem
         machine_give_back(processes.vfs->machine, made, sizeof(*made));
         return status;
     }
-    if (made->executable.mount != NULL) {
-        vfs_lock(processes.vfs);
-        path_ref(&made->executable);
-        vfs_unlock(processes.vfs);
-    }
+    made->executable = (struct path){.mount = NULL};
+    if (from->executable.mount != NULL)
+        (void)process_memory_set_program(made, &from->executable); /* who runs it already may begin once more */
     *memory = made;
+    return 0;
+}
+
+int process_memory_set_program(struct process_memory *memory, const struct path *program) {
+    int status = inode_begin_program(program->dentry->inode);
+    if (status < 0)
+        return status;
+    memory->executable = *program;
+    vfs_lock(processes.vfs);
+    path_ref(&memory->executable);
+    vfs_unlock(processes.vfs);
     return 0;
 }
 
@@ -151,6 +162,7 @@ void process_memory_unref(struct process_memory *memory) {
         return;
     machine_space_destroy(memory->space);
     if (memory->executable.mount != NULL) {
+        inode_end_program(memory->executable.dentry->inode);
         vfs_lock(processes.vfs);
         path_unref(&memory->executable);
         vfs_unlock(processes.vfs);
@@ -176,7 +188,7 @@ static void copy_folders(const struct caller *from, struct caller *to) {
     vfs_unlock(processes.vfs);
 }
 
-int process_create_first(const struct caller *caller, struct process **process) {
+static int create_first(struct program *program, struct process **process) {
     const struct vfs_machine *machine = processes.vfs->machine;
     struct process *made = machine_take(machine, sizeof(*made));
     if (made == NULL)
@@ -188,11 +200,21 @@ int process_create_first(const struct caller *caller, struct process **process) 
     init_lists(made);
     credentials_init(&made->credentials);
     limits_init(&made->limits, processes.count_max, processes.count_max);
-    int status = process_memory_create(&made->memory);
-    if (status < 0) {
+    made->program = program;
+    made->freezer = program != NULL ? &program->freezer : NULL;
+    int status = process_memory_create(made, &made->memory);
+    if (status < 0)
         machine_give_back(machine, made, sizeof(*made));
+    else
+        *process = made;
+    return status;
+}
+
+int process_create_first(const struct caller *caller, struct process **process) {
+    struct process *made;
+    int status = create_first(NULL, &made);
+    if (status < 0)
         return status;
-    }
     descriptors_init(&made->descriptors, processes.vfs, (uint32_t)made->limits.of[LIMIT_DESCRIPTORS].soft);
     made->caller = (struct caller){.vfs = caller->vfs, .mask = caller->mask};
     credentials_apply(&made->credentials, &made->caller.identity);
@@ -201,10 +223,16 @@ int process_create_first(const struct caller *caller, struct process **process) 
     return 0;
 }
 
+int process_create_contained(struct program *program, struct process **process) {
+    return create_first(program, process);
+}
+
 /* What fork copies and no lock guards. */
 static void copy_plain(const struct process *parent, struct process *child) {
     memset(child, 0, sizeof(*child));
     child->references = 1;
+    child->program = parent->program;
+    child->freezer = parent->freezer;
     child->credentials = parent->credentials;
     child->limits = parent->limits;
     child->is_dumpable = parent->is_dumpable;

@@ -24,9 +24,11 @@
 
 #define PROCESS_NAME_BYTES 16u /* with its end, as Linux has it */
 
+struct freezer;
 struct space;
 struct terminal;
 struct thread;
+struct program;
 
 /* What a program's memory is, counted: vfork makes two processes share one. */
 struct process_memory {
@@ -94,6 +96,12 @@ struct process_thread {
     uint32_t stack_flags;
     bool has_blocked_before;
     bool is_stopped;
+    bool is_called_to_freeze; /* since it last came to user mode (freeze.h) */
+    /* The call whose time-out began at this moment; if it is made again, it goes on from there (process_call_began_ns). */
+    int64_t timed_call;
+    uint64_t timed_arguments[6];
+    uint64_t timed_from_ns;
+    bool is_timed_again;
     /* What restart_syscall does, if it is made. */
     int64_t (*restart)(const uint64_t arguments[6]);
     uint64_t restart_arguments[6];
@@ -108,8 +116,13 @@ struct process {
     struct number *group, *session;
     struct list in_group, in_session; /* in their numbers' lists */
     struct list in_all; /* in processes.all, by the order of their beginning */
+    struct freezer *freezer; /* that it stands still for (freeze.h), which outlives its threads; NULL: none */
 
-    struct process *parent; /* NULL: the first, and those that are gone */
+    struct program *program; /* of a container (program.h); NULL: of none, or it is gone */
+    struct list in_program;
+    bool lacks_memory; /* it is ended because there is none for it */
+
+    struct process *parent; /* NULL: the first, also of a program, and those that are gone */
     struct list children, sibling; /* zombies too */
     struct wait_queue children_changed; /* woken for whoever waits for children */
     bool is_unwanted; /* nobody will wait for it: it is gone as soon as it has ended */
@@ -158,6 +171,7 @@ struct processes {
     struct wait_queue alarms_changed;
     struct wait_queue signal_watchers; /* woken whenever a signal begins to wait for anybody: signalfd */
     uint32_t count, count_max;
+    uint32_t contained; /* of them, in programs of containers */
     struct process *first; /* process 1 */
     /*
      * Whoever has the terminals sets this: the session that this terminal controlled has ended; it forgets it and returns
@@ -178,12 +192,15 @@ void processes_init(struct vfs *vfs, uint32_t count_max);
 struct process *process_current(void);
 struct process_thread *process_thread_current(void);
 
-/* The process of this number, with a reference, zombies too; NULL: none. */
+/* The process of this number, with a reference, zombies too, whoever asks; NULL: none. */
 struct process *process_find(int32_t number);
 /* The one of the next higher number, for listings: begin with 0. */
 struct process *process_find_next(int32_t number);
 void process_ref(struct process *process);
 void process_unref(struct process *process);
+
+/* The current process ends: there is no memory for what it touched. */
+void process_end_without_memory(void);
 
 /* The hooks that the machine's threads call are declared in kernel/machine/bare/thread/thread.h. */
 

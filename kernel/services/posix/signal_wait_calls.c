@@ -77,7 +77,7 @@ static int64_t read_timeout(uint64_t at, uint64_t *until_ns) {
     if (time[0] < 0 || time[1] < 0 || time[1] >= NS_PER_SECOND)
         return -LINUX_EINVAL;
     if (time[0] < INT64_MAX / NS_PER_SECOND / 2)
-        *until_ns = clock_now_ns() + (uint64_t)(time[0] * NS_PER_SECOND + time[1]);
+        *until_ns = process_call_began_ns() + (uint64_t)(time[0] * NS_PER_SECOND + time[1]);
     return 0;
 }
 

@@ -8,11 +8,11 @@
 
 #include <string.h>
 
-int machine_space_create(struct space **space) {
+int machine_space_create(struct memory_account *account, struct space **space) {
     struct space *made = memory_take(sizeof(*made));
     if (made == NULL)
         return -LINUX_ENOMEM;
-    int status = space_create(made);
+    int status = space_create_charged(made, account);
     if (status < 0)
         memory_give_back(made);
     else

@@ -4,6 +4,7 @@
  *     stack pointer -> count, addresses of arguments, 0, addresses of environment, 0, auxiliary vector
  *                      ... random bytes, platform, arguments, environment, the path that was executed, 8 bytes of zeros <- top
  */
+#include "grove/abi/call.h"
 #include "kernel/machine/bare/process/user_memory.h"
 #include "kernel/services/posix/execute.h"
 #include "kernel/services/posix/machine.h"
@@ -109,6 +110,7 @@ static void describe_rest(struct auxiliary *auxiliary, struct builder *builder, 
     add_pair(auxiliary, AUX_PLATFORM, push_text(builder, layout->platform));
     if (execution->clock_header != 0)
         add_pair(auxiliary, AUX_CLOCK_PAGE, execution->clock_header);
+    add_pair(auxiliary, GROVE_AUX_CALLS, GROVE_CALLS);
     add_pair(auxiliary, AUX_END, 0);
 }
 

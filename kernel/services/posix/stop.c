@@ -2,10 +2,12 @@
  * Stopping and going on: job control's half of signals.
  *
  * A stop is asked for by setting stop_signal and interrupting every thread; each one sleeps here on its way back to user
- * mode until the signal is gone. The process is stopped once all of its threads are.
+ * mode until the signal is gone. The process is stopped once all of its threads are. One that is frozen too stays stopped
+ * meanwhile, and its parent hears of nothing.
  */
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/services/posix/deliver.h"
+#include "kernel/services/posix/freeze.h"
 #include "kernel/services/posix/inside.h"
 
 void process_stop(struct process *process, int signal) {
@@ -27,6 +29,10 @@ void thread_stop_here(struct process_thread *part) {
     process->stopped_threads++;
     process_check_stop(process);
     while (process->stop_signal != 0 && !process_must_end(part)) {
+        if (freezer_wants(part)) {
+            freezer_stand_here(part);
+            continue;
+        }
         /* Signals come and wait; only what is looked at here ends the stop. */
         __atomic_store_n(&part->thread->is_interrupted, false, __ATOMIC_RELAXED);
         (void)thread_sleep(&process->continued, &processes.lock, WAIT_FOREVER);

@@ -59,6 +59,16 @@ void tty_console_work(struct tty_console *console) {
     } while (size > 0);
 }
 
+bool tty_console_push(struct tty_console *console) {
+    struct terminal *terminal = &console->terminal;
+    terminal_lock(terminal);
+    uint32_t before = terminal->output_read;
+    terminal_wake(terminal);
+    bool has_moved = terminal->output_read != before;
+    terminal_unlock(terminal);
+    return has_moved;
+}
+
 static bool has_work(struct tty_console *console) {
     const struct console_device *device = console->device;
     const struct terminal *terminal = &console->terminal;

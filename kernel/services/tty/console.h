@@ -24,6 +24,11 @@ int tty_console_init(struct tty_console *console, const struct vfs_machine *mach
 void tty_console_deinit(struct tty_console *console);
 /* Move what can be moved, both ways, without waiting. */
 void tty_console_work(struct tty_console *console);
+/*
+ * Move output into the device as far as there is room. True: it took some, so there may be more once that went out. For the machine's
+ * end; any thread.
+ */
+bool tty_console_push(struct tty_console *console);
 /* What its thread does, for ever: `argument` is the struct tty_console. */
 void tty_console_run(void *argument);
 

@@ -100,14 +100,21 @@ static void names_come_and_go(void **state) {
     end(&pair);
 }
 
-static void a_peer_is_opened_without_its_name(void **state) {
+static void a_peer_is_opened_by_its_name_or_without_one(void **state) {
     struct pair pair;
+    struct walk_path at = world_at("dev/pts/0");
     (void)state;
     begin(&pair, NONBLOCK);
     assert_int_equal(stage_control_number(pair.slave, LINUX_TIOCGPTPEER, LINUX_O_RDWR), -LINUX_ENOTTY);
     assert_int_equal(stage_control_number(pair.master, LINUX_TIOCGPTPEER, LINUX_O_RDWR | LINUX_O_NOCTTY), 7);
     assert_int_equal(world_write_file(&pair.stage.world, pair.stage.given, "peer", 4), 4);
     expect(pair.master, "peer");
+    assert_non_null(pair.stage.given->path.mount);
+    assert_int_equal(pair.stage.given->inode->device, vfs_device(136, 0));
+    file_unref(pair.stage.given);
+    assert_int_equal(vfs_unlink(&pair.stage.world.caller, &at), 0);
+    assert_int_equal(stage_control_number(pair.master, LINUX_TIOCGPTPEER, LINUX_O_RDWR | LINUX_O_NOCTTY), 7);
+    assert_null(pair.stage.given->path.mount);
     file_unref(pair.stage.given);
     end(&pair);
 }
@@ -368,7 +375,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_go_both_ways),
         cmocka_unit_test(names_come_and_go),
-        cmocka_unit_test(a_peer_is_opened_without_its_name),
+        cmocka_unit_test(a_peer_is_opened_by_its_name_or_without_one),
         cmocka_unit_test(a_leader_gets_its_terminal),
         cmocka_unit_test(the_foreground_is_asked_for),
         cmocka_unit_test(a_closed_master_hangs_up),

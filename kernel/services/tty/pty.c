@@ -4,6 +4,7 @@
 #include "kernel/services/tty/files_inside.h"
 #include "kernel/services/vfs/dentry.h"
 #include "kernel/services/vfs/errors.h"
+#include "kernel/services/vfs/mount.h"
 
 #define MAJOR_PTS 136u
 #define GROUP_TTY 5u /* Debian's */
@@ -290,18 +291,58 @@ int pty_open_master(struct open_file *file, struct terminals *terminals) {
     return 0;
 }
 
-int64_t pty_open_peer(struct open_file *master, uint32_t flags) {
+/* Where its name is seen by whoever has the master, with references; false: nowhere. */
+static bool find_name(const struct open_file *master, const struct pty *pty, struct path *found) {
+    const struct terminals *terminals = pty->terminals;
+    const struct view *view = master->path.mount != NULL ? master->path.mount->view : NULL;
+    char text[NAME_BYTES];
+    struct name name = name_of(pty->number, text);
+    struct mount *mount = NULL;
+    if (view == NULL)
+        return false;
+    for (const struct list *link = view->mounts.next; link != &view->mounts && mount == NULL; link = link->next) {
+        mount = list_item((struct list *)(uintptr_t)link, struct mount, link);
+        mount = mount->root == terminals->names->root ? mount : NULL;
+    }
+    if (mount == NULL || dentry_find(mount->root, &name, false, &found->dentry) != 0)
+        return false;
+    if (found->dentry->inode == NULL || found->dentry->inode->device != pty->terminal.number) {
+        dentry_unref(found->dentry);
+        return false;
+    }
+    found->mount = mount_ref(mount);
+    return true;
+}
+
+/* By its name, so that it can be told (ttyname), or without one where the name is not seen. */
+static int open_peer(struct open_file *master, uint32_t flags, struct open_file **opened) {
     const struct terminal_file *inside = terminal_file_of(master);
-    struct pty *pty = pty_find(inside->terminals, inside->pty->number);
+    struct path path;
+    vfs_lock(master->vfs);
+    bool has_name = find_name(master, inside->pty, &path);
+    vfs_unlock(master->vfs);
+    if (has_name)
+        return file_open_path(master->vfs, &path, flags, opened);
     struct open_file *file = file_create(master->vfs, &terminal_operations, NULL, flags);
-    int status = file != NULL ? terminal_file_init(file, inside->terminals, &pty->terminal, pty) : -LINUX_ENOMEM;
+    if (file == NULL)
+        return -LINUX_ENOMEM;
+    struct pty *pty = pty_find(inside->terminals, inside->pty->number);
+    int status = terminal_file_init(file, inside->terminals, &pty->terminal, pty);
     if (status != 0) {
-        if (file != NULL)
-            machine_give_back(master->vfs->machine, file, sizeof(*file));
+        machine_give_back(master->vfs->machine, file, sizeof(*file));
         pty_unref(pty);
         return status;
     }
-    status = inside->terminals->processes->add_descriptor(file, (flags & LINUX_O_CLOEXEC) != 0);
+    *opened = file;
+    return 0;
+}
+
+int64_t pty_open_peer(struct open_file *master, uint32_t flags) {
+    struct open_file *file;
+    int status = open_peer(master, flags, &file);
+    if (status != 0)
+        return status;
+    status = terminal_file_of(master)->terminals->processes->add_descriptor(file, (flags & LINUX_O_CLOEXEC) != 0);
     if (status < 0)
         file_unref(file);
     return status;

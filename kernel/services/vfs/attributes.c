@@ -141,8 +141,12 @@ int vfs_truncate(const struct caller *caller, const struct walk_path *path, int6
     vfs_unlock(caller->vfs);
     if (status != 0)
         return status;
-    vfs_drop_privilege(caller, place.dentry->inode);
-    status = vfs_resize(place.dentry->inode, (uint64_t)size_bytes);
+    status = inode_begin_writing(place.dentry->inode);
+    if (status == 0) {
+        vfs_drop_privilege(caller, place.dentry->inode);
+        status = vfs_resize(place.dentry->inode, (uint64_t)size_bytes);
+        inode_end_writing(place.dentry->inode);
+    }
     vfs_lock(caller->vfs);
     path_unref(&place);
     vfs_unlock(caller->vfs);

@@ -36,13 +36,26 @@ static void give_up_path(struct vfs *vfs, const struct path *path) {
     vfs_unlock(vfs);
 }
 
+static int begin_writing(struct open_file *file) {
+    bool writes = (file->flags & LINUX_O_PATH) == 0 && (vfs_open_access(file->flags) & LINUX_W_OK) != 0;
+    if (!writes || inode_kind(file->inode) != LINUX_S_IFREG)
+        return 0;
+    int status = inode_begin_writing(file->inode);
+    file->is_writing = status == 0;
+    return status;
+}
+
 int file_open_path(struct vfs *vfs, const struct path *found, uint32_t flags, struct open_file **opened) {
     struct open_file *file = machine_take(vfs->machine, sizeof(*file));
     int status = -LINUX_ENOMEM;
     if (file != NULL) {
         *file = (struct open_file){
             .vfs = vfs, .path = *found, .inode = found->dentry->inode, .references = 1, .flags = flags & ~FORGOTTEN};
-        status = prepare(file);
+        status = begin_writing(file);
+        if (status == 0)
+            status = prepare(file);
+        if (status != 0 && file->is_writing)
+            inode_end_writing(file->inode);
     }
     if (status != 0) {
         if (file != NULL)
@@ -136,6 +149,8 @@ void file_unref(struct open_file *file) {
         record_locks_release(file->vfs, file->inode, file);
     if (file->whole_lock != WHOLE_NONE)
         whole_lock_release(file);
+    if (file->is_writing)
+        inode_end_writing(file->inode);
     if (file->operations != NULL && file->operations->close != NULL)
         file->operations->close(file);
     if (file->path.mount != NULL)

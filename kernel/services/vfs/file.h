@@ -78,6 +78,7 @@ struct open_file {
     uint64_t position; /* in a folder: of the next entry */
     struct list whole_link; /* see whole_lock.h, as for the next */
     uint32_t whole_lock;
+    bool is_writing; /* counted in inode->in_use */
     struct list watches; /* of struct file_watch; guarded by vfs.watches_lock */
 };
 

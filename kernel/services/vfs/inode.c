@@ -1,6 +1,8 @@
 /* Inodes: see inode.h. */
 #include "kernel/services/vfs/inode.h"
 
+#include "kernel/services/vfs/errors.h"
+
 #include "kernel/services/vfs/vfs.h"
 
 void inode_init(struct inode *inode, struct file_system *system, const struct inode_operations *operations,
@@ -48,4 +50,31 @@ void inode_cut(struct inode *inode, uint64_t first, uint64_t end) {
     spinlock_unlock(&inode->lock);
     if (mapping != NULL)
         mapping->cut(mapping, first, end);
+}
+
+/* ---- writing and running ---- */
+
+static int begin_use(struct inode *inode, int32_t step) {
+    int32_t now = __atomic_load_n(&inode->in_use, __ATOMIC_RELAXED);
+    do
+        if (step > 0 ? now < 0 : now > 0)
+            return -LINUX_ETXTBSY;
+    while (!__atomic_compare_exchange_n(&inode->in_use, &now, now + step, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    return 0;
+}
+
+int inode_begin_writing(struct inode *inode) {
+    return begin_use(inode, 1);
+}
+
+void inode_end_writing(struct inode *inode) {
+    __atomic_sub_fetch(&inode->in_use, 1, __ATOMIC_ACQ_REL);
+}
+
+int inode_begin_program(struct inode *inode) {
+    return begin_use(inode, -1);
+}
+
+void inode_end_program(struct inode *inode) {
+    __atomic_add_fetch(&inode->in_use, 1, __ATOMIC_ACQ_REL);
 }

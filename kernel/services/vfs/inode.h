@@ -122,6 +122,7 @@ struct inode {
     struct list whole_locks; /* see whole_lock.h; guarded by the same lock */
     struct inode_mapping *mapping; /* NULL: nobody maps it; guarded by the inode's lock */
     uint32_t seals; /* see seal.h; changed with `writers` held, atomic */
+    int32_t in_use; /* open for writing so often, or, below zero, run as a program so often; atomic */
     bool is_sealable;
     bool is_linkable; /* it may be given a name though it has none: see nameless.h; guarded by the tree's lock */
     struct pipe *pipe; /* of a named pipe that is open, else NULL; guarded by the tree's lock */
@@ -149,6 +150,15 @@ static inline uint64_t inode_size(struct inode *inode) {
     spinlock_unlock(&inode->lock);
     return size_bytes;
 }
+
+/*
+ * What is run as a program is not written to, and the other way round (ETXTBSY of open and execve). -LINUX_ETXTBSY: it is in the
+ * other use. Whoever runs it already may begin once more. Any context.
+ */
+int inode_begin_writing(struct inode *inode);
+void inode_end_writing(struct inode *inode);
+int inode_begin_program(struct inode *inode);
+void inode_end_program(struct inode *inode);
 
 /* Both with the tree's lock held. */
 struct inode *inode_ref(struct inode *inode);

@@ -44,6 +44,8 @@ struct vfs_machine {
     int (*sleep_until)(void *context, struct wait_queue *queue, struct spinlock *held, uint64_t until_ns);
     /* Nanoseconds since some moment; it never goes back. */
     uint64_t (*clock_ns)(void *context);
+    /* The moment from which a time-out of the current call counts, if it is another: a call that is made again goes on. May be NULL. */
+    uint64_t (*call_began_ns)(void *context);
     void *context;
 };
 

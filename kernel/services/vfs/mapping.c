@@ -87,13 +87,18 @@ static struct memory_object *find(struct inode *inode) {
     return inode->mapping != NULL && hold(inode->mapping) ? &of_mapping(inode->mapping)->object : NULL;
 }
 
+struct memory_object *mapping_find(struct inode *inode) {
+    spinlock_lock(&inode->lock);
+    struct memory_object *found = find(inode);
+    spinlock_unlock(&inode->lock);
+    return found;
+}
+
 int mapping_open(struct inode *inode, struct memory_object **object) {
     struct vfs *vfs = inode->system->vfs;
     if (inode->operations->page == NULL)
         return -LINUX_ENODEV;
-    spinlock_lock(&inode->lock);
-    struct memory_object *found = find(inode);
-    spinlock_unlock(&inode->lock);
+    struct memory_object *found = mapping_find(inode);
     if (found == NULL) {
         struct file_object *made = machine_take(vfs->machine, sizeof(*made));
         if (made == NULL)

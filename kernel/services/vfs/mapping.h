@@ -13,6 +13,8 @@
 
 /* The object of an inode, with a reference for the caller. -LINUX_ENODEV: it cannot be mapped; -LINUX_ENOMEM. Without locks. */
 int mapping_open(struct inode *inode, struct memory_object **object);
+/* The same if there is one, else NULL: nobody has mapped it. Without locks. */
+struct memory_object *mapping_find(struct inode *inode);
 /*
  * What mmap asks of an open file (mm/calls.h): *found, whose object, if any, comes with a reference. Errors stand in
  * found->status.

@@ -129,8 +129,13 @@ static int empty(const struct opening *opening, const struct path *found) {
     if (!has(opening, LINUX_O_TRUNC) || has(opening, LINUX_O_PATH) || opening->is_made ||
         inode_kind(inode) != LINUX_S_IFREG)
         return 0;
+    int status = inode_begin_writing(inode);
+    if (status != 0)
+        return status;
     vfs_drop_privilege(opening->caller, inode);
-    return vfs_resize(inode, 0);
+    status = vfs_resize(inode, 0);
+    inode_end_writing(inode);
+    return status;
 }
 
 int vfs_open_path(const struct caller *caller, const struct walk_path *path, uint32_t flags, uint32_t mode,

@@ -326,7 +326,10 @@ GROVE_PUBLIC int grove_request_client_may(struct grove_request *request, uint16_
  */
 GROVE_PUBLIC uint32_t grove_session_rights_epoch(const struct grove_session *session);
 
-/* Answer. Once per call (GROVE_WRONG_STATE after that, or for a one-way message). Data is copied into the lane. */
+/*
+ * Answer. Once per call (GROVE_WRONG_STATE after that, or for a one-way message). Data is copied into the lane. On the bare
+ * machines a client that sleeps is woken when the handler returns or sleeps, as the service then gives it the processor.
+ */
 GROVE_PUBLIC int grove_reply(struct grove_request *request, const void *data, size_t length_bytes);
 GROVE_PUBLIC int grove_reply_loan(struct grove_request *request, const void *data, size_t length_bytes,
                                   struct grove_loan *loan);

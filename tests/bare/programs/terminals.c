@@ -224,6 +224,7 @@ int main(int count, char **words) {
         const char *name;
         void (*run)(void);
     } parts[] = {{"lines", lines}, {"jobs", jobs}, {"sockets", sockets}, {"trips", trips}};
+    setvbuf(stdout, NULL, _IOFBF, BUFSIZ); /* a console or a pipe: said at the same moments, so in the same order */
     for (int i = 1; i < count; i++)
         for (size_t j = 0; j < sizeof(parts) / sizeof(parts[0]); j++)
             if (strcmp(words[i], parts[j].name) == 0) {

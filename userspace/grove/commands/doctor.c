@@ -37,11 +37,14 @@ static const char *const protections[GROVE_LAYER_COUNT] = {
     [GROVE_LAYER_NETWORK_LIMIT] = "services with a limit on the network send and receive no more",
 };
 
+enum { MACHINE_LINUX = 1, MACHINE_X86_64 = 2, MACHINE_AARCH64 = 3 };
+
 /* What is known about this machine, from the running kernel or from trying. */
 struct findings {
     uint64_t enforced, optional;
     uint32_t cgroup_version, landlock_version;
     bool rootless;
+    uint32_t machine; /* grove_kernel_record's; MACHINE_LINUX where no kernel was asked */
     uint32_t prepared; /* children that wait for a start */
     bool from_kernel;
 };
@@ -59,6 +62,7 @@ static int ask_kernel(const struct invocation *invocation, struct findings *find
                                   .cgroup_version = record->cgroup_version,
                                   .landlock_version = record->landlock_version,
                                   .rootless = record->rootless != 0,
+                                  .machine = record->machine,
                                   .prepared = record->prepared,
                                   .from_kernel = true};
     return 0;
@@ -75,6 +79,7 @@ static int probe(const struct invocation *invocation, struct findings *findings)
     if (status < 0)
         return command_fail(invocation, "the layers cannot be tried: %s", grove_status_text(status));
     *findings = (struct findings){.enforced = machine.layers_enforced,
+                                  .machine = MACHINE_LINUX,
                                   .cgroup_version = machine.cgroup_version,
                                   .landlock_version = machine.landlock_version,
                                   .rootless = machine.rootless};
@@ -90,6 +95,18 @@ static bool is_for_all(unsigned layer) {
     return layer != GROVE_LAYER_DISK_QUOTA && layer != GROVE_LAYER_NETWORK_LIMIT;
 }
 
+static const char *machine_text(const struct findings *findings) {
+    static const char *const names[] = {"?", "linux", "x86_64", "aarch64"};
+    return findings->machine <= MACHINE_AARCH64 ? names[findings->machine] : names[0];
+}
+
+/* Linux's own mechanisms, in whose place a bare machine's kernel has nothing, for it has nothing to protect itself from there. */
+static bool is_of_machine(const struct findings *findings, unsigned layer) {
+    return findings->machine == MACHINE_LINUX ||
+           (layer != GROVE_LAYER_USER_NAMESPACE && layer != GROVE_LAYER_CGROUP_NAMESPACE &&
+            layer != GROVE_LAYER_LANDLOCK && layer != GROVE_LAYER_SECCOMP);
+}
+
 static json_t *describe_layer(const struct findings *findings, unsigned layer) {
     char advice[512] = "";
     bool enforced = is_enforced(findings, layer), optional = findings->optional >> layer & 1;
@@ -99,7 +116,8 @@ static json_t *describe_layer(const struct findings *findings, unsigned layer) {
                                          : "missing",
                               "protects", protections[layer] ? protections[layer] : "");
     if (!enforced) {
-        const char *sentence = container_advice(layer, advice, sizeof(advice));
+        const char *sentence =
+            findings->machine == MACHINE_LINUX ? container_advice(layer, advice, sizeof(advice)) : NULL;
         json_object_set_new(entry, "advice", json_string(sentence ? sentence : ""));
     }
     return entry;
@@ -121,6 +139,10 @@ static void print_findings(const struct invocation *invocation, const struct fin
         {"LAYER", "layer", OUTPUT_TEXT}, {"STATE", "state", OUTPUT_STATE}, {"PROTECTS", "protects", OUTPUT_TEXT}, {0}};
     output_table(invocation, json_incref(layers), columns, "no layers are known");
     print_advice(invocation, layers);
+    if (findings->machine != MACHINE_LINUX) {
+        printf("\nas the running kernel of the machine %s enforces it\n", machine_text(findings));
+        return;
+    }
     printf("\n%s, %s, cgroup version %u, Landlock version %u\n",
            findings->from_kernel ? "as the running kernel enforces it" : "tried just now; no kernel was asked",
            findings->rootless ? "without root" : "as root", findings->cgroup_version, findings->landlock_version);
@@ -137,14 +159,16 @@ static int run(struct invocation *invocation) {
         return status;
     json_t *layers = json_array();
     for (unsigned layer = GROVE_LAYER_NONE + 1; layer < GROVE_LAYER_COUNT; layer++) {
+        if (!is_of_machine(&findings, layer))
+            continue;
         json_array_append_new(layers, describe_layer(&findings, layer));
         all &= is_enforced(&findings, layer) || !is_for_all(layer);
     }
     if (invocation->json)
-        output_json(json_pack("{s:o, s:b, s:s, s:b, s:i, s:i, s:i}", "layers", layers, "all_enforced", all, "source",
-                              findings.from_kernel ? "kernel" : "probe", "rootless", findings.rootless,
-                              "cgroup_version", (int)findings.cgroup_version, "landlock_version",
-                              (int)findings.landlock_version, "prepared", (int)findings.prepared));
+        output_json(json_pack("{s:o, s:b, s:s, s:s, s:b, s:i, s:i, s:i}", "layers", layers, "all_enforced", all,
+                              "source", findings.from_kernel ? "kernel" : "probe", "machine", machine_text(&findings),
+                              "rootless", findings.rootless, "cgroup_version", (int)findings.cgroup_version,
+                              "landlock_version", (int)findings.landlock_version, "prepared", (int)findings.prepared));
     else {
         print_findings(invocation, &findings, layers);
         json_decref(layers);

@@ -6,11 +6,15 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "servers/common/names.h"
 #include "userspace/grove/commands/system_client.h"
+
+#define LOOK_MS 10
 
 static const struct command_option options[] = {
     {"project", 'p', "NAME", "this project, wherever its folder is"},
@@ -45,6 +49,42 @@ static int wait_for_end(const struct invocation *invocation, int descriptor, pid
                         (int)process, (int)process);
 }
 
+/*
+ * A bare machine's kernel is no process: to connect to this socket of its run folder asks it to end all services. It answers EAGAIN
+ * while there are any, and refuses when there are none. Returns the error.
+ */
+static int ask_to_stop(const struct invocation *invocation) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int length = snprintf(address.sun_path, sizeof address.sun_path, "%s/kernel.stop", invocation->run_folder);
+    int descriptor = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), error = ENOENT;
+    if (descriptor < 0 || length < 0 || (size_t)length >= sizeof address.sun_path)
+        error = ENAMETOOLONG;
+    else if (connect(descriptor, (struct sockaddr *)&address, sizeof address) < 0)
+        error = errno;
+    if (descriptor >= 0)
+        (void)close(descriptor);
+    return error;
+}
+
+static int down_machine(const struct invocation *invocation, uint64_t timeout_ns) {
+    uint64_t deadline_ns = grove_now_ns() + timeout_ns;
+    int error = ask_to_stop(invocation);
+    if (error != EAGAIN)
+        return command_fail(invocation, "%s/kernel.pid does not say which process the kernel is",
+                            invocation->run_folder);
+    progress_show(invocation, "stopping everything");
+    while (error == EAGAIN && grove_now_ns() < deadline_ns) {
+        (void)poll(NULL, 0, LOOK_MS);
+        error = ask_to_stop(invocation);
+    }
+    progress_end(invocation);
+    if (error == EAGAIN)
+        return command_fail(invocation, "the services have not ended in time; they go on stopping");
+    if (invocation->json)
+        output_json(json_pack("{s:n}", "stopped_kernel"));
+    return COMMAND_OK;
+}
+
 static int down_all(const struct invocation *invocation) {
     uint64_t timeout_ns;
     int status = command_duration(invocation, "timeout", 30 * GROVE_SECOND, &timeout_ns);
@@ -59,10 +99,7 @@ static int down_all(const struct invocation *invocation) {
     }
     if (process == 0) {
         struct grove_session *session;
-        return command_connect(invocation, &session) != 0
-                   ? COMMAND_FAILED
-                   : command_fail(invocation, "%s/kernel.pid does not say which process the kernel is",
-                                  invocation->run_folder);
+        return command_connect(invocation, &session) != 0 ? COMMAND_FAILED : down_machine(invocation, timeout_ns);
     }
     int descriptor = (int)syscall(SYS_pidfd_open, process, 0);
     if (descriptor < 0 || syscall(SYS_pidfd_send_signal, descriptor, SIGTERM, NULL, 0) < 0) {

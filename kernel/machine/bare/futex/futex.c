@@ -18,6 +18,7 @@ void futex_thread_init(struct futex_thread *self, struct sched_thread *thread, u
     memset(self, 0, sizeof(*self));
     self->thread = thread;
     thread->futex = self;
+    self->own.thread = self;
     self->number = number;
     self->spare = &self->first;
     list_init(&self->owned);
@@ -37,18 +38,6 @@ bool is_touched(struct futex_space *space, uint64_t address, int *status) {
 
 /* ---- wait ---- */
 
-static void join(struct futex_bucket *bucket, struct futex_thread *self, const struct futex_key *key) {
-    self->key = *key;
-    list_append(&bucket->waiters, &self->link);
-    __atomic_store_n(&self->bucket, bucket,
-                     __ATOMIC_RELAXED); /* read by futex_finish, which looks again under the lock */
-}
-
-static void leave(struct futex_thread *self) {
-    list_remove(&self->link);
-    __atomic_store_n(&self->bucket, NULL, __ATOMIC_RELAXED);
-}
-
 static int try_wait(struct futex_table *table, struct futex_thread *self, struct futex_space *space, uint64_t address,
                     const struct futex_key *key, uint32_t expected, uint64_t timeout_ns) {
     struct futex_bucket *bucket = bucket_of(table, key);
@@ -58,7 +47,7 @@ static int try_wait(struct futex_table *table, struct futex_thread *self, struct
     if (status == GROVE_OK && value != expected)
         status = GROVE_AGAIN;
     if (status == GROVE_OK) {
-        join(bucket, self, key);
+        futex_join(bucket, &self->own, key);
         sched_block(table->scheduler, timeout_ns);
     }
     spinlock_unlock(&bucket->lock);
@@ -73,41 +62,46 @@ int futex_wait(struct futex_table *table, struct futex_thread *self, struct fute
     int status = space->memory->identify(space, address, &key);
     if (status < 0)
         return status;
-    self->bits = bits;
+    self->own.bits = bits;
     do {
         status = try_wait(table, self, space, address, &key, expected, timeout_ns);
     } while (is_touched(space, address, &status));
     return status;
 }
 
-int futex_finish(struct futex_table *table, struct futex_thread *self) {
-    if (self->waits_for != NULL)
-        return lock_finish(table, self);
-    int status = GROVE_OK;
+bool futex_take_out(struct futex_waiter *waiter) {
+    bool was_in = false;
     struct futex_bucket *bucket;
-    while (status == GROVE_OK && (bucket = __atomic_load_n(&self->bucket, __ATOMIC_RELAXED)) != NULL) {
+    while (!was_in && (bucket = __atomic_load_n(&waiter->bucket, __ATOMIC_RELAXED)) != NULL) {
         spinlock_lock(&bucket->lock);
-        if (self->bucket == bucket) { /* else it was moved or taken out meanwhile */
-            leave(self);
-            status = self->thread->result < 0 ? self->thread->result : GROVE_CANCELLED;
+        if (waiter->bucket == bucket) { /* else it was moved or taken out meanwhile */
+            futex_leave(waiter);
+            was_in = true;
         }
         spinlock_unlock(&bucket->lock);
     }
-    if (status == GROVE_OK && self->thread->result < 0) { /* whoever took it out is still about to wake it */
-        bucket = bucket_of(table, &self->key);
+    return was_in;
+}
+
+int futex_finish(struct futex_table *table, struct futex_thread *self) {
+    if (self->waits_for != NULL)
+        return lock_finish(table, self);
+    if (futex_take_out(&self->own))
+        return self->thread->result < 0 ? self->thread->result : GROVE_CANCELLED;
+    if (self->thread->result < 0) { /* whoever took it out is still about to wake it */
+        struct futex_bucket *bucket = bucket_of(table, &self->own.key);
         spinlock_lock(&bucket->lock);
         spinlock_unlock(&bucket->lock);
     }
-    return status;
+    return GROVE_OK;
 }
 
 /* ---- wake ---- */
 
-/* The next one in a bucket that waits for a word and one of the bits, from `link` on. */
-static struct futex_thread *next_waiter(struct futex_bucket *bucket, struct list *link, const struct futex_key *key,
-                                        uint32_t bits) {
+struct futex_waiter *next_waiter(struct futex_bucket *bucket, struct list *link, const struct futex_key *key,
+                                 uint32_t bits) {
     for (; link != &bucket->waiters; link = link->next) {
-        struct futex_thread *waiter = list_item(link, struct futex_thread, link);
+        struct futex_waiter *waiter = list_item(link, struct futex_waiter, link);
         if (key_is(&waiter->key, key) && (waiter->bits & bits) != 0)
             return waiter;
     }
@@ -118,16 +112,30 @@ static struct futex_thread *next_waiter(struct futex_bucket *bucket, struct list
 static uint32_t wake_some(struct futex_table *table, struct futex_bucket *bucket, const struct futex_key *key,
                           uint32_t count, uint32_t bits) {
     uint32_t woken = 0;
-    struct futex_thread *waiter = next_waiter(bucket, bucket->waiters.next, key, bits);
+    struct futex_waiter *waiter = next_waiter(bucket, bucket->waiters.next, key, bits);
     while (waiter != NULL && woken < count) {
         struct list *next = waiter->link.next;
-        struct sched_thread *thread = waiter->thread; /* taken out, the waiter may be gone */
-        leave(waiter);
+        struct sched_thread *thread = waiter->thread->thread; /* taken out, the waiter may be gone */
+        futex_leave(waiter);
         sched_wake(table->scheduler, thread, GROVE_OK);
         woken++;
         waiter = next_waiter(bucket, next, key, bits);
     }
     return woken;
+}
+
+/* The same in steps, without locks. */
+static uint32_t wake_all(struct futex_table *table, const struct futex_key *key, uint32_t count, uint32_t bits) {
+    struct futex_bucket *bucket = bucket_of(table, key);
+    uint32_t all = 0, step, now;
+    do {
+        step = count - all < STEP ? count - all : STEP;
+        spinlock_lock(&bucket->lock);
+        now = wake_some(table, bucket, key, step, bits);
+        spinlock_unlock(&bucket->lock);
+        all += now;
+    } while (now == STEP && all < count);
+    return all;
 }
 
 int futex_wake(struct futex_table *table, struct futex_space *space, uint64_t address, uint32_t count, uint32_t bits,
@@ -138,42 +146,25 @@ int futex_wake(struct futex_table *table, struct futex_space *space, uint64_t ad
     int status = space->memory->identify(space, address, &key);
     if (status < 0)
         return status;
-    struct futex_bucket *bucket = bucket_of(table, &key);
-    uint32_t all = 0, step, now;
-    do {
-        step = count - all < STEP ? count - all : STEP;
-        spinlock_lock(&bucket->lock);
-        now = wake_some(table, bucket, &key, step, bits);
-        spinlock_unlock(&bucket->lock);
-        all += now;
-    } while (now == STEP && all < count);
-    *woken = all;
+    *woken = wake_all(table, &key, count, bits);
     return GROVE_OK;
 }
 
+void futex_wake_key(struct futex_table *table, const struct futex_key *key) {
+    (void)wake_all(table, key, UINT32_MAX, FUTEX_ALL_BITS);
+}
+
 /* ---- requeue ---- */
-
-static void lock_both(struct futex_bucket *a, struct futex_bucket *b) {
-    spinlock_lock(a < b ? &a->lock : &b->lock);
-    if (a != b)
-        spinlock_lock(a < b ? &b->lock : &a->lock);
-}
-
-static void unlock_both(struct futex_bucket *a, struct futex_bucket *b) {
-    spinlock_unlock(&a->lock);
-    if (a != b)
-        spinlock_unlock(&b->lock);
-}
 
 /* In one hold of both locks: after the word was compared none may slip in between. */
 static uint32_t move_some(struct futex_bucket *from, struct futex_bucket *to, const struct futex_key *key,
                           const struct futex_key *new_key, uint32_t count) {
     uint32_t moved = 0;
-    struct futex_thread *waiter = next_waiter(from, from->waiters.next, key, FUTEX_ALL_BITS);
+    struct futex_waiter *waiter = next_waiter(from, from->waiters.next, key, FUTEX_ALL_BITS);
     while (waiter != NULL && moved < count) {
         struct list *next = waiter->link.next;
         list_remove(&waiter->link);
-        join(to, waiter, new_key);
+        futex_join(to, waiter, new_key);
         moved++;
         waiter = next_waiter(from, next, key, FUTEX_ALL_BITS);
     }

@@ -28,6 +28,7 @@ struct futex_key {
     uint64_t object, offset;
 };
 
+struct futex_bucket;
 struct futex_space;
 struct futex_thread;
 
@@ -56,7 +57,7 @@ struct futex_space {
 
 struct futex_bucket {
     struct spinlock lock;
-    struct list waiters; /* struct futex_thread */
+    struct list waiters; /* struct futex_waiter */
     struct list locks; /* struct futex_lock: words with waiters that inherit */
 };
 
@@ -83,13 +84,21 @@ struct futex_lock {
     uint32_t waiters;
 };
 
-struct futex_thread {
-    struct sched_thread *thread;
-    uint32_t number; /* 1 to FUTEX_OWNER; unique in the program */
+/* A word that a thread waits for. */
+struct futex_waiter {
+    struct futex_thread *thread;
     struct futex_key key;
     uint32_t bits;
     struct futex_bucket *bucket; /* it waits in, with `link`; NULL: it was taken out */
     struct list link;
+};
+
+struct futex_thread {
+    struct sched_thread *thread;
+    uint32_t number; /* 1 to FUTEX_OWNER; unique in the program */
+    struct futex_waiter own;
+    struct futex_waiter *waiters; /* what it waits for: its own, or several that lie with whoever waits */
+    uint32_t waiter_count;
     struct futex_lock *waits_for; /* the word that inherits, or NULL */
     struct futex_lock *spare; /* NULL while it waits for one that inherits */
     struct futex_lock first; /* the one it brought */
@@ -115,12 +124,47 @@ int futex_finish(struct futex_table *table, struct futex_thread *self);
 /* Wake up to `count` of those who wait for one of `bits`. */
 int futex_wake(struct futex_table *table, struct futex_space *space, uint64_t address, uint32_t count, uint32_t bits,
                uint32_t *woken);
+/* The same for all who wait for a word that is known by its key, in whatever program. May be called without a program. */
+void futex_wake_key(struct futex_table *table, const struct futex_key *key);
 /*
  * Wake up to wake_count waiters, and let up to move_count of the others wait on the word at `to` instead. With `expected`
  * not NULL only if the word is that; else GROVE_AGAIN.
  */
 int futex_requeue(struct futex_table *table, struct futex_space *space, uint64_t from, uint64_t to, uint32_t wake_count,
                   uint32_t move_count, const uint32_t *expected, uint32_t *woken, uint32_t *moved);
+
+/* ---- waiting for several words, and handing over ---- */
+
+#define FUTEX_WORDS_MAX 128u /* in one wait, as on Linux */
+
+struct futex_word {
+    uint64_t address;
+    uint32_t expected;
+};
+
+/*
+ * As futex_wait for several words at once, 1 to FUTEX_WORDS_MAX; `waiters`, undefined memory for as many, is in use until
+ * futex_finish_many has returned, which says what that of futex_finish says, and in *woken which of the words it was.
+ */
+int futex_wait_many(struct futex_table *table, struct futex_thread *self, struct futex_space *space,
+                    const struct futex_word *words, uint32_t count, struct futex_waiter *waiters, uint64_t timeout_ns);
+int futex_finish_many(struct futex_table *table, struct futex_thread *self, uint32_t *woken);
+
+/*
+ * Wake the first who waits for the word at wake_at, and wait as futex_wait (count 1) or futex_wait_many, in one step: who was
+ * woken goes on in place of the current thread (sched_hand_over), with what that one lends it if `lends`. GROVE_AGAIN: a word
+ * is another already; the other was woken all the same. Other errors: nobody was woken. futex_finish_many must follow.
+ */
+struct futex_hand_over {
+    uint64_t wake_at;
+    const struct futex_word *words;
+    struct futex_waiter *waiters; /* not looked at for a count of 1 */
+    uint32_t count;
+    bool lends;
+    uint64_t timeout_ns;
+};
+int futex_hand_over(struct futex_table *table, struct futex_thread *self, struct futex_space *space,
+                    const struct futex_hand_over *what);
 
 /* ---- words that inherit ---- */
 

@@ -26,6 +26,7 @@ void share_lock_take_alone(struct share_lock *lock) {
         thread_sleep_firmly(&lock->changed, &lock->lock);
     lock->waiting--;
     lock->is_alone = 1;
+    __atomic_store_n(&lock->changes, lock->changes + 1, __ATOMIC_RELEASE);
     spinlock_unlock(&lock->lock);
 }
 

@@ -13,8 +13,14 @@ struct share_lock {
     uint32_t holders; /* in common */
     uint32_t waiting; /* for having it alone */
     uint32_t is_alone; /* somebody has it alone */
+    uint32_t changes; /* how often somebody took it alone; atomic */
     struct wait_queue changed;
 };
+
+/* What somebody found who had it in common holds as long as this stays the same as it was meanwhile. */
+static inline uint32_t share_lock_changes(const struct share_lock *lock) {
+    return __atomic_load_n(&lock->changes, __ATOMIC_ACQUIRE);
+}
 
 void share_lock_take(struct share_lock *lock);
 void share_lock_give_up(struct share_lock *lock);

@@ -1,6 +1,7 @@
 /* Words of a program's memory, for futexes: see futex.h. */
 #include "grove/abi/status.h"
 #include "kernel/machine/bare/mm/space_inside.h"
+#include "kernel/machine/bare/process/user_memory.h"
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/services/vfs/errors.h"
 
@@ -8,17 +9,33 @@ static struct space *space_of(struct futex_space *futex) {
     return list_item(futex, struct space, futex);
 }
 
+/* Who waits for a word of others and wakes them by one of its own does so again and again. */
+static bool is_known(const struct thread *thread, const struct space *space, uint64_t address, struct futex_key *key) {
+    for (uint32_t i = 0; i < THREAD_WORDS; i++) {
+        const struct thread_word *word = &thread->words[i];
+        if (word->address == address && word->space == space && word->changes == share_lock_changes(&space->lock)) {
+            *key = word->key;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What a word lies in: an object where it is shared, else the space itself, whose address is unique too. */
 static int identify(struct futex_space *futex, uint64_t address, struct futex_key *key) {
     struct space *space = space_of(futex);
+    struct thread *self = thread_current();
     int status = GROVE_INVALID;
     if (address % sizeof(uint32_t) != 0)
         return status;
-    if (thread_current()->has_private_words) {
+    if (self->has_private_words) {
         *key = (struct futex_key){.object = (uintptr_t)space, .offset = address};
         return 0;
     }
+    if (is_known(self, space, address, key))
+        return 0;
     share_lock_take(&space->lock);
+    const uint32_t changes = share_lock_changes(&space->lock);
     const struct area *area = areas_find(&space->areas, address);
     if (area != NULL && (area->object == NULL || (area->object->flags & PAGE_KEPT) == 0)) {
         bool is_shared = (area->flags & AREA_SHARED) != 0;
@@ -27,6 +44,9 @@ static int identify(struct futex_space *futex, uint64_t address, struct futex_ke
         status = 0;
     }
     share_lock_give_up(&space->lock);
+    if (status == 0)
+        self->words[self->next_word++ % THREAD_WORDS] =
+            (struct thread_word){.space = space, .address = address, .key = *key, .changes = changes};
     return status;
 }
 
@@ -41,6 +61,8 @@ static void *find_word(struct space *space, uint64_t address, unsigned flags) {
 
 static int load(struct futex_space *futex, uint64_t address, uint32_t *value) {
     struct space *space = space_of(futex);
+    if (address < SPACE_END && process_load_present(address, value))
+        return 0;
     spinlock_lock(&space->tables_lock);
     const uint32_t *word = find_word(space, address, PAGE_USER);
     if (word != NULL)

@@ -6,6 +6,8 @@
 #ifndef GROVE_BARE_CALLS_H
 #define GROVE_BARE_CALLS_H
 
+#include "grove/abi/call.h"
+
 #include <stdint.h>
 
 #define SYSTEM_CALL_NONE 0xffffu
@@ -249,11 +251,16 @@
     X(openat2, 437, 437) \
     X(faccessat2, 439, 439) \
     X(epoll_pwait2, 441, 441) \
+    X(futex_waitv, 449, 449) \
     X(fchmodat2, 452, 452)
 
 /* The six arguments as they came, in registers. Returns what the program sees: a negative number is an error (errors.h). */
 typedef int64_t system_call(const uint64_t arguments[6]);
-#define DECLARE_SYSTEM_CALL(name, x86_64, aarch64) system_call system_call_##name;
+/* Calls that only Grove has: X(name, number), the same on both processors. See grove/abi/call.h. */
+#define GROVE_SYSTEM_CALLS(X) X(grove_hand_over, GROVE_CALL_HAND_OVER)
+
+#define DECLARE_SYSTEM_CALL(name, ...) system_call system_call_##name;
+GROVE_SYSTEM_CALLS(DECLARE_SYSTEM_CALL)
 SYSTEM_CALLS(DECLARE_SYSTEM_CALL)
 #undef DECLARE_SYSTEM_CALL
 

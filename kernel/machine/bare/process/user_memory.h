@@ -23,6 +23,8 @@ int process_read_text(char *to, uint64_t from, size_t size_bytes);
  * how many bytes were copied; fewer than size_bytes: the page behind them is missing, or not the program's.
  */
 size_t process_copy_present(void *to, const void *from, size_t size_bytes);
+/* The same for one aligned word, in one access. False: it is not there, or who has the machine does not read so. */
+bool process_load_present(uint64_t address, uint32_t *value);
 /* After such a copy, without locks: have that page brought in. False: the program may not touch it that way. */
 bool process_bring_in(uint64_t address, bool is_write);
 

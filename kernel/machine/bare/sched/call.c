@@ -72,3 +72,50 @@ bool sched_reply(struct scheduler *scheduler, struct sched_thread *client, int r
     spinlock_unlock(&scheduler->lock);
     return is_waiting;
 }
+
+/* ---- both at once, whoever waits for whom ---- */
+
+/* The current thread is blocked, or was woken already; `was_active`: its context competed a moment ago. */
+static void wake_in_place(struct scheduler *scheduler, struct sched_processor *processor, struct sched_thread *other,
+                          bool lends, bool was_active) {
+    struct sched_thread *self = processor->current;
+    if (other->state != SCHED_BLOCKED)
+        return;
+    bool is_blocked = self->state == SCHED_BLOCKED;
+    if (!is_blocked || other->is_running) {
+        /* It only wakes. */
+    } else if (!lends) {
+        (void)lend_end_alone(other, self);
+    } else if (lend_begin_alone(self, other) ||
+               (self->waits_for == NULL && lend_begin(scheduler, self, &other->calls) == GROVE_OK)) {
+        self->using->is_active = was_active; /* it goes on competing, in other hands */
+    }
+    thread_unblock_at(scheduler, other, GROVE_OK, processor->since_ns);
+    if (other->is_running)
+        choose_soon(scheduler, other->processor);
+    else if (is_blocked)
+        hand_over(scheduler, other);
+    else
+        lend_refresh(scheduler, other);
+}
+
+void sched_wait_and_hand_over(struct scheduler *scheduler, struct sched_thread *other, uint64_t timeout_ns,
+                              bool lends) {
+    spinlock_lock(&scheduler->lock);
+    struct sched_processor *processor = processor_here(scheduler);
+    struct sched_thread *self = processor->current;
+    bool was_active = self->using->is_active;
+    charge(scheduler, processor, now_ns(scheduler));
+    self->keeps_timer = true;
+    thread_block(scheduler, self, timeout_ns);
+    if (other != NULL)
+        wake_in_place(scheduler, processor, other, lends, was_active);
+    thread_look_interrupted(scheduler, self);
+    spinlock_unlock(&scheduler->lock);
+}
+
+void sched_hand_over(struct scheduler *scheduler, struct sched_thread *other, bool lends) {
+    spinlock_lock(&scheduler->lock);
+    wake_in_place(scheduler, processor_here(scheduler), other, lends, true);
+    spinlock_unlock(&scheduler->lock);
+}

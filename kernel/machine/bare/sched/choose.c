@@ -216,10 +216,42 @@ static void set_timer(struct scheduler *scheduler, struct sched_processor *proce
 
 /* ---- for each processor ---- */
 
+/*
+ * The usual end of a call or a reply: the one that had the processor sleeps, the one that was handed it may have it, and
+ * nothing else waits anywhere. What was used up to the hand-over is charged. NULL: there is more to decide.
+ */
+static struct sched_thread *take_over(struct scheduler *scheduler, struct sched_processor *processor) {
+    struct sched_thread *next = processor->handed, *previous = processor->current;
+    if (next == NULL || scheduler->waiting != 0 || previous->state != SCHED_BLOCKED || next->state != SCHED_READY)
+        return NULL;
+    struct sched_context *using = next->using;
+    bool is_plain = (using->class == GROVE_SCHEDULE_FAIR || using->class == GROVE_SCHEDULE_FIXED) &&
+                    using->group == NULL && !using->is_spent;
+    uint32_t here = scheduler->machine->here(scheduler);
+    uint64_t when = processor->timers.first != NULL ? processor->timers.first->key : SCHED_NEVER;
+    if (!is_plain || !place_allows(next, here) || processor->timer_ns != when)
+        return NULL;
+    if (!using->is_active || (using->class == GROVE_SCHEDULE_FAIR && using->clock != here))
+        context_activate(scheduler, using, here, processor->since_ns);
+    if (using->class == GROVE_SCHEDULE_FAIR && using->left_ns <= 0)
+        using->left_ns = (int64_t)SCHED_SLICE_NS;
+    processor->must_choose = false;
+    processor->is_kicked = false;
+    processor->handed = NULL;
+    processor->current = next;
+    previous->is_running = false;
+    return next;
+}
+
 void sched_reschedule(struct scheduler *scheduler) {
     spinlock_lock(&scheduler->lock);
     struct sched_processor *processor = processor_here(scheduler);
-    struct sched_thread *previous = processor->current;
+    struct sched_thread *previous = processor->current, *taken = take_over(scheduler, processor);
+    if (taken != NULL) {
+        scheduler->machine->switch_to(scheduler, previous, taken);
+        sched_arrived(scheduler);
+        return;
+    }
     uint64_t now = now_ns(scheduler);
     charge(scheduler, processor, now);
     processor->is_kicked = false;

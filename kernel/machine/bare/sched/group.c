@@ -148,6 +148,19 @@ void sched_group_deinit(struct scheduler *scheduler, struct sched_group *group) 
     sched_timer_drain(&group->timer);
 }
 
+void sched_thread_move(struct scheduler *scheduler, struct sched_thread *thread, struct sched_group *group) {
+    spinlock_lock(&scheduler->lock);
+    for (uint32_t i = 0; i < scheduler->count; i++) /* whoever uses its context, up to now it was the other group's */
+        charge(scheduler, &scheduler->processors[i], now_ns(scheduler));
+    list_remove(&thread->own.link);
+    thread->own.group = group;
+    lend_refresh(scheduler, thread);
+    struct sched_thread *user = lend_root(thread);
+    if (user->is_running)
+        choose_soon(scheduler, user->processor); /* its processor's timer is another one's now */
+    spinlock_unlock(&scheduler->lock);
+}
+
 void sched_account(struct scheduler *scheduler) {
     spinlock_lock(&scheduler->lock);
     uint64_t now = now_ns(scheduler);

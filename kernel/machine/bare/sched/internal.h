@@ -113,6 +113,12 @@ void make_ready(struct scheduler *scheduler, struct sched_thread *thread, bool i
 /* ---- lend.c ---- */
 int lend_begin(struct scheduler *scheduler, struct sched_thread *thread, struct sched_lock *lock);
 void lend_end(struct scheduler *scheduler, struct sched_thread *thread);
+/*
+ * The same for a call from one thread to another, which sleeps, or its end, as the other begins to sleep, where nobody else
+ * waits for either. False: nothing was done, and there is more to it.
+ */
+bool lend_begin_alone(struct sched_thread *thread, struct sched_thread *owner);
+bool lend_end_alone(struct sched_thread *thread, struct sched_thread *owner);
 /* The end of the chain that begins with a thread: who uses its context, if that is the best one there. */
 struct sched_thread *lend_root(struct sched_thread *thread);
 /* A thread's own context, or who waits for it, has changed: work out with what it and those it waits for run. */
@@ -124,6 +130,8 @@ void thread_block(struct scheduler *scheduler, struct sched_thread *thread, uint
 void thread_look_interrupted(struct scheduler *scheduler, struct sched_thread *thread);
 /* It stops waiting and is ready, but neither queued nor running: make_ready or handing over must follow. */
 void thread_unblock(struct scheduler *scheduler, struct sched_thread *thread, int result);
+
+void thread_unblock_at(struct scheduler *scheduler, struct sched_thread *thread, int result, uint64_t now);
 
 /* ---- admit.c ---- */
 /* Take room for a context's deadline on a processor of `affinity`. GROVE_EXHAUSTED. Nothing happens for other classes. */

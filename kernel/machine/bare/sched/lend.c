@@ -11,20 +11,15 @@
 
 /* ---- lengths of chains ---- */
 
-static uint32_t deepest(const uint32_t counts[SCHED_DEPTH_MAX + 1]) {
-    uint32_t depth = SCHED_DEPTH_MAX;
-    while (depth > 0 && counts[depth] == 0)
-        depth--;
-    return depth;
-}
-
 /* Something counted under `was` is counted under `is` from now on; 0 is for what is not there. */
-static void recount(uint32_t counts[SCHED_DEPTH_MAX + 1], uint32_t was, uint32_t is, uint32_t *below) {
-    if (was > 0 && was <= SCHED_DEPTH_MAX)
-        counts[was]--;
-    if (is > 0 && is <= SCHED_DEPTH_MAX)
+static void recount(uint32_t counts[SCHED_DEPTH_MAX + 1], uint32_t *lengths, uint32_t was, uint32_t is, uint32_t *below) {
+    if (was > 0 && was <= SCHED_DEPTH_MAX && --counts[was] == 0)
+        *lengths &= ~(UINT32_C(1) << was);
+    if (is > 0 && is <= SCHED_DEPTH_MAX) {
         counts[is]++;
-    *below = deepest(counts);
+        *lengths |= UINT32_C(1) << is;
+    }
+    *below = *lengths != 0 ? 31 - (uint32_t)__builtin_clz(*lengths) : 0;
 }
 
 static void recount_waiter(struct sched_lock *lock, uint32_t was, uint32_t is);
@@ -32,14 +27,14 @@ static void recount_waiter(struct sched_lock *lock, uint32_t was, uint32_t is);
 /* The recursion is as deep as the chain. */
 static void recount_held(struct sched_thread *owner, uint32_t was, uint32_t is) {
     uint32_t old = owner->below;
-    recount(owner->held_at, was, is, &owner->below);
+    recount(owner->held_at, &owner->held_lengths, was, is, &owner->below);
     if (owner->below != old && owner->waits_for != NULL)
         recount_waiter(owner->waits_for, old + 1, owner->below + 1);
 }
 
 static void recount_waiter(struct sched_lock *lock, uint32_t was, uint32_t is) {
     uint32_t old = lock->below;
-    recount(lock->waiting_at, was, is, &lock->below);
+    recount(lock->waiting_at, &lock->waiting_lengths, was, is, &lock->below);
     if (lock->below != old && lock->owner != NULL)
         recount_held(lock->owner, old, lock->below);
 }
@@ -180,6 +175,42 @@ void lend_end(struct scheduler *scheduler, struct sched_thread *thread) {
     recount_waiter(lock, thread->below + 1, 0);
     place_lock(lock);
     lend_refresh(scheduler, lock->owner);
+}
+
+/* ---- between two who have nobody else ---- */
+
+static bool is_alone(const struct sched_thread *thread) {
+    return thread->own.group == NULL && !thread->own.is_spent && thread->own.class != GROVE_SCHEDULE_DEADLINE;
+}
+
+bool lend_begin_alone(struct sched_thread *thread, struct sched_thread *owner) {
+    struct sched_lock *lock = &owner->calls;
+    if (!is_alone(thread) || !is_alone(owner) || thread->waits_for != NULL || owner->waits_for != NULL ||
+        thread->holds.first != NULL || owner->holds.first != NULL || thread == owner)
+        return false;
+    uint64_t rank = context_rank(&thread->own);
+    thread->waits_for = lock;
+    order_insert(&lock->waiters, &thread->waiting, rank);
+    order_insert(&owner->holds, &lock->held, rank);
+    recount(lock->waiting_at, &lock->waiting_lengths, 0, 1, &lock->below);
+    recount(owner->held_at, &owner->held_lengths, 0, 1, &owner->below);
+    if (rank <= context_rank(&owner->own))
+        owner->using = &thread->own;
+    return true;
+}
+
+bool lend_end_alone(struct sched_thread *thread, struct sched_thread *owner) {
+    struct sched_lock *lock = &owner->calls;
+    if (thread->waits_for != lock || lock->waiters.count != 1 || owner->holds.count != 1 || owner->waits_for != NULL ||
+        thread->holds.first != NULL || !is_alone(thread) || !is_alone(owner))
+        return false;
+    order_remove(&lock->waiters, &thread->waiting);
+    order_remove(&owner->holds, &lock->held);
+    thread->waits_for = NULL;
+    recount(lock->waiting_at, &lock->waiting_lengths, 1, 0, &lock->below);
+    recount(owner->held_at, &owner->held_lengths, 1, 0, &owner->below);
+    owner->using = &owner->own;
+    return true;
 }
 
 /* ---- for whoever keeps locks ---- */

@@ -14,17 +14,26 @@ static const struct tree_kind by_key = {.order = order_by_key};
 
 void order_insert(struct order *order, struct order_node *node, uint64_t key) {
     *node = (struct order_node){.key = key, .number = order->next_number++};
+    if (order->count++ == 0) {
+        order->root = &node->node;
+        order->root->height = 1;
+        order->first = node;
+        return;
+    }
     tree_insert(&order->root, &by_key, node, &node->node);
-    order->count++;
     if (order->first == NULL || order_by_key(node, &order->first->node) < 0)
         order->first = node;
 }
 
 void order_remove(struct order *order, struct order_node *node) {
-    if (order->first == node)
-        order->first = order_next(order, node);
-    tree_remove(&order->root, &by_key, node);
-    order->count--;
+    if (--order->count == 0) {
+        order->root = NULL;
+        order->first = NULL;
+    } else {
+        if (order->first == node)
+            order->first = order_next(order, node);
+        tree_remove(&order->root, &by_key, node);
+    }
     *node = (struct order_node){0};
 }
 

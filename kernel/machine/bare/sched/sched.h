@@ -102,6 +102,7 @@ struct sched_lock {
     struct order waiters; /* the one with the best context first */
     struct order_node held; /* in owner->holds, while somebody waits */
     uint32_t below; /* links of the longest chain that ends here */
+    uint32_t waiting_lengths; /* bit n: waiting_at[n] is not 0 */
     uint32_t waiting_at[SCHED_DEPTH_MAX + 1]; /* how many wait with chains of that many links behind them */
 };
 
@@ -148,12 +149,14 @@ struct sched_thread {
     struct order_node waiting; /* in waits_for->waiters */
     struct order holds; /* locks that others wait for, by the best context in each */
     uint32_t below; /* links of the longest chain that ends here */
+    uint32_t held_lengths; /* bit n: held_at[n] is not 0 */
     uint32_t held_at[SCHED_DEPTH_MAX + 1]; /* how many of `holds` have chains of that many links */
     struct sched_lock calls; /* its own, for those who call it */
     struct futex_thread *futex; /* see kernel/machine/bare/futex; NULL for none */
 
     struct sched_timer timeout;
     uint64_t timeout_ns; /* SCHED_NEVER for none */
+    bool keeps_timer; /* `timeout` stays set when it is woken, for its next wait: it may be earlier than timeout_ns */
     const bool
         *interrupted; /* atomic; while it is true the thread does not wait (GROVE_CANCELLED); NULL: it always does */
     int result; /* of what it blocked for: 0 or a negative enum grove_status */
@@ -277,6 +280,15 @@ int sched_call(struct scheduler *scheduler, struct sched_thread *server, uint64_
  */
 bool sched_reply(struct scheduler *scheduler, struct sched_thread *client, int result);
 
+/*
+ * The current thread waits as by sched_block, and `other` (may be NULL), if it is blocked, is woken with result 0 and goes on
+ * here, without passing through a queue unless something better waits. With `lends` the current thread lends its context to it
+ * until it is woken itself, as far as that makes no circle and no chain that is too long. sched_reschedule must follow.
+ */
+void sched_wait_and_hand_over(struct scheduler *scheduler, struct sched_thread *other, uint64_t timeout_ns, bool lends);
+/* The second half of that, after sched_block: if the current thread is ready again, this only wakes. */
+void sched_hand_over(struct scheduler *scheduler, struct sched_thread *other, bool lends);
+
 /* ---- timers ---- */
 
 /* `timer->fire` is set; a timer that is set already is moved. */
@@ -297,6 +309,11 @@ int sched_group_init(struct scheduler *scheduler, struct sched_group *group, str
 int sched_group_set(struct scheduler *scheduler, struct sched_group *group, uint64_t quota_ns, uint64_t period_ns);
 /* No thread and no group is in it. */
 void sched_group_deinit(struct scheduler *scheduler, struct sched_group *group);
+/*
+ * What a thread does from now on is at this group's expense; NULL: at nobody's. For a thread that has not begun, and for the
+ * current one. The group it was in may go as soon as no other thread is in it.
+ */
+void sched_thread_move(struct scheduler *scheduler, struct sched_thread *thread, struct sched_group *group);
 /* Bring the accounts of what runs right now up to date, on all processors, before they are read. */
 void sched_account(struct scheduler *scheduler);
 

@@ -96,6 +96,14 @@ int sched_thread_set(struct scheduler *scheduler, struct sched_thread *thread, c
 
 /* ---- blocking and waking ---- */
 
+/*
+ * Who waits in calls, one after the other, is nearly always woken long before its time: its timer is left where it is, and set
+ * anew when it fires too early.
+ */
+static bool is_timed_already(const struct sched_thread *thread, uint64_t timeout_ns) {
+    return thread->keeps_timer && order_holds(&thread->timeout.node) && thread->timeout.node.key <= timeout_ns;
+}
+
 void thread_block(struct scheduler *scheduler, struct sched_thread *thread, uint64_t timeout_ns) {
     thread->state = SCHED_BLOCKED;
     thread->timeout_ns = timeout_ns;
@@ -103,16 +111,21 @@ void thread_block(struct scheduler *scheduler, struct sched_thread *thread, uint
         thread->using->is_active = false;
         thread->own.is_active = false;
     }
-    if (timeout_ns != SCHED_NEVER)
+    if (timeout_ns != SCHED_NEVER && !is_timed_already(thread, timeout_ns))
         timer_arm(scheduler, &thread->timeout, timeout_ns);
 }
 
 void thread_unblock(struct scheduler *scheduler, struct sched_thread *thread, int result) {
-    timer_disarm(scheduler, &thread->timeout);
+    thread_unblock_at(scheduler, thread, result, now_ns(scheduler));
+}
+
+void thread_unblock_at(struct scheduler *scheduler, struct sched_thread *thread, int result, uint64_t now) {
+    if (!thread->keeps_timer)
+        timer_disarm(scheduler, &thread->timeout);
     thread->state = SCHED_READY;
     thread->result = result;
     thread->is_receiving = false;
-    thread->ready_since_ns = now_ns(scheduler);
+    thread->ready_since_ns = now;
     if (thread->waits_for != NULL)
         lend_end(scheduler, thread);
 }
@@ -139,6 +152,8 @@ static void timed_out(struct scheduler *scheduler, struct sched_timer *timer) {
     spinlock_lock(&scheduler->lock);
     if (thread->state == SCHED_BLOCKED && thread->timeout_ns <= now_ns(scheduler))
         (void)wake(scheduler, thread, GROVE_TIMED_OUT);
+    else if (thread->state == SCHED_BLOCKED && thread->timeout_ns != SCHED_NEVER && !order_holds(&timer->node))
+        timer_arm(scheduler, timer, thread->timeout_ns);
     spinlock_unlock(&scheduler->lock);
 }
 
@@ -146,6 +161,7 @@ void sched_block(struct scheduler *scheduler, uint64_t timeout_ns) {
     spinlock_lock(&scheduler->lock);
     struct sched_processor *processor = processor_here(scheduler);
     charge(scheduler, processor, now_ns(scheduler));
+    processor->current->keeps_timer = false;
     thread_block(scheduler, processor->current, timeout_ns);
     thread_look_interrupted(scheduler, processor->current);
     spinlock_unlock(&scheduler->lock);

@@ -3,6 +3,7 @@
 #include "kernel/machine/bare/process/user_memory.h"
 #include "kernel/machine/bare/thread/moment.h"
 #include "kernel/machine/bare/thread/thread.h"
+#include "kernel/machine/bare/thread/words.h"
 #include "kernel/services/vfs/errors.h"
 
 enum {
@@ -30,7 +31,7 @@ struct call {
     bool is_wall;
 };
 
-static int64_t error_of(int status) {
+int64_t futex_error(int status) {
     static const struct {
         int status, error;
     } errors[] = {
@@ -55,9 +56,9 @@ static int64_t error_of(int status) {
 /* Sleep, if `status` says that the thread waits. */
 static int64_t sleep_if(const struct call *call, int status, bool waits) {
     if (status < 0 || !waits)
-        return error_of(status);
+        return futex_error(status);
     sched_reschedule(&thread_scheduler);
-    return error_of(futex_finish(&thread_futexes, &call->self->futex));
+    return futex_error(futex_finish(&thread_futexes, &call->self->futex));
 }
 
 static int64_t wait_for(const struct call *call, bool is_absolute, uint32_t bits) {
@@ -99,7 +100,7 @@ static int64_t wake(const struct call *call, uint64_t address, uint64_t count, u
     if (bits == 0)
         return -LINUX_EINVAL;
     int status = futex_wake(&thread_futexes, call->space, address, count_of(count), bits, &woken);
-    return status < 0 ? error_of(status) : (int64_t)woken;
+    return status < 0 ? futex_error(status) : (int64_t)woken;
 }
 
 static int64_t requeue(const struct call *call, bool compares) {
@@ -109,7 +110,7 @@ static int64_t requeue(const struct call *call, bool compares) {
         return -LINUX_EINVAL;
     int status = futex_requeue(&thread_futexes, call->space, call->address, call->other, (uint32_t)call->value,
                                (uint32_t)call->timeout_at, compares ? &expected : NULL, &woken, &moved);
-    return status < 0 ? error_of(status) : (int64_t)woken + (compares ? moved : 0);
+    return status < 0 ? futex_error(status) : (int64_t)woken + (compares ? moved : 0);
 }
 
 /* FUTEX_WAKE_OP: four bits what is done to the word, four how its old value is compared, twelve each with what. */
@@ -152,7 +153,7 @@ static int64_t change(const struct call *call, uint32_t code, uint32_t *old) {
         if (status == GROVE_WRONG_STATE)
             status = memory->touch(call->space, call->other);
         if (status < 0)
-            return error_of(status);
+            return futex_error(status);
     }
     return -LINUX_EAGAIN;
 }
@@ -213,7 +214,7 @@ int64_t system_call_futex(const uint64_t arguments[6]) {
     case OPERATION_TRY_LOCK:
         return lock(&call, false, true);
     case OPERATION_UNLOCK:
-        return error_of(futex_unlock(&thread_futexes, &self->futex, call.space, call.address));
+        return futex_error(futex_unlock(&thread_futexes, &self->futex, call.space, call.address));
     default:
         return -LINUX_ENOSYS;
     }

@@ -22,6 +22,15 @@ struct process_thread;
 struct space;
 struct thread_registers; /* the machine's: what a thread goes on with in user mode */
 
+/* What a word lies in, as it was found before; good as long as the space's areas have not changed. */
+struct thread_word {
+    const struct space *space;
+    uint64_t address;
+    struct futex_key key;
+    uint32_t changes; /* of the space's lock */
+};
+#define THREAD_WORDS 2u
+
 struct thread {
     struct sched_thread sched; /* first */
     struct futex_thread futex;
@@ -31,6 +40,8 @@ struct thread {
     int32_t number; /* its thread id, set by the same before it is started; 0 for the kernel's own */
     bool is_interrupted; /* atomic: something waits to be done on its way back to user mode (a signal, its end) */
     bool has_private_words; /* the futex call that it makes says that its words are in nobody else's memory */
+    uint32_t next_word; /* of these two, the one that is forgotten next */
+    struct thread_word words[THREAD_WORDS];
     uint64_t clear_at; /* address of a word to set to 0 and to wake at its end; 0 for none */
     uint64_t robust_list; /* address of its robust list; 0 for none */
     struct grove_schedule schedule; /* as it was last set, for those who ask; and as Linux tells it: */
@@ -106,6 +117,8 @@ void thread_set_pointer(struct thread *thread, uint64_t pointer); /* what finds 
 void thread_begin_program(struct thread *thread, uint64_t entry, uint64_t stack);
 /* The current thread's process uses another address space from now on (exec). */
 void thread_use_space(void);
+/* The current thread, which is one of the kernel's and has become a process's, goes on there: its registers are set. */
+_Noreturn void thread_go_to_user(void);
 
 /* ---- hooks, defined by whoever has the processes ---- */
 
@@ -130,6 +143,11 @@ int process_add_thread(struct process *process, struct thread *thread, int32_t *
  * no handler ran; otherwise it answers EINTR.
  */
 int64_t process_restart_with(int64_t (*again)(const uint64_t arguments[6]), const uint64_t arguments[6]);
+/*
+ * The moment from which a time that the current call was given counts: now; if the call was interrupted without a handler and is
+ * made again, when it began first. For times that the call does not write back.
+ */
+uint64_t process_call_began_ns(void);
 /* What the process's threads ran in all, those included that are gone. */
 uint64_t process_run_ns(struct process *process);
 /* The thread of this number, of whatever process, or NULL. It stays while the caller holds a spin lock. */

@@ -42,7 +42,7 @@ static uint64_t bounded(uint64_t moment) {
 
 int moment_read(uint64_t address, bool is_absolute, bool is_wall, uint64_t *until_ns) {
     struct linux_time time;
-    uint64_t ns, now = clock_now_ns();
+    uint64_t ns, now = is_absolute ? clock_now_ns() : process_call_began_ns();
     if (!process_read(&time, address, sizeof(time)))
         return -LINUX_EFAULT;
     int status = moment_check(&time, &ns);

@@ -79,12 +79,28 @@ static void print_missing_calls(void) {
         console_print("abi: %s made call %u, which is missing, %lu times\n", entry.name, entry.call, entry.count);
 }
 
-/* The program that `run=` names, from the initramfs; /init by itself. False: it was not there, or ended badly. */
-static bool run_first_program(void) {
-    static char path[PATH_BYTES] = "/init";
-    const uint8_t *archive = memory_view(boot_facts.initramfs);
+/*
+ * The program that `run=` names, from the initramfs; /init by itself, or none where services run. With `grove` those whose specs
+ * lie where `grove=` says.
+ */
+static void read_plan(struct process_plan *plan) {
+    static char path[PATH_BYTES] = "/init", services[PATH_BYTES] = "/run/grove/boot/init.spec";
+    const char *line = boot_facts.command_line;
+    bool has_services = options_have(line, "grove"), has_program = options_text(line, "run", path, sizeof(path));
+    (void)options_text(line, "grove", services, sizeof(services));
+    *plan = (struct process_plan){.archive = memory_view(boot_facts.initramfs),
+                                  .archive_bytes = boot_facts.initramfs_bytes,
+                                  .path = has_program || !has_services ? path : NULL,
+                                  .line = options_rest(line),
+                                  .services = has_services ? services : NULL};
+}
+
+/* False: it was not there, or ended badly. */
+static bool run_programs(void) {
+    struct process_plan plan;
     int exit_status = 0;
-    (void)options_text(boot_facts.command_line, "run", path, sizeof(path));
+    read_plan(&plan);
+    const char *path = plan.path != NULL ? plan.path : plan.services;
     if (boot_facts.initramfs_bytes == 0) {
         console_print("boot: no initramfs, so nothing to run\n");
         return true;
@@ -93,8 +109,7 @@ static bool run_first_program(void) {
     process_prepare();
     threads_trim();
     memory_usage(&before);
-    int status =
-        process_run(archive, boot_facts.initramfs_bytes, path, options_rest(boot_facts.command_line), &exit_status);
+    int status = process_run(&plan, &exit_status);
     memory_usage(&after);
     if (!memory_is_as_before(&before, &after))
         panic("%s left memory in use", path);
@@ -111,7 +126,9 @@ static bool run_first_program(void) {
 static void run_all(void) {
     devices_start(&boot_machine);
     tests_run(boot_facts.command_line);
-    machine_exit(run_first_program() ? EXIT_PASSED : EXIT_FAILED);
+    bool is_good = run_programs();
+    tests_end();
+    machine_exit(is_good ? EXIT_PASSED : EXIT_FAILED);
 }
 
 /* What the processor itself gives counts as unpredictable where it has an instruction for that; a device may add to it. */

@@ -35,14 +35,27 @@ void system_calls_enable(void) {
 _Static_assert(offsetof(struct interrupt_frame, rdi) + 5 * sizeof(uint64_t) == offsetof(struct interrupt_frame, r9),
                "the arguments lie side by side");
 
+static system_call *const grove_calls[GROVE_CALLS] = {
+#define ROW(name, number) [(number) - GROVE_CALL_FIRST] = system_call_##name,
+    GROVE_SYSTEM_CALLS(ROW)
+#undef ROW
+};
+
 static int64_t answer_missing(uint64_t number) {
     missing_count((uint32_t)number);
     return -LINUX_ENOSYS;
 }
 
+/* Calls that only Grove has lie far behind Linux's. */
+static system_call *call_of(uint64_t number) {
+    if (number < NUMBERS)
+        return calls[number];
+    return number - GROVE_CALL_FIRST < GROVE_CALLS ? grove_calls[number - GROVE_CALL_FIRST] : NULL;
+}
+
 bool system_call_dispatch(struct interrupt_frame *frame) {
     interrupts_on();
-    system_call *call = frame->rax < NUMBERS ? calls[frame->rax] : NULL;
+    system_call *call = call_of(frame->rax);
     frame->rax = (uint64_t)(call != NULL ? call(&frame->rdi) : answer_missing(frame->rax));
     if (signal_mask_is_other())
         thread_interrupt(thread_current());

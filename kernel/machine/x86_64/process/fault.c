@@ -32,6 +32,8 @@
 #define TEXT_PIECE_BYTES 64u /* a page is a multiple of it */
 
 uint64_t user_copy(void *to, const void *from, uint64_t count);
+uint64_t user_load_word(uint64_t address);
+extern const char user_load_word_begin[], user_load_word_end[];
 extern const char user_copy_begin[], user_copy_bytes[], user_copy_end[];
 
 /* ---- copies ---- */
@@ -57,6 +59,14 @@ size_t process_copy_present(void *to, const void *from, size_t size) {
     if (size > SPACE_END - address)
         size = SPACE_END - address;
     return size - user_copy(to, from, size);
+}
+
+bool process_load_present(uint64_t address, uint32_t *value) {
+    uint64_t loaded = user_load_word(address);
+    if (loaded > UINT32_MAX)
+        return false;
+    *value = (uint32_t)loaded;
+    return true;
 }
 
 bool process_bring_in(uint64_t address, bool is_write) {
@@ -124,6 +134,8 @@ static bool lies_in(uint64_t address, const char *begin, const char *end) {
 static uint64_t way_out(const struct interrupt_frame *frame) {
     if (lies_in(frame->rip, user_copy_begin, user_copy_bytes))
         return (uint64_t)user_copy_bytes;
+    if (frame->rip == (uint64_t)user_load_word_begin)
+        return (uint64_t)user_load_word_end;
     return lies_in(frame->rip, user_copy_bytes, user_copy_end) ? (uint64_t)user_copy_end : 0;
 }
 
@@ -140,7 +152,7 @@ static int mend(uint64_t address, uint64_t error) {
     int status = space_fault(process_space(process), address, access_of(error));
     if (status == -LINUX_ENOMEM) {
         console_print("process: %s ended for want of memory\n", process->name);
-        signal_force(LINUX_SIGKILL, NULL);
+        process_end_without_memory();
     }
     return status;
 }

@@ -10,6 +10,7 @@
 #include "kernel/machine/x86_64/cpu/registers.h"
 #include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/panic/panic.h"
+#include "kernel/machine/x86_64/process/terminal.h"
 #include "kernel/machine/x86_64/vdso/vdso.h"
 
 const struct machine_layout *machine_layout(void) {
@@ -43,6 +44,7 @@ int machine_space_map_clock(struct space *space, uint64_t *header) {
 
 /* Where QEMU's exit device is there, it is the way off, and a restart too: nobody who set it waits for another boot. */
 void machine_leave(bool is_restart) {
+    terminal_on_console_drain();
     if (is_restart && !machine_has_exit_port())
         power_reset();
     machine_exit(EXIT_PASSED);

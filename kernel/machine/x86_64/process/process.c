@@ -1,10 +1,11 @@
-/* The first program: see process.h. */
+/* The first program, and the services beside it: see process.h. */
 #include "kernel/machine/x86_64/process/process.h"
 
 #include "kernel/core/machine.h"
 #include "kernel/machine/x86_64/mm/memory.h"
-#include "kernel/machine/x86_64/process/console_file.h"
 #include "kernel/machine/x86_64/process/root.h"
+#include "kernel/machine/x86_64/process/services.h"
+#include "kernel/machine/x86_64/process/terminal.h"
 #include "kernel/machine/x86_64/thread/machine.h"
 #include "kernel/services/posix/alarm.h"
 #include "kernel/services/posix/execute.h"
@@ -47,6 +48,8 @@ void process_prepare(void) {
     if (thread_create_kernel(alarms_run, NULL, &thread) < 0)
         machine_panic("no memory for alarms");
     thread_start(thread);
+    if (root_prepare() < 0)
+        machine_panic("no memory for the console's terminal");
 }
 
 /* The words of the line, behind the path. */
@@ -80,7 +83,7 @@ static void begin(void *unused) {
     thread_use_space();
     first.status = process_execute(first.path, first.arguments, environment);
     if (first.status == 0)
-        threads_go_to_user();
+        thread_go_to_user();
 }
 
 static void wait_for_end(void) {
@@ -88,7 +91,6 @@ static void wait_for_end(void) {
     while (!first.has_ended)
         thread_sleep_firmly(&first.ended, &first.lock);
     spinlock_unlock(&first.lock);
-    threads_trim();
 }
 
 static int start(const struct caller *caller) {
@@ -96,7 +98,7 @@ static int start(const struct caller *caller) {
     int status = process_create_first(caller, &first.process);
     if (status < 0)
         return status;
-    status = console_file_open(caller->vfs, &first.process->descriptors);
+    status = terminal_open_standard(caller, &first.process->descriptors);
     if (status == 0)
         status = thread_create_kernel(begin, NULL, &thread);
     if (status < 0) {
@@ -110,8 +112,7 @@ static int start(const struct caller *caller) {
         return status;
     }
     thread_start(thread);
-    wait_for_end();
-    return first.status;
+    return 0;
 }
 
 static uint32_t processes_max(void) {
@@ -121,16 +122,46 @@ static uint32_t processes_max(void) {
     return count < PROCESSES_MAX ? (uint32_t)count : PROCESSES_MAX;
 }
 
-int process_run(const uint8_t *archive, size_t archive_bytes, const char *path, const char *line, int *exit_status) {
+static int run_first(const struct caller *caller) {
+    int status = start(caller);
+    if (status < 0)
+        return status;
+    wait_for_end();
+    return first.status;
+}
+
+/* Services begin behind process 1, which so has that number, and end after it; without one they end when somebody says so. */
+static int run_with_services(const struct caller *caller, const char *spec) {
+    int status = services_begin(caller);
+    if (status < 0)
+        return status;
+    if (first.path != NULL)
+        status = start(caller);
+    bool is_up = status == 0 && services_boot(spec);
+    if (status == 0 && first.path != NULL) {
+        wait_for_end();
+        status = first.status;
+    } else if (is_up) {
+        services_wait();
+    } else if (status == 0) {
+        status = -LINUX_ENOENT;
+    }
+    services_end();
+    return status;
+}
+
+int process_run(const struct process_plan *plan, int *exit_status) {
     struct caller caller = {0};
-    first.path = path;
-    int status = split(line);
+    first.path = plan->path;
+    int status = split(plan->line);
     if (status == 0)
-        status = root_begin(archive, archive_bytes, &caller);
+        status = root_begin(plan->archive, plan->archive_bytes, &caller);
     if (status < 0)
         return status;
     processes_init(caller.vfs, processes_max());
-    status = start(&caller);
+    status = plan->services != NULL ? run_with_services(&caller, plan->services) : run_first(&caller);
+    threads_trim();
+    terminal_on_console_drain();
     root_end();
     int32_t word = first.exit_status;
     *exit_status = (word & SIGNAL_MASK) != 0 ? SIGNAL_STATUS + (word & SIGNAL_MASK) : word >> 8 & 0xff;

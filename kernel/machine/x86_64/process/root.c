@@ -6,6 +6,7 @@
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/mm/memory.h"
+#include "kernel/machine/x86_64/process/terminal.h"
 #include "kernel/services/posix/proc/proc.h"
 #include "kernel/services/posix/sockets/sockets.h"
 #include "kernel/services/posix/terminals.h"
@@ -78,6 +79,11 @@ static uint64_t clock_ns(void *context) {
     return clock_now_ns();
 }
 
+static uint64_t call_began_ns(void *context) {
+    (void)context;
+    return process_call_began_ns();
+}
+
 static void wake(void *context, struct wait_queue *queue) {
     (void)context;
     wait_wake(queue);
@@ -93,6 +99,7 @@ static const struct vfs_machine machine = {.take = take,
                                            .sleep_firmly = sleep_firmly,
                                            .sleep_until = sleep_until,
                                            .clock_ns = clock_ns,
+                                           .call_began_ns = call_began_ns,
                                            .wake = wake};
 
 /* ---- the tree ---- */
@@ -104,25 +111,81 @@ static void give_up_tree(void) {
     vfs_deinit(&vfs);
 }
 
+/* What programs look for below /dev that is no device: on Linux, user space makes it. */
+static int make_links(const struct caller *caller) {
+    static const struct {
+        const char *path, *text;
+    } links[] = {{"/dev/fd", "/proc/self/fd"},
+                 {"/dev/stdin", "/proc/self/fd/0"},
+                 {"/dev/stdout", "/proc/self/fd/1"},
+                 {"/dev/stderr", "/proc/self/fd/2"}};
+    int status = 0;
+    for (size_t i = 0; i < sizeof(links) / sizeof(links[0]) && status == 0; i++)
+        status = vfs_make_link(caller, links[i].text, &(struct walk_path){.text = links[i].path});
+    return status;
+}
+
+static int mount_below_devices(const struct caller *caller) {
+    struct caller without_mask = *caller;
+    without_mask.mask = 0;
+    int status = vfs_make_folder(caller, &(struct walk_path){.text = "/dev/pts"}, 0755);
+    if (status == 0)
+        status = vfs_mount_kind(caller, &view, "devpts", "/dev/pts");
+    if (status == 0)
+        status = vfs_make_folder(&without_mask, &(struct walk_path){.text = "/dev/shm"}, 01777);
+    return status == 0 ? make_links(caller) : status;
+}
+
+/* ---- the thread of the internet sockets, which is there before the first program and waits until there are any ---- */
+
+static struct {
+    struct spinlock lock;
+    struct wait_queue changed;
+    bool runs;
+} internet;
+
+static void run_internet(void *unused) {
+    (void)unused;
+    spinlock_lock(&internet.lock);
+    for (;;) {
+        while (!internet.runs)
+            thread_sleep_firmly(&internet.changed, &internet.lock);
+        spinlock_unlock(&internet.lock);
+        inet_run(&sockets_inet);
+        spinlock_lock(&internet.lock);
+        internet.runs = false;
+        wait_wake(&internet.changed);
+    }
+}
+
+static void internet_begin(void) {
+    spinlock_lock(&internet.lock);
+    internet.runs = true;
+    wait_wake(&internet.changed);
+    spinlock_unlock(&internet.lock);
+}
+
+static void internet_end(void) {
+    inet_stop(&sockets_inet);
+    spinlock_lock(&internet.lock);
+    while (internet.runs)
+        thread_sleep_firmly(&internet.changed, &internet.lock);
+    spinlock_unlock(&internet.lock);
+    inet_domain_clear(&sockets_inet);
+}
+
 /* Devices, and what is mounted below them. */
 static int furnish(const struct caller *caller) {
-    struct walk_path names = {.text = "/dev/pts"};
-    struct thread *thread;
     sockets_prepare(&vfs);
-    int status = thread_create_kernel(inet_run, &sockets_inet, &thread);
-    if (status < 0)
-        return status;
-    thread_start(thread);
-    status = posix_terminals_begin(&vfs, NULL);
+    internet_begin();
+    int status = posix_terminals_begin(&vfs, terminal_on_console());
     if (status < 0)
         return status;
     status = proc_begin(&vfs, thread_scheduler.count);
     if (status == 0)
         status = vfs_furnish(caller, &view, "devtmpfs");
     if (status == 0)
-        status = vfs_make_folder(caller, &names, 0755);
-    if (status == 0)
-        status = vfs_mount_kind(caller, &view, "devpts", names.text);
+        status = mount_below_devices(caller);
     if (status == 0)
         status = vfs_mount_kind(caller, &view, "proc", "/proc");
     if (status == 0)
@@ -138,6 +201,15 @@ static void close_root(void) {
     path_unref(&place);
     vfs_unlock(&vfs);
     give_up_tree();
+}
+
+int root_prepare(void) {
+    struct thread *thread;
+    int status = thread_create_kernel(run_internet, NULL, &thread);
+    if (status < 0)
+        return status;
+    thread_start(thread);
+    return terminal_on_console_begin(&machine);
 }
 
 int root_begin(const uint8_t *archive, size_t size, struct caller *caller) {
@@ -170,6 +242,7 @@ int root_begin(const uint8_t *archive, size_t size, struct caller *caller) {
 }
 
 void root_end(void) {
+    internet_end();
     posix_terminals_end();
     close_root();
 }

@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 
+/* Once, before all else here: what is there from boot to the end, whatever becomes of the files. -LINUX_ENOMEM. */
+int root_prepare(void);
 /*
  * Once, before the first program: *caller sees all of it, with all capabilities. -LINUX_EINVAL: the archive is damaged;
  * -LINUX_ENOMEM.

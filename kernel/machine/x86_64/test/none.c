@@ -4,3 +4,6 @@
 void tests_run(const char *command_line) {
     (void)command_line;
 }
+
+void tests_end(void) {
+}

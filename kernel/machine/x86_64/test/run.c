@@ -61,4 +61,9 @@ void tests_run(const char *command_line) {
         unit_tests_run();
     if (options_have(command_line, "echo"))
         echo_run();
+    freeze_loop_start(command_line);
+}
+
+void tests_end(void) {
+    freeze_loop_end();
 }

@@ -11,6 +11,8 @@
  * first processor, once all of them are up.
  */
 void tests_run(const char *command_line);
+/* The first program has ended. */
+void tests_end(void);
 
 /*
  * Faults made on purpose, so that a test sees what stops them. Each ends in a panic; one that comes back was stopped by
@@ -22,6 +24,10 @@ _Noreturn void trial_run(const char *name);
 _Noreturn void unit_tests_run(void);
 
 _Noreturn void echo_run(void);
+
+/* Freeze and thaw the first program and all that it starts while they run, if the command line asks for it; how often it did. */
+void freeze_loop_start(const char *command_line);
+void freeze_loop_end(void);
 
 /* A self test: NULL, or what is wrong, in a sentence. */
 typedef const char *self_test(void);

@@ -44,8 +44,6 @@ _Noreturn void threads_enter_processor(void);
 
 /* Let a thread that is not started run on these processors only: a bit for each. */
 void threads_set_affinity(struct thread *thread, uint64_t affinity);
-/* The current thread is a program's from now on: go on with its registers in user mode. */
-_Noreturn void threads_go_to_user(void);
 /* Make registers that a program gave (sigreturn) safe to go to user mode with. */
 void thread_make_safe(struct thread_registers *registers);
 /* As thread_set_pointer, for GS. */

@@ -244,7 +244,7 @@ void thread_use_space(void) {
     hold_end();
 }
 
-void threads_go_to_user(void) {
+void thread_go_to_user(void) {
     struct thread *self = thread_current();
     interrupts_off();
     threads_leave();

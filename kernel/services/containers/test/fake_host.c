@@ -191,6 +191,12 @@ static int send_signal(void *context, struct program *program, uint32_t signal) 
     return 0;
 }
 
+static struct instance *current(void *context, uint16_t *call) {
+    (void)context;
+    *call = fake_host.call;
+    return fake_host.current != NULL ? fake_host.current->plan.instance : NULL;
+}
+
 static int freeze(void *context, struct program *program) {
     (void)context;
     program->is_frozen = true;
@@ -281,6 +287,7 @@ void fake_host_open(struct world *world) {
                                                            .thaw = thaw,
                                                            .schedule = schedule,
                                                            .number = number,
+                                                           .current = current,
                                                            .forget = forget},
                                               .scheduler = &fake_host.scheduler};
 }

@@ -28,6 +28,8 @@ struct fake_host {
     struct program programs[FAKE_PROGRAMS];
     uint32_t begun; /* programs so far */
     int fail_begin; /* the next begin answers this, once */
+    struct program *current; /* whose thread makes calls; NULL: the kernel's own */
+    uint16_t call; /* the number of the call that it is in */
     uint64_t wakes; /* of words in memory */
     uint32_t memories; /* memory files that are there */
     uint32_t held; /* first pages */

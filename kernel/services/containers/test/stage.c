@@ -48,6 +48,9 @@ static void add_permissions(struct builder *builder, const struct stage_spec *fr
         if (permission->text != NULL) {
             entries[i].argument_kind = (uint16_t)grove_capability_argument_kind(permission->kind);
             entries[i].text = add_text(builder, permission->text, strlen(permission->text));
+        } else if (permission->address.port_last != 0) {
+            entries[i].argument_kind = GROVE_ARGUMENT_ADDRESS;
+            entries[i].address = permission->address;
         } else if (permission->quantity != 0) {
             entries[i].argument_kind = GROVE_ARGUMENT_QUANTITY;
             entries[i].quantity = permission->quantity;
@@ -90,6 +93,11 @@ static uint64_t clock_ns(void *context) {
     return (uint64_t)world->now_ns;
 }
 
+/* Everybody is nobody. */
+static void look(struct socket_credentials *credentials) {
+    *credentials = (struct socket_credentials){.process = 1};
+}
+
 void stage_set_up(void) {
     const struct tmpfs_limits unlimited = {.mode = 0755};
     memset(&stage, 0, sizeof(stage));
@@ -97,7 +105,9 @@ void stage_set_up(void) {
     stage.world.machine.clock_ns = clock_ns;
     stage.world.now_ns = SECOND;
     fake_host_open(&stage.world);
+    unix_domain_init(&stage.sockets, &stage.world.vfs, look);
     const struct containers_plan plan = {.vfs = &stage.world.vfs,
+                                         .sockets = &stage.sockets,
                                          .host = &fake_host.host,
                                          .caller = stage.world.caller,
                                          .limits = limits,
@@ -143,6 +153,7 @@ void stage_close(void) {
     stage_settle();
     assert_int_equal(containers.objects.stale, 0);
     containers_deinit();
+    assert_int_equal(stage.sockets.sockets, 0);
     fake_host_close();
     world_end(&stage.world);
 }

@@ -16,6 +16,7 @@ struct stage_permission {
     uint16_t kind;
     const char *text; /* NULL: the whole range, or `quantity` */
     uint64_t quantity;
+    struct grove_address address; /* with a family, transport or last port */
     uint16_t flags; /* enum grove_spec_capability_flags */
 };
 
@@ -33,6 +34,7 @@ struct stage_spec {
 
 struct stage {
     struct world world; /* files */
+    struct unix_domain sockets;
     uint64_t sequence;
     machine_container init;
     struct open_file *port; /* of init; counted */

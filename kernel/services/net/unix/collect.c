@@ -14,7 +14,7 @@ enum seen { NOT_A_CANDIDATE, CANDIDATE, REACHABLE };
 
 /* Which a file is, if it is one that flies. */
 static struct unix_socket *socket_in(const struct unix_domain *domain, const struct open_file *file) {
-    struct socket *socket = socket_of(file);
+    struct socket *socket = socket_first_of(file);
     if (socket == NULL || socket->operations != &unix_operations || unix_of(socket)->domain != domain)
         return NULL;
     return unix_of(socket);

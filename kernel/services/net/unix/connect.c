@@ -94,7 +94,7 @@ static int connect_to(struct unix_socket *socket, struct unix_socket *to, struct
     unix_lock(domain);
     int status = wait_for_listener(to, until_ns);
     if (status == 0 && socket->state != UNIX_ALONE)
-        status = socket->state == UNIX_CONNECTED ? -LINUX_EISCONN : -LINUX_EINVAL;
+        status = socket->state == UNIX_LISTENS ? -LINUX_EINVAL : -LINUX_EISCONN;
     if (status == 0) {
         unix_join(socket, end);
         socket->peer_credentials = to->peer_credentials;
@@ -105,6 +105,32 @@ static int connect_to(struct unix_socket *socket, struct unix_socket *to, struct
         unix_wake(to);
         unix_wake(socket);
     }
+    unix_unlock(domain);
+    return status;
+}
+
+/* The kernel's own listener gives what stands in the socket's place from now on. */
+static int connect_to_kernel(struct unix_socket *socket, const struct unix_socket *to) {
+    struct unix_domain *domain = socket->domain;
+    struct socket_credentials who;
+    struct open_file *file = NULL;
+    int status = 0;
+    domain->look(&who);
+    unix_lock(domain);
+    if (socket->state != UNIX_ALONE)
+        status = socket->state == UNIX_LISTENS ? -LINUX_EINVAL : -LINUX_EISCONN;
+    else
+        socket->state = UNIX_REPLACED;
+    unix_unlock(domain);
+    if (status != 0)
+        return status;
+    status = to->listener->connect(to->listener, &who, &file);
+    if (status == 0)
+        socket_succeed(&socket->socket, file);
+    unix_lock(domain);
+    if (status != 0)
+        socket->state = UNIX_ALONE;
+    unix_wake(socket);
     unix_unlock(domain);
     return status;
 }
@@ -122,8 +148,13 @@ int unix_connect(struct socket *socket, const struct caller *caller, const struc
         return status;
     status = unix_find(from, caller, name, &to);
     if (status == 0) {
-        status = connect_to(from, to, end, may_wait);
+        bool is_kernel = to->listener != NULL;
+        status = is_kernel ? connect_to_kernel(from, to) : connect_to(from, to, end, may_wait);
         unix_unref(to);
+        if (is_kernel) {
+            unix_close(&end->socket);
+            return status;
+        }
     }
     if (status != 0)
         unix_close(&end->socket);
@@ -138,7 +169,7 @@ int unix_listen(struct socket *socket, uint32_t backlog) {
         return -LINUX_EOPNOTSUPP;
     listener->domain->look(&credentials);
     unix_lock(listener->domain);
-    if (listener->name == NULL || listener->state == UNIX_CONNECTED) {
+    if (listener->name == NULL || listener->state >= UNIX_CONNECTED) {
         status = -LINUX_EINVAL;
     } else {
         listener->state = UNIX_LISTENS;

@@ -11,12 +11,13 @@
 #define SHUT_SEND 2u
 #define SHUT_BOTH 3u
 
-enum unix_state { UNIX_ALONE, UNIX_LISTENS, UNIX_CONNECTED };
+enum unix_state { UNIX_ALONE, UNIX_LISTENS, UNIX_CONNECTED, UNIX_REPLACED /* by what the kernel gave it */ };
 
 /* An address that a socket is bound to. Counted, since accepted sockets have it too. */
 struct unix_name {
     uint32_t references; /* locked */
     struct socket_name address;
+    uint64_t space; /* of an abstract name: whose it is (gate.h) */
     struct path place; /* of the node; all zero: it is abstract. Counted */
     struct unix_socket *socket; /* who is bound to it, not counted; NULL: gone. Locked */
     struct list link; /* in domain->names */
@@ -62,6 +63,7 @@ struct unix_socket {
     struct wait_queue readable, writable; /* by FILE_QUEUE_ */
     struct sleep_lock reading;
     struct unix_kernel *kernel; /* the kernel's end */
+    struct unix_kernel_listener *listener; /* who takes connections itself */
 
     struct open_file *file; /* not counted; NULL: none yet */
     uint32_t flights; /* in how many messages its file is */

@@ -17,6 +17,10 @@ static bool is_abstract(const struct socket_name *name) {
     return name->bytes[FAMILY_BYTES] == 0;
 }
 
+static uint64_t space_of_current(const struct unix_domain *domain) {
+    return gate_name_space(domain->gate);
+}
+
 static uint32_t bucket_of(const void *bytes, uint32_t size) {
     uint64_t hash = 14695981039346656037u;
     for (uint32_t i = 0; i < size; i++)
@@ -30,16 +34,19 @@ static struct list *names_at(struct unix_domain *domain, const struct socket_nam
     return &domain->names[bucket_of(name->bytes, name->size_bytes)];
 }
 
-/* Locked: who is bound to this abstract name, of which each type of socket has its own, or to this node. */
+/*
+ * Locked: who is bound to this abstract name, of which each type of socket and each container has its own, or to this node.
+ */
 static struct unix_name *find_name(struct unix_domain *domain, const struct socket_name *name, uint32_t type,
                                    const struct inode *inode) {
     struct list *bucket = names_at(domain, name, inode);
+    uint64_t space = space_of_current(domain);
     for (struct list *link = bucket->next; link != bucket; link = link->next) {
         struct unix_name *found = list_item(link, struct unix_name, link);
         if (inode != NULL && found->place.dentry != NULL && found->place.dentry->inode == inode)
             return found;
         if (inode == NULL && found->place.dentry == NULL && found->socket->socket.type == type &&
-            found->address.size_bytes == name->size_bytes &&
+            found->space == space && found->address.size_bytes == name->size_bytes &&
             memcmp(found->address.bytes, name->bytes, name->size_bytes) == 0)
             return found;
     }
@@ -89,7 +96,7 @@ static int take_name(struct unix_socket *socket, struct unix_name *name) {
 static struct unix_name *make_name(struct unix_domain *domain, const struct socket_name *address) {
     struct unix_name *name = machine_take(domain->vfs->machine, sizeof(*name));
     if (name != NULL)
-        *name = (struct unix_name){.references = 1, .address = *address};
+        *name = (struct unix_name){.references = 1, .address = *address, .space = space_of_current(domain)};
     return name;
 }
 

@@ -1,6 +1,8 @@
 /* The life of unix sockets, and what is asked of them besides messages: see unix.h. */
 #include "kernel/services/net/unix/inside.h"
 
+#include "kernel/services/vfs/change.h"
+
 #include <string.h>
 
 void unix_domain_init(struct unix_domain *domain, struct vfs *vfs, void (*look)(struct socket_credentials *)) {
@@ -52,8 +54,21 @@ void unix_wake(struct unix_socket *socket) {
 }
 
 void unix_tell_kernel(struct unix_socket *socket) {
-    if (socket->kernel != NULL && !socket->is_closed)
-        socket->kernel->arrived(socket->kernel);
+    struct unix_kernel *kernel = socket->kernel;
+    if (kernel == NULL)
+        return;
+    /* Who closes the socket waits for us, so the kernel's part stays as long as it is told. */
+    unix_lock(socket->domain);
+    bool is_open = !socket->is_closed;
+    kernel->calls += is_open;
+    unix_unlock(socket->domain);
+    if (!is_open)
+        return;
+    kernel->arrived(kernel);
+    unix_lock(socket->domain);
+    if (--kernel->calls == 0)
+        unix_machine(socket)->wake(unix_machine(socket)->context, &kernel->quiet);
+    unix_unlock(socket->domain);
 }
 
 static int check_type(uint32_t type, uint32_t protocol) {
@@ -303,6 +318,63 @@ int unix_kernel_receive(struct unix_kernel *kernel, struct socket_message *messa
 }
 
 void unix_kernel_close(struct unix_kernel *kernel) {
+    struct unix_domain *domain = unix_of(kernel->socket)->domain;
+    const struct vfs_machine *machine = domain->vfs->machine;
     unix_close(kernel->socket);
     kernel->socket = NULL;
+    unix_lock(domain);
+    while (kernel->calls > 0)
+        machine->sleep_firmly(machine->context, &kernel->quiet, &domain->lock);
+    unix_unlock(domain);
+}
+
+/* A socket at a path, in place of what is there. */
+static int make_at(struct unix_domain *domain, uint32_t type, const struct caller *caller, const char *path,
+                   struct unix_socket **made) {
+    struct socket_name name = {.bytes = {LINUX_AF_UNIX}};
+    struct walk_path node = {.text = path};
+    size_t length = strlen(path);
+    if (length >= UNIX_PATH_BYTES)
+        return -LINUX_ENAMETOOLONG;
+    memcpy(name.bytes + sizeof(uint16_t), path, length);
+    name.size_bytes = (uint32_t)(sizeof(uint16_t) + length);
+    int status = unix_make(domain, type, made);
+    if (status != 0)
+        return status;
+    (void)vfs_unlink(caller, &node);
+    status = unix_bind(&(*made)->socket, caller, &name);
+    if (status != 0)
+        unix_close(&(*made)->socket);
+    return status;
+}
+
+int unix_kernel_bind(struct unix_domain *domain, const struct caller *caller, const char *path,
+                     struct unix_kernel *kernel) {
+    struct unix_socket *made;
+    int status = make_at(domain, LINUX_SOCK_DGRAM, caller, path, &made);
+    if (status != 0)
+        return status;
+    kernel->calls = 0;
+    kernel->socket = &made->socket;
+    made->kernel = kernel; /* nobody could send anything yet: what is in no view has no way to it */
+    return 0;
+}
+
+int unix_kernel_listen(struct unix_domain *domain, uint32_t type, const struct caller *caller, const char *path,
+                       struct unix_kernel_listener *listener) {
+    struct unix_socket *made;
+    int status = make_at(domain, type, caller, path, &made);
+    if (status != 0)
+        return status;
+    listener->socket = &made->socket;
+    unix_lock(domain);
+    made->listener = listener;
+    made->state = UNIX_LISTENS;
+    unix_unlock(domain);
+    return 0;
+}
+
+void unix_kernel_listen_end(struct unix_kernel_listener *listener) {
+    unix_close(listener->socket);
+    listener->socket = NULL;
 }

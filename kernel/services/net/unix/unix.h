@@ -15,6 +15,7 @@
 #ifndef GROVE_NET_UNIX_H
 #define GROVE_NET_UNIX_H
 
+#include "kernel/services/net/gate.h"
 #include "kernel/services/net/socket.h"
 #include "kernel/services/vfs/mount.h"
 
@@ -30,6 +31,7 @@ struct unix_domain {
     struct vfs *vfs;
     /* Who calls. Without locks. */
     void (*look)(struct socket_credentials *credentials);
+    const struct net_gate *gate; /* whose abstract names those of the caller are; NULL: all share them. Set before the first socket */
     struct spinlock lock;
     struct list names[UNIX_BUCKETS];
     struct list flying; /* sockets that are on their way in messages */
@@ -60,6 +62,8 @@ void unix_close(struct socket *socket);
  */
 struct unix_kernel {
     void (*arrived)(struct unix_kernel *kernel);
+    uint32_t calls; /* of it that go on. Locked */
+    struct wait_queue quiet; /* woken when none does */
     struct socket *socket; /* set by unix_create_kernel_pair */
 };
 int unix_create_kernel_pair(struct unix_domain *domain, uint32_t type, struct unix_kernel *kernel,
@@ -70,6 +74,28 @@ int unix_create_kernel_pair(struct unix_domain *domain, uint32_t type, struct un
  */
 int unix_kernel_send(struct unix_kernel *kernel, struct socket_message *message);
 int unix_kernel_receive(struct unix_kernel *kernel, struct socket_message *message);
+/*
+ * The kernel alone has the other end of what programs send to: a datagram socket at a path, whose node the caller's mask makes. Errors
+ * of unix_create and bind; -LINUX_ENAMETOOLONG.
+ */
+int unix_kernel_bind(struct unix_domain *domain, const struct caller *caller, const char *path, struct unix_kernel *kernel);
+/* Waits until `arrived` goes on nowhere any more; so never from inside of it. */
 void unix_kernel_close(struct unix_kernel *kernel);
+
+/*
+ * A listener of the kernel's own, at a path. Who connects there has no connection of unix sockets: `connect` gives the file of
+ * another socket, with a reference, which stands in the place of the connecting one (socket_succeed). It is called without locks,
+ * in the context of who connects. Whoever watched the socket with epoll before it connected does not see what comes after.
+ */
+struct unix_kernel_listener {
+    int (*connect)(struct unix_kernel_listener *listener, const struct socket_credentials *who,
+                   struct open_file **file);
+    struct socket *socket; /* set by unix_kernel_listen */
+};
+/* The node at `path` takes the place of one that is there. Errors of bind. */
+int unix_kernel_listen(struct unix_domain *domain, uint32_t type, const struct caller *caller, const char *path,
+                       struct unix_kernel_listener *listener);
+/* Nobody connects any more; the node stays. */
+void unix_kernel_listen_end(struct unix_kernel_listener *listener);
 
 #endif

@@ -135,7 +135,8 @@ static uint64_t until_ms(uint64_t timeout) {
     int32_t timeout_ms = (int32_t)timeout;
     uint64_t until_ns = WAIT_FOREVER;
     if (timeout_ms >= 0)
-        (void)watch_until(timeout_ms / MS_PER_S, timeout_ms % MS_PER_S * NS_PER_MS, &until_ns);
+        (void)watch_until_from(process_call_began_ns(), timeout_ms / MS_PER_S, timeout_ms % MS_PER_S * NS_PER_MS,
+                               &until_ns);
     return until_ns;
 }
 
@@ -154,7 +155,7 @@ int64_t system_call_epoll_pwait2(const uint64_t arguments[6]) {
     if (arguments[3] != 0) {
         if (!process_read(span, arguments[3], sizeof(span)))
             return -LINUX_EFAULT;
-        if (!watch_until(span[0], span[1], &until_ns))
+        if (!watch_until_from(process_call_began_ns(), span[0], span[1], &until_ns))
             return -LINUX_EINVAL;
     }
     int status = files_block_signals(arguments[4], arguments[5]);

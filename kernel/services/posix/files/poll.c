@@ -42,7 +42,8 @@ int64_t system_call_poll(const uint64_t arguments[6]) {
     int32_t timeout_ms = (int32_t)arguments[2];
     uint64_t until_ns = WAIT_FOREVER;
     if (timeout_ms >= 0)
-        (void)watch_until(timeout_ms / MS_PER_S, timeout_ms % MS_PER_S * NS_PER_MS, &until_ns);
+        (void)watch_until_from(process_call_began_ns(), timeout_ms / MS_PER_S, timeout_ms % MS_PER_S * NS_PER_MS,
+                               &until_ns);
     return poll(&files, arguments[0], arguments[1], until_ns);
 }
 

@@ -117,7 +117,7 @@ int watch_items(const struct files *files, struct watch_item *items, uint32_t co
 
 /* ---- times ---- */
 
-bool watch_until(int64_t seconds, int64_t nanoseconds, uint64_t *until_ns) {
+bool watch_until_from(uint64_t from_ns, int64_t seconds, int64_t nanoseconds, uint64_t *until_ns) {
     uint64_t span, until;
     if (seconds < 0 || nanoseconds < 0 || nanoseconds >= (int64_t)NANOSECONDS)
         return false;
@@ -126,9 +126,13 @@ bool watch_until(int64_t seconds, int64_t nanoseconds, uint64_t *until_ns) {
         *until_ns = 0;
     else if (!__builtin_mul_overflow((uint64_t)seconds, NANOSECONDS, &span) &&
              !__builtin_add_overflow(span, (uint64_t)nanoseconds, &span) &&
-             !__builtin_add_overflow(span, clock_now_ns(), &until) && until < WAIT_FOREVER / 8)
+             !__builtin_add_overflow(span, from_ns, &until) && until < WAIT_FOREVER / 8)
         *until_ns = until;
     return true;
+}
+
+bool watch_until(int64_t seconds, int64_t nanoseconds, uint64_t *until_ns) {
+    return watch_until_from(clock_now_ns(), seconds, nanoseconds, until_ns);
 }
 
 void watch_left(uint64_t until_ns, int64_t left[2]) {

@@ -21,8 +21,12 @@ struct watch_item {
  */
 int watch_items(const struct files *files, struct watch_item *items, uint32_t count, uint64_t until_ns);
 
-/* A time span of a program's, in seconds and parts of one, as the moment at which it is over. False: it is none. */
-bool watch_until(int64_t seconds, int64_t nanoseconds, uint64_t *until_ns);
+/*
+ * A time span of a program's, in seconds and parts of one, that began at a moment: when it is over. False: it is none. It began now
+ * where the call writes back what is left, else when the call did (process_call_began_ns).
+ */
+bool watch_until_from(uint64_t from_ns, int64_t seconds, int64_t nanoseconds, uint64_t *until_ns);
+bool watch_until(int64_t seconds, int64_t nanoseconds, uint64_t *until_ns); /* from now on */
 /* What is left of it, in whole seconds and nanoseconds. */
 void watch_left(uint64_t until_ns, int64_t left[2]);
 

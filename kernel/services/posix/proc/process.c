@@ -354,7 +354,7 @@ static int32_t next_process(const struct proc_place *folder, int32_t after) {
     processes_lock();
     for (struct list *link = processes.all.next; link != &processes.all; link = link->next) {
         int32_t id = list_item(link, struct process, in_all)->id;
-        if (id > after && (found < 0 || id < found))
+        if (id > after && (found < 0 || id < found) && number_see(id) != NULL)
             found = id;
     }
     processes_unlock();

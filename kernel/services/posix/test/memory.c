@@ -79,7 +79,8 @@ const struct machine_layout *machine_layout(void) {
     return &layout;
 }
 
-int machine_space_create(struct space **space) {
+int machine_space_create(struct memory_account *account, struct space **space) {
+    (void)account;
     *space = calloc(1, sizeof(**space));
     assert_non_null(*space);
     test_spaces++;
@@ -87,7 +88,7 @@ int machine_space_create(struct space **space) {
 }
 
 int machine_space_fork(struct space *from, struct space **to) {
-    assert_int_equal(machine_space_create(to), 0);
+    assert_int_equal(machine_space_create(NULL, to), 0);
     **to = *from;
     for (uint32_t i = 0; i < from->page_count; i++) {
         (*to)->pages[i].bytes = malloc(TEST_PAGE_BYTES);

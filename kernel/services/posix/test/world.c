@@ -9,6 +9,8 @@
 #include <string.h>
 
 struct posix_world posix_world;
+struct scheduler thread_scheduler;
+static struct sched_processor processor;
 
 static struct posix_thread *fake(struct thread *thread) {
     return (struct posix_thread *)thread;
@@ -76,14 +78,52 @@ void thread_interrupt(struct thread *thread) {
     thread->is_interrupted = true;
 }
 
-int thread_create(struct process *process, const struct thread_registers *registers, struct thread **thread) {
+/* A processor on which nothing is ever chosen: the test says who runs. */
+static uint64_t sched_now(struct scheduler *scheduler) {
+    (void)scheduler;
+    return posix_world.now_ns;
+}
+
+static uint32_t sched_here(struct scheduler *scheduler) {
+    (void)scheduler;
+    return 0;
+}
+
+static void sched_set_timer(struct scheduler *scheduler, uint64_t when_ns) {
+    (void)scheduler;
+    (void)when_ns;
+}
+
+static const struct sched_machine sched_machine = {
+    .now_ns = sched_now, .here = sched_here, .set_timer = sched_set_timer};
+
+static struct posix_thread *make_thread(struct process *process) {
+    static const struct grove_schedule usual = {.class = GROVE_SCHEDULE_FAIR};
     struct posix_thread *made = calloc(1, sizeof(*made));
     assert_non_null(made);
     made->thread.process = process;
+    assert_int_equal(sched_thread_init(&thread_scheduler, &made->thread.sched, &usual, 1, NULL), 0);
+    posix_world.threads++;
+    return made;
+}
+
+int thread_create_kernel(void (*function)(void *argument), void *argument, struct thread **thread) {
+    struct posix_thread *made = make_thread(NULL);
+    made->function = function;
+    made->argument = argument;
+    *thread = &made->thread;
+    return 0;
+}
+
+void thread_go_to_user(void) {
+    longjmp(posix_world.exit, 2);
+}
+
+int thread_create(struct process *process, const struct thread_registers *registers, struct thread **thread) {
+    struct posix_thread *made = make_thread(process);
     if (registers != NULL)
         made->registers = *registers;
     made->registers.call = POSIX_CALL_NONE;
-    posix_world.threads++;
     *thread = &made->thread;
     return 0;
 }
@@ -95,6 +135,7 @@ void thread_start(struct thread *thread) {
 
 void thread_discard(struct thread *thread) {
     posix_world.threads--;
+    sched_thread_end(&thread_scheduler, &thread->sched);
     free(thread);
 }
 
@@ -221,6 +262,7 @@ void posix_begin(void) {
     struct thread *thread;
     posix_world = (struct posix_world){.now_ns = 1};
     world_begin(&posix_world.files, &limits);
+    sched_init(&thread_scheduler, &sched_machine, &processor, 1);
     processes_prepare();
     processes_init(&posix_world.files.vfs, 64);
     assert_int_equal(process_create_first(&posix_world.files.caller, &posix_world.first), 0);
@@ -264,6 +306,17 @@ bool posix_go_to_user(void) {
     if (setjmp(posix_world.exit) != 0)
         return false;
     return go_to_user();
+}
+
+bool posix_begin_program(int32_t number) {
+    posix_become(number);
+    struct posix_thread *self = posix_world.current;
+    int way = setjmp(posix_world.exit);
+    if (way == 0) {
+        self->function(self->argument);
+        thread_exit();
+    }
+    return way == 2;
 }
 
 bool posix_call(system_call *call, int64_t number, const uint64_t arguments[6], int64_t *result) {

@@ -30,6 +30,8 @@ struct posix_thread {
     struct thread thread; /* first */
     struct thread_registers registers;
     bool is_started;
+    void (*function)(void *argument); /* of one that begins in the kernel */
+    void *argument;
     struct frame_plan frames[8]; /* handlers that it is to run, the last one first */
     uint32_t frame_count;
 };
@@ -61,6 +63,8 @@ bool posix_call(system_call *call, int64_t number, const uint64_t arguments[6], 
 int64_t posix_do(system_call *call, uint64_t first, uint64_t second, uint64_t third, uint64_t fourth);
 /* The current thread goes to user mode, as after an interrupt. False: it ended there. */
 bool posix_go_to_user(void);
+/* The thread of this number, which began in the kernel, runs until it goes to user mode. False: it ended instead. */
+bool posix_begin_program(int32_t number);
 /* fork, and the child's number. */
 int32_t posix_fork(void);
 /* The thread of this number ends its process. */

@@ -2,9 +2,11 @@
 #include "kernel/machine/bare/thread/test/world.h"
 
 #include "kernel/core/test/unit.h"
+#include "kernel/machine/bare/mm/pages.h"
 #include "kernel/machine/bare/process/user_memory.h"
 #include "kernel/services/vfs/errors.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define WALL_NS INT64_C(1000000000000000000)
@@ -29,6 +31,14 @@ bool process_write(uint64_t to, const void *from, size_t size) {
     if (is_good)
         memcpy((void *)(uintptr_t)to, from, size);
     return is_good;
+}
+
+void *memory_take(size_t size_bytes) {
+    return calloc(1, size_bytes);
+}
+
+void memory_give_back(void *piece) {
+    free(piece);
 }
 
 static int identify(struct futex_space *space, uint64_t address, struct futex_key *key) {
@@ -204,6 +214,10 @@ int64_t process_restart_with(int64_t (*again)(const uint64_t arguments[6]), cons
     (void)again;
     (void)arguments;
     return -LINUX_EINTR; /* as when a handler ran */
+}
+
+uint64_t process_call_began_ns(void) {
+    return clock_now_ns();
 }
 
 struct space *process_space(struct process *process) {

@@ -140,6 +140,10 @@ bool process_bring_in(uint64_t address, bool is_write) {
 
 /* ---- time ---- */
 
+uint64_t process_call_began_ns(void) {
+    return clock_now_ns();
+}
+
 uint64_t clock_now_ns(void) {
     return __atomic_add_fetch(&host.now_ns, TICK_NS, __ATOMIC_RELAXED);
 }

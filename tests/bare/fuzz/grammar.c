@@ -1,0 +1,250 @@
+/* Which calls are made, with what kinds of arguments: one row each. */
+#include "fuzz.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define CALL(name, result, weight, ...) \
+    { \
+#name, SYS_##name, {__VA_ARGS__ }, result, weight, { \
+            0 \
+        } \
+    }
+#define CALL_FLAGS(name, result, weight, list, ...) \
+    { #name, SYS_##name, {__VA_ARGS__ }, result, weight, list }
+#define LIST(...) \
+    { __VA_ARGS__ }
+
+#define OPEN_FLAGS \
+    LIST(O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_NONBLOCK, O_DIRECTORY, O_NOFOLLOW, \
+         O_CLOEXEC, O_PATH, O_TMPFILE, O_SYNC, O_DIRECT, O_NOATIME)
+#define AT_FLAGS_LIST LIST(0, AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH, AT_NO_AUTOMOUNT)
+#define MESSAGE_FLAGS LIST(0, MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, MSG_NOSIGNAL, MSG_CMSG_CLOEXEC, MSG_OOB)
+
+const struct row rows[] = {
+    /* files by name */
+    CALL_FLAGS(openat, FD_FILE, 12, OPEN_FLAGS, FD_AT, OWN_PATH, FLAGS, MODE),
+    CALL_FLAGS(open, FD_FILE, 6, OPEN_FLAGS, ANY_PATH, FLAGS, MODE),
+    CALL_FLAGS(open, FD_FOLDER, 3, LIST(O_DIRECTORY, O_PATH, O_CLOEXEC), OWN_PATH, FLAGS),
+    CALL(openat2, FD_FILE, 3, FD_AT, OWN_PATH, HOW_AT, HOW_BYTES),
+    CALL(mkdirat, NOTHING, 4, FD_AT, OWN_PATH, MODE),
+    CALL_FLAGS(mknodat, NOTHING, 2, LIST(S_IFREG, S_IFIFO, S_IFSOCK, S_IFCHR, 0644), FD_AT, OWN_PATH, FLAGS, SMALL),
+    CALL_FLAGS(unlinkat, NOTHING, 4, LIST(0, AT_REMOVEDIR), FD_AT, OWN_PATH, FLAGS),
+    CALL_FLAGS(linkat, NOTHING, 2, AT_FLAGS_LIST, FD_AT, OWN_PATH, FD_AT, OWN_PATH, FLAGS),
+    CALL(symlinkat, NOTHING, 2, ANY_PATH, FD_AT, OWN_PATH),
+    CALL_FLAGS(renameat2, NOTHING, 3, LIST(0, 1, 2, 4), FD_AT, OWN_PATH, FD_AT, OWN_PATH, FLAGS),
+    CALL(readlinkat, NOTHING, 2, FD_AT, ANY_PATH, BYTES, SIZE),
+    CALL_FLAGS(newfstatat, NOTHING, 2, AT_FLAGS_LIST, FD_AT, ANY_PATH, STRUCTURE_AT, FLAGS),
+    CALL_FLAGS(statx, NOTHING, 2, LIST(0, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, 0x2000, 0x4000), FD_AT, ANY_PATH, FLAGS,
+               ANY, STRUCTURE_AT),
+    CALL_FLAGS(faccessat2, NOTHING, 1, LIST(0, AT_EACCESS, AT_SYMLINK_NOFOLLOW), FD_AT, ANY_PATH, SMALL, FLAGS),
+    CALL(fchmodat, NOTHING, 1, FD_AT, OWN_PATH, MODE),
+    CALL_FLAGS(fchownat, NOTHING, 1, AT_FLAGS_LIST, FD_AT, OWN_PATH, USER, USER, FLAGS),
+    CALL_FLAGS(utimensat, NOTHING, 1, AT_FLAGS_LIST, FD_AT, OWN_PATH, TIMES_AT, FLAGS),
+    CALL(truncate, NOTHING, 1, OWN_PATH, OFFSET),
+    CALL(statfs, NOTHING, 1, ANY_PATH, STRUCTURE_AT),
+    CALL(chdir, NOTHING, 1, OWN_PATH),
+    CALL(fchdir, NOTHING, 1, FD_FOLDER),
+    CALL(getcwd, NOTHING, 1, BYTES, SIZE),
+    CALL(chroot, NOTHING, 1, OWN_PATH),
+    CALL(umask, NOTHING, 1, MODE),
+    CALL_FLAGS(mount, NOTHING, 1,
+               LIST(0, MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REMOUNT, MS_REC, MS_MOVE), NAME, OWN_PATH,
+               NAME, FLAGS, ZERO),
+    CALL_FLAGS(umount2, NOTHING, 1, LIST(0, MNT_FORCE, MNT_DETACH, MNT_EXPIRE, UMOUNT_NOFOLLOW), OWN_PATH, FLAGS),
+    CALL_FLAGS(setxattr, NOTHING, 1, LIST(0, 1, 2), OWN_PATH, NAME, BYTES, SMALL, FLAGS),
+    CALL(listxattr, NOTHING, 1, OWN_PATH, BYTES, SIZE),
+    /* open files */
+    CALL(read, NOTHING, 8, FD_ANY, BYTES, SIZE),
+    CALL(write, NOTHING, 8, FD_ANY, BYTES, SIZE),
+    CALL(pread64, NOTHING, 2, FD_FILE, BYTES, SIZE, OFFSET),
+    CALL(pwrite64, NOTHING, 2, FD_FILE, BYTES, SIZE, OFFSET),
+    CALL(readv, NOTHING, 2, FD_ANY, PARTS_AT, PART_COUNT),
+    CALL(writev, NOTHING, 2, FD_ANY, PARTS_AT, PART_COUNT),
+    CALL_FLAGS(preadv2, NOTHING, 1, LIST(0, 1, 2, 4, 8, 16), FD_FILE, PARTS_AT, PART_COUNT, OFFSET, ZERO, FLAGS),
+    CALL_FLAGS(pwritev2, NOTHING, 1, LIST(0, 1, 2, 4, 8, 16), FD_FILE, PARTS_AT, PART_COUNT, OFFSET, ZERO, FLAGS),
+    CALL_FLAGS(lseek, NOTHING, 2, LIST(0, 1, 2, 3, 4, 9), FD_FILE, OFFSET, FLAGS),
+    CALL(ftruncate, NOTHING, 2, FD_FILE, OFFSET),
+    CALL_FLAGS(fallocate, NOTHING, 2, LIST(0, 1, 2, 8, 16, 32), FD_FILE, FLAGS, OFFSET, SIZE),
+    CALL(fstat, NOTHING, 1, FD_ANY, STRUCTURE_AT),
+    CALL(fchmod, NOTHING, 1, FD_FILE, MODE),
+    CALL(fsync, NOTHING, 1, FD_ANY),
+    CALL(getdents64, NOTHING, 2, FD_FOLDER, BYTES, SIZE),
+    CALL_FLAGS(flock, NOTHING, 1, LIST(LOCK_SH, LOCK_EX, LOCK_UN, LOCK_NB), FD_FILE, FLAGS),
+    CALL_FLAGS(fcntl, FD_ANY, 4,
+               LIST(F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC, 1031, 1032, 1033, 1034, 8, 9, 15, 16),
+               FD_ANY, FLAGS, ANY),
+    CALL_FLAGS(fcntl, NOTHING, 2, LIST(F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW), FD_FILE,
+               FLAGS, STRUCTURE_AT),
+    CALL(ioctl, NOTHING, 3, FD_ANY, REQUEST, STRUCTURE_AT),
+    CALL(close, NOTHING, 4, FD_ANY),
+    CALL_FLAGS(close_range, NOTHING, 1, LIST(0, 2, 4), ANY, ANY, FLAGS),
+    CALL(dup, FD_ANY, 2, FD_ANY),
+    CALL_FLAGS(dup3, FD_ANY, 1, LIST(0, O_CLOEXEC), FD_ANY, SMALL, FLAGS),
+    CALL_FLAGS(pipe2, FD_PIPE, 3, LIST(0, O_CLOEXEC, O_NONBLOCK, O_DIRECT), TWO_FDS_AT, FLAGS),
+    CALL_FLAGS(memfd_create, FD_FILE, 2, LIST(0, MFD_CLOEXEC, MFD_ALLOW_SEALING), NAME, FLAGS),
+    CALL(sendfile, NOTHING, 2, FD_ANY, FD_FILE, OFFSET_AT, SIZE),
+    CALL_FLAGS(splice, NOTHING, 4, LIST(0, 1, 2, 4, 8), FD_ANY, OFFSET_AT, FD_PIPE, OFFSET_AT, SIZE, FLAGS),
+    CALL_FLAGS(splice, NOTHING, 4, LIST(0, 1, 2, 4, 8), FD_PIPE, OFFSET_AT, FD_ANY, OFFSET_AT, SIZE, FLAGS),
+    CALL_FLAGS(tee, NOTHING, 2, LIST(0, 1, 2, 4, 8), FD_PIPE, FD_PIPE, SIZE, FLAGS),
+    CALL_FLAGS(vmsplice, NOTHING, 2, LIST(0, 1, 2, 4, 8), FD_PIPE, PARTS_AT, PART_COUNT, FLAGS),
+    CALL(copy_file_range, NOTHING, 2, FD_FILE, OFFSET_AT, FD_FILE, OFFSET_AT, SIZE, ZERO),
+    CALL_FLAGS(inotify_init1, FD_WATCH, 1, LIST(0, IN_NONBLOCK, IN_CLOEXEC), FLAGS),
+    CALL_FLAGS(inotify_add_watch, NOTHING, 3, LIST(IN_ALL_EVENTS, IN_ONESHOT, IN_ONLYDIR, IN_MASK_ADD, IN_EXCL_UNLINK),
+               FD_WATCH, OWN_PATH, FLAGS),
+    CALL(inotify_rm_watch, NOTHING, 1, FD_WATCH, SMALL),
+    /* waiting */
+    CALL(poll, NOTHING, 2, POLLED_AT, SMALL, SMALL),
+    CALL(ppoll, NOTHING, 1, POLLED_AT, SMALL, TIME_AT, SIGNAL_SET, SIGNAL_SET_BYTES),
+    CALL(select, NOTHING, 1, SMALL, SET_AT, SET_AT, SET_AT, TIME_AT),
+    CALL_FLAGS(epoll_create1, FD_EPOLL, 2, LIST(0, EPOLL_CLOEXEC), FLAGS),
+    CALL_FLAGS(epoll_ctl, NOTHING, 5, LIST(EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLL_CTL_DEL), FD_EPOLL, FLAGS, FD_ANY,
+               EVENT_AT),
+    CALL(epoll_pwait2, NOTHING, 2, FD_EPOLL, BYTES, SMALL, TIME_AT, SIGNAL_SET, SIGNAL_SET_BYTES),
+    CALL_FLAGS(eventfd2, FD_EVENT, 2, LIST(0, EFD_CLOEXEC, EFD_NONBLOCK, EFD_SEMAPHORE), SMALL, FLAGS),
+    CALL_FLAGS(timerfd_create, FD_TIMER, 2, LIST(0, TFD_NONBLOCK, TFD_CLOEXEC), CLOCK, FLAGS),
+    CALL_FLAGS(timerfd_settime, NOTHING, 2, LIST(0, 1, 2), FD_TIMER, FLAGS, TIMES_AT, STRUCTURE_AT),
+    CALL(timerfd_gettime, NOTHING, 1, FD_TIMER, STRUCTURE_AT),
+    CALL_FLAGS(signalfd4, FD_SIGNAL, 1, LIST(0, SFD_NONBLOCK, SFD_CLOEXEC), FD_SIGNAL, SIGNAL_SET, SIGNAL_SET_BYTES,
+               FLAGS),
+    /* sockets */
+    CALL_FLAGS(socket, FD_SOCKET, 3, LIST(SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_NONBLOCK, SOCK_CLOEXEC), SMALL,
+               FLAGS, ZERO),
+    CALL_FLAGS(socketpair, FD_SOCKET, 4, LIST(SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_NONBLOCK), SMALL, FLAGS,
+               ZERO, TWO_FDS_AT),
+    CALL(bind, NOTHING, 2, FD_SOCKET, ADDRESS_AT, ADDRESS_BYTES),
+    CALL(listen, NOTHING, 2, FD_SOCKET, SMALL),
+    CALL(connect, NOTHING, 2, FD_SOCKET, ADDRESS_AT, ADDRESS_BYTES),
+    CALL_FLAGS(accept4, FD_SOCKET, 2, LIST(0, SOCK_NONBLOCK, SOCK_CLOEXEC), FD_SOCKET, ADDRESS_AT, NUMBER_AT, FLAGS),
+    CALL_FLAGS(sendto, NOTHING, 3, MESSAGE_FLAGS, FD_SOCKET, BYTES, SIZE, FLAGS, ADDRESS_AT, ADDRESS_BYTES),
+    CALL_FLAGS(recvfrom, NOTHING, 3, MESSAGE_FLAGS, FD_SOCKET, BYTES, SIZE, FLAGS, ADDRESS_AT, NUMBER_AT),
+    CALL_FLAGS(sendmsg, NOTHING, 4, MESSAGE_FLAGS, FD_SOCKET, MESSAGE_AT, FLAGS),
+    CALL_FLAGS(recvmsg, NOTHING, 4, MESSAGE_FLAGS, FD_SOCKET, MESSAGE_AT, FLAGS),
+    CALL_FLAGS(sendmmsg, NOTHING, 1, MESSAGE_FLAGS, FD_SOCKET, MESSAGES_AT, SMALL, FLAGS),
+    CALL_FLAGS(recvmmsg, NOTHING, 1, MESSAGE_FLAGS, FD_SOCKET, MESSAGES_AT, SMALL, FLAGS, TIME_AT),
+    CALL(shutdown, NOTHING, 1, FD_SOCKET, SMALL),
+    CALL_FLAGS(setsockopt, NOTHING, 2, LIST(SO_SNDBUF, SO_RCVBUF, SO_PASSCRED, SO_RCVTIMEO, SO_LINGER, SO_REUSEADDR),
+               FD_SOCKET, SMALL, FLAGS, STRUCTURE_AT, SMALL),
+    CALL_FLAGS(getsockopt, NOTHING, 2, LIST(SO_SNDBUF, SO_TYPE, SO_PEERCRED, SO_ERROR, SO_DOMAIN, SO_ACCEPTCONN),
+               FD_SOCKET, SMALL, FLAGS, STRUCTURE_AT, NUMBER_AT),
+    CALL(getsockname, NOTHING, 1, FD_SOCKET, ADDRESS_AT, NUMBER_AT),
+    CALL(getpeername, NOTHING, 1, FD_SOCKET, ADDRESS_AT, NUMBER_AT),
+    /* memory */
+    CALL_FLAGS(mmap, NOTHING, 5,
+               LIST(MAP_PRIVATE, MAP_SHARED, MAP_ANONYMOUS, MAP_FIXED, MAP_NORESERVE, MAP_POPULATE, MAP_GROWSDOWN),
+               PAGES_AT, PAGES, SMALL, FLAGS, FD_FILE, PAGES),
+    CALL(munmap, NOTHING, 3, PAGES_AT, PAGES),
+    CALL(mprotect, NOTHING, 3, PAGES_AT, PAGES, SMALL),
+    CALL_FLAGS(mremap, NOTHING, 2, LIST(0, 1, 2, 4), PAGES_AT, PAGES, PAGES, FLAGS, PAGES_AT),
+    CALL(madvise, NOTHING, 3, PAGES_AT, PAGES, SMALL),
+    CALL_FLAGS(msync, NOTHING, 1, LIST(1, 2, 4), PAGES_AT, PAGES, FLAGS),
+    CALL(mincore, NOTHING, 1, PAGES_AT, PAGES, BYTES),
+    CALL(mlock2, NOTHING, 1, PAGES_AT, PAGES, SMALL),
+    CALL(munlock, NOTHING, 1, PAGES_AT, PAGES),
+    CALL(brk, NOTHING, 1, PAGES_AT),
+    CALL(process_vm_readv, NOTHING, 1, PROCESS, PARTS_AT, PART_COUNT, PARTS_AT, PART_COUNT, ZERO),
+    CALL(process_vm_writev, NOTHING, 1, PROCESS, PARTS_AT, PART_COUNT, PARTS_AT, PART_COUNT, ZERO),
+    /* processes and signals */
+    CALL(kill, NOTHING, 2, PROCESS, SIGNAL),
+    CALL(tkill, NOTHING, 1, PROCESS, SIGNAL),
+    CALL(tgkill, NOTHING, 1, PROCESS, PROCESS, SIGNAL),
+    CALL(rt_sigqueueinfo, NOTHING, 1, PROCESS, SIGNAL, SIGNAL_INFO),
+    CALL(rt_sigaction, NOTHING, 2, SIGNAL, SIGNAL_ACTION, STRUCTURE_AT, SIGNAL_SET_BYTES),
+    CALL_FLAGS(rt_sigprocmask, NOTHING, 2, LIST(0, 1, 2), FLAGS, SIGNAL_SET, STRUCTURE_AT, SIGNAL_SET_BYTES),
+    CALL(rt_sigpending, NOTHING, 1, STRUCTURE_AT, SIGNAL_SET_BYTES),
+    CALL(rt_sigtimedwait, NOTHING, 1, SIGNAL_SET, STRUCTURE_AT, TIME_AT, SIGNAL_SET_BYTES),
+    CALL(rt_sigsuspend, NOTHING, 1, SIGNAL_SET, SIGNAL_SET_BYTES),
+    CALL(sigaltstack, NOTHING, 1, SIGNAL_STACK, STRUCTURE_AT),
+    CALL_FLAGS(wait4, NOTHING, 2, LIST(0, WNOHANG, WUNTRACED, WCONTINUED), PROCESS, NUMBER_AT, FLAGS, STRUCTURE_AT),
+    CALL_FLAGS(waitid, NOTHING, 1, LIST(WEXITED, WSTOPPED, WCONTINUED, WNOHANG, WNOWAIT), SMALL, PROCESS, STRUCTURE_AT,
+               FLAGS, STRUCTURE_AT),
+    CALL_FLAGS(pidfd_open, FD_PROCESS, 1, LIST(0, O_NONBLOCK), PROCESS, FLAGS),
+    CALL(pidfd_send_signal, NOTHING, 1, FD_PROCESS, SIGNAL, SIGNAL_INFO, ZERO),
+    CALL(pidfd_getfd, FD_ANY, 1, FD_PROCESS, SMALL, ZERO),
+    CALL(setpgid, NOTHING, 1, PROCESS, PROCESS),
+    CALL(getpgid, NOTHING, 1, PROCESS),
+    CALL(setsid, NOTHING, 1, ZERO),
+    CALL_FLAGS(prctl, NOTHING, 2,
+               LIST(PR_SET_NAME, PR_GET_NAME, PR_SET_DUMPABLE, PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_CAPBSET_READ,
+                    PR_SET_KEEPCAPS, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_GET_TIMERSLACK),
+               FLAGS, STRUCTURE_AT, ANY, ZERO, ZERO),
+    CALL(prlimit64, NOTHING, 2, PROCESS, LIMIT_KIND, LIMIT_AT, STRUCTURE_AT),
+    CALL(getrusage, NOTHING, 1, SMALL, STRUCTURE_AT),
+    CALL(setresuid, NOTHING, 1, USER, USER, USER),
+    CALL(setresgid, NOTHING, 1, USER, USER, USER),
+    CALL(setgroups, NOTHING, 1, SMALL, STRUCTURE_AT),
+    CALL(capget, NOTHING, 1, CAPABILITY_HEAD_AT, STRUCTURE_AT),
+    CALL(capset, NOTHING, 1, CAPABILITY_HEAD_AT, STRUCTURE_AT),
+    CALL(getpriority, NOTHING, 1, SMALL, PROCESS),
+    CALL(setpriority, NOTHING, 1, SMALL, PROCESS, SMALL),
+    CALL(sched_setattr, NOTHING, 1, PROCESS, SCHEDULE_AT, ZERO),
+    CALL(sched_getattr, NOTHING, 1, PROCESS, STRUCTURE_AT, SMALL, ZERO),
+    CALL(sched_setaffinity, NOTHING, 1, PROCESS, SMALL, SIGNAL_SET),
+    CALL(sched_getaffinity, NOTHING, 1, PROCESS, SMALL, STRUCTURE_AT),
+    CALL(sched_yield, NOTHING, 1, ZERO),
+    CALL_FLAGS(membarrier, NOTHING, 1, LIST(0, 1, 2, 4, 8, 16), FLAGS, ZERO, ZERO),
+    CALL(personality, NOTHING, 1, ANY),
+    /* time and words */
+    CALL(clock_gettime, NOTHING, 1, CLOCK, STRUCTURE_AT),
+    CALL_FLAGS(clock_nanosleep, NOTHING, 1, LIST(0, TIMER_ABSTIME), CLOCK, FLAGS, TIME_AT, STRUCTURE_AT),
+    CALL_FLAGS(setitimer, NOTHING, 1, LIST(ITIMER_VIRTUAL, ITIMER_PROF), FLAGS, TIMES_AT, STRUCTURE_AT),
+    CALL(getitimer, NOTHING, 1, SMALL, STRUCTURE_AT),
+    CALL(timer_create, TIMER, 2, CLOCK, SIGNAL_INFO, NUMBER_AT),
+    CALL_FLAGS(timer_settime, NOTHING, 3, LIST(0, TIMER_ABSTIME), TIMER, FLAGS, TIMES_AT, STRUCTURE_AT),
+    CALL(timer_gettime, NOTHING, 1, TIMER, STRUCTURE_AT),
+    CALL(timer_getoverrun, NOTHING, 1, TIMER),
+    CALL(timer_delete, NOTHING, 1, TIMER),
+    CALL(futex, NOTHING, 6, WORD_AT, FUTEX_OPERATION, WORD_VALUE, TIME_AT, WORD_AT, WORD_VALUE),
+    CALL(futex, NOTHING, 4, WORD_AT, FUTEX_OPERATION, WORD_VALUE, SMALL, WORD_AT, WORD_VALUE),
+    {"futex_waitv", 449, {WORDS_AT, WORD_COUNT, ZERO, TIME_AT, SMALL}, NOTHING, 2, {0}},
+    /* Grove's own: see grove/abi/call.h. Its time is a moment, mostly over. */
+    {"grove_hand_over", 0x4700, {WORD_AT, WORD_AT, WORD_VALUE, ANY, FLAGS}, NOTHING, 4, {0, 1}},
+    {"grove_hand_over", 0x4700, {WORD_AT, WORDS_AT, WORD_COUNT, ANY, FLAGS}, NOTHING, 1, {2, 3}},
+    CALL(set_robust_list, NOTHING, 1, STRUCTURE_AT, SMALL),
+    CALL(get_robust_list, NOTHING, 1, PROCESS, NUMBER_AT, NUMBER_AT),
+    /* what there is to be asked */
+    CALL(sysinfo, NOTHING, 1, STRUCTURE_AT),
+    CALL(uname, NOTHING, 1, STRUCTURE_AT),
+    CALL(times, NOTHING, 1, STRUCTURE_AT),
+    CALL(getrandom, NOTHING, 1, BYTES, SIZE, SMALL),
+    CALL(adjtimex, NOTHING, 1, STRUCTURE_AT),
+    CALL(getcpu, NOTHING, 1, NUMBER_AT, NUMBER_AT, ZERO),
+    CALL(execveat, NOTHING, 1, FD_AT, OWN_PATH, STRUCTURE_AT, STRUCTURE_AT, SMALL),
+    CALL(name_to_handle_at, NOTHING, 1, FD_AT, ANY_PATH, STRUCTURE_AT, NUMBER_AT, SMALL),
+    CALL(unshare, NOTHING, 1, SMALL),
+};
+const size_t row_count = sizeof(rows) / sizeof(rows[0]);
+
+const struct row *row_choose(struct chance *chance) {
+    static uint64_t all;
+    if (all == 0) {
+        uint64_t sum = 0;
+        for (size_t i = 0; i < row_count; i++)
+            sum += rows[i].weight;
+        all = sum;
+    }
+    uint64_t at = chance_below(chance, all);
+    const struct row *row = rows;
+    while (at >= row->weight)
+        at -= (row++)->weight;
+    return row;
+}

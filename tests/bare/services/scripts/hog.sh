@@ -1,0 +1,2 @@
+# More than it may have.
+exec /bin/busybox sort /dev/zero
