@@ -131,6 +131,7 @@ int services_begin(const struct caller *caller) {
     if (status < 0)
         return status;
     sockets_unix.gate = &containers_gate;
+    sockets_inet.gate = &containers_gate;
     panic_set_last_words(say_last_audit);
     program_listen = sockets_listen;
     status = listen(caller);
