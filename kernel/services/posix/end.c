@@ -213,12 +213,13 @@ void process_thread_gone(struct thread *thread) {
         process->state = PROCESS_ENDS;
     detach(process, part);
     thread->of_process = NULL;
-    if (!is_last)
+    if (!is_last) { /* once the lock is given up, the others may end, and the memory with them */
         thread->process = NULL;
+        thread_use_space();
+    }
     processes_unlock();
     machine_give_back(processes.vfs->machine, part, sizeof(*part));
     if (!is_last) {
-        thread_use_space();
         process_unref(process);
         return;
     }
