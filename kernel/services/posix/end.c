@@ -6,6 +6,7 @@
  */
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/services/posix/inside.h"
+#include "kernel/services/posix/timers.h"
 #include "kernel/services/posix/machine.h"
 #include "kernel/services/posix/user.h"
 #include "kernel/services/vfs/errors.h"
@@ -152,6 +153,7 @@ static void become_zombie(struct process *process) {
     struct number *group = process->group;
     (void)number_ref(group);
     alarm_set(process, 0, 0);
+    timers_end(process);
     hang_up(process);
     signal_queue_empty(&process->pending, UINT64_MAX);
     process->state = PROCESS_ZOMBIE;
@@ -195,6 +197,7 @@ static void end_first(struct process *first) {
     int32_t status = first->exit_status;
     processes_lock();
     alarm_set(first, 0, 0);
+    timers_end(first);
     signal_queue_empty(&first->pending, UINT64_MAX);
     process_remove(first);
     processes.first = NULL;

@@ -3,6 +3,7 @@
 
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/services/posix/inside.h"
+#include "kernel/services/posix/timers.h"
 #include "kernel/services/posix/machine.h"
 #include "kernel/services/posix/user.h"
 #include "kernel/services/vfs/errors.h"
@@ -16,6 +17,7 @@ void processes_prepare(void) {
     processes = (struct processes){.count = 0};
     list_init(&processes.all);
     list_init(&processes.alarms);
+    list_init(&processes.timers);
 }
 
 void processes_init(struct vfs *vfs, uint32_t count_max) {
@@ -174,6 +176,7 @@ static void init_lists(struct process *process) {
     list_init(&process->children);
     list_init(&process->threads);
     list_init(&process->pending.entries);
+    timers_init(process);
 }
 
 /* With the tree's lock, since another thread may just change its folder. */
