@@ -3,6 +3,7 @@
 same on both. Run with the build folder."""
 import os
 import sys
+import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
@@ -16,6 +17,11 @@ class Abi(Compared):
         expected = self.on_linux(least=60)
         self.assertEqual(expected[-1], "abi: done")
         self.check(expected, processors=(1, 4))
+
+    @unittest.skipUnless(os.geteuid() == 0, "it mounts, which only user 0 may")
+    def test_mounts_in_use_stay(self):
+        expected = self.on_linux(["mounts"], least=13)
+        self.check(expected, ["mounts"], processors=(2,))
 
 
 if __name__ == "__main__":

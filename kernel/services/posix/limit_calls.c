@@ -19,6 +19,8 @@ static int64_t set_limit(struct process *process, enum limit limit, const struct
     *now = *pair;
     if (limit == LIMIT_DESCRIPTORS)
         process->descriptors.limit = (uint32_t)pair->soft;
+    if (limit == LIMIT_FILE_BYTES)
+        limits_apply_to_files(&process->limits, &process->caller);
     if (limit == LIMIT_CPU && process->state < PROCESS_ENDS)
         timers_limit_changed(process);
     return 0;

@@ -225,6 +225,7 @@ static void copy_plain(const struct process *parent, struct process *child) {
     memcpy(child->name, parent->name, sizeof(child->name));
     child->caller = (struct caller){.vfs = parent->caller.vfs, .mask = parent->caller.mask};
     credentials_apply(&child->credentials, &child->caller.identity);
+    limits_apply_to_files(&child->limits, &child->caller);
     init_lists(child);
 }
 

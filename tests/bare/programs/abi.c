@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -216,9 +218,64 @@ static void running_files(const char *self) {
     unlink("text-busy");
 }
 
+/* ---- how large files may be ---- */
+
+static void size_limits(void) {
+    struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO};
+    const struct rlimit small = {10000, RLIM_INFINITY}, none = {RLIM_INFINITY, RLIM_INFINITY};
+    char bytes[8192] = {0};
+    int file = open("limited", O_CREAT | O_RDWR | O_TRUNC, 0644);
+    sigaction(SIGXFSZ, &action, NULL);
+    handled = 0;
+    say("limit", setrlimit(RLIMIT_FSIZE, &small));
+    say("within", write(file, bytes, sizeof(bytes)));
+    say("in part", write(file, bytes, sizeof(bytes)));
+    printf("signals %d\n", (int)handled);
+    say("beyond", write(file, bytes, sizeof(bytes)));
+    say("far beyond", pwrite(file, bytes, 1, 20000));
+    say("truncate", ftruncate(file, 10001));
+    say("truncate to it", ftruncate(file, 10000));
+    say("truncate by name", truncate("limited", 20000));
+    printf("signals %d\n", (int)handled);
+    setrlimit(RLIMIT_FSIZE, &none);
+    say("without limit", pwrite(file, bytes, 1, 20000));
+    close(file);
+    unlink("limited");
+}
+
+/* ---- mounts that are in use: user 0 only ---- */
+
+static void mounts(void) {
+    (void)unshare(CLONE_NEWNS);
+    (void)mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+    mkdir("place", 0755);
+    say("mount", mount("tmpfs", "place", "tmpfs", 0, NULL));
+    int file = open("place/file", O_CREAT | O_RDWR, 0644);
+    say("umount in use", umount2("place", 0));
+    close(file);
+    say("umount", umount2("place", 0));
+    say("umount again", umount2("place", 0));
+    say("mount", mount("tmpfs", "place", "tmpfs", 0, NULL));
+    mkdir("place/inner", 0755);
+    say("mount inside", mount("tmpfs", "place/inner", "tmpfs", 0, NULL));
+    file = open("place/inner/file", O_CREAT | O_RDWR, 0644);
+    say("umount outer", umount2("place", 0));
+    say("detach", umount2("place", MNT_DETACH));
+    say("still there", write(file, "x", 1));
+    close(file);
+    say("gone", open("place/inner/file", O_RDONLY));
+    say("detach again", umount2("place", MNT_DETACH));
+    say("rmdir", rmdir("place"));
+}
+
 int main(int count, char **arguments) {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    (void)count;
+    if (count > 1 && strcmp(arguments[1], "mounts") == 0) {
+        mounts();
+        printf("abi: done\n");
+        return 0;
+    }
+    size_limits();
     several_words();
     timers();
     processor_time();
