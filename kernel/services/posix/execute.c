@@ -7,8 +7,8 @@
 #include "kernel/machine/bare/process/calls.h"
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/services/posix/inside.h"
-#include "kernel/services/posix/timers.h"
 #include "kernel/services/posix/machine.h"
+#include "kernel/services/posix/timers.h"
 #include "kernel/services/posix/user_value.h"
 
 #include <string.h>

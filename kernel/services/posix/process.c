@@ -3,8 +3,8 @@
 
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/services/posix/inside.h"
-#include "kernel/services/posix/timers.h"
 #include "kernel/services/posix/machine.h"
+#include "kernel/services/posix/timers.h"
 #include "kernel/services/posix/user.h"
 #include "kernel/services/vfs/errors.h"
 #include "kernel/services/vfs/mount.h"

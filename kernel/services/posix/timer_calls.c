@@ -18,9 +18,7 @@ static const struct {
 } clocks[] = {
     {0, TIMER_OF_MOMENT, true}, /* CLOCK_REALTIME */
     {1, TIMER_OF_MOMENT, false}, /* CLOCK_MONOTONIC */
-    {2, TIMER_OF_PROCESS, false},
-    {3, TIMER_OF_THREAD, false},
-    {7, TIMER_OF_MOMENT, false}, /* CLOCK_BOOTTIME */
+    {2, TIMER_OF_PROCESS, false}, {3, TIMER_OF_THREAD, false}, {7, TIMER_OF_MOMENT, false}, /* CLOCK_BOOTTIME */
     {11, TIMER_OF_MOMENT, true}, /* CLOCK_TAI */
 };
 
@@ -167,7 +165,8 @@ int64_t system_call_timer_settime(const uint64_t arguments[6]) {
     struct process_timer *timer = find((int32_t)arguments[0]);
     if (timer != NULL) {
         tell(timer, &before);
-        process_timer_set(timer, moment_of(timer, value_ns, ((uint32_t)arguments[1] & TIMER_ABSOLUTE) != 0), interval_ns);
+        process_timer_set(timer, moment_of(timer, value_ns, ((uint32_t)arguments[1] & TIMER_ABSOLUTE) != 0),
+                          interval_ns);
     }
     processes_unlock();
     if (timer == NULL)

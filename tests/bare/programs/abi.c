@@ -36,7 +36,8 @@ struct waited_word {
 
 static uint32_t words[4];
 
-static long wait_for_words(struct waited_word *list, unsigned count, unsigned flags, const struct timespec *until, int clock) {
+static long wait_for_words(struct waited_word *list, unsigned count, unsigned flags, const struct timespec *until,
+                           int clock) {
     return syscall(449, list, count, flags, until, clock);
 }
 
@@ -90,13 +91,17 @@ static void handle(int number, siginfo_t *info, void *context) {
 }
 
 static int create(int clock, int notify, int number, int value, int *timer) {
-    struct { uint64_t value; int signal, notify, thread, rest[11]; } event = {(uint64_t)value, number, notify, 0, {0}};
+    struct {
+        uint64_t value;
+        int signal, notify, thread, rest[11];
+    } event = {(uint64_t)value, number, notify, 0, {0}};
     event.thread = (int)syscall(SYS_gettid);
     return (int)syscall(SYS_timer_create, clock, &event, timer);
 }
 
 static long set_timer(int timer, int flags, long value_ns, long interval_ns, struct itimerspec *before) {
-    struct itimerspec times = {{interval_ns / NS_PER_SECOND, interval_ns % NS_PER_SECOND}, {value_ns / NS_PER_SECOND, value_ns % NS_PER_SECOND}};
+    struct itimerspec times = {{interval_ns / NS_PER_SECOND, interval_ns % NS_PER_SECOND},
+                               {value_ns / NS_PER_SECOND, value_ns % NS_PER_SECOND}};
     return syscall(SYS_timer_settime, timer, flags, &times, before);
 }
 
@@ -138,7 +143,8 @@ static void timers(void) {
     printf("interval %ld\n", before.it_interval.tv_nsec);
     say("long", set_timer(timer, 0, 1000L * NS_PER_SECOND, 3 * MS, NULL));
     say("gettime long", syscall(SYS_timer_gettime, timer, &before));
-    printf("left %d, interval %ld\n", before.it_value.tv_sec >= 998 && before.it_value.tv_sec <= 1000, before.it_interval.tv_nsec);
+    printf("left %d, interval %ld\n", before.it_value.tv_sec >= 998 && before.it_value.tv_sec <= 1000,
+           before.it_interval.tv_nsec);
     say("delete", syscall(SYS_timer_delete, timer));
     say("deleted", syscall(SYS_timer_gettime, timer, &before));
     say("deleted", syscall(SYS_timer_delete, timer));

@@ -422,7 +422,8 @@ static void a_call_goes_to_the_server_and_comes_back(void **state) {
     sched_reschedule(&simulator.scheduler);
     start_now(50);
     struct futex_thread *client = start_now(90);
-    assert_int_equal(hand_over(client, 16, 8, 5, true), GROVE_AGAIN); /* the word is another: the server is only woken */
+    assert_int_equal(hand_over(client, 16, 8, 5, true),
+                     GROVE_AGAIN); /* the word is another: the server is only woken */
     assert_true(server->thread->state == SCHED_READY && client->thread->state == SCHED_READY);
     assert_int_equal(futex_finish_many(&table, server, &which), 0);
     sched_thread_end(&simulator.scheduler, client->thread);

@@ -248,7 +248,8 @@ int64_t system_call_fallocate(const uint64_t arguments[6]) {
     int status = get_usable_file(&files, arguments[0], &file);
     if (status != 0)
         return status;
-    status = (int)files_note_limit(files.caller, file_allocate(files.caller, file, (uint32_t)arguments[1], (int64_t)arguments[2], (int64_t)arguments[3]));
+    status = (int)files_note_limit(files.caller, file_allocate(files.caller, file, (uint32_t)arguments[1],
+                                                               (int64_t)arguments[2], (int64_t)arguments[3]));
     file_unref(file);
     return status;
 }
