@@ -113,6 +113,7 @@ int services_begin(const struct caller *caller) {
     if (status < 0)
         return status;
     sockets_unix.gate = &containers_gate;
+    sockets_inet.gate = &containers_gate;
     status = listen(caller);
     if (status == 0) {
         status = start_thread();
