@@ -148,7 +148,9 @@ static void who_begins_in_it_begins_frozen(void **state) {
     struct process *made = process_find_locked(second);
     processes_unlock();
     assert_ptr_equal(made->freezer, process->freezer);
-    assert_true(list_first_item(&made->threads, struct process_thread, link)->thread->is_interrupted);
+    const struct process_thread *part = list_first_item(&made->threads, struct process_thread, link);
+    assert_non_null(part);
+    assert_true(part->thread->is_interrupted);
     freezer_thaw(&freezer);
     end();
 }
