@@ -250,6 +250,8 @@ void posix_become(int32_t number) {
     struct process_thread *part = found != NULL ? found->thread : NULL;
     processes_unlock();
     assert_non_null(part);
+    if (part == NULL)
+        return; /* has failed */
     posix_world.current = fake(part->thread);
 }
 
