@@ -38,7 +38,7 @@ class Waits(Frozen):
     program = "freeze"
 
     def test_no_wait_sees_it(self):
-        self.check_frozen(self.on_linux(least=16), 5000, processors=(1, 4))
+        self.check_frozen(self.on_linux(least=17), 5000, processors=(1, 4))
 
 
 class Threads(Frozen):

@@ -202,6 +202,22 @@ static void wait_child(struct tally *tally) {
     }
 }
 
+/* Children that compute, and children that wait, are killed: wherever they stand, that is their end. */
+static void wait_killed(struct tally *tally) {
+    for (int i = 0; i < ROUNDS * 4; i++) {
+        int status = 0;
+        pid_t child = fork();
+        if (child == 0)
+            for (;;)
+                if (i % 2 == 0)
+                    pause();
+        poll(NULL, 0, i % 4);
+        kill(child, SIGKILL);
+        count(tally,
+              waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? 0 : errno, 0);
+    }
+}
+
 static void wait_lock(struct tally *tally) {
     char path[] = "/tmp/freeze.XXXXXX";
     int mine = mkstemp(path);
@@ -272,8 +288,9 @@ static const struct kind {
     {"futex", wait_word},          {"sem_timedwait", wait_semaphore},
     {"recv", wait_receive},        {"pipe", wait_pipe},
     {"accept", wait_accept},       {"waitpid", wait_child},
-    {"flock", wait_lock},          {"sigsuspend", wait_alarms},
-    {"compute", compute},          {"compute", compute},
+    {"kill", wait_killed},         {"flock", wait_lock},
+    {"sigsuspend", wait_alarms},   {"compute", compute},
+    {"compute", compute},
 };
 #define KINDS (sizeof kinds / sizeof *kinds)
 
