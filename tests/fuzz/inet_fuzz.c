@@ -6,6 +6,7 @@
  * The input is steps of 12 bytes: which, flags, two ports, distance of the sequence number and of what is acknowledged, window,
  * size.
  */
+#include "kernel/machine/bare/process/user_memory.h"
 #include "kernel/services/net/inet/tcp/tcp.h"
 
 #include <stdlib.h>
@@ -18,6 +19,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 #define PORT 502u
 
 static uint64_t now_ns = 1, held;
+
+/* No program asks anything here by address. */
+bool process_read(void *to, uint64_t from, size_t size_bytes) {
+    (void)to;
+    (void)from;
+    (void)size_bytes;
+    return false;
+}
+
+bool process_write(uint64_t to, const void *from, size_t size_bytes) {
+    (void)to;
+    (void)from;
+    (void)size_bytes;
+    return false;
+}
 
 static void *take(void *context, size_t size) {
     (void)context;
