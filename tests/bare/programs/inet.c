@@ -107,7 +107,8 @@ static int poll_for(int file, short events) {
 /* ---- parts ---- */
 
 static void names(void) {
-    int first = check("socket", socket(AF_INET, SOCK_STREAM, 0)), second = check("socket", socket(AF_INET, SOCK_STREAM, 0));
+    int first = check("socket", socket(AF_INET, SOCK_STREAM, 0)),
+        second = check("socket", socket(AF_INET, SOCK_STREAM, 0));
     int error;
     socklen_t size = sizeof(error);
     show_name("new", first, false);
@@ -194,12 +195,13 @@ static void flags(void) {
 }
 
 static void options(void) {
-    static const int asked[][2] = {{SOL_SOCKET, SO_TYPE},        {SOL_SOCKET, SO_PROTOCOL},   {SOL_SOCKET, SO_DOMAIN},
-                                   {SOL_SOCKET, SO_SNDBUF},      {SOL_SOCKET, SO_RCVBUF},     {SOL_SOCKET, SO_KEEPALIVE},
-                                   {IPPROTO_TCP, TCP_NODELAY},   {IPPROTO_TCP, TCP_KEEPIDLE}, {IPPROTO_TCP, TCP_KEEPINTVL},
-                                   {IPPROTO_TCP, TCP_KEEPCNT},   {IPPROTO_TCP, TCP_CORK},     {IPPROTO_TCP, TCP_DEFER_ACCEPT},
-                                   {IPPROTO_TCP, TCP_MAXSEG},    {IPPROTO_IP, IP_TTL},        {IPPROTO_IP, IP_TOS},
-                                   {IPPROTO_TCP, TCP_USER_TIMEOUT}};
+    static const int asked[][2] = {
+        {SOL_SOCKET, SO_TYPE},          {SOL_SOCKET, SO_PROTOCOL},   {SOL_SOCKET, SO_DOMAIN},
+        {SOL_SOCKET, SO_SNDBUF},        {SOL_SOCKET, SO_RCVBUF},     {SOL_SOCKET, SO_KEEPALIVE},
+        {IPPROTO_TCP, TCP_NODELAY},     {IPPROTO_TCP, TCP_KEEPIDLE}, {IPPROTO_TCP, TCP_KEEPINTVL},
+        {IPPROTO_TCP, TCP_KEEPCNT},     {IPPROTO_TCP, TCP_CORK},     {IPPROTO_TCP, TCP_DEFER_ACCEPT},
+        {IPPROTO_TCP, TCP_MAXSEG},      {IPPROTO_IP, IP_TTL},        {IPPROTO_IP, IP_TOS},
+        {IPPROTO_TCP, TCP_USER_TIMEOUT}};
     int file = check("socket", socket(AF_INET, SOCK_STREAM, 0)), value = 1, pair[2];
     check("TCP_NODELAY", setsockopt(file, IPPROTO_TCP, TCP_NODELAY, &value, sizeof(value)));
     value = 30;
@@ -223,7 +225,8 @@ static void options(void) {
 }
 
 static void datagrams(void) {
-    int first = check("socket", socket(AF_INET, SOCK_DGRAM, 0)), second = check("socket", socket(AF_INET, SOCK_DGRAM, 0));
+    int first = check("socket", socket(AF_INET, SOCK_DGRAM, 0)),
+        second = check("socket", socket(AF_INET, SOCK_DGRAM, 0));
     struct sockaddr_in name = at("127.0.0.1", PORT), from;
     socklen_t size = sizeof(from);
     char bytes[64];
@@ -450,9 +453,10 @@ int main(int count, char **arguments) {
     static const struct {
         const char *name;
         void (*run)(void);
-    } parts[] = {{"names", names},           {"ends", ends},   {"flags", flags}, {"options", options},
-                 {"datagrams", datagrams},   {"versions", versions}, {"interfaces", interfaces},
-                 {"many", many},             {"large", large}, {"edges", edges}, {"forks", forks}};
+    } parts[] = {{"names", names},           {"ends", ends},           {"flags", flags},
+                 {"options", options},       {"datagrams", datagrams}, {"versions", versions},
+                 {"interfaces", interfaces}, {"many", many},           {"large", large},
+                 {"edges", edges},           {"forks", forks}};
     for (int i = 1; i < count; i++)
         for (size_t part = 0; part < sizeof(parts) / sizeof(parts[0]); part++)
             if (strcmp(parts[part].name, arguments[i]) == 0) {

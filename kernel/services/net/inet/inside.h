@@ -16,7 +16,8 @@ struct inet_port {
     struct list link; /* in domain->ports */
     uint16_t number;
     uint32_t users;
-    struct list open, connected; /* struct inet_socket by port_link: those that packets of anybody may be for; the others */
+    struct list open,
+        connected; /* struct inet_socket by port_link: those that packets of anybody may be for; the others */
 };
 
 /* What the sockets of both protocols have. Their own structures begin with it. */

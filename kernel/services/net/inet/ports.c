@@ -80,7 +80,8 @@ static int take_port(struct inet_socket *socket, uint16_t number, bool is_connec
 static bool takes_address(const struct inet_socket *socket, const struct inet_address *address) {
     if (!inet_is_any(&socket->local.address))
         return inet_same_address(&socket->local.address, address);
-    return inet_is_v4(address) ? inet_is_v4(&socket->local.address) || !socket->is_v6_only : !inet_is_v4(&socket->local.address);
+    return inet_is_v4(address) ? inet_is_v4(&socket->local.address) || !socket->is_v6_only
+                               : !inet_is_v4(&socket->local.address);
 }
 
 static bool overlap(const struct inet_socket *first, const struct inet_socket *second) {
@@ -100,8 +101,7 @@ static bool both_are(const struct inet_socket *first, const struct inet_socket *
 static bool may_share(const struct inet_socket *socket, struct inet_socket *other) {
     if (both_are(socket, other, SOCKET_REUSES_ADDRESS) && !tcp_listens(other))
         return true;
-    return both_are(socket, other, SOCKET_SHARES_PORT) &&
-           (socket->user == other->user || tcp_waits_for_time(other));
+    return both_are(socket, other, SOCKET_SHARES_PORT) && (socket->user == other->user || tcp_waits_for_time(other));
 }
 
 static bool conflicts_in(const struct inet_socket *socket, const struct list *list) {
@@ -263,8 +263,7 @@ struct inet_socket *inet_find_bound(struct inet_domain *domain, enum inet_transp
         /* Of several that share the port each gets its part, by where packets come from. Others: the last one that came. */
         bool is_better = points > best_points ||
                          (points > 0 && points == best_points &&
-                          (!both_are(socket, best, SOCKET_SHARES_PORT) ||
-                           inet_hash(domain, from, to) % equals == 0));
+                          (!both_are(socket, best, SOCKET_SHARES_PORT) || inet_hash(domain, from, to) % equals == 0));
         if (is_better) {
             best = socket;
             best_points = points;

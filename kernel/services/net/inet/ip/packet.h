@@ -56,7 +56,8 @@ void inet_bytes_free_all(struct inet_domain *domain, struct list *given_up);
 /* Without locks: fill the room from a program. -LINUX_EFAULT. */
 int inet_bytes_fill(struct inet_bytes *bytes, struct transfer *transfer);
 /* Without locks: to a program. What was copied goes into *done_bytes. -LINUX_EFAULT. */
-int inet_bytes_copy(struct inet_bytes *bytes, uint32_t at, uint32_t size, struct transfer *transfer, size_t *done_bytes);
+int inet_bytes_copy(struct inet_bytes *bytes, uint32_t at, uint32_t size, struct transfer *transfer,
+                    size_t *done_bytes);
 /* Append a part of others to bytes with room for them. */
 void inet_bytes_append(struct inet_bytes *to, struct inet_bytes *from, uint32_t at, uint32_t size);
 /* May a socket take so many more, that has `charged` already? */

@@ -11,8 +11,7 @@ int tcp_shut_down(struct socket *socket, uint32_t how) {
     uint32_t shut = how + 1; /* SHUT_ bits */
     inet_lock(tcp->inet.domain);
     if (tcp->progress == TCP_CONNECTING)
-        tcp->progress =
-            tcp_is_in(tcp, TCP_IS_OPENING | TCP_STATE(TCP_CLOSED)) ? TCP_SHUT_TOO_SOON : TCP_CONNECTED;
+        tcp->progress = tcp_is_in(tcp, TCP_IS_OPENING | TCP_STATE(TCP_CLOSED)) ? TCP_SHUT_TOO_SOON : TCP_CONNECTED;
     switch (tcp->state) {
     case TCP_CLOSED:
     case TCP_TIME_WAIT:
@@ -65,8 +64,8 @@ static void leave_alone(struct tcp_socket *tcp) {
 
 void tcp_close(struct socket *socket) {
     struct tcp_socket *tcp = tcp_of_socket(socket);
-    uint32_t open = TCP_CAN_SEND | TCP_CAN_RECEIVE | TCP_STATE(TCP_SYN_RECEIVED) | TCP_STATE(TCP_CLOSING) |
-                    TCP_STATE(TCP_LAST_ACK);
+    uint32_t open =
+        TCP_CAN_SEND | TCP_CAN_RECEIVE | TCP_STATE(TCP_SYN_RECEIVED) | TCP_STATE(TCP_CLOSING) | TCP_STATE(TCP_LAST_ACK);
     inet_lock(tcp->inet.domain);
     bool is_lost = tcp->inet.waiting_bytes > 0; /* what nobody read: RFC 2525, 2.17 */
     bool is_cut = socket->linger[0] != 0 && socket->linger[1] == 0;

@@ -28,7 +28,9 @@ static int give_info(struct tcp_socket *tcp, void *value, uint32_t *size_bytes) 
         .retransmits = (uint8_t)tcp->resends,
         .probes = (uint8_t)tcp->probes,
         .options = tcp->send_scale != INET_NO_SCALE ? 4 : 0,
-        .scales = tcp->send_scale != INET_NO_SCALE ? (uint8_t)((uint32_t)tcp->send_scale | (uint32_t)tcp->receive_scale << 4) : 0,
+        .scales = tcp->send_scale != INET_NO_SCALE
+                      ? (uint8_t)((uint32_t)tcp->send_scale | (uint32_t)tcp->receive_scale << 4)
+                      : 0,
         .resend_us = (uint32_t)(tcp->resend_ns / 1000),
         .ack_us = 40000,
         .send_segment_max = segment,

@@ -110,7 +110,8 @@ static int receive_stream(struct tcp_socket *tcp, struct stream_read *read) {
         status = find(tcp, read, &packet);
         goes_on = status == 0 && packet != NULL;
         if (goes_on) {
-            skipped = packet == list_first_item(&tcp->inet.packets, struct inet_packet, link) ? tcp->first_read_bytes : 0;
+            skipped =
+                packet == list_first_item(&tcp->inet.packets, struct inet_packet, link) ? tcp->first_read_bytes : 0;
             size = packet->size_bytes;
         }
         inet_unlock(tcp->inet.domain);

@@ -121,7 +121,8 @@ void tcp_was_reset(struct tcp_socket *tcp) {
 }
 
 void tcp_abort(struct tcp_socket *tcp, int error) {
-    if (!tcp_is_in(tcp, TCP_STATE(TCP_CLOSED) | TCP_STATE(TCP_LISTEN) | TCP_STATE(TCP_SYN_SENT) | TCP_STATE(TCP_TIME_WAIT)))
+    if (!tcp_is_in(tcp,
+                   TCP_STATE(TCP_CLOSED) | TCP_STATE(TCP_LISTEN) | TCP_STATE(TCP_SYN_SENT) | TCP_STATE(TCP_TIME_WAIT)))
         tcp_send_flags(tcp, TCP_RST | TCP_ACK, tcp->next);
     tcp_finish(tcp, error);
 }

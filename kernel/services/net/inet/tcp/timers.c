@@ -52,7 +52,8 @@ static void enter(struct tcp_socket *tcp, uint64_t when_ns) {
 }
 
 void tcp_set_timer(struct tcp_socket *tcp, enum tcp_timer timer, uint64_t in_ns) {
-    uint64_t when_ns = inet_now_ns(tcp->inet.domain) + (in_ns < RESEND_MOST_NS || timer != TCP_TIMER_RESEND ? in_ns : RESEND_MOST_NS);
+    uint64_t when_ns =
+        inet_now_ns(tcp->inet.domain) + (in_ns < RESEND_MOST_NS || timer != TCP_TIMER_RESEND ? in_ns : RESEND_MOST_NS);
     tcp->due_ns[timer] = when_ns;
     if (tcp->fires_ns == 0 || when_ns < tcp->fires_ns)
         enter(tcp, when_ns);

@@ -90,7 +90,8 @@ static void close_slot(struct slot *slot) {
 }
 
 static struct socket_name pick_name(bool is_for_binding) {
-    static const uint32_t addresses[] = {INET_LOOPBACK_V4, INET_LOOPBACK_V4, INET_LOOPBACK_V4, 0x7f000002, 0, 0x7f112233};
+    static const uint32_t addresses[] = {INET_LOOPBACK_V4, INET_LOOPBACK_V4, INET_LOOPBACK_V4, 0x7f000002, 0,
+                                         0x7f112233};
     uint32_t address = addresses[pick(ITEMS(addresses))];
     if (one_in(40))
         address = one_in(2) ? 0x0a000001 : 0x7fffffff;
@@ -193,8 +194,7 @@ static void receive_one(struct slot *slot) {
     size_t size = one_in(12) ? 0 : one_in(3) ? pick(30) : pick(2 * BYTES_MAX);
     uint32_t flags = all_flags[pick(ITEMS(all_flags))];
     struct iovec vector = {.iov_base = theirs, .iov_len = size};
-    struct msghdr message = {
-        .msg_iov = &vector, .msg_iovlen = 1, .msg_name = name, .msg_namelen = sizeof(name)};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_name = name, .msg_namelen = sizeof(name)};
     struct socket_message got;
     if (size == 0 && socket_at(slot)->type == LINUX_SOCK_STREAM)
         return;
@@ -223,8 +223,7 @@ static void shut_one(struct slot *slot) {
 
 /* What is left to be seen of a connection that is over depends on how it ended, on Linux on much more. */
 static bool is_over(const struct slot *slot) {
-    return socket_at(slot)->type == LINUX_SOCK_STREAM &&
-           tcp_is_in(tcp_of_socket(socket_at(slot)), TCP_IS_OVER);
+    return socket_at(slot)->type == LINUX_SOCK_STREAM && tcp_is_in(tcp_of_socket(socket_at(slot)), TCP_IS_OVER);
 }
 
 static void ask_names(struct slot *slot) {
