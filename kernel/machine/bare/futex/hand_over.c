@@ -131,8 +131,8 @@ int futex_wait_many(struct futex_table *table, struct futex_thread *self, struct
 int futex_finish_many(struct futex_table *table, struct futex_thread *self, uint32_t *woken) {
     if (self->waiters == &self->own) {
         *woken = 0;
-        bool is_plain =
-            __atomic_load_n(&self->own.bucket, __ATOMIC_RELAXED) == NULL && self->thread->result == GROVE_OK;
+        bool is_plain = self->waits_for == NULL && self->thread->result == GROVE_OK &&
+                        __atomic_load_n(&self->own.bucket, __ATOMIC_RELAXED) == NULL;
         return is_plain ? GROVE_OK : futex_finish(table, self);
     }
     int status = GROVE_OK;
