@@ -1,112 +1,20 @@
 /*
  * What the author of a service and of a client may rely on, against a kernel in a thread of the test.
  */
-#include "grove/abi/call.h"
-#include "lib/session/hand_over.h"
-#include "lib/testing/fake_kernel.h"
+#include "lib/service/greeter_test.h"
+#include "lib/testing/play_hand_over.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-
-enum { ECHO = 1, FAIL = 2, SLOW = 3, LEND = 4, PART = 5, DEFER = 6, COUNT = 7, CRASH = 8, ORDER = 9, NOTHING = 10 };
-
-struct world {
-    struct fake_kernel *kernel;
-    struct grove_session *client_session;
-    struct grove_channel *channel;
-    pthread_t server;
-    int server_port;
-    unsigned handled[16];
-    char order[64];
-    bool uses_epoll;
-};
-
-static struct grove_session *open_session(int port) {
-    struct grove_session *session = NULL;
-    assert_int_equal(grove_session_open(&(struct grove_session_options){.descriptor = port}, &session), 0);
-    return session;
-}
-
-/* ---- the service under test ---- */
-
-static int on_echo(struct grove_request *request, void *context) {
-    struct world *world = context;
-    world->handled[grove_request_method(request) % 16]++;
-    return grove_reply(request, grove_request_data(request), grove_request_bytes(request));
-}
-
-static int on_fail(struct grove_request *request, void *context) {
-    (void)context;
-    return grove_fail(request, GROVE_FULL, "feeder %d has no room: remove a reading", 7);
-}
-
-static int on_lend(struct grove_request *request, void *context) {
-    (void)context;
-    struct grove_loan loan;
-    size_t slice_bytes = 0;
-    const uint8_t *slice = grove_request_slice(request, &slice_bytes);
-    if (slice == NULL || grove_request_loan(request, slice_bytes, GROVE_SECOND, &loan) < 0)
-        return grove_fail(request, GROVE_INVALID, "no slice or no loan");
-    for (size_t i = 0; i < slice_bytes; i++)
-        ((uint8_t *)loan.data)[i] = (uint8_t)(slice[i] + 1);
-    return grove_reply_loan(request, "lent", 4, &loan);
-}
-
-static int on_part(struct grove_request *request, void *context) {
-    (void)context;
-    return grove_reply_slice(request, "part", 4, 100, 50);
-}
-
-static int on_count(struct grove_request *request, void *context) {
-    struct world *world = context;
-    world->handled[COUNT]++;
-    assert_false(grove_request_wants_reply(request));
-    assert_int_equal(grove_reply(request, "x", 1), GROVE_WRONG_STATE);
-    return 0;
-}
-
-static int on_order(struct grove_request *request, void *context) {
-    struct world *world = context;
-    size_t length = strlen(world->order);
-    world->order[length] = "HML"[grove_request_lane(request)];
-    return 0;
-}
-
-static int on_nothing(struct grove_request *request, void *context) {
-    (void)request;
-    (void)context;
-    return 0;
-}
-
-static struct grove_request *deferred;
-
-static void finish_deferred(struct grove_service *service, void *context) {
-    (void)service;
-    (void)context;
-    assert_int_equal(grove_reply(deferred, "late", 4), 0);
-    assert_int_equal(grove_reply(deferred, "late", 4), GROVE_WRONG_STATE);
-    grove_request_finish(deferred);
-}
-
-static int on_defer(struct grove_request *request, void *context) {
-    struct grove_service *service = *(struct grove_service **)context;
-    deferred = request;
-    assert_int_equal(grove_request_defer(request), 0);
-    return grove_service_after(service, GROVE_MILLISECOND, finish_deferred, NULL, NULL);
-}
 
 static void *serve(void *context) {
     struct world *world = context;
@@ -474,59 +382,21 @@ static void test_the_client_that_stays_is_heard(void **state) {
 
 /* ---- the kernel's call that hands the processor over, played by two of Linux's ---- */
 
-static unsigned calls_handed_over, replies_handed_over;
-
-static long play_hand_over(const uint32_t *wake, uint64_t words, uint64_t expected, uint64_t deadline_ns,
-                           uint64_t flags) {
-    const struct timespec limit = {.tv_sec = (time_t)(deadline_ns / GROVE_SECOND),
-                                   .tv_nsec = (long)(deadline_ns % GROVE_SECOND)};
-    const struct timespec *until = deadline_ns == UINT64_MAX ? NULL : &limit;
-    const struct grove_hand_over_word *list = (const struct grove_hand_over_word *)(uintptr_t)words;
-    struct futex_waitv waited[GROVE_HAND_OVER_WORDS_MAX];
-    long result;
-    __atomic_fetch_add((flags & GROVE_HAND_OVER_LENDS) != 0 ? &calls_handed_over : &replies_handed_over, 1,
-                       __ATOMIC_RELAXED);
-    syscall(SYS_futex, wake, FUTEX_WAKE, 1, NULL, NULL, 0);
-    if ((flags & GROVE_HAND_OVER_LIST) == 0) {
-        result = syscall(SYS_futex, words, FUTEX_WAIT_BITSET, (uint32_t)expected, until, NULL, FUTEX_BITSET_MATCH_ANY);
-        return result < 0 ? -errno : result;
-    }
-    for (uint64_t i = 0; i < expected; i++)
-        waited[i] = (struct futex_waitv){.val = list[i].expected, .uaddr = list[i].address, .flags = FUTEX_32};
-    result = syscall(SYS_futex_waitv, waited, (unsigned)expected, 0, until, CLOCK_MONOTONIC);
-    return result < 0 ? -errno : result;
-}
-
-static cpu_set_t all_processors;
-
-/* Both ends on one processor, so that neither spins. */
 static int set_up_handed_over(void **state) {
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    hand_over_played = play_hand_over;
-    calls_handed_over = replies_handed_over = 0;
-    if (sched_getaffinity(0, sizeof(all_processors), &all_processors) < 0)
-        return -1;
-    for (size_t i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; i++)
-        if (CPU_ISSET(i, &all_processors))
-            CPU_SET(i, &one);
-    if (sched_setaffinity(0, sizeof(one), &one) < 0)
-        return -1;
-    return set_up(state);
+    return hand_over_play_begin() == 0 ? set_up(state) : -1;
 }
 
 static int tear_down_handed_over(void **state) {
     int status = tear_down(state);
-    hand_over_played = NULL;
-    return sched_setaffinity(0, sizeof(all_processors), &all_processors) < 0 ? -1 : status;
+    return hand_over_play_end() == 0 ? status : -1;
 }
 
 /* Who finds the other awake has nothing to hand over: that may be so now and then, but not always. */
 static void test_a_call_hands_over_both_ways(void **state) {
     for (unsigned round = 0; round < 100; round++)
         expect_answer(*state, ECHO, "x", "x");
-    assert_true(__atomic_load_n(&calls_handed_over, __ATOMIC_RELAXED) > 0);
-    assert_true(__atomic_load_n(&replies_handed_over, __ATOMIC_RELAXED) > 0);
+    assert_true(hand_over_play_count(true) > 0);
+    assert_true(hand_over_play_count(false) > 0);
 }
 
 #define WORLD_TEST(name) \

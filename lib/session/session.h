@@ -4,7 +4,7 @@
  *
  *     error.c       the last error of a thread              port.c       packets in and out, requests and replies
  *     notices.c     notice -> who handles it                attachment.c one end of a channel: mapping, waking
- *     wait.c        the one place that sleeps               spin.c       when looking again beats sleeping
+ *     wait.c        the one place that sleeps               spin.c, run_spin.c  when looking again beats sleeping
  *     client.c      connect, call, send                     answer.c     replies matched to calls
  *     copy.h        copying a message                       loan.c      large messages
  *     later.c       requests answered to a handler

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define THREADS 3u
+#define SEVERAL 0xf0u /* steps from here on are about several words */
 #define STEPS_MAX 64u
 #define MEMORY_BYTES 512u
 
@@ -128,11 +129,32 @@ static void end(struct futex_thread *self, uint64_t robust) {
     sched_thread_end(&scheduler, self->thread);
 }
 
+/* For one to four words, one behind the other; with `hands_over` the one behind them is woken in the same step. */
+static void wait_many(struct futex_thread *self, uint8_t what, uint64_t address, bool hands_over) {
+    static struct futex_waiter waiters[THREADS][4];
+    struct futex_word wanted[4];
+    for (uint32_t i = 0; i < 4; i++) {
+        wanted[i] = (struct futex_word){.address = address + UINT64_C(4) * i};
+        if ((what & 4) == 0)
+            (void)load(&space, wanted[i].address, &wanted[i].expected);
+    }
+    const struct futex_hand_over both = {.wake_at = address + 16,
+                                         .words = wanted,
+                                         .waiters = waiters[self->number - 1],
+                                         .count = 1 + what % 4u,
+                                         .lends = (address & 4) != 0,
+                                         .timeout_ns = now + 10};
+    if (hands_over)
+        (void)futex_hand_over(&table, self, &space, &both);
+    else
+        (void)futex_wait_many(&table, self, &space, wanted, both.count, both.waiters, both.timeout_ns);
+}
+
 /* The current thread does one thing, after it has finished what it waited for. */
 static void step(struct futex_thread *self, uint8_t what, uint64_t address) {
     uint32_t woken = 0, moved = 0, expected = 0;
     bool waits = false;
-    switch (what % 7) {
+    switch (what < SEVERAL ? what % 7 : 7 + what % 2) {
     case 0:
         (void)load(&space, address, &expected);
         (void)futex_wait(&table, self, &space, address, expected, what | 1u, now + 10);
@@ -152,8 +174,11 @@ static void step(struct futex_thread *self, uint8_t what, uint64_t address) {
     case 5:
         sched_give_way(&scheduler);
         break;
-    default:
+    case 6:
         end(self, address);
+        break;
+    default:
+        wait_many(self, what >> 1, address, what % 2 != 0);
         break;
     }
 }
@@ -164,8 +189,9 @@ static void act(uint8_t what, uint64_t address) {
         (void)sched_wake(&scheduler, &threads[what % THREADS], GROVE_CANCELLED);
     } else {
         struct futex_thread *self = current->futex;
-        (void)futex_finish(&table, self);
-        expect(self->spare != NULL && self->own.bucket == NULL);
+        uint32_t woken = 0;
+        (void)futex_finish_many(&table, self, &woken);
+        expect(self->spare != NULL && self->own.bucket == NULL && self->waiters == &self->own);
         step(self, what, address);
     }
     now += 5;
@@ -181,7 +207,8 @@ static void end_all(void) {
         struct sched_thread *current = sched_current(&scheduler);
         if (current == &processor.idle)
             break;
-        (void)futex_finish(&table, current->futex);
+        uint32_t woken = 0;
+        (void)futex_finish_many(&table, current->futex, &woken);
         end(current->futex, 0);
     }
     for (uint32_t i = 0; i < THREADS; i++)

@@ -111,6 +111,7 @@ static void set_rest(struct execution *execution, struct process *process) {
     part->restart = NULL;
     part->thread->clear_at = 0;
     part->thread->robust_list = 0;
+    memset(part->thread->words, 0, sizeof(part->thread->words)); /* they were of another memory */
     process->is_dumpable = now->user == now->effective_user && now->group == now->effective_group;
     if (execution->is_secure)
         process->parent_death_signal = 0;

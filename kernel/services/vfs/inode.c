@@ -43,6 +43,8 @@ void inode_touch(struct inode *inode, bool is_modified) {
 }
 
 void inode_cut(struct inode *inode, uint64_t first, uint64_t end) {
+    if (first >= end) /* a hole in less than a page */
+        return;
     spinlock_lock(&inode->lock);
     struct inode_mapping *mapping = inode->mapping;
     if (mapping != NULL && !mapping->hold(mapping))

@@ -269,6 +269,49 @@ static void fill_limit(struct chance *chance, char *at) {
     memcpy(at, limit, sizeof(limit));
 }
 
+/* Of calls on sockets, on several descriptors or words, and of such as have a structure of their own. */
+static void fill_other(struct chance *chance, const struct resources *resources, enum kind kind, char *at) {
+    switch (kind) {
+    case PARTS_AT:
+        fill_parts(chance, resources, at);
+        break;
+    case MESSAGE_AT:
+        fill_message(chance, resources, at);
+        break;
+    case MESSAGES_AT:
+        for (size_t i = 0; i < 3; i++)
+            fill_message(chance, resources, at + i * (sizeof(struct msghdr) + 8));
+        break;
+    case ADDRESS_AT:
+        fill_address(chance, at);
+        break;
+    case POLLED_AT:
+        fill_polled(chance, resources, at);
+        break;
+    case EVENT_AT: {
+        struct epoll_event event = {.events = (uint32_t)(chance_below(chance, 32) | chance_below(chance, 16) << 28)};
+        memcpy(at, &event, sizeof(event));
+        break;
+    }
+    case HOW_AT:
+        fill_how(chance, at);
+        break;
+    case SCHEDULE_AT:
+        fill_schedule(chance, at);
+        break;
+    case CAPABILITY_HEAD_AT: {
+        uint32_t head[2] = {chance_is(chance, 8) ? 0 : 0x20080522u, 0};
+        memcpy(at, head, sizeof(head));
+        break;
+    }
+    case WORDS_AT:
+        fill_words(chance, resources, at);
+        break;
+    default: /* bytes and what is only written to */
+        break;
+    }
+}
+
 /* A structure somewhere in the arena, filled in. */
 static void fill(struct chance *chance, const struct resources *resources, enum kind kind, char *at) {
     switch (kind) {
@@ -310,46 +353,12 @@ static void fill(struct chance *chance, const struct resources *resources, enum 
     case LIMIT_AT:
         fill_limit(chance, at);
         break;
-    case PARTS_AT:
-        fill_parts(chance, resources, at);
-        break;
-    case MESSAGE_AT:
-        fill_message(chance, resources, at);
-        break;
-    case MESSAGES_AT:
-        for (size_t i = 0; i < 3; i++)
-            fill_message(chance, resources, at + i * (sizeof(struct msghdr) + 8));
-        break;
-    case ADDRESS_AT:
-        fill_address(chance, at);
-        break;
-    case POLLED_AT:
-        fill_polled(chance, resources, at);
-        break;
-    case EVENT_AT: {
-        struct epoll_event event = {.events = (uint32_t)(chance_below(chance, 32) | chance_below(chance, 16) << 28)};
-        memcpy(at, &event, sizeof(event));
-        break;
-    }
-    case HOW_AT:
-        fill_how(chance, at);
-        break;
-    case SCHEDULE_AT:
-        fill_schedule(chance, at);
-        break;
-    case CAPABILITY_HEAD_AT: {
-        uint32_t head[2] = {chance_is(chance, 8) ? 0 : 0x20080522u, 0};
-        memcpy(at, head, sizeof(head));
-        break;
-    }
-    case WORDS_AT:
-        fill_words(chance, resources, at);
-        break;
     case SET_AT:
     case STRUCTURE_AT:
         fill_noise(chance, at, STRUCTURE_BYTES);
         break;
-    default: /* bytes and what is only written to */
+    default:
+        fill_other(chance, resources, kind, at);
         break;
     }
 }

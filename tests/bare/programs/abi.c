@@ -249,6 +249,23 @@ static void size_limits(void) {
     unlink("limited");
 }
 
+/* A hole in less than a page, in a file that this program has in its memory. */
+static void small_holes(void) {
+    int file = memfd_create("holes", 0);
+    (void)!ftruncate(file, 8192);
+    char *memory = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    memset(memory, 'x', 8192);
+    say("hole", fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 100, 50));
+    printf("around %d %d, inside %d\n", memory[99], memory[150], memory[120]);
+    say("hole at an edge", fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 4000, 96));
+    printf("before %d, behind %d\n", memory[3999], memory[4096]);
+    char *again = mremap(memory, 0, 4096, MREMAP_MAYMOVE); /* nothing is moved, and mapped once more */
+    printf("mapped again: %d\n", again != MAP_FAILED && again != memory && again[99] == 'x');
+    munmap(again, 4096);
+    munmap(memory, 8192);
+    close(file);
+}
+
 /* ---- mounts that are in use: user 0 only ---- */
 
 static void mounts(void) {
@@ -282,6 +299,7 @@ int main(int count, char **arguments) {
         return 0;
     }
     size_limits();
+    small_holes();
     several_words();
     timers();
     processor_time();

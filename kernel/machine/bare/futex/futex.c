@@ -19,6 +19,8 @@ void futex_thread_init(struct futex_thread *self, struct sched_thread *thread, u
     self->thread = thread;
     thread->futex = self;
     self->own.thread = self;
+    self->waiters = &self->own;
+    self->waiter_count = 1;
     self->number = number;
     self->spare = &self->first;
     list_init(&self->owned);

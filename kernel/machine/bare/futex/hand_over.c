@@ -18,9 +18,15 @@ static void prepare(struct futex_thread *self, struct futex_waiter *waiters, uin
     }
 }
 
+/* Those of several words may be gone from here on. */
+static void forget(struct futex_thread *self) {
+    self->waiters = &self->own;
+    self->waiter_count = 1;
+}
+
 static int identify_all(struct futex_space *space, const struct futex_word *words, uint32_t count,
                         struct futex_waiter *waiters) {
-    int status = count > 0 && count <= FUTEX_WORDS_MAX ? GROVE_OK : GROVE_INVALID;
+    int status = GROVE_OK;
     for (uint32_t i = 0; i < count && status == GROVE_OK; i++)
         status = space->memory->identify(space, words[i].address, &waiters[i].key);
     return status;
@@ -93,10 +99,14 @@ static int wait_many(struct futex_table *table, struct futex_thread *self, struc
                      const struct futex_hand_over *what, const struct futex_key *wake) {
     uint32_t failed = 0;
     int status = GROVE_OK;
+    if (what->count == 0 || what->count > FUTEX_WORDS_MAX)
+        return GROVE_INVALID;
     prepare(self, what->waiters, what->count);
     status = identify_all(space, what->words, what->count, what->waiters);
-    if (status < 0)
+    if (status < 0) {
+        forget(self);
         return status;
+    }
     do {
         hold_begin();
         status = join_all(table, self, space, what->words, what->timeout_ns, &failed);
@@ -107,6 +117,8 @@ static int wait_many(struct futex_table *table, struct futex_thread *self, struc
         }
         hold_end();
     } while (is_touched(space, what->words[failed].address, &status));
+    if (status < 0)
+        forget(self);
     return status;
 }
 
@@ -119,8 +131,8 @@ int futex_wait_many(struct futex_table *table, struct futex_thread *self, struct
 int futex_finish_many(struct futex_table *table, struct futex_thread *self, uint32_t *woken) {
     if (self->waiters == &self->own) {
         *woken = 0;
-        bool is_plain =
-            __atomic_load_n(&self->own.bucket, __ATOMIC_RELAXED) == NULL && self->thread->result == GROVE_OK;
+        bool is_plain = self->waits_for == NULL && self->thread->result == GROVE_OK &&
+                        __atomic_load_n(&self->own.bucket, __ATOMIC_RELAXED) == NULL;
         return is_plain ? GROVE_OK : futex_finish(table, self);
     }
     int status = GROVE_OK;
@@ -131,6 +143,7 @@ int futex_finish_many(struct futex_table *table, struct futex_thread *self, uint
         spinlock_lock(&bucket->lock);
         spinlock_unlock(&bucket->lock);
     }
+    forget(self);
     return status;
 }
 
@@ -173,8 +186,6 @@ int futex_hand_over(struct futex_table *table, struct futex_thread *self, struct
     if (status < 0)
         return status;
     self->own.bits = FUTEX_ALL_BITS;
-    self->waiters = &self->own;
-    self->waiter_count = 1;
     do {
         status = try_hand_over(table, self, space, what, &wake, &key);
     } while (is_touched(space, what->words->address, &status));

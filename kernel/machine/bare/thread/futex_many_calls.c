@@ -87,7 +87,7 @@ int64_t system_call_futex_waitv(const uint64_t arguments[6]) {
 /* ---- handing over ---- */
 
 __attribute__((noinline)) static int64_t hand_over_list(struct thread *self, const uint64_t arguments[6],
-                                                        struct futex_hand_over *what) {
+                                                        struct futex_hand_over what) {
     struct grove_hand_over_word given[GROVE_HAND_OVER_WORDS_MAX];
     struct futex_word words[GROVE_HAND_OVER_WORDS_MAX];
     struct futex_waiter waiters[GROVE_HAND_OVER_WORDS_MAX];
@@ -101,10 +101,10 @@ __attribute__((noinline)) static int64_t hand_over_list(struct thread *self, con
             return -LINUX_EINVAL;
         words[i] = (struct futex_word){.address = given[i].address, .expected = given[i].expected};
     }
-    what->words = words;
-    what->waiters = waiters;
-    what->count = count;
-    return sleep_and_tell(self, futex_hand_over(&thread_futexes, &self->futex, space_of(self), what));
+    what.words = words;
+    what.waiters = waiters;
+    what.count = count;
+    return sleep_and_tell(self, futex_hand_over(&thread_futexes, &self->futex, space_of(self), &what));
 }
 
 int64_t system_call_grove_hand_over(const uint64_t arguments[6]) {
@@ -121,7 +121,7 @@ int64_t system_call_grove_hand_over(const uint64_t arguments[6]) {
         arguments[0] % sizeof(uint32_t) != 0)
         return -LINUX_EINVAL;
     if ((flags & GROVE_HAND_OVER_LIST) != 0)
-        return hand_over_list(self, arguments, &what);
+        return hand_over_list(self, arguments, what);
     if (word.address % sizeof(uint32_t) != 0)
         return -LINUX_EINVAL;
     return sleep_and_tell(self, futex_hand_over(&thread_futexes, &self->futex, space_of(self), &what));

@@ -121,8 +121,10 @@ static void forget_everywhere(struct space *space, uint64_t start, uint64_t end)
     hold_end();
 }
 
+/* Of nothing there is nothing to forget: an empty range would mean to leave the space. */
 void translation_forget(struct space *space, uint64_t start, uint64_t end) {
-    forget_everywhere(space, start, end);
+    if (start < end)
+        forget_everywhere(space, start, end);
 }
 
 void translation_leave(struct space *space) {

@@ -7,6 +7,7 @@
 #include "kernel/machine/x86_64/process/fault.h"
 
 #include "grove/abi/status.h"
+#include "kernel/core/machine.h"
 #include "kernel/machine/bare/mm/space.h"
 #include "kernel/machine/bare/process/calls.h"
 #include "kernel/machine/bare/process/user_memory.h"
@@ -14,6 +15,7 @@
 #include "kernel/machine/x86_64/boot/layout.h"
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/cpu/registers.h"
+#include "kernel/machine/x86_64/thread/machine.h"
 #include "kernel/services/posix/process.h"
 #include "kernel/services/vfs/errors.h"
 
@@ -149,7 +151,15 @@ static uint32_t access_of(uint64_t error) {
 /* Fill the page in, with the results of space_fault. Without memory the program ends. */
 static int mend(uint64_t address, uint64_t error) {
     struct process *process = process_current();
-    int status = space_fault(process_space(process), address, access_of(error));
+    struct space *space = process_space(process);
+    if (machine_thread_of(thread_current())->space != space)
+        machine_panic("a thread does not use its process's memory");
+    hold_begin();
+    bool is_loaded = processor_here()->space == space && read_cr3() == space->tables.root;
+    hold_end();
+    if (!is_loaded)
+        machine_panic("a thread's memory is not the one that its processor has loaded");
+    int status = space_fault(space, address, access_of(error));
     if (status == -LINUX_ENOMEM) {
         console_print("process: %s ended for want of memory\n", process->name);
         process_end_without_memory();
