@@ -151,8 +151,12 @@ static int print_missing_calls(const struct proc_place *place, struct proc_text 
     struct missing_call entry;
     (void)place;
     proc_print(text, "calls %s\n", machine_layout()->platform);
-    for (uint32_t i = 0; missing_entry(i, &entry); i++)
-        proc_print(text, "%u %llu %s\n", entry.call, (unsigned long long)entry.count, entry.name);
+    for (uint32_t i = 0; missing_entry(i, &entry); i++) {
+        for (char *at = entry.name; *at != 0; at++)
+            *at = *at < ' ' ? '?' : *at; /* a name with a line's end would tell of calls that nobody made */
+        proc_print(text, "%u %llu %s\n", entry.call, (unsigned long long)entry.count,
+                   entry.name[0] != 0 ? entry.name : "?");
+    }
     proc_print(text, "others %llu\n", (unsigned long long)missing_overflow());
     return 0;
 }
