@@ -39,7 +39,7 @@ build-x86_64: setup $(X86_64)/build.ninja
 run: run-$(MACHINE) ## set up, build and operate the example power grid; MACHINE=x86_64: boot in QEMU
 run-linux: build-linux
 	@BUILD=$(SYSTEM) tools/run
-run-x86_64: build-x86_64
+run-x86_64: build-x86_64 build-linux
 	@tools/install-packages x86_64
 	@BUILD=$(X86_64) tools/run-x86_64
 

@@ -165,7 +165,7 @@ static void act(uint8_t what, uint64_t address) {
     } else {
         struct futex_thread *self = current->futex;
         (void)futex_finish(&table, self);
-        expect(self->spare != NULL && self->bucket == NULL);
+        expect(self->spare != NULL && self->own.bucket == NULL);
         step(self, what, address);
     }
     now += 5;

@@ -39,6 +39,7 @@ int allowance_create(const struct vfs_machine *machine, struct scheduler *schedu
     if (allowance == NULL)
         return GROVE_NO_MEMORY;
     allowance->machine = machine;
+    allowance->warnings = NULL;
     int status = sched_group_init(scheduler, &allowance->group, parent != NULL ? &parent->group : NULL,
                                   quota_of(budget), PERIOD_NS);
     if (status < 0) {
@@ -57,8 +58,8 @@ int allowance_create(const struct vfs_machine *machine, struct scheduler *schedu
 }
 
 void allowance_set(struct scheduler *scheduler, struct allowance *allowance, const struct grove_budget *budget) {
-    __atomic_store_n(&allowance->memory.limit, pages_of(budget), __ATOMIC_RELAXED);
-    __atomic_store_n(&allowance->processes.limit, or_unlimited(budget->processes), __ATOMIC_RELAXED);
+    memory_account_limit(&allowance->memory, pages_of(budget));
+    memory_account_limit(&allowance->processes, or_unlimited(budget->processes));
     uint64_t quota_ns = quota_of(budget);
     if (quota_ns != allowance->group.quota_ns)
         (void)sched_group_set(scheduler, &allowance->group, quota_ns, PERIOD_NS);

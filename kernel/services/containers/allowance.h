@@ -18,6 +18,8 @@ struct allowance {
     struct memory_account processes; /* each is one */
     struct sched_group group;
     const struct vfs_machine *machine;
+    struct warnings
+        *warnings; /* who wants to know when a limit is near (warnings.h); NULL: nobody. Guarded by the lock of news */
 };
 
 /* Within `parent` (NULL: the whole machine). GROVE_NO_MEMORY; GROVE_TOO_LARGE: projects lie too deep in each other. */

@@ -55,6 +55,7 @@ void containers_lock(void) {
 void containers_unlock(void) {
     uint64_t next_ns = containers.core != NULL ? core_next_deadline(containers.core) : UINT64_MAX;
     next_ns = containers.retry_ns != 0 && containers.retry_ns < next_ns ? containers.retry_ns : next_ns;
+    next_ns = containers.look_ns != 0 && containers.look_ns < next_ns ? containers.look_ns : next_ns;
     bool must_call = next_ns < containers.sleeps_until_ns;
     if (must_call)
         containers.sleeps_until_ns = 0;
@@ -128,6 +129,7 @@ int containers_init(const struct containers_plan *plan) {
                                      .caller = plan->caller,
                                      .machine = plan->machine};
     news_init(&containers.news);
+    list_init(&containers.looking);
     for (uint32_t i = 0; i < PAGE_BUCKETS; i++)
         list_init(&containers.pages[i]);
     vfs_lock(containers.vfs);
@@ -200,6 +202,8 @@ static void deliver(void) {
     while ((news = next_news(&bits)) != NULL) {
         if (news->kind == NEWS_OF_PORT)
             kernel_port_deliver(kernel_port_of(news), bits);
+        else if (news->kind == NEWS_OF_LIMITS)
+            warnings_deliver(list_item(news, struct warnings, news));
         else
             life_deliver(list_item(list_item(news, struct instance, news), struct container_record, instance), bits);
     }
@@ -217,10 +221,13 @@ bool containers_turn(uint64_t *until_ns) {
     containers.sleeps_until_ns = 0;
     deliver();
     retry();
+    warnings_look();
     bool is_more = core_work(containers.core);
     *until_ns = is_more ? 0 : core_next_deadline(containers.core);
     if (containers.retry_ns != 0 && containers.retry_ns < *until_ns)
         *until_ns = containers.retry_ns;
+    if (containers.look_ns != 0 && containers.look_ns < *until_ns)
+        *until_ns = containers.look_ns;
     if (!core_is_down(containers.core))
         containers.sleeps_until_ns = *until_ns;
     sleep_lock_give_up(&containers.lock, containers_machine());

@@ -20,7 +20,8 @@ enum containers_machine { CONTAINERS_X86_64 = 2, CONTAINERS_AARCH64 = 3 }; /* as
 
 struct containers_plan {
     struct vfs *vfs;
-    struct unix_domain *sockets; /* of programs, where they say that they are ready. NULL: a spec that wants to cannot start */
+    struct unix_domain
+        *sockets; /* of programs, where they say that they are ready. NULL: a spec that wants to cannot start */
     const struct containers_host *host;
     struct caller caller; /* the kernel's own: the root of all files, all capabilities. Copied; references are taken */
     struct core_limits limits; /* 0: what containers.c has for each */

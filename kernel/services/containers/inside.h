@@ -11,6 +11,7 @@
 #include "kernel/services/containers/containers.h"
 #include "kernel/services/containers/news.h"
 #include "kernel/services/containers/objects.h"
+#include "kernel/services/containers/warnings.h"
 #include "kernel/services/vfs/mount.h"
 
 #define PAGE_BUCKETS 64u
@@ -38,6 +39,7 @@ struct container_record {
     enum record_phase phase;
     bool is_killed;
     struct allowance *allowance;
+    struct warnings warnings;
     struct grove_budget budget;
     struct grove_schedule schedule;
     struct instance instance;
@@ -51,6 +53,8 @@ struct container_record {
 
 struct project_record {
     struct allowance *allowance;
+    struct grove_budget budget;
+    struct warnings warnings;
     machine_project parent;
 };
 
@@ -74,6 +78,8 @@ struct containers {
     struct file_system *devices; /* what every container has in /dev */
     struct file_system *processes; /* /proc of those that know nothing of Grove; NULL: there is none */
 
+    struct list looking; /* struct warnings that look again at some time */
+    uint64_t look_ns; /* when the first of them does; 0: there is none */
     struct news_queue news;
     uint64_t sleeps_until_ns; /* the thread sleeps until then, unless woken; 0: it does not sleep */
     uint64_t retry_ns; /* when to try again to send what there was no memory for; 0: nothing */

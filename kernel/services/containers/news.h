@@ -14,12 +14,13 @@ enum news_bits {
     NEWS_FAILED = 2,
     NEWS_FROZEN = 4,
     NEWS_ENDED = 8,
+    NEWS_LIMIT = 128, /* of an allowance (warnings.h) */
     NEWS_READY = 64, /* what it said on its readiness socket (notify.h) */
     NEWS_ROOM = 16, /* of a port, as the next */
     NEWS_HUNG_UP = 32,
 };
 
-enum news_kind { NEWS_OF_INSTANCE, NEWS_OF_PORT };
+enum news_kind { NEWS_OF_INSTANCE, NEWS_OF_PORT, NEWS_OF_LIMITS };
 
 /* Part of what it is about, which stays while it is queued. */
 struct news {

@@ -54,6 +54,7 @@ int machine_container_budget(machine_container container, const struct grove_bud
         return GROVE_UNSUPPORTED;
     allowance_set(containers.host->scheduler, record->allowance, budget);
     record->budget = *budget;
+    warnings_watch(record);
     return GROVE_OK;
 }
 

@@ -16,6 +16,7 @@ int record_make(machine_container container, struct container_record **made) {
         record->stream_read[0] = record->stream_read[1] = MACHINE_OBJECT_NONE;
         record->instance.news.kind = NEWS_OF_INSTANCE;
         record->instance.container = container;
+        warnings_init(&record->warnings, false, container);
         containers.records[container] = record;
     }
     *made = record;
@@ -35,6 +36,7 @@ void machine_container_destroy(machine_container container) {
     (void)news_take_off(&containers.news, &record->instance.news);
     life_close(record);
     streams_close(record);
+    warnings_end(&record->warnings);
     allowance_end(containers.host->scheduler, record->allowance);
     containers.records[container] = NULL;
     containers_give_back(record, sizeof(*record));
@@ -52,12 +54,16 @@ static int make_project(machine_project project, machine_project parent, const s
     if (record == NULL)
         return GROVE_NO_MEMORY;
     record->parent = parent;
+    record->budget = *budget;
+    warnings_init(&record->warnings, true, project);
     int status = allowance_create(containers_machine(), containers.host->scheduler, allowance_of(parent), budget,
                                   &record->allowance);
-    if (status == GROVE_OK)
+    if (status == GROVE_OK) {
         containers.projects[project] = record;
-    else
+        warnings_set(&record->warnings, record->allowance, budget);
+    } else {
         containers_give_back(record, sizeof(*record));
+    }
     return status == GROVE_TOO_LARGE ? GROVE_LAYER_MISSING : status;
 }
 
@@ -65,7 +71,10 @@ int machine_project_set(machine_project project, machine_project parent, const s
     struct allowance *allowance = allowance_of(project);
     if (allowance == NULL)
         return make_project(project, parent, budget);
+    struct project_record *record = containers.projects[project];
+    record->budget = *budget;
     allowance_set(containers.host->scheduler, allowance, budget);
+    warnings_set(&record->warnings, allowance, budget);
     return GROVE_OK;
 }
 
@@ -74,6 +83,7 @@ void machine_project_destroy(machine_project project) {
     if (record == NULL)
         return;
     containers.projects[project] = NULL;
+    warnings_end(&record->warnings);
     allowance_end(containers.host->scheduler, record->allowance);
     containers_give_back(record, sizeof(*record));
 }

@@ -51,10 +51,13 @@ static int part_allowance(struct layout *layout) {
     struct container_record *record = layout->record;
     if (record->allowance != NULL) {
         allowance_set(containers.host->scheduler, record->allowance, &record->budget);
+        warnings_watch(record);
         return 0;
     }
     int status = allowance_create(containers_machine(), containers.host->scheduler,
                                   allowance_of_project(record->project), &record->budget, &record->allowance);
+    if (status == GROVE_OK)
+        warnings_watch(record);
     return status == GROVE_OK ? 0 : status == GROVE_NO_MEMORY ? -LINUX_ENOMEM : -LINUX_EINVAL;
 }
 

@@ -154,6 +154,9 @@ int socket_set_option(struct socket *socket, uint32_t level, uint32_t option, co
     if (level != LINUX_SOL_SOCKET)
         return socket->operations->set_option(socket, level, option, value, size_bytes);
     int status = set_general(socket, option, value, size_bytes);
-    return status != -LINUX_ENOPROTOOPT ? status
-                                        : socket->operations->set_option(socket, level, option, value, size_bytes);
+    if (status == -LINUX_ENOPROTOOPT)
+        return socket->operations->set_option(socket, level, option, value, size_bytes);
+    if (status == 0 && option == LINUX_SO_KEEPALIVE) /* a family with timers has to know */
+        (void)socket->operations->set_option(socket, level, option, value, size_bytes);
+    return status;
 }

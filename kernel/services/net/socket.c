@@ -82,7 +82,8 @@ static void close(struct open_file *file) {
 static int64_t control(struct open_file *file, uint32_t request, uint64_t argument) {
     struct socket *socket = socket_of(file);
     if (request != LINUX_SIOCINQ && request != LINUX_SIOCOUTQ)
-        return -LINUX_ENOTTY;
+        return socket->operations->control != NULL ? socket->operations->control(socket, request, argument)
+                                                   : -LINUX_ENOTTY;
     int64_t count = socket->operations->count(socket, request == LINUX_SIOCOUTQ);
     int32_t number = (int32_t)count;
     if (count < 0)

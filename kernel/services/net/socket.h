@@ -64,6 +64,8 @@ struct socket_operations {
     uint32_t (*poll)(struct socket *socket, struct wait_queue **queues);
     /* Bytes that can be read: SIOCINQ; bytes on their way: SIOCOUTQ. */
     int64_t (*count)(struct socket *socket, bool of_output);
+    /* ioctl, other requests than those; NULL: there are none. -LINUX_ENOTTY. */
+    int64_t (*control)(struct socket *socket, uint32_t request, uint64_t argument);
     /*
      * Options that the generic part does not know, and those that it has to be told of. `value` has room for *size_bytes.
      * -LINUX_ENOPROTOOPT.

@@ -49,7 +49,7 @@ echo "kept: $(cat /var/yard/kept)"
 await "the hog's end" eval 'grove status yard.hog | grep -q "^reason.*memory"'
 echo "hog: $(field yard.hog state)"
 await "the bomb" has_logged yard.bomb "can't fork"
-echo "bomb: $(field yard.bomb processes) processes"
+grove logs yard.bomb | sed -n 's/^depth/bomb: &/p'
 grove down --project yard
 ps | grep -q '[s]leep 1000000' && echo "left over: $(ps)"
 

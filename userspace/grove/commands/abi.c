@@ -140,10 +140,11 @@ const struct command command_abi = {
     .name = "abi",
     .summary = "show which Linux system calls programs made that are missing",
     .usage = "",
-    .description = "On a machine where Grove's own kernel runs programs, lists the system calls that they made and that this "
-                   "kernel answers with ENOSYS (\"Function not implemented\"), by program, and how often. Many of them are "
-                   "harmless: a program then takes another way.\n\n"
-                   "On Linux, where groved runs beside programs, Linux itself serves their calls: the command says so.",
+    .description =
+        "On a machine where Grove's own kernel runs programs, lists the system calls that they made and that this "
+        "kernel answers with ENOSYS (\"Function not implemented\"), by program, and how often. Many of them are "
+        "harmless: a program then takes another way.\n\n"
+        "On Linux, where groved runs beside programs, Linux itself serves their calls: the command says so.",
     .examples = "  grove abi                         what did programs want that is not there?\n"
                 "  grove abi --from report           the same, of a report that was kept\n"
                 "  grove abi --json | jq -r '.calls[] | select(.program == \"python3\") | .call'",

@@ -133,6 +133,25 @@ static void the_word_decides_and_bits_choose(void **state) {
     sim_run(&simulator, simulator.now_ns + 1 * MS);
 }
 
+static void a_key_wakes_all_who_wait_for_its_word(void **state) {
+    struct futex_thread *waiters[20];
+    struct futex_key key = {.object = (uint64_t)(uintptr_t)&space, .offset = 8};
+    (void)state;
+    open_machine(1, 1);
+    start_now(10);
+    for (uint32_t i = 0; i < 20; i++)
+        waiters[i] = wait_on(8, 1u << i, SCHED_NEVER);
+    struct futex_thread *other = wait_on(12, FUTEX_ALL_BITS, SCHED_NEVER);
+    futex_wake_key(&table, &key);
+    for (uint32_t i = 0; i < 20; i++)
+        assert_null(waiters[i]->own.bucket);
+    assert_non_null(other->own.bucket);
+    key.object++;
+    key.offset = 12;
+    futex_wake_key(&table, &key); /* nobody's */
+    assert_non_null(other->own.bucket);
+}
+
 static void a_timeout_ends_the_wait(void **state) {
     (void)state;
     uint32_t woken = 9;
@@ -422,7 +441,8 @@ static void a_call_goes_to_the_server_and_comes_back(void **state) {
     sched_reschedule(&simulator.scheduler);
     start_now(50);
     struct futex_thread *client = start_now(90);
-    assert_int_equal(hand_over(client, 16, 8, 5, true), GROVE_AGAIN); /* the word is another: the server is only woken */
+    assert_int_equal(hand_over(client, 16, 8, 5, true),
+                     GROVE_AGAIN); /* the word is another: the server is only woken */
     assert_true(server->thread->state == SCHED_READY && client->thread->state == SCHED_READY);
     assert_int_equal(futex_finish_many(&table, server, &which), 0);
     sched_thread_end(&simulator.scheduler, client->thread);
@@ -511,6 +531,7 @@ int main(void) {
         cmocka_unit_test(a_call_goes_to_the_server_and_comes_back),
         cmocka_unit_test(pairs_call_each_other_among_hogs),
         cmocka_unit_test(the_word_decides_and_bits_choose),
+        cmocka_unit_test(a_key_wakes_all_who_wait_for_its_word),
         cmocka_unit_test(a_timeout_ends_the_wait),
         cmocka_unit_test(waiters_move_to_another_word),
         cmocka_unit_test(an_owner_inherits_and_hands_on),

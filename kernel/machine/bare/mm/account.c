@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 void memory_account_init(struct memory_account *account, struct memory_account *parent, uint64_t limit_pages) {
-    *account = (struct memory_account){.parent = parent, .limit = limit_pages, .holders = 1};
+    *account = (struct memory_account){.parent = parent, .limit = limit_pages, .mark = limit_pages, .holders = 1};
     if (parent != NULL)
         memory_account_ref(parent);
 }
@@ -33,11 +33,40 @@ void memory_account_unref(struct memory_account *account) {
     give_up(account, 1);
 }
 
+/* ---- limits, and the mark below ---- */
+
+void memory_account_limit(struct memory_account *account, uint64_t limit_pages) {
+    __atomic_store_n(&account->limit, limit_pages, __ATOMIC_RELAXED);
+    /* Without a mark of its own again; until here a charge is looked at more closely than it need be, or passes the last time. */
+    __atomic_store_n(&account->mark, limit_pages, __ATOMIC_RELAXED);
+}
+
+void memory_account_arm(struct memory_account *account, uint64_t mark_pages) {
+    uint64_t limit = __atomic_load_n(&account->limit, __ATOMIC_RELAXED);
+    __atomic_store_n(&account->mark, mark_pages < limit ? mark_pages : limit, __ATOMIC_RELAXED);
+    __atomic_store_n(&account->is_armed, true, __ATOMIC_RELEASE);
+}
+
+void memory_account_disarm(struct memory_account *account) {
+    __atomic_store_n(&account->is_armed, false, __ATOMIC_RELEASE);
+}
+
+/* Behind the mark: is there room? Whoever wants to know hears of it. */
+static bool pass_mark(struct memory_account *account, uint64_t used) {
+    uint64_t limit = __atomic_load_n(&account->limit, __ATOMIC_RELAXED);
+    if (used > limit)
+        __atomic_add_fetch(&account->refusals, 1, __ATOMIC_RELAXED);
+    if (__atomic_exchange_n(&account->is_armed, false, __ATOMIC_ACQ_REL)) {
+        __atomic_store_n(&account->mark, limit, __ATOMIC_RELAXED);
+        account->passed(account);
+    }
+    return used <= limit;
+}
+
 static bool charge_one(struct memory_account *account, uint64_t pages) {
     uint64_t used = __atomic_add_fetch(&account->used, pages, __ATOMIC_RELAXED);
-    if (used > __atomic_load_n(&account->limit, __ATOMIC_RELAXED)) {
+    if (used > __atomic_load_n(&account->mark, __ATOMIC_RELAXED) && !pass_mark(account, used)) {
         __atomic_sub_fetch(&account->used, pages, __ATOMIC_RELAXED);
-        __atomic_add_fetch(&account->refusals, 1, __ATOMIC_RELAXED);
         return false;
     }
     uint64_t peak = __atomic_load_n(&account->peak, __ATOMIC_RELAXED);

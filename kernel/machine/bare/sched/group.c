@@ -29,8 +29,9 @@ static bool is_below(const struct sched_group *group, const struct sched_group *
     return group != NULL;
 }
 
-static void spend(struct scheduler *scheduler, struct sched_group *group) {
+static void spend(struct scheduler *scheduler, struct sched_group *group, uint64_t now) {
     group->is_spent = true;
+    group->spent_ns = now;
     timer_arm(scheduler, &group->timer, group->renewed_ns + group->period_ns);
     for (uint32_t i = 0; i < scheduler->count; i++)
         if (is_below(scheduler->processors[i].current->using->group, group))
@@ -46,7 +47,7 @@ void group_charge(struct scheduler *scheduler, struct sched_group *group, uint64
             renew(group, now);
         group->left_ns -= (int64_t)ran_ns;
         if (group->left_ns <= 0 && !group->is_spent)
-            spend(scheduler, group);
+            spend(scheduler, group, now);
     }
 }
 
@@ -90,10 +91,20 @@ static void go_on(struct scheduler *scheduler, struct sched_group *group) {
     }
 }
 
+/* Locked, before anybody goes on: true if somebody waited. */
+static bool count_wait(struct sched_group *group, uint64_t now) {
+    if (list_is_empty(&group->spent))
+        return false;
+    __atomic_add_fetch(&group->waited_ns, now - group->spent_ns, __ATOMIC_RELAXED);
+    group->spent_ns = now;
+    return true;
+}
+
 static void period_ended(struct scheduler *scheduler, struct sched_timer *timer) {
     struct sched_group *group = list_item(timer, struct sched_group, timer);
     spinlock_lock(&scheduler->lock);
     uint64_t now = now_ns(scheduler);
+    bool has_waited = group->is_spent && count_wait(group, now);
     if (group->is_spent && now >= group->renewed_ns + group->period_ns) {
         renew(group, now);
         group->is_spent = group->left_ns <= 0;
@@ -104,6 +115,8 @@ static void period_ended(struct scheduler *scheduler, struct sched_timer *timer)
     }
     spinlock_unlock(&scheduler->lock);
     go_on(scheduler, group);
+    if (has_waited && __atomic_exchange_n(&group->is_armed, false, __ATOMIC_ACQ_REL))
+        group->waited(group);
 }
 
 static bool is_valid(uint64_t quota_ns, uint64_t period_ns) {

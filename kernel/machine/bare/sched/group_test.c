@@ -40,6 +40,29 @@ static void a_quota_holds_on_all_processors_together(void **state) {
     }
 }
 
+static uint32_t told;
+
+static void count_told(struct sched_group *group) {
+    assert_ptr_equal(group, &outer);
+    told++;
+}
+
+static void who_waits_for_a_share_is_counted_and_told_of(void **state) {
+    (void)state;
+    sim_open(&simulator, 1, 1);
+    sched_group_init(&simulator.scheduler, &outer, NULL, 5 * MS, PERIOD);
+    outer.waited = count_told;
+    sim_start(&simulator, &fair, ALL_PROCESSORS, &outer, sim_hog);
+    told = 0;
+    sim_run(&simulator, simulator.now_ns + 10 * PERIOD);
+    assert_int_equal(told, 0); /* nobody armed it */
+    assert_true(outer.waited_ns >= 9 * (15 * MS) - MS && outer.waited_ns <= 10 * (15 * MS) + MS);
+    outer.is_armed = true;
+    sim_run(&simulator, simulator.now_ns + 10 * PERIOD);
+    assert_int_equal(told, 1);
+    assert_false(outer.is_armed);
+}
+
 static void the_least_quota_above_a_thread_counts(void **state) {
     (void)state;
     sim_open(&simulator, 2, 1);
@@ -77,6 +100,33 @@ static void without_time_a_holder_goes_on_at_the_expense_of_who_waits(void **sta
     assert_int_equal(outer.used_ns, 1 * MS);
 }
 
+/* Time is charged to where the thread was while it ran, and a group without time lets go whoever leaves it. */
+static void a_thread_moves_to_another_group(void **state) {
+    (void)state;
+    for (uint32_t processors = 1; processors <= 4; processors *= 2) {
+        sim_open(&simulator, processors, processors);
+        sched_group_init(&simulator.scheduler, &outer, NULL, 5 * MS, 1000 * MS);
+        sched_group_init(&simulator.scheduler, &inner, NULL, 0, 0);
+        struct sim_thread *thread = sim_start(&simulator, &fair, ALL_PROCESSORS, &outer, sim_hog);
+        sim_run(&simulator, simulator.now_ns + 20 * MS);
+        uint64_t used_ns = outer.used_ns;
+        assert_true(used_ns >= 5 * MS && used_ns <= 5 * MS + 60 * US);
+        sched_thread_move(&simulator.scheduler, &thread->thread, &inner);
+        sim_run(&simulator, simulator.now_ns + 20 * MS);
+        assert_int_equal(outer.used_ns, used_ns);
+        assert_true(inner.used_ns >= 19 * MS);
+        uint64_t before_ns = thread->thread.run_ns;
+        sched_thread_move(&simulator.scheduler, &thread->thread, NULL);
+        used_ns = inner.used_ns;
+        sim_run(&simulator, simulator.now_ns + 20 * MS);
+        assert_int_equal(inner.used_ns, used_ns);
+        assert_true(thread->thread.run_ns - before_ns >= 19 * MS);
+        sched_group_deinit(&simulator.scheduler, &outer);
+        sched_group_deinit(&simulator.scheduler, &inner);
+        sim_run(&simulator, simulator.now_ns + 2000 * MS);
+    }
+}
+
 static void limits_are_checked(void **state) {
     (void)state;
     struct sched_group row[SCHED_GROUPS_DEEP + 1];
@@ -92,8 +142,10 @@ static void limits_are_checked(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_quota_holds_on_all_processors_together),
+        cmocka_unit_test(who_waits_for_a_share_is_counted_and_told_of),
         cmocka_unit_test(the_least_quota_above_a_thread_counts),
         cmocka_unit_test(without_time_a_holder_goes_on_at_the_expense_of_who_waits),
+        cmocka_unit_test(a_thread_moves_to_another_group),
         cmocka_unit_test(limits_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

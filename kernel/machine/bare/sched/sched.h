@@ -85,6 +85,14 @@ struct sched_group {
     int64_t left_ns;
     uint64_t renewed_ns; /* when the period began */
     uint64_t used_ns; /* since sched_group_init */
+    uint64_t spent_ns; /* when its time was used up, while it is */
+    uint64_t waited_ns; /* for how long it was, with somebody waiting, since sched_group_init; atomic */
+    /*
+     * Somebody waited for a period to end: called at that moment, once, until it is armed again. In the timer's interrupt, without locks of
+     * the scheduler. NULL: nobody wants to know.
+     */
+    void (*waited)(struct sched_group *group);
+    bool is_armed; /* atomic */
     uint32_t depth;
     bool is_spent;
     struct list spent; /* contexts that would run if it were not */

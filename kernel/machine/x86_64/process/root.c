@@ -138,8 +138,13 @@ static int mount_below_devices(const struct caller *caller) {
 
 /* Devices, and what is mounted below them. */
 static int furnish(const struct caller *caller) {
+    struct thread *thread;
     sockets_prepare(&vfs);
-    int status = posix_terminals_begin(&vfs, console_terminals());
+    int status = thread_create_kernel(inet_run, &sockets_inet, &thread);
+    if (status < 0)
+        return status;
+    thread_start(thread);
+    status = posix_terminals_begin(&vfs, console_terminals());
     if (status < 0)
         return status;
     status = proc_begin(&vfs, thread_scheduler.count);

@@ -51,11 +51,17 @@ void stage_begin(struct stage *stage) {
     stage->world.machine.sleep_until = sleep_until;
     stage->world.machine.clock_ns = clock_ns;
     unix_domain_init(&stage->domain, &stage->world.vfs, look);
+    inet_domain_init(&stage->inet, &stage->world.vfs, INET_BYTES_MAX);
 }
 
 void stage_end(struct stage *stage) {
     assert_int_equal(stage->domain.sockets, 0);
     assert_int_equal(stage->domain.in_flight, 0);
+    inet_domain_clear(&stage->inet);
+    assert_int_equal(stage->inet.sockets, 0);
+    assert_int_equal(stage->inet.bytes, 0);
+    assert_int_equal(stage->inet.time_wait_count, 0);
+    assert_null(stage->inet.timers);
     world_end(&stage->world);
 }
 
@@ -74,6 +80,34 @@ void stage_pair(struct stage *stage, uint32_t type, struct open_file *pair[2]) {
         pair[i] = socket_open(sockets[i], LINUX_O_NONBLOCK);
         assert_non_null(pair[i]);
     }
+}
+
+struct open_file *stage_inet_socket(struct stage *stage, uint32_t family, uint32_t type) {
+    struct socket *socket;
+    assert_int_equal(inet_create(&stage->inet, &stage->world.caller, family, type, 0, &socket), 0);
+    struct open_file *file = socket_open(socket, LINUX_O_NONBLOCK);
+    assert_non_null(file);
+    return file;
+}
+
+struct socket_name stage_inet_name(uint32_t address, uint16_t port) {
+    struct socket_name name = {.size_bytes = 16, .bytes = {LINUX_AF_INET}};
+    for (unsigned i = 0; i < 2; i++)
+        name.bytes[2 + i] = (uint8_t)(port >> 8 * (1 - i));
+    for (unsigned i = 0; i < 4; i++)
+        name.bytes[4 + i] = (uint8_t)(address >> 8 * (3 - i));
+    return name;
+}
+
+void stage_pass(struct stage *stage, uint64_t until_ns) {
+    for (;;) {
+        uint64_t next_ns = inet_step(&stage->inet);
+        if (next_ns >= until_ns)
+            break;
+        if (next_ns > (uint64_t)stage->world.now_ns)
+            stage->world.now_ns = (int64_t)next_ns;
+    }
+    stage->world.now_ns = (int64_t)until_ns;
 }
 
 static int64_t move(struct open_file *file, void *bytes, size_t size, bool is_send, struct socket_message *message) {

@@ -319,6 +319,73 @@ static void the_kernel_answers_at_its_end(void **state) {
     stage_end(&stage);
 }
 
+/* ---- the kernel's listener ---- */
+
+/* Gives one end of a pair of the test's. */
+struct gate_keeper {
+    struct unix_kernel_listener listener; /* first */
+    struct open_file *gives;
+    int32_t process; /* that connected last */
+    int status;
+};
+
+static int give(struct unix_kernel_listener *listener, const struct socket_credentials *who, struct open_file **file) {
+    struct gate_keeper *keeper = (struct gate_keeper *)listener;
+    keeper->process = who->process;
+    if (keeper->status != 0)
+        return keeper->status;
+    file_ref(keeper->gives);
+    *file = keeper->gives;
+    return 0;
+}
+
+static void the_kernel_puts_another_socket_in_the_place_of_who_connects(void **state) {
+    struct stage stage;
+    struct gate_keeper keeper = {.listener.connect = give, .status = -LINUX_ENOMEM};
+    struct open_file *pair[2];
+    struct socket_message message;
+    char bytes[8];
+    (void)state;
+    stage_begin(&stage);
+    stage_pair(&stage, LINUX_SOCK_SEQPACKET, pair);
+    keeper.gives = pair[1];
+    assert_int_equal(
+        unix_kernel_listen(&stage.domain, LINUX_SOCK_SEQPACKET, &stage.world.caller, "/door", &keeper.listener), 0);
+    struct open_file *client = stage_socket(&stage, LINUX_SOCK_SEQPACKET);
+    struct open_file *other = stage_socket(&stage, LINUX_SOCK_STREAM);
+    assert_int_equal(connect_to(&stage, other, "/door"), -LINUX_EPROTOTYPE);
+    assert_int_equal(connect_to(&stage, client, "/door"), -LINUX_ENOMEM);
+    assert_ptr_equal(socket_of(client), socket_first_of(client));
+    keeper.status = 0;
+    stage.who.process = 77;
+    assert_int_equal(connect_to(&stage, client, "/door"), 0);
+    assert_int_equal(keeper.process, 77);
+    assert_ptr_equal(socket_of(client), socket_of(pair[1]));
+    assert_int_equal(connect_to(&stage, client, "/door"), -LINUX_EISCONN);
+    assert_int_equal(stage_send(&stage, pair[0], "there", 5, 0, NULL, NULL), 5);
+    assert_true((stage_poll(client) & LINUX_POLLIN) != 0);
+    assert_int_equal(stage_receive(client, bytes, sizeof(bytes), 0, &message), 5);
+    assert_int_equal(stage_send(&stage, client, "back", 4, 0, NULL, NULL), 4);
+    assert_int_equal(stage_receive(pair[0], bytes, sizeof(bytes), 0, &message), 4);
+    /* A file that was on its way when its socket was replaced lands as the one that it was. */
+    struct open_file *late = stage_socket(&stage, LINUX_SOCK_SEQPACKET);
+    send_file(&stage, pair[0], late);
+    assert_int_equal(connect_to(&stage, late, "/door"), 0);
+    assert_int_equal(stage_receive(pair[1], bytes, sizeof(bytes), 0, &message), 1);
+    file_unref(message.files[0]);
+    file_unref(late);
+    unix_kernel_listen_end(&keeper.listener);
+    struct open_file *last = stage_socket(&stage, LINUX_SOCK_SEQPACKET);
+    assert_int_equal(connect_to(&stage, last, "/door"), -LINUX_ECONNREFUSED);
+    file_unref(last);
+    file_unref(other);
+    file_unref(client);
+    file_unref(pair[0]);
+    file_unref(pair[1]);
+    assert_int_equal(stage.domain.sockets, 0);
+    stage_end(&stage);
+}
+
 static void files_that_nobody_wants_are_closed(void **state) {
     struct stage stage;
     struct open_file *pair[2], *file;
@@ -371,6 +438,7 @@ int main(void) {
         cmocka_unit_test(senders_are_told_apart),
         cmocka_unit_test(who_may_not_write_the_node_does_not_connect),
         cmocka_unit_test(the_kernel_answers_at_its_end),
+        cmocka_unit_test(the_kernel_puts_another_socket_in_the_place_of_who_connects),
         cmocka_unit_test(files_that_nobody_wants_are_closed),
         cmocka_unit_test(memory_may_run_out),
     };

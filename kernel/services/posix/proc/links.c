@@ -191,8 +191,7 @@ static int print_descriptor(const struct proc_place *place, struct proc_text *te
 }
 
 static const struct proc_node descriptor = {.mode = LINUX_S_IFLNK | 0700, .link = link_descriptor};
-const struct proc_list proc_descriptors = {
-    .next = next_descriptor, .place = proc_numbered_place, .node = &descriptor};
+const struct proc_list proc_descriptors = {.next = next_descriptor, .place = proc_numbered_place, .node = &descriptor};
 static const struct proc_node facts_of_descriptor = {.mode = LINUX_S_IFREG | 0400, .print = print_descriptor};
 const struct proc_list proc_descriptor_facts = {
     .next = next_descriptor, .place = proc_numbered_place, .node = &facts_of_descriptor};

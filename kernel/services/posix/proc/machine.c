@@ -216,11 +216,10 @@ static const struct proc_node kernel_files[] = {
     {.name = "threads-max", .mode = PROC_FILE, .print = print_thread_limit},
     {.name = "version", .mode = PROC_FILE, .print = print_kernel_version},
     {0}};
-static const struct proc_node memory_files[] = {
-    {.name = "max_map_count", .mode = PROC_FILE, .print = print_map_limit},
-    {.name = "overcommit_memory", .mode = PROC_FILE, .print = print_zero},
-    {.name = "swappiness", .mode = PROC_FILE, .print = print_zero},
-    {0}};
+static const struct proc_node memory_files[] = {{.name = "max_map_count", .mode = PROC_FILE, .print = print_map_limit},
+                                                {.name = "overcommit_memory", .mode = PROC_FILE, .print = print_zero},
+                                                {.name = "swappiness", .mode = PROC_FILE, .print = print_zero},
+                                                {0}};
 static const struct proc_node file_files[] = {{.name = "pipe-max-size", .mode = PROC_FILE, .print = print_pipe_limit},
                                               {0}};
 static const struct proc_node sys_files[] = {{.name = "fs", .mode = PROC_FOLDER, .children = file_files},
@@ -268,8 +267,8 @@ static const struct proc_node topology_files[] = {
     {.name = "physical_package_id", .mode = PROC_FILE, .print = print_zero},
     {.name = "thread_siblings_list", .mode = PROC_FILE, .print = print_own_number},
     {0}};
-static const struct proc_node of_processor[] = {
-    {.name = "topology", .mode = PROC_FOLDER, .children = topology_files}, {0}};
+static const struct proc_node of_processor[] = {{.name = "topology", .mode = PROC_FOLDER, .children = topology_files},
+                                                {0}};
 static const struct proc_node processor_folder = {.mode = PROC_FOLDER, .children = of_processor};
 static const struct proc_list processor_list = {
     .prefix = "cpu", .next = next_processor, .place = processor_place, .node = &processor_folder};
@@ -284,8 +283,7 @@ static const struct proc_node huge_files[] = {{.name = "enabled", .mode = PROC_F
                                               {0}};
 static const struct proc_node huge_folder[] = {
     {.name = "transparent_hugepage", .mode = PROC_FOLDER, .children = huge_files}, {0}};
-static const struct proc_node sys_kernel_files[] = {{.name = "mm", .mode = PROC_FOLDER, .children = huge_folder},
-                                                    {0}};
+static const struct proc_node sys_kernel_files[] = {{.name = "mm", .mode = PROC_FOLDER, .children = huge_folder}, {0}};
 static const struct proc_node processor_files[] = {
     {.name = "online", .mode = PROC_FILE, .print = print_all_processors},
     {.name = "possible", .mode = PROC_FILE, .print = print_all_processors},

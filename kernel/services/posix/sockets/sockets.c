@@ -4,6 +4,7 @@
 #define TYPE_MASK 0xfu
 
 struct unix_domain sockets_unix;
+struct inet_domain sockets_inet;
 
 static void look(struct socket_credentials *credentials) {
     struct files files = files_of_current();
@@ -13,6 +14,7 @@ static void look(struct socket_credentials *credentials) {
 
 void sockets_prepare(struct vfs *vfs) {
     unix_domain_init(&sockets_unix, vfs, look);
+    inet_domain_init(&sockets_inet, vfs, INET_BYTES_MAX);
 }
 
 int sockets_find(const struct files *files, uint64_t descriptor, struct open_file **file, struct socket **socket) {
@@ -63,15 +65,26 @@ static bool flags_are_known(uint64_t flags) {
     return ((uint32_t)flags & ~(LINUX_SOCK_NONBLOCK | LINUX_SOCK_CLOEXEC)) == 0;
 }
 
+static int create(const struct files *files, uint32_t family, uint32_t type, uint32_t protocol,
+                  struct socket **created) {
+    switch (family) {
+    case LINUX_AF_UNIX:
+        return unix_create(&sockets_unix, type, protocol, created);
+    case LINUX_AF_INET:
+    case LINUX_AF_INET6:
+        return inet_create(&sockets_inet, files->caller, family, type, protocol, created);
+    default:
+        return -LINUX_EAFNOSUPPORT;
+    }
+}
+
 int64_t system_call_socket(const uint64_t arguments[6]) {
     struct files files = files_of_current();
     uint32_t type = (uint32_t)arguments[1];
     struct socket *socket;
     if (!flags_are_known(type & ~TYPE_MASK))
         return -LINUX_EINVAL;
-    if ((uint32_t)arguments[0] != LINUX_AF_UNIX)
-        return -LINUX_EAFNOSUPPORT;
-    int status = unix_create(&sockets_unix, type & TYPE_MASK, (uint32_t)arguments[2], &socket);
+    int status = create(&files, (uint32_t)arguments[0], type & TYPE_MASK, (uint32_t)arguments[2], &socket);
     return status != 0 ? status : sockets_add(&files, socket, type);
 }
 
@@ -81,6 +94,8 @@ int64_t system_call_socketpair(const uint64_t arguments[6]) {
     struct socket *pair[2];
     if (!flags_are_known(type & ~TYPE_MASK))
         return -LINUX_EINVAL;
+    if ((uint32_t)arguments[0] == LINUX_AF_INET || (uint32_t)arguments[0] == LINUX_AF_INET6)
+        return -LINUX_EOPNOTSUPP;
     if ((uint32_t)arguments[0] != LINUX_AF_UNIX)
         return -LINUX_EAFNOSUPPORT;
     int status = unix_create_pair(&sockets_unix, type & TYPE_MASK, (uint32_t)arguments[2], pair);
@@ -226,7 +241,7 @@ int64_t system_call_getpeername(const uint64_t arguments[6]) {
     return tell_name(arguments, true);
 }
 
-#define OPTION_BYTES 64u
+#define OPTION_BYTES 256u
 
 int64_t system_call_getsockopt(const uint64_t arguments[6]) {
     struct files files = files_of_current();

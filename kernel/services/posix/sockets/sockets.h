@@ -5,6 +5,7 @@
 #ifndef GROVE_POSIX_SOCKETS_H
 #define GROVE_POSIX_SOCKETS_H
 
+#include "kernel/services/net/inet/inet.h"
 #include "kernel/services/net/unix/unix.h"
 #include "kernel/services/posix/files/memory.h"
 #include "kernel/services/posix/files/place.h"
@@ -33,9 +34,10 @@
 SOCKET_CALLS(DECLARE_SOCKET_CALL)
 #undef DECLARE_SOCKET_CALL
 
-/* Before the first call: the domain of unix sockets of this machine. */
+/* Before the first call: the domains of this machine's sockets. A thread has to run inet_run with the second. */
 void sockets_prepare(struct vfs *vfs);
 extern struct unix_domain sockets_unix;
+extern struct inet_domain sockets_inet;
 
 /* A descriptor's file, held, and its socket. -LINUX_EBADF, ENOTSOCK. */
 int sockets_find(const struct files *files, uint64_t descriptor, struct open_file **file, struct socket **socket);

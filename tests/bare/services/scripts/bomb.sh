@@ -1,5 +1,3 @@
-# As many processes as there can be, and one more; each waits for the others' end.
-for i in 1 2 3 4 5 6; do
-    /bin/busybox sleep 1000000 &
-done
-wait
+# Processes below one another, until there may be no more.
+echo "depth $1"
+/bin/busybox sh /yard/scripts/bomb.sh $(($1 + 1))
