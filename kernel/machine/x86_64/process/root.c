@@ -24,6 +24,7 @@ static struct vfs vfs;
 static struct file_system *tree;
 static struct view view;
 static struct path place;
+static struct thread *network; /* it stays too, so it is made before memory is counted, and started when there are sockets */
 
 /* ---- the machine under the file system layer ---- */
 
@@ -138,13 +139,9 @@ static int mount_below_devices(const struct caller *caller) {
 
 /* Devices, and what is mounted below them. */
 static int furnish(const struct caller *caller) {
-    struct thread *thread;
     sockets_prepare(&vfs);
-    int status = thread_create_kernel(inet_run, &sockets_inet, &thread);
-    if (status < 0)
-        return status;
-    thread_start(thread);
-    status = posix_terminals_begin(&vfs, console_terminals());
+    thread_start(network);
+    int status = posix_terminals_begin(&vfs, console_terminals());
     if (status < 0)
         return status;
     status = proc_begin(&vfs, thread_scheduler.count);
@@ -170,7 +167,8 @@ static void close_root(void) {
 }
 
 int root_prepare(void) {
-    return console_terminals_begin(&machine);
+    int status = thread_create_kernel(inet_run, &sockets_inet, &network);
+    return status == 0 ? console_terminals_begin(&machine) : status;
 }
 
 int root_begin(const uint8_t *archive, size_t size, struct caller *caller) {
