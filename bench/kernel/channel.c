@@ -201,8 +201,9 @@ int row_channel(uint32_t count, uint64_t *cycles) {
             _exit(1);
         serve(&side);
     }
-    status = child < 0 ? -errno
-                       : attach(&side, GROVE_ROLE_CLIENT, &layout, segments[CLIENT].writable, segments[SERVER].readable);
+    status = child < 0
+                 ? -errno
+                 : attach(&side, GROVE_ROLE_CLIENT, &layout, segments[CLIENT].writable, segments[SERVER].readable);
     if (status == 0)
         status = call_many(&side, count, cycles);
     int ended = 0;

@@ -139,9 +139,9 @@ int session_wait_one(struct attachment *attachment, enum channel_sleep what, uin
         return read_news(session);
     uint64_t look_ns = deadline_after(LOOK_AT_PORT_NS);
     uint64_t end_ns = deadline_ns < look_ns ? deadline_ns : look_ns;
-    int status = has_live_peer(attachment) ? sleep_on_peer(attachment, what, end_ns)
-                                           : sleep_on_word(session, &session->page->notices, session->notices_seen,
-                                                           end_ns, false);
+    int status = has_live_peer(attachment)
+                     ? sleep_on_peer(attachment, what, end_ns)
+                     : sleep_on_word(session, &session->page->notices, session->notices_seen, end_ns, false);
     if (status != GROVE_TIMED_OUT)
         return status;
     if (has_live_peer(attachment))
@@ -218,9 +218,8 @@ static int wait_on_words(struct grove_session *session, uint64_t deadline_ns) {
     int status = 0;
     add_word(words, &count, &session->page->notices, session->notices_seen);
     if (prepare_words(session, words, &count))
-        status = count == 1
-                     ? sleep_on_word(session, &session->page->notices, session->notices_seen, deadline_ns, false)
-                     : sleep_on_words(session, words, count, deadline_ns);
+        status = count == 1 ? sleep_on_word(session, &session->page->notices, session->notices_seen, deadline_ns, false)
+                            : sleep_on_words(session, words, count, deadline_ns);
     for (struct attachment *at = session->attachments; at != NULL; at = at->next) {
         channel_end_awake(at->end);
         attachment_activate(at);

@@ -70,6 +70,16 @@ static void only_what_is_granted_is_there(void **state) {
     assert_int_equal(try_execute(program, "/data/in/file"), -LINUX_EACCES);
 }
 
+static void who_knows_nothing_of_grove_has_its_processes(void **state) {
+    static const struct stage_spec native = {.name = "grid.one"};
+    static const struct stage_spec plain = {.name = "grid.two", .flags = GROVE_SPEC_SYSTEM_FILES};
+    (void)state;
+    assert_int_equal(try_open(start(&native), "/proc", LINUX_O_RDONLY), -LINUX_ENOENT);
+    struct program *program = start(&plain);
+    assert_int_equal(try_open(program, "/proc", LINUX_O_RDONLY), 0);
+    assert_int_equal(try_execute(program, "/proc"), -LINUX_EACCES);
+}
+
 static void standard_places_are_there(void **state) {
     static const struct stage_spec spec = {.name = "grid.one"};
     struct program *program = start(&spec);
@@ -214,6 +224,7 @@ int main(void) {
 #define STAGED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         STAGED(only_what_is_granted_is_there),
+        STAGED(who_knows_nothing_of_grove_has_its_processes),
         STAGED(standard_places_are_there),
         STAGED(longer_grant_lies_in_the_shorter_one),
         STAGED(single_file_is_granted),

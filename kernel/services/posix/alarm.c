@@ -6,6 +6,7 @@
 #include "kernel/machine/bare/process/calls.h"
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/services/posix/inside.h"
+#include "kernel/services/posix/timers.h"
 #include "kernel/services/posix/user_value.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
@@ -48,9 +49,12 @@ void alarms_run(void *unused) {
         uint64_t now_ns = clock_now_ns();
         if (process != NULL && process->alarm_ns <= now_ns)
             go_off(process, now_ns);
+        else if (timers_next_ns() <= now_ns)
+            timers_look(now_ns);
         else
             (void)thread_sleep(&processes.alarms_changed, &processes.lock,
-                               process != NULL ? process->alarm_ns : WAIT_FOREVER);
+                               process != NULL && process->alarm_ns < timers_next_ns() ? process->alarm_ns
+                                                                                       : timers_next_ns());
     }
 }
 
@@ -83,6 +87,17 @@ static int64_t to_ns(int64_t seconds, int64_t microseconds, uint64_t *ns) {
     return 0;
 }
 
+/* One of those of processor time, which `which` says; the same for these. */
+static uint64_t set_own(uint32_t which, uint64_t in_ns, uint64_t interval_ns, uint64_t *interval_before_ns) {
+    struct process_timer *timer = &process_current()->own_timers[which];
+    processes_lock();
+    uint64_t left_ns = process_timer_left(timer);
+    *interval_before_ns = timer->interval;
+    process_timer_set(timer, in_ns != 0 ? process_timer_now(timer) + in_ns : 0, interval_ns);
+    processes_unlock();
+    return left_ns;
+}
+
 static uint64_t set(uint64_t in_ns, uint64_t interval_ns, uint64_t *interval_before_ns) {
     struct process *process = process_current();
     processes_lock();
@@ -104,8 +119,7 @@ int64_t system_call_alarm(const uint64_t arguments[6]) {
 int64_t system_call_setitimer(const uint64_t arguments[6]) {
     struct timer_value value = {0};
     uint64_t in_ns = 0, interval_ns = 0, interval_before_ns;
-    if (arguments[0] != TIMER_REAL)
-        return arguments[0] <= 2 ? -LINUX_ENOSYS : -LINUX_EINVAL;
+    const uint32_t which = (uint32_t)arguments[0];
     if (arguments[1] != 0 && !process_read(&value, arguments[1], sizeof(value)))
         return -LINUX_EFAULT;
     int64_t status = to_ns(value.value_s, value.value_us, &in_ns);
@@ -113,17 +127,23 @@ int64_t system_call_setitimer(const uint64_t arguments[6]) {
         status = to_ns(value.interval_s, value.interval_us, &interval_ns);
     if (status < 0)
         return status;
-    uint64_t left_ns = set(in_ns, interval_ns, &interval_before_ns);
+    if (which > TIMER_REAL + 2)
+        return -LINUX_EINVAL;
+    uint64_t left_ns = which == TIMER_REAL ? set(in_ns, interval_ns, &interval_before_ns)
+                                           : set_own(which - 1, in_ns, interval_ns, &interval_before_ns);
     struct timer_value before = value_of(left_ns, interval_before_ns);
     return user_write_wanted(arguments[2], &before, sizeof(before));
 }
 
 int64_t system_call_getitimer(const uint64_t arguments[6]) {
     struct process *process = process_current();
-    if (arguments[0] != TIMER_REAL)
-        return arguments[0] <= 2 ? -LINUX_ENOSYS : -LINUX_EINVAL;
+    const uint32_t which = (uint32_t)arguments[0];
+    if (which > TIMER_REAL + 2)
+        return -LINUX_EINVAL;
     processes_lock();
-    struct timer_value value = value_of(left_of(process), process->alarm_interval_ns);
+    const struct process_timer *own = &process->own_timers[which != TIMER_REAL ? which - 1 : 0];
+    struct timer_value value = which == TIMER_REAL ? value_of(left_of(process), process->alarm_interval_ns)
+                                                   : value_of(process_timer_left(own), own->interval);
     processes_unlock();
     return user_write(arguments[1], &value, sizeof(value));
 }

@@ -3,6 +3,7 @@
 #include "kernel/services/posix/freeze.h"
 #include "kernel/services/posix/inside.h"
 #include "kernel/services/posix/program.h"
+#include "kernel/services/posix/timers.h"
 #include "kernel/services/posix/user.h"
 #include "kernel/services/vfs/errors.h"
 
@@ -145,8 +146,10 @@ int process_begin(struct process *process, struct process *parent, struct thread
     process->started_ns = clock_now_ns();
     processes_lock();
     status = enter(process, parent);
-    if (status == 0)
+    if (status == 0) {
         attach(process, part, number_ref(process->number));
+        timers_limit_changed(process);
+    }
     processes_unlock();
     if (status < 0)
         machine_give_back(processes.vfs->machine, part, sizeof(*part));

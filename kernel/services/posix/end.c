@@ -9,6 +9,7 @@
 #include "kernel/services/posix/inside.h"
 #include "kernel/services/posix/machine.h"
 #include "kernel/services/posix/program.h"
+#include "kernel/services/posix/timers.h"
 #include "kernel/services/posix/user.h"
 #include "kernel/services/vfs/errors.h"
 
@@ -166,6 +167,7 @@ static void become_zombie(struct process *process) {
     bool was_orphaned = group_is_orphaned_without(group, NULL);
     (void)number_ref(group);
     alarm_set(process, 0, 0);
+    timers_end(process);
     hang_up(process);
     signal_queue_empty(&process->pending, UINT64_MAX);
     process->state = PROCESS_ZOMBIE;
@@ -209,6 +211,7 @@ static void end_first(struct process *first) {
     processes_lock();
     alarm_set(first, 0, 0);
     hang_up(first);
+    timers_end(first);
     signal_queue_empty(&first->pending, UINT64_MAX);
     first->state = PROCESS_ZOMBIE;
     wait_wake(&first->number->ended);
@@ -233,12 +236,13 @@ void process_thread_gone(struct thread *thread) {
         process->state = PROCESS_ENDS;
     detach(process, part);
     thread->of_process = NULL;
-    if (!is_last)
+    if (!is_last) { /* once the lock is given up, the others may end, and the memory with them */
         thread->process = NULL;
+        thread_use_space();
+    }
     processes_unlock();
     machine_give_back(processes.vfs->machine, part, sizeof(*part));
     if (!is_last) {
-        thread_use_space();
         process_unref(process);
         return;
     }

@@ -8,6 +8,7 @@
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/services/posix/inside.h"
 #include "kernel/services/posix/machine.h"
+#include "kernel/services/posix/timers.h"
 #include "kernel/services/posix/user_value.h"
 
 #include <string.h>
@@ -104,6 +105,7 @@ static void set_rest(struct execution *execution, struct process *process) {
     const struct credentials *now = &execution->credentials;
     processes_lock();
     forget_handlers(process);
+    timers_forget(process);
     part->stack_start = part->stack_bytes = 0;
     part->stack_flags = LINUX_SS_DISABLE;
     part->restart = NULL;

@@ -29,6 +29,12 @@ int files_block_signals(uint64_t set_address, uint64_t size) {
     return 0;
 }
 
+int64_t files_note_limit(const struct caller *caller, int64_t answer) {
+    if (answer == -LINUX_EFBIG && caller->is_limited)
+        (void)signal_send_thread(process_thread_current(), LINUX_SIGXFSZ, NULL);
+    return answer;
+}
+
 void files_send_broken_pipe(void) {
     (void)signal_send_thread(process_thread_current(), LINUX_SIGPIPE, NULL);
 }

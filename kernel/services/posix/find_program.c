@@ -24,7 +24,8 @@ static int check_file(const struct execution *execution, const struct path *path
         return -LINUX_ELOOP;
     if (inode_kind(inode) != LINUX_S_IFREG || (path->mount->flags & MOUNT_NO_EXECUTE) != 0)
         return -LINUX_EACCES;
-    return identity_check(&execution->caller->identity, inode, LINUX_X_OK);
+    int status = identity_check(&execution->caller->identity, inode, LINUX_X_OK);
+    return status == 0 && inode_is_written(inode) ? -LINUX_ETXTBSY : status;
 }
 
 /* The file of a path, with references and its beginning in `head`. */

@@ -76,6 +76,8 @@ int signal_send_group_locked(const struct number *group, int signal, const struc
 int signal_send_checked(struct process *process, int signal, const struct signal_info *info);
 /* Of what waits for the thread, alone or in common, in `allowed`: the next. 0: none. */
 int signal_take(struct process_thread *part, uint64_t allowed, struct signal_info *info);
+/* Is this entry of a queue the signal of that timer of timer_create? */
+bool signal_entry_is_of_timer(struct list *link, int32_t id);
 uint64_t signals_waiting(const struct process_thread *part);
 /* Interrupt whoever of its other threads would take what waits for all. */
 void signals_offer(struct process *process, const struct process_thread *but);

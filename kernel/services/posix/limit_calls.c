@@ -2,6 +2,7 @@
 #include "kernel/machine/bare/process/calls.h"
 #include "kernel/services/posix/inside.h"
 #include "kernel/services/posix/machine.h"
+#include "kernel/services/posix/timers.h"
 #include "kernel/services/posix/user_value.h"
 
 #define DESCRIPTORS_MAX (UINT64_C(1) << 20) /* what Linux calls nr_open */
@@ -18,6 +19,10 @@ static int64_t set_limit(struct process *process, enum limit limit, const struct
     *now = *pair;
     if (limit == LIMIT_DESCRIPTORS)
         process->descriptors.limit = (uint32_t)pair->soft;
+    if (limit == LIMIT_FILE_BYTES)
+        limits_apply_to_files(&process->limits, &process->caller);
+    if (limit == LIMIT_CPU && process->state < PROCESS_ENDS)
+        timers_limit_changed(process);
     return 0;
 }
 

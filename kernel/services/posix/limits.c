@@ -1,6 +1,8 @@
 /* Limits: see limits.h. */
 #include "kernel/services/posix/limits.h"
 
+#include "kernel/services/vfs/vfs.h"
+
 #define DESCRIPTORS_SOFT 1024u
 #define DESCRIPTORS_HARD 4096u
 #define STACK_SOFT_BYTES (UINT64_C(8) << 20)
@@ -19,4 +21,9 @@ void limits_init(struct limits *limits, uint64_t processes, uint64_t signals) {
     limits->of[LIMIT_QUEUE_BYTES] = (struct limit_pair){QUEUE_BYTES, QUEUE_BYTES};
     limits->of[LIMIT_NICE] = (struct limit_pair){0, 0};
     limits->of[LIMIT_PRIORITY] = (struct limit_pair){0, 0};
+}
+
+void limits_apply_to_files(const struct limits *limits, struct caller *caller) {
+    caller->file_bytes_max = limits->of[LIMIT_FILE_BYTES].soft;
+    caller->is_limited = caller->file_bytes_max != LIMIT_NONE;
 }

@@ -37,4 +37,8 @@ struct limits {
 /* What process 1 begins with. `processes` and `signals` as the machine's memory allows. */
 void limits_init(struct limits *limits, uint64_t processes, uint64_t signals);
 
+struct caller;
+/* RLIMIT_FSIZE, for whoever makes files larger. */
+void limits_apply_to_files(const struct limits *limits, struct caller *caller);
+
 #endif

@@ -5,6 +5,7 @@
 #include "kernel/services/posix/inside.h"
 #include "kernel/services/posix/machine.h"
 #include "kernel/services/posix/program.h"
+#include "kernel/services/posix/timers.h"
 #include "kernel/services/posix/user.h"
 #include "kernel/services/vfs/errors.h"
 #include "kernel/services/vfs/mount.h"
@@ -17,6 +18,7 @@ void processes_prepare(void) {
     processes = (struct processes){.count = 0};
     list_init(&processes.all);
     list_init(&processes.alarms);
+    list_init(&processes.timers);
 }
 
 void processes_init(struct vfs *vfs, uint32_t count_max) {
@@ -176,6 +178,7 @@ static void init_lists(struct process *process) {
     list_init(&process->children);
     list_init(&process->threads);
     list_init(&process->pending.entries);
+    timers_init(process);
 }
 
 /* With the tree's lock, since another thread may just change its folder. */
@@ -240,6 +243,7 @@ static void copy_plain(const struct process *parent, struct process *child) {
     memcpy(child->name, parent->name, sizeof(child->name));
     child->caller = (struct caller){.vfs = parent->caller.vfs, .mask = parent->caller.mask};
     credentials_apply(&child->credentials, &child->caller.identity);
+    limits_apply_to_files(&child->limits, &child->caller);
     init_lists(child);
 }
 

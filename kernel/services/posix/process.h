@@ -108,6 +108,27 @@ struct process_thread {
     uint64_t write_number_at; /* where its number is written before it runs its first instruction; 0: nowhere */
 };
 
+/* A timer of a process's: see timers.h. */
+enum timer_clock { TIMER_OF_MOMENT, TIMER_OF_PROCESS, TIMER_OF_USER, TIMER_OF_THREAD };
+enum timer_own { OWN_NONE, OWN_INTERVAL, OWN_LIMIT };
+enum { TIMER_VIRTUAL, TIMER_PROFILE, TIMER_CPU_LIMIT, TIMERS_OWN };
+struct process_timer {
+    struct process *process;
+    struct list due; /* in processes.timers, if it is set and its signal does not wait for ever */
+    struct list in_process; /* in process->timers, of timer_create */
+    enum timer_clock clock;
+    enum timer_own is_own; /* not of timer_create */
+    int32_t id, signal;
+    int32_t thread; /* whose time it is, or who is told; 0: neither */
+    bool is_to_thread, is_silent, is_wall;
+    bool is_pending; /* its signal waits to be taken */
+    int32_t overrun; /* of the signal that was taken last */
+    uint64_t value; /* told with the signal */
+    uint64_t when, interval; /* of its clock; 0: not set, once */
+    uint64_t look_ns; /* when it is to be looked at */
+    uint64_t seen; /* of processor time: what the clock was when it was looked at last */
+};
+
 struct process {
     uint32_t references; /* atomic */
     int32_t id; /* its number, also when `number` is gone */
@@ -157,6 +178,10 @@ struct process {
     struct wait_queue continued; /* where its stopped threads wait */
     uint64_t alarm_ns, alarm_interval_ns; /* ITIMER_REAL; 0: none */
     struct list in_alarms;
+    struct list timers; /* struct process_timer, of timer_create */
+    uint32_t timer_count;
+    int32_t next_timer;
+    struct process_timer own_timers[TIMERS_OWN];
 
     int32_t exit_status; /* as wait tells it */
     struct process_usage usage, children_usage;
@@ -168,6 +193,7 @@ struct processes {
     struct vfs *vfs;
     struct list all; /* struct process, zombies too */
     struct list alarms; /* processes with one, the earliest first */
+    struct list timers; /* struct process_timer, the one to be looked at first before the others */
     struct wait_queue alarms_changed;
     struct wait_queue signal_watchers; /* woken whenever a signal begins to wait for anybody: signalfd */
     uint32_t count, count_max;

@@ -3,6 +3,7 @@
 
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/services/posix/inside.h"
+#include "kernel/services/posix/timers.h"
 #include "kernel/services/posix/user.h"
 #include "kernel/services/vfs/errors.h"
 
@@ -99,9 +100,18 @@ static int queue_take(struct signal_queue *queue, uint64_t allowed, struct signa
     return signal;
 }
 
+bool signal_entry_is_of_timer(struct list *link, int32_t id) {
+    const struct signal_entry *entry = list_item(link, struct signal_entry, link);
+    return entry->info.code == LINUX_SI_TIMER && entry->info.from.process == id;
+}
+
 int signal_take(struct process_thread *part, uint64_t allowed, struct signal_info *info) {
     int signal = queue_take(&part->pending, allowed, info);
-    return signal != 0 ? signal : queue_take(&part->process->pending, allowed, info);
+    if (signal == 0)
+        signal = queue_take(&part->process->pending, allowed, info);
+    if (signal != 0 && info->code == LINUX_SI_TIMER)
+        timers_signal_taken(part->process, info);
+    return signal;
 }
 
 uint64_t signals_waiting(const struct process_thread *part) {

@@ -141,7 +141,9 @@ int vfs_truncate(const struct caller *caller, const struct walk_path *path, int6
     vfs_unlock(caller->vfs);
     if (status != 0)
         return status;
-    status = inode_begin_writing(place.dentry->inode);
+    status = caller_check_size(caller, (uint64_t)size_bytes);
+    if (status == 0)
+        status = inode_begin_writing(place.dentry->inode);
     if (status == 0) {
         vfs_drop_privilege(caller, place.dentry->inode);
         status = vfs_resize(place.dentry->inode, (uint64_t)size_bytes);

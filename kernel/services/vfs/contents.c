@@ -40,6 +40,18 @@ static int read_inode(struct open_file *file, uint64_t offset, struct transfer *
     return answer(status, *done_bytes);
 }
 
+/* What goes beyond the caller's limit is left out; if that is all of it, it fails. */
+static int limit_write(const struct caller *caller, const struct inode *inode, uint64_t offset,
+                       struct transfer *transfer) {
+    if (!caller->is_limited || inode_kind(inode) != LINUX_S_IFREG)
+        return 0;
+    if (offset >= caller->file_bytes_max)
+        return -LINUX_EFBIG;
+    if (transfer->left_bytes > caller->file_bytes_max - offset)
+        transfer->left_bytes = caller->file_bytes_max - offset;
+    return 0;
+}
+
 /* The whole of a write is one step for other writers, and with O_APPEND so is finding the end. */
 static int write_inode(const struct caller *caller, struct open_file *file, uint64_t *offset, struct transfer *transfer,
                        size_t *done_bytes) {
@@ -51,7 +63,9 @@ static int write_inode(const struct caller *caller, struct open_file *file, uint
         *offset = inode->size_bytes; /* nobody else changes it now */
     int status = -LINUX_EFBIG;
     if (*offset < VFS_FILE_BYTES_MAX && transfer->left_bytes <= VFS_FILE_BYTES_MAX - *offset) {
-        status = seal_check_write(inode, *offset, transfer->left_bytes);
+        status = limit_write(caller, inode, *offset, transfer);
+        if (status == 0)
+            status = seal_check_write(inode, *offset, transfer->left_bytes);
         if (status == 0)
             vfs_drop_privilege(caller, inode);
         if (status == 0)

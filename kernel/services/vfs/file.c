@@ -167,6 +167,8 @@ int file_resize(const struct caller *caller, struct open_file *file, int64_t siz
     if (file->operations != NULL || inode_kind(file->inode) != LINUX_S_IFREG ||
         (vfs_open_access(flags) & LINUX_W_OK) == 0)
         return -LINUX_EINVAL;
+    if (caller_check_size(caller, (uint64_t)size_bytes) != 0)
+        return -LINUX_EFBIG;
     vfs_drop_privilege(caller, file->inode);
     return vfs_resize(file->inode, (uint64_t)size_bytes);
 }
@@ -217,6 +219,8 @@ int file_allocate(const struct caller *caller, struct open_file *file, uint32_t 
         return status;
     if (inode->operations->allocate == NULL)
         return -LINUX_EOPNOTSUPP;
+    if ((mode & LINUX_FALLOC_KEEP_SIZE) == 0 && caller_check_size(caller, end) != 0)
+        return -LINUX_EFBIG;
     vfs_drop_privilege(caller, inode);
     sleep_lock_take(&inode->writers, machine);
     bool is_hole = (mode & LINUX_FALLOC_PUNCH_HOLE) != 0;

@@ -158,6 +158,10 @@ static inline uint64_t inode_size(struct inode *inode) {
 int inode_begin_writing(struct inode *inode);
 void inode_end_writing(struct inode *inode);
 int inode_begin_program(struct inode *inode);
+/* Is it open for writing right now? */
+static inline bool inode_is_written(const struct inode *inode) {
+    return __atomic_load_n(&inode->in_use, __ATOMIC_ACQUIRE) > 0;
+}
 void inode_end_program(struct inode *inode);
 
 /* Both with the tree's lock held. */

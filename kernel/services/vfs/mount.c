@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define HELD_BY_VIEW_AND_CALLER 2u /* references of a mount that nobody else uses */
+
 void mount_unref(struct mount *mount) {
     while (mount != NULL && --mount->references == 0) {
         struct mount *parent = mount->parent;
@@ -172,16 +174,45 @@ static bool has_mounts(const struct view *view, const struct mount *mount) {
     return false;
 }
 
+/* With the tree's lock held: the path is the root of a mount of this view, and not of the view itself. */
+static bool is_mounted(const struct view *view, const struct path *path) {
+    const struct mount *mount = path->mount;
+    return mount->view == view && mount->parent != NULL && mount->root == path->dentry;
+}
+
 int view_unmount(struct view *view, const struct path *path) {
     int status = 0;
     vfs_lock(view->vfs);
     struct mount *mount = path->mount;
-    if (mount->view != view || mount->parent == NULL || mount->root != path->dentry)
+    if (!is_mounted(view, path))
         status = -LINUX_EINVAL;
-    else if (has_mounts(view, mount))
+    else if (has_mounts(view, mount) || mount->references > HELD_BY_VIEW_AND_CALLER)
         status = -LINUX_EBUSY;
     else
         take_out(mount);
+    vfs_unlock(view->vfs);
+    return status;
+}
+
+static bool lies_in(const struct mount *mount, const struct mount *above) {
+    while (mount != NULL && mount != above)
+        mount = mount->parent;
+    return mount != NULL;
+}
+
+/* The youngest first, so that none is taken out before those in it. */
+int view_detach(struct view *view, const struct path *path) {
+    int status = 0;
+    vfs_lock(view->vfs);
+    struct mount *top = path->mount;
+    if (!is_mounted(view, path))
+        status = -LINUX_EINVAL;
+    for (struct list *link = view->mounts.next, *next; status == 0 && link != &view->mounts; link = next) {
+        struct mount *mount = list_item(link, struct mount, link);
+        next = link->next;
+        if (lies_in(mount, top))
+            take_out(mount);
+    }
     vfs_unlock(view->vfs);
     return status;
 }

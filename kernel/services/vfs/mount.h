@@ -80,7 +80,12 @@ void view_deinit(struct view *view);
 int view_mount(struct view *view, const struct path *place, struct dentry *root, uint32_t flags);
 /* Give the mount that this path is the root of other rights. -LINUX_EINVAL: it is none's. */
 int view_change_flags(struct view *view, const struct path *path, uint32_t flags);
-/* Take out the mount that this path is the root of. -LINUX_EBUSY: others lie in it; -LINUX_EINVAL: it is none's. */
+/*
+ * Take out the mount that this path, which the caller holds, is the root of. -LINUX_EBUSY: others lie in it, or somebody has a
+ * file or folder in it; -LINUX_EINVAL: it is none's.
+ */
 int view_unmount(struct view *view, const struct path *path);
+/* The same with all that lie in it, whoever uses them: nobody finds them any more. -LINUX_EINVAL. */
+int view_detach(struct view *view, const struct path *path);
 
 #endif

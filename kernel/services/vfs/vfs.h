@@ -11,6 +11,7 @@
 #ifndef GROVE_VFS_VFS_H
 #define GROVE_VFS_VFS_H
 
+#include "kernel/services/vfs/errors.h"
 #include "kernel/services/vfs/identity.h"
 #include "kernel/services/vfs/inode.h"
 #include "kernel/services/vfs/machine.h"
@@ -78,7 +79,14 @@ struct caller {
     struct identity identity;
     struct path root, folder; /* where "/" and relative paths begin; the caller holds references */
     uint32_t mask; /* umask */
+    bool is_limited; /* it makes no file larger than file_bytes_max: RLIMIT_FSIZE; -LINUX_EFBIG */
+    uint64_t file_bytes_max;
 };
+
+/* May it make a file that large? 0 or -LINUX_EFBIG. */
+static inline int caller_check_size(const struct caller *caller, uint64_t size_bytes) {
+    return caller->is_limited && size_bytes > caller->file_bytes_max ? -LINUX_EFBIG : 0;
+}
 
 /*
  * dentries_max bounds the cache: what is in use is never thrown out, so it may be passed while more than that is in use.

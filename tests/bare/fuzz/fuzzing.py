@@ -32,7 +32,7 @@ class Fuzzing:
         machine.DEADLINE_S = seconds * 4 + GRACE_S
         line = " ".join(("run=/bin/fuzz --", f"seed={seed}", f"calls={calls}", f"seconds={seconds}", *words))
         try:
-            ended = machine.Boot(self.kernel, line, initramfs=self.initramfs, processors=processors, memory_mib=128)
+            ended = machine.Boot(self.kernel, line, initramfs=self.initramfs, processors=processors, memory_mib=256)
         except subprocess.TimeoutExpired as reason:
             return (reason.stdout or b"").decode(errors="replace"), "it hangs"
         if ended.status == machine.PANIC:

@@ -426,7 +426,7 @@ uint64_t value_make(struct chance *chance, struct resources *resources, const st
                    : (uint64_t)(int64_t)resources
                          ->timers[chance_below(chance, resources->timer_count < 8 ? resources->timer_count : 8)];
     case LIMIT_KIND:
-        return chance_below(chance, 17);
+        return chance_is(chance, 2) ? 7 : chance_below(chance, 9); /* not of memory, which the others live by too */
     case USER:
         return chance_is(chance, 2) ? UINT64_C(0xffffffff) : chance_below(chance, 3) * 1000;
     case PART_COUNT:

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define TICK_US 2000
-#define MEMORY_BYTES ((rlim_t)48 << 20)
+#define MEMORY_BYTES ((rlim_t)24 << 20)
 #define OPEN_FILES 128
 #define CHILD_TIMES 150u
 #define CHILD_CALLS 20u

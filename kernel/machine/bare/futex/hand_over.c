@@ -112,15 +112,15 @@ static int wait_many(struct futex_table *table, struct futex_thread *self, struc
 
 int futex_wait_many(struct futex_table *table, struct futex_thread *self, struct futex_space *space,
                     const struct futex_word *words, uint32_t count, struct futex_waiter *waiters, uint64_t timeout_ns) {
-    const struct futex_hand_over what = {
-        .words = words, .waiters = waiters, .count = count, .timeout_ns = timeout_ns};
+    const struct futex_hand_over what = {.words = words, .waiters = waiters, .count = count, .timeout_ns = timeout_ns};
     return wait_many(table, self, space, &what, NULL);
 }
 
 int futex_finish_many(struct futex_table *table, struct futex_thread *self, uint32_t *woken) {
     if (self->waiters == &self->own) {
         *woken = 0;
-        bool is_plain = __atomic_load_n(&self->own.bucket, __ATOMIC_RELAXED) == NULL && self->thread->result == GROVE_OK;
+        bool is_plain =
+            __atomic_load_n(&self->own.bucket, __ATOMIC_RELAXED) == NULL && self->thread->result == GROVE_OK;
         return is_plain ? GROVE_OK : futex_finish(table, self);
     }
     int status = GROVE_OK;

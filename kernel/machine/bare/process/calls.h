@@ -181,6 +181,11 @@
     X(set_tid_address, 218, 96) \
     X(restart_syscall, 219, 128) \
     X(fadvise64, 221, 223) \
+    X(timer_create, 222, 107) \
+    X(timer_settime, 223, 110) \
+    X(timer_gettime, 224, 108) \
+    X(timer_getoverrun, 225, 109) \
+    X(timer_delete, 226, 111) \
     X(clock_gettime, 228, 113) \
     X(clock_getres, 229, 114) \
     X(clock_nanosleep, 230, 115) \

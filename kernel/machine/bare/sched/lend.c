@@ -12,7 +12,8 @@
 /* ---- lengths of chains ---- */
 
 /* Something counted under `was` is counted under `is` from now on; 0 is for what is not there. */
-static void recount(uint32_t counts[SCHED_DEPTH_MAX + 1], uint32_t *lengths, uint32_t was, uint32_t is, uint32_t *below) {
+static void recount(uint32_t counts[SCHED_DEPTH_MAX + 1], uint32_t *lengths, uint32_t was, uint32_t is,
+                    uint32_t *below) {
     if (was > 0 && was <= SCHED_DEPTH_MAX && --counts[was] == 0)
         *lengths &= ~(UINT32_C(1) << was);
     if (is > 0 && is <= SCHED_DEPTH_MAX) {

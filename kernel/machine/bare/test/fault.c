@@ -1,6 +1,6 @@
 /* For unit tests on this computer: the only machine operation that kernel/machine/bare calls. */
-#include "kernel/machine/bare/process/user_memory.h"
 #include "kernel/core/machine.h"
+#include "kernel/machine/bare/process/user_memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>

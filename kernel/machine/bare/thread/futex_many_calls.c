@@ -58,8 +58,8 @@ static int64_t wait_many(struct thread *self, uint64_t at, uint32_t count, uint6
     int status = read_words(at, count, many->words, &self->has_private_words);
     if (status < 0)
         return status;
-    return sleep_and_tell(self, futex_wait_many(&thread_futexes, &self->futex, space_of(self), many->words, count,
-                                                many->waiters, until));
+    return sleep_and_tell(
+        self, futex_wait_many(&thread_futexes, &self->futex, space_of(self), many->words, count, many->waiters, until));
 }
 
 int64_t system_call_futex_waitv(const uint64_t arguments[6]) {
@@ -86,7 +86,8 @@ int64_t system_call_futex_waitv(const uint64_t arguments[6]) {
 
 /* ---- handing over ---- */
 
-__attribute__((noinline)) static int64_t hand_over_list(struct thread *self, const uint64_t arguments[6], struct futex_hand_over *what) {
+__attribute__((noinline)) static int64_t hand_over_list(struct thread *self, const uint64_t arguments[6],
+                                                        struct futex_hand_over *what) {
     struct grove_hand_over_word given[GROVE_HAND_OVER_WORDS_MAX];
     struct futex_word words[GROVE_HAND_OVER_WORDS_MAX];
     struct futex_waiter waiters[GROVE_HAND_OVER_WORDS_MAX];

@@ -36,7 +36,7 @@ _Static_assert(offsetof(struct interrupt_frame, rdi) + 5 * sizeof(uint64_t) == o
                "the arguments lie side by side");
 
 static system_call *const grove_calls[GROVE_CALLS] = {
-#define ROW(name, number) [(number) - GROVE_CALL_FIRST] = system_call_##name,
+#define ROW(name, number) [(number)-GROVE_CALL_FIRST] = system_call_##name,
     GROVE_SYSTEM_CALLS(ROW)
 #undef ROW
 };

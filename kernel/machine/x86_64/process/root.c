@@ -24,7 +24,6 @@ static struct vfs vfs;
 static struct file_system *tree;
 static struct view view;
 static struct path place;
-static struct thread *network; /* it stays too, so it is made before memory is counted, and started when there are sockets */
 
 /* ---- the machine under the file system layer ---- */
 
@@ -137,10 +136,48 @@ static int mount_below_devices(const struct caller *caller) {
     return status == 0 ? make_links(caller) : status;
 }
 
+/* ---- the thread of the internet sockets, which is there before the first program and waits until there are any ---- */
+
+static struct {
+    struct spinlock lock;
+    struct wait_queue changed;
+    bool runs;
+} internet;
+
+static void run_internet(void *unused) {
+    (void)unused;
+    spinlock_lock(&internet.lock);
+    for (;;) {
+        while (!internet.runs)
+            thread_sleep_firmly(&internet.changed, &internet.lock);
+        spinlock_unlock(&internet.lock);
+        inet_run(&sockets_inet);
+        spinlock_lock(&internet.lock);
+        internet.runs = false;
+        wait_wake(&internet.changed);
+    }
+}
+
+static void internet_begin(void) {
+    spinlock_lock(&internet.lock);
+    internet.runs = true;
+    wait_wake(&internet.changed);
+    spinlock_unlock(&internet.lock);
+}
+
+static void internet_end(void) {
+    inet_stop(&sockets_inet);
+    spinlock_lock(&internet.lock);
+    while (internet.runs)
+        thread_sleep_firmly(&internet.changed, &internet.lock);
+    spinlock_unlock(&internet.lock);
+    inet_domain_clear(&sockets_inet);
+}
+
 /* Devices, and what is mounted below them. */
 static int furnish(const struct caller *caller) {
     sockets_prepare(&vfs);
-    thread_start(network);
+    internet_begin();
     int status = posix_terminals_begin(&vfs, console_terminals());
     if (status < 0)
         return status;
@@ -167,8 +204,12 @@ static void close_root(void) {
 }
 
 int root_prepare(void) {
-    int status = thread_create_kernel(inet_run, &sockets_inet, &network);
-    return status == 0 ? console_terminals_begin(&machine) : status;
+    struct thread *thread;
+    int status = thread_create_kernel(run_internet, NULL, &thread);
+    if (status < 0)
+        return status;
+    thread_start(thread);
+    return console_terminals_begin(&machine);
 }
 
 int root_begin(const uint8_t *archive, size_t size, struct caller *caller) {
@@ -201,6 +242,7 @@ int root_begin(const uint8_t *archive, size_t size, struct caller *caller) {
 }
 
 void root_end(void) {
+    internet_end();
     posix_terminals_end();
     close_root();
 }

@@ -176,7 +176,7 @@ void fake_end(struct program *program, bool is_signal, int32_t value, bool lacke
 
 void fake_fail(struct program *program, int32_t error) {
     give_up(program);
-    instance_failed(program->plan.instance, error);
+    instance_failed(program->plan.instance, GROVE_LAYER_EXECUTE, error);
 }
 
 /* What it was begun by has not been told yet that there is a program: so the end comes with the next turn of the test. */

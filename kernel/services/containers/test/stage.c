@@ -1,6 +1,9 @@
 /* A whole kernel for tests: see stage.h. */
 #include "kernel/services/containers/test/stage.h"
 
+#include "kernel/services/vfs/kinds.h"
+#include "kernel/services/vfs/tmpfs.h"
+
 #include <string.h>
 
 #define SETTLE_MAX 100000u
@@ -98,6 +101,15 @@ static void look(struct socket_credentials *credentials) {
     *credentials = (struct socket_credentials){.process = 1};
 }
 
+/* In the place of /proc: what lies there is not what is tried here. */
+static int create_processes(struct vfs *vfs, const char *options, struct file_system **created) {
+    const struct tmpfs_limits unlimited = {.mode = 0555};
+    (void)options;
+    return tmpfs_create(vfs, &unlimited, created);
+}
+
+static struct file_system_kind processes = {.name = "proc", .create = create_processes};
+
 void stage_set_up(void) {
     const struct tmpfs_limits unlimited = {.mode = 0755};
     memset(&stage, 0, sizeof(stage));
@@ -105,6 +117,7 @@ void stage_set_up(void) {
     stage.world.machine.clock_ns = clock_ns;
     stage.world.now_ns = SECOND;
     fake_host_open(&stage.world);
+    assert_int_equal(file_system_kind_add(&stage.world.vfs, &processes), 0);
     unix_domain_init(&stage.sockets, &stage.world.vfs, look);
     const struct containers_plan plan = {.vfs = &stage.world.vfs,
                                          .sockets = &stage.sockets,

@@ -21,6 +21,7 @@
 #define GROVE_NET_INET_H
 
 #include "kernel/machine/bare/tree/tree.h"
+#include "kernel/services/net/gate.h"
 #include "kernel/services/net/socket.h"
 
 #define INET_BUCKETS 1024u
@@ -39,6 +40,7 @@ struct inet_counts {
 
 struct inet_domain {
     struct vfs *vfs;
+    const struct net_gate *gate; /* who may reach whom; NULL: all may. Set before the first socket */
     struct spinlock lock;
     struct list ports[INET_TRANSPORTS][INET_BUCKETS]; /* struct inet_port */
     uint32_t ports_used[INET_TRANSPORTS][INET_PORTS / 32];
@@ -52,6 +54,7 @@ struct inet_domain {
     struct tree_node *timers;
     uint64_t wakes_ns; /* when inet_run looks at the timers again by itself */
     struct wait_queue work; /* inet_run sleeps here */
+    bool is_stopping;
     uint32_t sockets;
     uint64_t bytes, bytes_max; /* of all that is on its way or waits; the first is atomic */
     uint64_t secret[2]; /* first sequence numbers are made with it */
@@ -70,8 +73,9 @@ int inet_create(struct inet_domain *domain, const struct caller *caller, uint32_
                 uint32_t protocol, struct socket **created);
 /* Deliver and run what is due. Returns when to be called again: MACHINE_FOREVER if nothing waits. */
 uint64_t inet_step(struct inet_domain *domain);
-/* The thread that does so for ever. */
-void inet_run(void *domain);
+/* The thread that does so, until inet_stop. */
+void inet_run(struct inet_domain *domain);
+void inet_stop(struct inet_domain *domain);
 /* Connections that no file has are ended at once, without waiting for anything; only sockets with files are left. */
 void inet_domain_clear(struct inet_domain *domain);
 

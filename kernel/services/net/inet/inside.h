@@ -111,6 +111,11 @@ static inline void inet_wake(struct inet_socket *socket) {
 struct inet_address inet_here(const struct inet_socket *socket, const struct inet_address *to);
 int inet_take_error(struct socket *socket);
 
+/* ---- ask.c ---- */
+
+/* Without locks: may the current program do this? A destination is inet_here already. Errors of the gate. */
+int inet_ask(struct inet_socket *socket, enum gate_use use, const struct inet_place *place);
+
 /* ---- ports.c ---- */
 
 int inet_bind(struct socket *socket, const struct caller *caller, const struct socket_name *name);

@@ -224,6 +224,9 @@ int inet_bind(struct socket *bound, const struct caller *caller, const struct so
         return status;
     if (place.port != 0 && place.port < PRIVILEGED_PORTS && !identity_has(&caller->identity, CAP_NET_BIND_SERVICE))
         return -LINUX_EACCES;
+    status = inet_ask(socket, GATE_BIND, &place);
+    if (status != 0)
+        return status;
     inet_lock(socket->domain);
     status = bind_locked(socket, &place);
     inet_unlock(socket->domain);

@@ -224,7 +224,7 @@ int64_t system_call_truncate(const uint64_t arguments[6]) {
     int status = place_begin(&files, &place, (uint64_t)LINUX_AT_FDCWD, arguments[0]);
     if (status != 0)
         return status;
-    status = vfs_truncate(files.caller, &place.path, (int64_t)arguments[1]);
+    status = (int)files_note_limit(files.caller, vfs_truncate(files.caller, &place.path, (int64_t)arguments[1]));
     place_end(&files, &place);
     return status;
 }
@@ -237,7 +237,7 @@ int64_t system_call_ftruncate(const uint64_t arguments[6]) {
     int status = get_usable_file(&files, arguments[0], &file);
     if (status != 0)
         return status;
-    status = file_resize(files.caller, file, (int64_t)arguments[1]);
+    status = (int)files_note_limit(files.caller, file_resize(files.caller, file, (int64_t)arguments[1]));
     file_unref(file);
     return status;
 }
@@ -248,7 +248,8 @@ int64_t system_call_fallocate(const uint64_t arguments[6]) {
     int status = get_usable_file(&files, arguments[0], &file);
     if (status != 0)
         return status;
-    status = file_allocate(files.caller, file, (uint32_t)arguments[1], (int64_t)arguments[2], (int64_t)arguments[3]);
+    status = (int)files_note_limit(files.caller, file_allocate(files.caller, file, (uint32_t)arguments[1],
+                                                               (int64_t)arguments[2], (int64_t)arguments[3]));
     file_unref(file);
     return status;
 }

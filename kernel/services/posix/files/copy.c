@@ -76,7 +76,7 @@ static int64_t copy_steps(const struct files *files, struct copy_end ends[2], si
     }
     if (status == -LINUX_EPIPE)
         files_send_broken_pipe();
-    return sum > 0 ? (int64_t)sum : status;
+    return sum > 0 ? (int64_t)sum : files_note_limit(files->caller, status);
 }
 
 static int64_t copy(const struct files *files, struct copy_end ends[2], size_t size) {

@@ -28,5 +28,7 @@ struct files files_of_current(void);
 int files_block_signals(uint64_t set_address, uint64_t size);
 /* It wrote where nobody reads: SIGPIPE. */
 void files_send_broken_pipe(void);
+/* What a call that makes a file larger answers; SIGXFSZ first if that is more than RLIMIT_FSIZE allows. */
+int64_t files_note_limit(const struct caller *caller, int64_t answer);
 
 #endif

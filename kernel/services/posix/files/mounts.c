@@ -12,6 +12,7 @@
 #define MS_MOVE 0x2000u
 #define MS_SPREADING (15u << 17)
 #define UMOUNT_KNOWN 15u
+#define UMOUNT_DETACH 2u
 #define UMOUNT_EXPIRE 4u
 #define UMOUNT_NOFOLLOW 8u
 
@@ -115,7 +116,8 @@ int64_t system_call_umount2(const uint64_t arguments[6]) {
     if (view_of(&files) == NULL || (flags & UMOUNT_EXPIRE) != 0)
         status = -LINUX_EINVAL;
     else
-        status = view_unmount(view_of(&files), &place.path);
+        status = (flags & UMOUNT_DETACH) != 0 ? view_detach(view_of(&files), &place.path)
+                                              : view_unmount(view_of(&files), &place.path);
     target_end(&files, &place);
     return status;
 }

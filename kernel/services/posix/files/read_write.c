@@ -29,7 +29,7 @@ static int64_t carry_out(const struct files *files, const struct input_output *w
         status = file_read(file, transfer, &done);
     if (status == -LINUX_EPIPE && work->is_write)
         files_send_broken_pipe();
-    return status != 0 ? status : (int64_t)done;
+    return status != 0 ? files_note_limit(files->caller, status) : (int64_t)done;
 }
 
 /* One buffer. */

@@ -83,15 +83,23 @@ uint64_t inet_step(struct inet_domain *domain) {
     return is_left ? 0 : next_ns;
 }
 
-void inet_run(void *argument) {
-    struct inet_domain *domain = argument;
+void inet_run(struct inet_domain *domain) {
     const struct vfs_machine *machine = inet_machine(domain);
     inet_lock(domain);
-    for (;;) {
+    while (!domain->is_stopping) {
         domain->wakes_ns = tcp_run_timers(domain);
         if (inet_deliver(domain) || has_something_to_free(domain))
             breathe(domain);
         else
             (void)machine_sleep_until(machine, &domain->work, &domain->lock, domain->wakes_ns);
     }
+    inet_unlock(domain);
+}
+
+void inet_stop(struct inet_domain *domain) {
+    const struct vfs_machine *machine = inet_machine(domain);
+    inet_lock(domain);
+    domain->is_stopping = true;
+    machine->wake(machine->context, &domain->work);
+    inet_unlock(domain);
 }

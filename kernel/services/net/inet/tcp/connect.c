@@ -7,7 +7,6 @@
 static int choose_places(struct tcp_socket *tcp, const struct inet_place *to) {
     struct inet_socket *socket = &tcp->inet;
     struct inet_place remote = *to;
-    remote.address = inet_here(socket, &to->address);
     bool is_v4 = inet_is_v4(&remote.address);
     if (is_v4 && socket->socket.family == LINUX_AF_INET6 && socket->is_v6_only)
         return -LINUX_ENETUNREACH;
@@ -118,6 +117,12 @@ int tcp_connect(struct socket *asked, const struct caller *caller, const struct 
     if (name->size_bytes < sizeof(uint16_t))
         return -LINUX_EINVAL;
     int named = inet_read_place(asked->family, name, &place, &is_unspecified);
+    if (named == 0 && !is_unspecified) {
+        place.address = inet_here(&tcp->inet, &place.address);
+        status = inet_ask(&tcp->inet, GATE_CONNECT, &place);
+    }
+    if (status != 0)
+        return status;
     uint64_t until_ns = socket_deadline(asked, asked->send_timeout_ns, may_wait);
     inet_lock(tcp->inet.domain);
     if (is_unspecified) {
@@ -142,7 +147,10 @@ int tcp_connect(struct socket *asked, const struct caller *caller, const struct 
 
 int tcp_listen(struct socket *socket, uint32_t backlog) {
     struct tcp_socket *tcp = tcp_of_socket(socket);
-    int status = 0;
+    struct inet_place place = {.address = tcp->inet.bound, .port = tcp->inet.port != NULL ? tcp->inet.local.port : 0};
+    int status = inet_ask(&tcp->inet, GATE_LISTEN, &place);
+    if (status != 0)
+        return status;
     inet_lock(tcp->inet.domain);
     if (tcp->progress != TCP_UNCONNECTED || !tcp_is_in(tcp, TCP_STATE(TCP_CLOSED) | TCP_STATE(TCP_LISTEN)))
         status = -LINUX_EINVAL;

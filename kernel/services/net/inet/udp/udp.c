@@ -23,7 +23,6 @@ struct inet_socket *udp_make(struct inet_domain *domain, uint32_t family) {
 /* Where datagrams for an address go to, and from where they come. -LINUX_ENETUNREACH, EACCES, EINVAL. */
 static int choose_way(const struct inet_socket *socket, struct inet_address *to, struct inet_address *from) {
     bool is_v6 = socket->socket.family == LINUX_AF_INET6;
-    *to = inet_here(socket, to);
     bool is_v4 = inet_is_v4(to);
     if (is_v6 && is_v4 && socket->is_v6_only)
         return -LINUX_ENETUNREACH;
@@ -73,6 +72,9 @@ static int connect(struct socket *asked, const struct caller *caller, const stru
     int status = inet_read_place(asked->family, name, &place, &is_unspecified);
     if (name->size_bytes >= sizeof(uint16_t) && !is_unspecified && need_port(socket) != 0)
         return -LINUX_EAGAIN;
+    place.address = inet_here(socket, &place.address);
+    if (status == 0 && !is_unspecified)
+        status = inet_ask(socket, GATE_CONNECT, &place);
     if (status != 0)
         return status;
     inet_lock(socket->domain);
@@ -146,6 +148,10 @@ static int send(struct socket *asked, struct socket_message *message) {
     int status = has_name ? inet_read_place(asked->family, &message->name, &place, &is_unspecified) : 0;
     if (status == 0 && has_name && place.port == 0)
         status = -LINUX_EINVAL;
+    if (status == 0 && has_name) {
+        place.address = inet_here(socket, &place.address);
+        status = inet_ask(socket, GATE_SEND, &place);
+    }
     struct inet_packet *packet = status == 0 ? inet_packet_create(domain, INET_UDP) : NULL;
     if (packet == NULL)
         return status != 0 ? status : -LINUX_ENOBUFS;
