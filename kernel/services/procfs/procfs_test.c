@@ -141,18 +141,15 @@ static void numbers_come_and_go(void **state) {
     end();
 }
 
-static void folders_list_tables_and_numbers(void **state) {
-    static const char *const expected[] = {".", "..", "version", "inside", "outside", "3", "4", "5"};
+static void expect_entries(const char *folder, const char *const expected[], unsigned count) {
     uint8_t bytes[1024];
     size_t done = 0, at = 0;
-    (void)state;
-    begin();
-    struct open_file *file = world_open(&world, "proc", LINUX_O_RDONLY | LINUX_O_DIRECTORY);
+    struct open_file *file = world_open(&world, folder, LINUX_O_RDONLY | LINUX_O_DIRECTORY);
     struct transfer transfer;
     struct transfer_segment segment = {.base = bytes, .size_bytes = sizeof(bytes)};
     transfer_init(&transfer, &segment, 1);
     assert_int_equal(file_read_folder(file, &transfer, &done), 0);
-    for (unsigned i = 0; i < ITEMS(expected); i++) {
+    for (unsigned i = 0; i < count; i++) {
         uint16_t size;
         memcpy(&size, bytes + at + 16, sizeof(size));
         assert_string_equal((const char *)bytes + at + 19, expected[i]);
@@ -160,6 +157,15 @@ static void folders_list_tables_and_numbers(void **state) {
     }
     assert_int_equal(at, done);
     file_unref(file);
+}
+
+static void folders_list_tables_and_numbers(void **state) {
+    static const char *const expected[] = {".", "..", "named", "version", "inside", "outside", "3", "4", "5"};
+    static const char *const named[] = {".", "..", "cpu3", "cpu4", "cpu5"};
+    (void)state;
+    begin();
+    expect_entries("proc", expected, ITEMS(expected));
+    expect_entries("proc/named", named, ITEMS(named));
     end();
 }
 
