@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +71,7 @@ static int fork_and_count(int count, char **words) {
 /* ---- shares: how much of a processor it gets, in thousandths ---- */
 
 static int spin(int count, char **words) {
-    long long span_ns = (count > 0 ? atoll(words[0]) : 4) * SECOND;
+    long long span_ns = (count > 0 ? strtoll(words[0], NULL, 10) : 4) * SECOND;
     long long begin_ns = now_ns(CLOCK_MONOTONIC), used_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID), now;
     do
         now = now_ns(CLOCK_MONOTONIC);
@@ -135,7 +136,7 @@ static void try_connection(int port) {
 
 static int network(int count, char **words) {
     if (count > 0)
-        try_connection(atoi(words[0]));
+        try_connection((int)strtol(words[0], NULL, 10));
     try("bind tcp", SOCK_STREAM, bind, "127.0.0.1", 8001);
     try("bind tcp", SOCK_STREAM, bind, "0.0.0.0", 0);
     try("listen tcp", SOCK_STREAM, listen_unbound, "0.0.0.0", 0);
@@ -175,7 +176,7 @@ static int activated(int count, char **words) {
     (void)count;
     (void)words;
     printf("descriptors: %s, for %s\n", fds != NULL ? fds : "none",
-           process != NULL && atoi(process) == getpid() ? "me" : "another");
+           process != NULL && strtol(process, NULL, 10) == getpid() ? "me" : "another");
     say("name", getsockname(3, (struct sockaddr *)&address, &bytes));
     printf("port: %d\n", ntohs(address.sin_port));
     fflush(stdout);

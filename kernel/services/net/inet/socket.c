@@ -134,7 +134,7 @@ void inet_wake_writers(struct inet_socket *socket) {
 struct inet_address inet_here(const struct inet_socket *socket, const struct inet_address *to) {
     if (!inet_is_any(to))
         return *to;
-    if (!inet_is_any(&socket->bound))
+    if (inet_reach_of(&socket->bound) == INET_HERE)
         return socket->bound;
     return inet_is_v4(to) ? inet_v4(INET_LOOPBACK_V4) : inet_v6_loopback();
 }

@@ -68,7 +68,7 @@ void tcp_close(struct socket *socket) {
     uint32_t open = TCP_CAN_SEND | TCP_CAN_RECEIVE | TCP_STATE(TCP_SYN_RECEIVED) | TCP_STATE(TCP_CLOSING) |
                     TCP_STATE(TCP_LAST_ACK);
     inet_lock(tcp->inet.domain);
-    bool is_lost = tcp->inet.waiting_bytes > tcp->first_read_bytes; /* what nobody read: RFC 2525, 2.17 */
+    bool is_lost = tcp->inet.waiting_bytes > 0; /* what nobody read: RFC 2525, 2.17 */
     bool is_cut = socket->linger[0] != 0 && socket->linger[1] == 0;
     if (tcp_is_in(tcp, open) && (is_cut || is_lost)) {
         tcp_abort(tcp, 0);

@@ -13,7 +13,7 @@ static int choose_places(struct tcp_socket *tcp, const struct inet_place *to) {
     if (inet_reach_of(&remote.address) != INET_HERE)
         return -LINUX_ENETUNREACH;
     struct inet_address source = is_v4 ? inet_v4(INET_LOOPBACK_V4) : inet_v6_loopback();
-    if (!inet_is_any(&socket->bound)) {
+    if (inet_reach_of(&socket->bound) == INET_HERE) {
         if (inet_is_v4(&socket->bound) != is_v4)
             return is_v4 ? -LINUX_EINVAL : -LINUX_ENETUNREACH;
         source = socket->bound;

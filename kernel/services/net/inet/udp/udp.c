@@ -32,7 +32,7 @@ static int choose_way(const struct inet_socket *socket, struct inet_address *to,
     if (reach != INET_HERE)
         return -LINUX_ENETUNREACH;
     *from = is_v4 ? inet_v4(INET_LOOPBACK_V4) : inet_v6_loopback();
-    if (inet_is_any(&socket->bound))
+    if (inet_reach_of(&socket->bound) != INET_HERE) /* any, or a group's, which sends nothing itself */
         return 0;
     if (inet_is_v4(&socket->bound) != is_v4)
         return -LINUX_ENETUNREACH;
