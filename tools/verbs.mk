@@ -8,7 +8,7 @@ MACHINE ?= linux
 # The bare machine's kernel is part of `make test` where the compiler can make it; the processor says so while none is installed.
 BARE_MACHINES = $(if $(filter x86_64%,$(shell $${CC:-gcc} -dumpmachine 2>/dev/null || uname -m)),build-x86_64)
 
-.PHONY: help setup setup-test build build-linux build-x86_64 run run-linux run-x86_64 iso test chaos bench bench-linux bench-x86_64 lint cross-aarch64 fuzz format install uninstall deb clean
+.PHONY: help setup setup-test build build-linux build-x86_64 run run-linux run-x86_64 iso test chaos stress bench bench-linux bench-x86_64 lint cross-aarch64 fuzz format install uninstall deb clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ test: setup-test build-linux $(BARE_MACHINES) $(SANITIZED)/build.ninja ## set up
 
 chaos: setup-test build-linux ## make every fault against every system service, and write docs/survivability.md
 	@/usr/bin/python3 tests/chaos/chaos.py $(SYSTEM) --write docs/survivability.md
+
+stress: setup-test build-linux build-x86_64 ## run stress-ng on the bare x86-64 kernel, on 1, 2 and 4 processors
+	@/usr/bin/python3 tests/bare/stress_test.py $(SYSTEM) --long
 
 bench: bench-$(MACHINE) ## measure against peers and the raw limits; MACHINE=x86_64: the bare kernel against Debian's Linux
 bench-linux: build-linux

@@ -14,7 +14,7 @@ class Calling(support.CommandTest):
         return [line.split()[0] for line in lines]
 
     def test_every_command_has_help_and_a_man_page(self):
-        wanted = ("up down ps tree status start stop restart kill logs call run caps why doctor learn check cat trace top")
+        wanted = ("up down ps tree status start stop restart kill logs call run caps why doctor abi learn check cat trace top")
         commands = self.commands()
         self.assertEqual(set(wanted.split()) - set(commands), set())
         for command in commands:

@@ -164,6 +164,7 @@ static void hang_up(struct process *process) {
 /* Locked. From here on it is a zombie, and perhaps gone at once. */
 static void become_zombie(struct process *process) {
     struct number *group = process->group;
+    bool was_orphaned = group_is_orphaned_without(group, NULL);
     (void)number_ref(group);
     alarm_set(process, 0, 0);
     timers_end(process);
@@ -171,7 +172,8 @@ static void become_zombie(struct process *process) {
     signal_queue_empty(&process->pending, UINT64_MAX);
     process->state = PROCESS_ZOMBIE;
     family_give_away_children(process);
-    family_check_group(group, process);
+    if (!was_orphaned) /* one that was so before is not told again */
+        family_check_group(group, process);
     wait_wake(&process->number->ended);
     process_tell_vfork_done(process);
     int32_t status = process->exit_status;

@@ -236,7 +236,9 @@ int64_t system_call_execveat(const uint64_t arguments[6]) {
         status = -LINUX_ENOENT;
     if (status == 0 && (int32_t)arguments[0] != AT_FOLDER && execution->path[0] != '/') {
         status = descriptors_get(&process->descriptors, (uint32_t)arguments[0], &file);
-        if (status == 0) {
+        if (status == 0 && file->path.mount == NULL) { /* a pipe, a socket: it is no program, and leads to none */
+            status = execution->path[0] == 0 ? -LINUX_EACCES : -LINUX_ENOTDIR;
+        } else if (status == 0) {
             execution->start = &file->path;
             name_by_descriptor(execution, (uint32_t)arguments[0]);
         }

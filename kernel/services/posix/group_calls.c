@@ -53,10 +53,12 @@ int64_t system_call_setsid(const uint64_t arguments[6]) {
         status = -LINUX_EPERM;
     } else {
         struct number *group = number_ref(process->group);
+        bool was_orphaned = group_is_orphaned_without(group, NULL);
         session_join(process, process->number);
         group_join(process, process->number);
         process->number->terminal = NULL;
-        family_check_group(group, NULL);
+        if (!was_orphaned)
+            family_check_group(group, NULL);
         number_unref(group);
     }
     processes_unlock();
@@ -95,8 +97,10 @@ int64_t system_call_setpgid(const uint64_t arguments[6]) {
             status = -LINUX_EPERM;
         } else if (group != process->group) {
             struct number *before = number_ref(process->group);
+            bool was_orphaned = group_is_orphaned_without(before, NULL);
             group_join(process, group);
-            family_check_group(before, NULL);
+            if (!was_orphaned)
+                family_check_group(before, NULL);
             number_unref(before);
         }
     }

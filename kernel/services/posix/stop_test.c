@@ -80,11 +80,49 @@ static void an_orphaned_group_is_not_stopped_by_a_terminal(void **state) {
     posix_end();
 }
 
+static bool has_pending(int32_t id, int signal) {
+    struct process *process = process_find(id);
+    bool has = (process->pending.bits & SIGNAL_BIT(signal)) != 0;
+    process_unref(process);
+    return has;
+}
+
+static void mark_stopped(int32_t id) {
+    struct process *process = process_find(id);
+    process->stop_signal = LINUX_SIGSTOP;
+    process_unref(process);
+}
+
+/* One that becomes orphaned is told; one that was is not told again whenever a member ends. */
+static void an_orphaned_group_is_told_once(void **state) {
+    (void)state;
+    posix_begin();
+    child = posix_fork();
+    int32_t other = posix_fork();
+    mark_stopped(other);
+    posix_exit(child, 0);
+    posix_become(1);
+    assert_int_equal(posix_do(system_call_wait4, (uint64_t)child, 0, 0, 0), child);
+    assert_false(has_pending(other, LINUX_SIGHUP)); /* the group of process 1 has nobody outside */
+    assert_false(has_pending(1, LINUX_SIGHUP));
+    child = posix_fork();
+    posix_become(child);
+    int32_t grandchild = posix_fork();
+    assert_int_equal(posix_do(system_call_setpgid, (uint64_t)grandchild, (uint64_t)grandchild, 0, 0), 0);
+    mark_stopped(grandchild);
+    posix_exit(child, 0);
+    posix_become(1);
+    assert_true(has_pending(grandchild, LINUX_SIGHUP));
+    assert_false(has_pending(other, LINUX_SIGHUP));
+    posix_end();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stopped_process_goes_on),
         cmocka_unit_test(a_stopped_process_can_be_killed),
         cmocka_unit_test(an_orphaned_group_is_not_stopped_by_a_terminal),
+        cmocka_unit_test(an_orphaned_group_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

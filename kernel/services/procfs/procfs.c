@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define NUMBER_DIGITS 10u
+#define PREFIX_BYTES 8u
 #define BEHIND_DOTS 2u /* positions 0 and 1 are "." and ".." */
 #define NODES_MAX 256u /* of a table: positions of a list begin behind it */
 
@@ -121,28 +122,41 @@ static int32_t number_in(const struct name *name) {
     return number <= INT32_MAX ? (int32_t)number : -1;
 }
 
+static size_t prefix_bytes(const struct proc_list *list) {
+    return list->prefix != NULL ? strlen(list->prefix) : 0;
+}
+
+static int32_t number_of_name(const struct proc_list *list, const struct name *name) {
+    uint32_t size = (uint32_t)prefix_bytes(list);
+    if (name->size_bytes < size || memcmp(name->text, list->prefix != NULL ? list->prefix : "", size) != 0)
+        return -1;
+    return number_in(&(struct name){.text = name->text + size, .size_bytes = name->size_bytes - size});
+}
+
 static int find(struct inode *folder, const struct name *name, struct inode **found) {
     const struct proc_inode *of = inside(folder);
     for (const struct proc_node *node = of->node->children; node != NULL && node->name != NULL; node++)
         if (is_name(name, node->name))
             return make(folder->system, node, &of->place, found);
     const struct proc_list *list = of->node->list;
-    int32_t number = number_in(name);
-    if (list == NULL || number < 0 || list->next(&of->place, number - 1) != number)
+    int32_t number = list != NULL ? number_of_name(list, name) : -1;
+    if (number < 0 || list->next(&of->place, number - 1) != number)
         return -LINUX_ENOENT;
     struct proc_place place = list->place(&of->place, number);
     return make(folder->system, list->node, &place, found);
 }
 
 /* The name of a number, which stays until the next is asked for: the tree's lock is held meanwhile. */
-static struct name name_of(int32_t number) {
-    static char text[NUMBER_DIGITS];
-    uint32_t at = NUMBER_DIGITS;
+static struct name name_of(const struct proc_list *list, int32_t number) {
+    static char text[PREFIX_BYTES + NUMBER_DIGITS];
+    uint32_t at = sizeof(text), size = (uint32_t)prefix_bytes(list);
     do {
         text[--at] = (char)('0' + number % 10);
         number /= 10;
     } while (number > 0);
-    return (struct name){.text = text + at, .size_bytes = NUMBER_DIGITS - at};
+    if (size > 0)
+        memcpy(text + at - size, list->prefix, size);
+    return (struct name){.text = text + at - size, .size_bytes = (uint32_t)sizeof(text) - at + size};
 }
 
 static bool entry_at(struct inode *folder, uint64_t at, struct folder_entry *entry) {
@@ -164,7 +178,7 @@ static bool entry_at(struct inode *folder, uint64_t at, struct folder_entry *ent
     if (number < 0)
         return false;
     struct proc_place place = list->place(&of->place, number);
-    *entry = (struct folder_entry){.name = name_of(number),
+    *entry = (struct folder_entry){.name = name_of(list, number),
                                    .number = number_of(list->node, &place),
                                    .mode = list->node->mode,
                                    .next = BEHIND_DOTS + NODES_MAX + (uint64_t)number + 1};

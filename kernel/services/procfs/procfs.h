@@ -33,8 +33,9 @@ struct proc_place {
 
 struct proc_node;
 
-/* Entries of a folder that are numbers. */
+/* Entries of a folder that are numbers, or a word and a number. */
 struct proc_list {
+    const char *prefix; /* at most 8 bytes; NULL: none */
     /* The lowest number above `after` that there is; -1: none. */
     int32_t (*next)(const struct proc_place *folder, int32_t after);
     /* The place of one that there is. */

@@ -52,7 +52,9 @@ static const struct proc_node place_files[] = {{.name = "place", .mode = LINUX_S
                                                {0}};
 static const struct proc_node place = {.mode = LINUX_S_IFDIR | 0555, .children = place_files};
 static const struct proc_list list = {.next = next, .place = place_of, .node = &place};
-static const struct proc_node files[] = {{.name = "version", .mode = LINUX_S_IFREG | 0444, .print = print_version},
+static const struct proc_list named_list = {.prefix = "cpu", .next = next, .place = place_of, .node = &place};
+static const struct proc_node files[] = {{.name = "named", .mode = LINUX_S_IFDIR | 0555, .list = &named_list},
+                                         {.name = "version", .mode = LINUX_S_IFREG | 0444, .print = print_version},
                                          {.name = "inside", .mode = LINUX_S_IFLNK | 0777, .link = link_inside},
                                          {.name = "outside", .mode = LINUX_S_IFLNK | 0777, .link = link_outside},
                                          {0}};
@@ -83,6 +85,19 @@ static void expect(const char *path, const char *text) {
     assert_int_equal(world_read_file(file, got, sizeof(got)), strlen(text));
     assert_memory_equal(got, text, strlen(text));
     file_unref(file);
+}
+
+static void numbers_may_have_a_word_before_them(void **state) {
+    struct path path;
+    (void)state;
+    begin();
+    expect("proc/named/cpu3/place", "3");
+    expect("proc/named/cpu5/place", "5");
+    assert_int_equal(world_look(&world, "proc/named/cpu6", 0, &path), -LINUX_ENOENT);
+    assert_int_equal(world_look(&world, "proc/named/cpu", 0, &path), -LINUX_ENOENT);
+    assert_int_equal(world_look(&world, "proc/named/3", 0, &path), -LINUX_ENOENT);
+    assert_int_equal(world_look(&world, "proc/named/cp", 0, &path), -LINUX_ENOENT);
+    end();
 }
 
 static void an_open_file_is_of_one_state(void **state) {
@@ -126,18 +141,15 @@ static void numbers_come_and_go(void **state) {
     end();
 }
 
-static void folders_list_tables_and_numbers(void **state) {
-    static const char *const expected[] = {".", "..", "version", "inside", "outside", "3", "4", "5"};
+static void expect_entries(const char *folder, const char *const expected[], unsigned count) {
     uint8_t bytes[1024];
     size_t done = 0, at = 0;
-    (void)state;
-    begin();
-    struct open_file *file = world_open(&world, "proc", LINUX_O_RDONLY | LINUX_O_DIRECTORY);
+    struct open_file *file = world_open(&world, folder, LINUX_O_RDONLY | LINUX_O_DIRECTORY);
     struct transfer transfer;
     struct transfer_segment segment = {.base = bytes, .size_bytes = sizeof(bytes)};
     transfer_init(&transfer, &segment, 1);
     assert_int_equal(file_read_folder(file, &transfer, &done), 0);
-    for (unsigned i = 0; i < ITEMS(expected); i++) {
+    for (unsigned i = 0; i < count; i++) {
         uint16_t size;
         memcpy(&size, bytes + at + 16, sizeof(size));
         assert_string_equal((const char *)bytes + at + 19, expected[i]);
@@ -145,6 +157,15 @@ static void folders_list_tables_and_numbers(void **state) {
     }
     assert_int_equal(at, done);
     file_unref(file);
+}
+
+static void folders_list_tables_and_numbers(void **state) {
+    static const char *const expected[] = {".", "..", "named", "version", "inside", "outside", "3", "4", "5"};
+    static const char *const named[] = {".", "..", "cpu3", "cpu4", "cpu5"};
+    (void)state;
+    begin();
+    expect_entries("proc", expected, ITEMS(expected));
+    expect_entries("proc/named", named, ITEMS(named));
     end();
 }
 
@@ -193,9 +214,13 @@ static void memory_may_run_out(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_open_file_is_of_one_state),    cmocka_unit_test(numbers_come_and_go),
-        cmocka_unit_test(folders_list_tables_and_numbers), cmocka_unit_test(links_lead_by_text_or_further),
-        cmocka_unit_test(nothing_can_be_changed),          cmocka_unit_test(memory_may_run_out),
+        cmocka_unit_test(numbers_may_have_a_word_before_them),
+        cmocka_unit_test(an_open_file_is_of_one_state),
+        cmocka_unit_test(numbers_come_and_go),
+        cmocka_unit_test(folders_list_tables_and_numbers),
+        cmocka_unit_test(links_lead_by_text_or_further),
+        cmocka_unit_test(nothing_can_be_changed),
+        cmocka_unit_test(memory_may_run_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -129,21 +129,28 @@ int mapping_open(struct inode *inode, struct memory_object **object) {
     return 0;
 }
 
+/* Once for all who map it, so that the many that come after take no lock. */
+static void name_object(struct file_object *self, const struct path *path) {
+    struct vfs *vfs = self->inode->system->vfs;
+    if (__atomic_load_n(&self->place.mount, __ATOMIC_RELAXED) != NULL)
+        return;
+    vfs_lock(vfs);
+    if (self->place.mount == NULL) {
+        path_ref(path);
+        self->place.dentry = path->dentry;
+        __atomic_store_n(&self->place.mount, path->mount, __ATOMIC_RELAXED);
+    }
+    vfs_unlock(vfs);
+}
+
 void mapping_name(const struct path *path) {
     struct inode *inode = path->dentry->inode;
-    struct vfs *vfs = inode->system->vfs;
     spinlock_lock(&inode->lock);
     struct memory_object *object = find(inode);
     spinlock_unlock(&inode->lock);
     if (object == NULL)
         return;
-    struct file_object *self = file_object_of(object);
-    vfs_lock(vfs);
-    if (self->place.mount == NULL) {
-        self->place = *path;
-        path_ref(path);
-    }
-    vfs_unlock(vfs);
+    name_object(file_object_of(object), path);
     memory_object_unref(object);
 }
 
@@ -176,5 +183,5 @@ void mapping_of_file(struct open_file *file, struct memory_call_file *found) {
     if (status == -LINUX_ENOMEM)
         found->status = status;
     if (status == 0 && file->path.mount != NULL)
-        mapping_name(&file->path);
+        name_object(file_object_of(found->object), &file->path);
 }

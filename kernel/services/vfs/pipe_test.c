@@ -1,6 +1,7 @@
 /* Pipes: order, atomic writes, both ends' errors, waiting, names, and what poll says. */
 #include "kernel/services/vfs/pipe.h"
 
+#include "kernel/services/vfs/stand_in.h"
 #include "kernel/services/vfs/test/world.h"
 
 #include <string.h>
@@ -45,6 +46,39 @@ static void bytes_come_in_order(void **state) {
     }
     file_unref(ends.reading);
     file_unref(ends.writing);
+    world_end(&world);
+}
+
+/* By the place that stands for it: with its other end gone nobody is waited for, and each end counts. */
+static void one_without_a_name_is_opened_again(void **state) {
+    (void)state;
+    struct world world;
+    struct ends ends = make(&world, LINUX_O_NONBLOCK);
+    struct open_file *again, *writing;
+    struct path place;
+    char got[4];
+    vfs_lock(&world.vfs);
+    assert_int_equal(stand_in_make(ends.reading, world.caller.root.mount, 5, 6, &place), 0);
+    assert_true(stand_in_is(&place));
+    assert_int_equal(place.dentry->inode->user, 5);
+    path_ref(&place);
+    path_ref(&place);
+    vfs_unlock(&world.vfs);
+    assert_int_equal(world_write_file(&world, ends.writing, "ab", 2), 2);
+    file_unref(ends.writing);
+    assert_int_equal(file_open_path(&world.vfs, &place, LINUX_O_RDONLY, &again), 0); /* there is no writer */
+    file_unref(ends.reading);
+    assert_int_equal(world_read_file(again, got, 1), 1);
+    assert_int_equal(file_open_path(&world.vfs, &place, LINUX_O_WRONLY, &writing), 0);
+    assert_int_equal(world_write_file(&world, writing, "c", 1), 1);
+    file_unref(writing);
+    assert_int_equal(world_read_file(again, got, 4), 2);
+    assert_memory_equal(got, "bc", 2);
+    assert_int_equal(world_read_file(again, got, 4), 0);
+    file_unref(again);
+    vfs_lock(&world.vfs);
+    path_unref(&place);
+    vfs_unlock(&world.vfs);
     world_end(&world);
 }
 
@@ -175,6 +209,7 @@ static void without_memory_there_is_no_pipe(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_without_a_name_is_opened_again),
         cmocka_unit_test(bytes_come_in_order),
         cmocka_unit_test(small_writes_are_whole_or_not_at_all),
         cmocka_unit_test(each_end_sees_the_other_go),

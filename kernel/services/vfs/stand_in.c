@@ -29,9 +29,8 @@ static void release(struct inode *inode) {
 static const struct inode_operations operations = {.open = refuse, .release = release};
 
 int stand_in_make(const struct open_file *file, struct mount *mount, uint32_t user, uint32_t group, struct path *to) {
-    struct inode_plan plan = {.mode = file->operations->mode != 0 ? file->operations->mode : 0600,
-                              .user = user,
-                              .group = group};
+    struct inode_plan plan = {
+        .mode = file->operations->mode != 0 ? file->operations->mode : 0600, .user = user, .group = group};
     struct stand_in *stand_in = machine_take(file->vfs->machine, sizeof(*stand_in));
     if (stand_in == NULL)
         return -LINUX_ENOMEM;

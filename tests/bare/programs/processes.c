@@ -238,6 +238,13 @@ static void programs(void) {
     signal(SIGUSR2, SIG_DFL);
     int by_number = (int)told(syscall(SYS_execveat, kept, "none", arguments, environment, 0));
     say("execveat of a file's child", by_number);
+    int ends[2];
+    if (pipe(ends) == 0) {
+        say("execveat of a pipe's child", (int)told(syscall(SYS_execveat, ends[0], "none", arguments, environment, 0)));
+        say("execveat of a pipe", (int)told(syscall(SYS_execveat, ends[0], "", arguments, environment, AT_EMPTY_PATH)));
+        close(ends[0]);
+        close(ends[1]);
+    }
     fflush(stdout);
     pid_t child = vfork();
     if (child == 0) {

@@ -21,8 +21,8 @@ static struct virtio_console *driver_of(struct console_device *device) {
 /* ---- output; the lock is held ---- */
 
 static void hand_over(struct virtio_console *driver, uint32_t size) {
-    const struct virtqueue_piece piece = {
-        .address = driver->physical + offsetof(struct virtio_console_memory, output), .size_bytes = size};
+    const struct virtqueue_piece piece = {.address = driver->physical + offsetof(struct virtio_console_memory, output),
+                                          .size_bytes = size};
     if (virtqueue_add(&driver->output, &piece, 1, 0, driver) != 0)
         return;
     driver->is_sending = true;

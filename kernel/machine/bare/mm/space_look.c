@@ -10,8 +10,8 @@
 static bool copy_present(struct space *space, uint64_t address, void *to, size_t size) {
     struct page_mapping found;
     spinlock_lock(&space->tables_lock);
-    bool is_there = page_find(&space->tables, address, &found) &&
-                    (found.flags & (PAGE_USER | PAGE_KEPT | PAGE_HELD)) == PAGE_USER;
+    bool is_there =
+        page_find(&space->tables, address, &found) && (found.flags & (PAGE_USER | PAGE_KEPT | PAGE_HELD)) == PAGE_USER;
     if (is_there)
         memcpy(to, memory_view(found.physical), size);
     spinlock_unlock(&space->tables_lock);

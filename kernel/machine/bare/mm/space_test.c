@@ -1,4 +1,5 @@
 /* Spaces, their pages and what shares them, on a machine of the test's own. */
+#include "kernel/machine/bare/mm/space_look.h"
 #include "kernel/machine/bare/mm/test/memory_world.h"
 
 #define RW (AREA_READ | AREA_WRITE)
@@ -73,6 +74,36 @@ static void a_stack_grows_to_its_limit(void **state) {
     assert_int_equal(memory_world_map(&space, top - 400 * PAGE_BYTES, 1, RW, FIXED), top - 400 * PAGE_BYTES);
     assert_int_equal(memory_world_write(&space, top - 200 * PAGE_BYTES, 1), -LINUX_EFAULT);
     memory_world_put(&space, top - 143 * PAGE_BYTES, 1);
+    end(&space);
+}
+
+/* ---- looking in from outside ---- */
+
+static void others_can_look_in(void **state) {
+    (void)state;
+    struct space space;
+    struct space_sums sums;
+    struct area area;
+    uint8_t got[6] = {9, 9, 9, 9, 9, 9};
+    begin(&space);
+    assert_int_equal(memory_world_map(&space, PAGE(0), 3, RW, FIXED), PAGE(0));
+    assert_int_equal(memory_world_map(&space, PAGE(5), 1, AREA_READ, FIXED), PAGE(5));
+    memory_world_put(&space, PAGE(1) - 1, 7);
+    assert_int_equal(space_read(&space, PAGE(1) - 3, got, sizeof(got)), 0); /* over a page that is not there yet */
+    assert_memory_equal(got, ((uint8_t[]){0, 0, 7, 0, 0, 0}), sizeof(got));
+    assert_int_equal(space_count_present(&space, PAGE(0), PAGE(6)), 2);
+    assert_int_equal(space_read(&space, PAGE(3) - 3, got, sizeof(got)), -LINUX_EFAULT);
+    assert_int_equal(space_read(&space, UINT64_MAX - 2, got, 6), -LINUX_EFAULT);
+    assert_true(space_look(&space, 0, &area));
+    assert_int_equal(area.start, PAGE(0));
+    assert_int_equal(area.protection, RW);
+    assert_true(space_look(&space, area.end, &area));
+    assert_int_equal(area.start, PAGE(5));
+    assert_false(space_look(&space, area.end, &area));
+    space_sums(&space, &sums);
+    assert_int_equal(sums.bytes, 4 * PAGE_BYTES);
+    assert_int_equal(sums.data_bytes, 3 * PAGE_BYTES);
+    assert_true(sums.resident_bytes >= 2 * PAGE_BYTES);
     end(&space);
 }
 
@@ -416,6 +447,7 @@ int main(void) {
         cmocka_unit_test(memory_is_zero_and_then_what_was_written),
         cmocka_unit_test(nothing_is_writable_and_executable),
         cmocka_unit_test(a_stack_grows_to_its_limit),
+        cmocka_unit_test(others_can_look_in),
         cmocka_unit_test(a_child_has_what_its_parent_had),
         cmocka_unit_test(areas_may_be_left_out_of_a_fork_or_wiped),
         cmocka_unit_test(every_processor_sees_the_copy),

@@ -29,7 +29,8 @@ static int begin(struct tty_console *console, const struct vfs_machine *machine,
     int status = tty_console_init(console, machine, &posix_terminal_processes, device);
     if (status < 0)
         return status;
-    console->terminal.window = (struct linux_window){.rows = window_option("rows"), .columns = window_option("columns")};
+    console->terminal.window =
+        (struct linux_window){.rows = window_option("rows"), .columns = window_option("columns")};
     status = thread_create_kernel(tty_console_run, console, &thread);
     if (status < 0) {
         tty_console_deinit(console);

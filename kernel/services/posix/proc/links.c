@@ -21,6 +21,12 @@ static const char *print_octal(uint32_t value, char text[12]) {
     return text + at;
 }
 
+/* Without an end: texts of links are counted. */
+static void put(char *to, const char *text, size_t length) {
+    for (size_t i = 0; i < length; i++)
+        to[i] = text[i];
+}
+
 /* A number as a text; behind it what fits. */
 static int print_number(char *text, size_t size_bytes, int32_t number, const char *behind) {
     char digits[12];
@@ -33,7 +39,7 @@ static int print_number(char *text, size_t size_bytes, int32_t number, const cha
         return -LINUX_ENAMETOOLONG;
     for (size_t i = 0; i < count; i++)
         text[i] = digits[count - 1 - i];
-    memcpy(text + count, behind, length);
+    put(text + count, behind, length);
     return (int)(count + length);
 }
 
@@ -129,7 +135,7 @@ static int name_nameless(const struct open_file *file, char *text, size_t size_b
     size_t length = strlen(name);
     if (length + 1 > size_bytes)
         return -LINUX_ENAMETOOLONG;
-    memcpy(text, name, length);
+    put(text, name, length);
     if (name[length - 1] != ':')
         return (int)length;
     text[length++] = '[';
@@ -191,8 +197,7 @@ static int print_descriptor(const struct proc_place *place, struct proc_text *te
 }
 
 static const struct proc_node descriptor = {.mode = LINUX_S_IFLNK | 0700, .link = link_descriptor};
-const struct proc_list proc_descriptors = {
-    .next = next_descriptor, .place = proc_numbered_place, .node = &descriptor};
+const struct proc_list proc_descriptors = {.next = next_descriptor, .place = proc_numbered_place, .node = &descriptor};
 static const struct proc_node facts_of_descriptor = {.mode = LINUX_S_IFREG | 0400, .print = print_descriptor};
 const struct proc_list proc_descriptor_facts = {
     .next = next_descriptor, .place = proc_numbered_place, .node = &facts_of_descriptor};

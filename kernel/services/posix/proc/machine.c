@@ -2,9 +2,11 @@
 #include "kernel/services/posix/machine.h"
 #include "kernel/machine/bare/time/clock.h"
 #include "kernel/services/posix/inside.h"
+#include "kernel/services/posix/missing.h"
 #include "kernel/services/posix/proc/proc.h"
 #include "kernel/services/vfs/errors.h"
 #include "kernel/services/vfs/kinds.h"
+#include "kernel/services/vfs/pipe.h"
 
 #define KIB 1024u
 #define SECOND_NS UINT64_C(1000000000)
@@ -99,6 +101,66 @@ static int print_number_limit(const struct proc_place *place, struct proc_text *
     return 0;
 }
 
+static int print_thread_limit(const struct proc_place *place, struct proc_text *text) {
+    (void)place;
+    proc_print(text, "%u\n", processes.count_max);
+    return 0;
+}
+
+static int print_last_capability(const struct proc_place *place, struct proc_text *text) {
+    (void)place;
+    proc_print(text, "%d\n", 63 - __builtin_clzll(CAPABILITIES_ALL));
+    return 0;
+}
+
+static int print_group_limit(const struct proc_place *place, struct proc_text *text) {
+    (void)place;
+    proc_print(text, "%u\n", CREDENTIALS_GROUPS_MAX);
+    return 0;
+}
+
+static int print_kernel_version(const struct proc_place *place, struct proc_text *text) {
+    (void)place;
+    proc_print(text, "#1 SMP Grove\n");
+    return 0;
+}
+
+static int print_pipe_limit(const struct proc_place *place, struct proc_text *text) {
+    (void)place;
+    proc_print(text, "%u\n", PIPE_BYTES);
+    return 0;
+}
+
+static int print_map_limit(const struct proc_place *place, struct proc_text *text) {
+    (void)place;
+    proc_print(text, "%u\n", SPACE_AREAS_MAX);
+    return 0;
+}
+
+/* What there are no numbers of, programs do without. */
+static int print_memory_statistics(const struct proc_place *place, struct proc_text *text) {
+    uint64_t total, free;
+    (void)place;
+    machine_memory_facts(&total, &free);
+    proc_print(text, "nr_free_pages %llu\n", (unsigned long long)(free / PAGE_BYTES));
+    return 0;
+}
+
+/* Which calls programs made that are missing: docs/formats.md has the layout. */
+static int print_missing_calls(const struct proc_place *place, struct proc_text *text) {
+    struct missing_call entry;
+    (void)place;
+    proc_print(text, "calls %s\n", machine_layout()->platform);
+    for (uint32_t i = 0; missing_entry(i, &entry); i++) {
+        for (char *at = entry.name; *at != 0; at++)
+            *at = *at < ' ' ? '?' : *at; /* a name with a line's end would tell of calls that nobody made */
+        proc_print(text, "%u %llu %s\n", entry.call, (unsigned long long)entry.count,
+                   entry.name[0] != 0 ? entry.name : "?");
+    }
+    proc_print(text, "others %llu\n", (unsigned long long)missing_overflow());
+    return 0;
+}
+
 static int print_zero(const struct proc_place *place, struct proc_text *text) {
     (void)place;
     proc_print(text, "0\n");
@@ -143,19 +205,31 @@ static int print_all_processors(const struct proc_place *place, struct proc_text
 static const struct proc_node random_files[] = {{.name = "uuid", .mode = PROC_FILE, .print = print_new_uuid},
                                                 {.name = "boot_id", .mode = PROC_FILE, .print = print_boot_uuid},
                                                 {0}};
-static const struct proc_node kernel_files[] = {{.name = "hostname", .mode = PROC_FILE, .print = print_name},
-                                                {.name = "ostype", .mode = PROC_FILE, .print = print_type},
-                                                {.name = "osrelease", .mode = PROC_FILE, .print = print_release},
-                                                {.name = "pid_max", .mode = PROC_FILE, .print = print_number_limit},
-                                                {.name = "random", .mode = PROC_FOLDER, .children = random_files},
+static const struct proc_node kernel_files[] = {
+    {.name = "cap_last_cap", .mode = PROC_FILE, .print = print_last_capability},
+    {.name = "hostname", .mode = PROC_FILE, .print = print_name},
+    {.name = "ngroups_max", .mode = PROC_FILE, .print = print_group_limit},
+    {.name = "osrelease", .mode = PROC_FILE, .print = print_release},
+    {.name = "ostype", .mode = PROC_FILE, .print = print_type},
+    {.name = "pid_max", .mode = PROC_FILE, .print = print_number_limit},
+    {.name = "random", .mode = PROC_FOLDER, .children = random_files},
+    {.name = "threads-max", .mode = PROC_FILE, .print = print_thread_limit},
+    {.name = "version", .mode = PROC_FILE, .print = print_kernel_version},
+    {0}};
+static const struct proc_node memory_files[] = {{.name = "max_map_count", .mode = PROC_FILE, .print = print_map_limit},
+                                                {.name = "overcommit_memory", .mode = PROC_FILE, .print = print_zero},
+                                                {.name = "swappiness", .mode = PROC_FILE, .print = print_zero},
                                                 {0}};
-static const struct proc_node memory_files[] = {{.name = "overcommit_memory", .mode = PROC_FILE, .print = print_zero},
-                                                {0}};
-static const struct proc_node sys_files[] = {{.name = "kernel", .mode = PROC_FOLDER, .children = kernel_files},
+static const struct proc_node file_files[] = {{.name = "pipe-max-size", .mode = PROC_FILE, .print = print_pipe_limit},
+                                              {0}};
+static const struct proc_node sys_files[] = {{.name = "fs", .mode = PROC_FOLDER, .children = file_files},
+                                             {.name = "kernel", .mode = PROC_FOLDER, .children = kernel_files},
                                              {.name = "vm", .mode = PROC_FOLDER, .children = memory_files},
                                              {0}};
+static const struct proc_node own_files[] = {{.name = "abi", .mode = PROC_FILE, .print = print_missing_calls}, {0}};
 static const struct proc_node root_files[] = {{.name = "cpuinfo", .mode = PROC_FILE, .print = print_processors},
                                               {.name = "filesystems", .mode = PROC_FILE, .print = print_systems},
+                                              {.name = "grove", .mode = PROC_FOLDER, .children = own_files},
                                               {.name = "loadavg", .mode = PROC_FILE, .print = print_load},
                                               {.name = "meminfo", .mode = PROC_FILE, .print = print_memory},
                                               {.name = "mounts", .mode = PROC_FILE, .print = proc_print_mounts},
@@ -165,17 +239,61 @@ static const struct proc_node root_files[] = {{.name = "cpuinfo", .mode = PROC_F
                                               {.name = "thread-self", .mode = PROC_LINK, .link = proc_link_thread_self},
                                               {.name = "uptime", .mode = PROC_FILE, .print = print_uptime},
                                               {.name = "version", .mode = PROC_FILE, .print = print_version},
+                                              {.name = "vmstat", .mode = PROC_FILE, .print = print_memory_statistics},
                                               {0}};
 const struct proc_node proc_root = {.mode = PROC_FOLDER, .children = root_files, .list = &proc_processes};
 
+/* ---- /sys: what programs look at to learn how many processors there are ---- */
+
+static int32_t next_processor(const struct proc_place *folder, int32_t after) {
+    (void)folder;
+    return after + 1 < (int32_t)proc_processors ? after + 1 : -1;
+}
+
+static struct proc_place processor_place(const struct proc_place *folder, int32_t number) {
+    (void)folder;
+    return (struct proc_place){.number = number};
+}
+
+static int print_own_number(const struct proc_place *place, struct proc_text *text) {
+    proc_print(text, "%d\n", place->number);
+    return 0;
+}
+
+/* Nothing is known of packages: each processor is a core of the one that there is. */
+static const struct proc_node topology_files[] = {
+    {.name = "core_id", .mode = PROC_FILE, .print = print_own_number},
+    {.name = "core_siblings_list", .mode = PROC_FILE, .print = print_all_processors},
+    {.name = "physical_package_id", .mode = PROC_FILE, .print = print_zero},
+    {.name = "thread_siblings_list", .mode = PROC_FILE, .print = print_own_number},
+    {0}};
+static const struct proc_node of_processor[] = {{.name = "topology", .mode = PROC_FOLDER, .children = topology_files},
+                                                {0}};
+static const struct proc_node processor_folder = {.mode = PROC_FOLDER, .children = of_processor};
+static const struct proc_list processor_list = {
+    .prefix = "cpu", .next = next_processor, .place = processor_place, .node = &processor_folder};
+
+static int print_no_huge_pages(const struct proc_place *place, struct proc_text *text) {
+    (void)place;
+    proc_print(text, "always madvise [never]\n");
+    return 0;
+}
+
+static const struct proc_node huge_files[] = {{.name = "enabled", .mode = PROC_FILE, .print = print_no_huge_pages},
+                                              {0}};
+static const struct proc_node huge_folder[] = {
+    {.name = "transparent_hugepage", .mode = PROC_FOLDER, .children = huge_files}, {0}};
+static const struct proc_node sys_kernel_files[] = {{.name = "mm", .mode = PROC_FOLDER, .children = huge_folder}, {0}};
 static const struct proc_node processor_files[] = {
     {.name = "online", .mode = PROC_FILE, .print = print_all_processors},
     {.name = "possible", .mode = PROC_FILE, .print = print_all_processors},
     {.name = "present", .mode = PROC_FILE, .print = print_all_processors},
     {0}};
-static const struct proc_node system_files[] = {{.name = "cpu", .mode = PROC_FOLDER, .children = processor_files}, {0}};
+static const struct proc_node system_files[] = {
+    {.name = "cpu", .mode = PROC_FOLDER, .children = processor_files, .list = &processor_list}, {0}};
 static const struct proc_node device_files[] = {{.name = "system", .mode = PROC_FOLDER, .children = system_files}, {0}};
 static const struct proc_node sys_root_files[] = {{.name = "devices", .mode = PROC_FOLDER, .children = device_files},
+                                                  {.name = "kernel", .mode = PROC_FOLDER, .children = sys_kernel_files},
                                                   {0}};
 const struct proc_node sys_root = {.mode = PROC_FOLDER, .children = sys_root_files};
 

@@ -151,19 +151,19 @@ static int print_stat(const struct proc_place *place, struct proc_text *text) {
     if (status != 0)
         return status;
     bool is_real_time = facts.policy != 0 && facts.policy < 3;
-    proc_print(text, "%d (%s) %c %d %d %d %d %d 0 %llu %llu %llu %llu %llu %llu %llu %llu %d %d %d 0 %llu ", facts.number,
-               facts.name, facts.state, facts.parent, facts.group, facts.session, facts.terminal, facts.foreground,
-               (unsigned long long)facts.usage.minor_faults, (unsigned long long)facts.children.minor_faults,
-               (unsigned long long)facts.usage.major_faults, (unsigned long long)facts.children.major_faults,
-               (unsigned long long)ticks(facts.usage.user_ns), (unsigned long long)ticks(facts.usage.system_ns),
-               (unsigned long long)ticks(facts.children.user_ns), (unsigned long long)ticks(facts.children.system_ns),
-               priority_of(&facts), facts.nice, facts.threads, (unsigned long long)ticks(facts.started_ns));
+    proc_print(text, "%d (%s) %c %d %d %d %d %d 0 %llu %llu %llu %llu %llu %llu %llu %llu %d %d %d 0 %llu ",
+               facts.number, facts.name, facts.state, facts.parent, facts.group, facts.session, facts.terminal,
+               facts.foreground, (unsigned long long)facts.usage.minor_faults,
+               (unsigned long long)facts.children.minor_faults, (unsigned long long)facts.usage.major_faults,
+               (unsigned long long)facts.children.major_faults, (unsigned long long)ticks(facts.usage.user_ns),
+               (unsigned long long)ticks(facts.usage.system_ns), (unsigned long long)ticks(facts.children.user_ns),
+               (unsigned long long)ticks(facts.children.system_ns), priority_of(&facts), facts.nice, facts.threads,
+               (unsigned long long)ticks(facts.started_ns));
     proc_print(text, "%llu %llu %llu 0 0 0 0 0 %llu %llu %llu %llu 0 0 0 %d %u %u %u 0 0 0 ",
-               (unsigned long long)memory.space.bytes,
-               (unsigned long long)(memory.space.resident_bytes / PAGE_BYTES), (unsigned long long)facts.resident_limit,
-               (unsigned long long)facts.pending, (unsigned long long)facts.blocked, (unsigned long long)facts.ignored,
-               (unsigned long long)facts.caught, facts.exit_signal, facts.processor,
-               is_real_time ? (uint32_t)facts.priority : 0, facts.policy);
+               (unsigned long long)memory.space.bytes, (unsigned long long)(memory.space.resident_bytes / PAGE_BYTES),
+               (unsigned long long)facts.resident_limit, (unsigned long long)facts.pending,
+               (unsigned long long)facts.blocked, (unsigned long long)facts.ignored, (unsigned long long)facts.caught,
+               facts.exit_signal, facts.processor, is_real_time ? (uint32_t)facts.priority : 0, facts.policy);
     proc_print(text, "0 0 %llu %llu %llu %llu %llu %d\n", (unsigned long long)memory.space.break_start,
                (unsigned long long)memory.arguments_start, (unsigned long long)memory.arguments_end,
                (unsigned long long)memory.environment_start, (unsigned long long)memory.environment_end,
@@ -365,13 +365,13 @@ void proc_owner_of(const struct proc_place *place, uint32_t *user, uint32_t *gro
         {.name = "root", .mode = PROC_LINK, .link = proc_link_root}, \
         {.name = "smaps", .mode = PROC_FILE, .print = proc_print_sized_maps}, \
         {.name = "stat", .mode = PROC_FILE, .print = print_stat}, \
-        {.name = "statm", .mode = PROC_FILE, .print = proc_print_memory_sums}, \
-        {.name = "status", .mode = PROC_FILE, .print = print_status}
+        {.name = "statm", .mode = PROC_FILE, .print = proc_print_memory_sums}, { \
+        .name = "status", .mode = PROC_FILE, .print = print_status \
+    }
 
 static const struct proc_node thread_files[] = {COMMON_FILES, {0}};
 static const struct proc_node thread = {.mode = PROC_FOLDER, .children = thread_files};
 static const struct proc_list threads = {.next = next_thread, .place = proc_numbered_place, .node = &thread};
-static const struct proc_node files[] = {
-    COMMON_FILES, {.name = "task", .mode = PROC_FOLDER, .list = &threads}, {0}};
+static const struct proc_node files[] = {COMMON_FILES, {.name = "task", .mode = PROC_FOLDER, .list = &threads}, {0}};
 static const struct proc_node process = {.mode = PROC_FOLDER, .children = files};
 const struct proc_list proc_processes = {.next = next_process, .place = process_place, .node = &process};
