@@ -39,6 +39,7 @@ static void linger(struct tcp_socket *tcp) {
     const struct socket *socket = &tcp->inet.socket;
     uint64_t until_ns = socket_deadline(socket, (uint64_t)(uint32_t)socket->linger[1] * SECOND_NS, true);
     uint32_t waits = TCP_STATE(TCP_FIN_WAIT_1) | TCP_STATE(TCP_CLOSING) | TCP_STATE(TCP_LAST_ACK);
+    (void)inet_deliver(tcp->inet.domain);
     while (tcp_is_in(tcp, waits) && inet_wait(&tcp->inet, &tcp->inet.writable, until_ns) == 0) {
     }
 }

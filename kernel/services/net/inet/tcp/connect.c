@@ -86,6 +86,7 @@ static int conclude(struct tcp_socket *tcp) {
 }
 
 static int wait_for_other_end(struct tcp_socket *tcp, uint64_t until_ns) {
+    (void)inet_deliver(tcp->inet.domain);
     while (tcp_is_in(tcp, TCP_IS_OPENING)) {
         int status = inet_wait(&tcp->inet, &tcp->inet.writable, until_ns);
         if (status != 0)
