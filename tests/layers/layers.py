@@ -33,7 +33,7 @@ RULES = {
                                "kernel/services/"), FREESTANDING | {"stdarg.h"}),
     # What programs call: over all other services, and over the threads and the memory of the bare machines.
     "kernel/services/posix": (("grove/abi/", "kernel/services/", "kernel/machine/bare/", "kernel/core/list.h", "processor.h"),
-                              FREESTANDING),
+                              FREESTANDING | {"stdarg.h"}),
     # "processor.h" too; of kernel/core only the list and machine_panic.
     "kernel/services/vfs": (("kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h", "kernel/core/machine.h",
                              "processor.h"), FREESTANDING),
@@ -41,7 +41,7 @@ RULES = {
                                FREESTANDING),
     # The core at work on the bare machines: over the file system layer and what the machines share.
     "kernel/services/containers": (("grove/abi/", "kernel/core/", "kernel/machine/bare/", "kernel/services/vfs/",
-                                    "kernel/services/net/", "kernel/services/containers/"), FREESTANDING),
+                                    "kernel/services/net/", "kernel/services/containers/"), FREESTANDING | {"stdarg.h"}),
     "kernel/services/tty": (("kernel/services/tty/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
                             FREESTANDING),
     "kernel/services/net": (("kernel/services/net/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
@@ -49,7 +49,7 @@ RULES = {
     "kernel/services/posix/memory": (("kernel/services/posix/", "kernel/services/vfs/", "kernel/machine/bare/"), FREESTANDING),
     "kernel/services/posix/files": (("kernel/services/posix/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
                                     FREESTANDING),
-    "kernel/services/posix/sockets": (("kernel/services/posix/", "kernel/services/net/", "kernel/services/vfs/",
+    "kernel/services/posix/sockets": (("grove/abi/", "kernel/services/posix/", "kernel/services/net/", "kernel/services/vfs/",
                                        "kernel/machine/bare/"), FREESTANDING),
     # "pause.h" is the build's choice of a file for the processor.
     "lib": (("grove/", "lib/", "pause.h"), None),

@@ -72,6 +72,7 @@ uint32_t containers_last_audit(struct grove_audit_record *records, uint32_t coun
 void machine_describe(struct grove_kernel_record *record) {
     uint64_t count = __atomic_load_n(&written, __ATOMIC_RELAXED);
     record->machine = containers.machine;
-    record->layers_enforced = ENFORCED | (containers.processes != NULL ? LAYER(PROC) : 0);
+    record->layers_enforced = ENFORCED | (containers.processes != NULL ? LAYER(PROC) : 0) |
+                              (containers.sockets != NULL ? LAYER(NETWORK_NAMESPACE) : 0); /* by the gate: network.h */
     record->audit_lost = count;
 }

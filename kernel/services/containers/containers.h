@@ -60,8 +60,8 @@ int containers_connect(const char *name, uint32_t user, uint32_t process, struct
 
 /* Its program was loaded and begins. */
 void instance_runs(struct instance *instance);
-/* It could not be: Linux's error number, positive. Its processes are gone. */
-void instance_failed(struct instance *instance, int32_t error);
+/* It could not be, or what it needs before that could not be set up, as the layer says: Linux's error number, positive. Its processes are gone. */
+void instance_failed(struct instance *instance, enum grove_layer layer, int32_t error);
 /* After `freeze`: all of it stands still. May be told again after a thaw. The lock of processes may be held. */
 void instance_frozen(struct instance *instance);
 /* Its last process is gone. */

@@ -35,11 +35,17 @@ void instance_frozen(struct instance *instance) {
     note(instance, NEWS_FROZEN);
 }
 
-void instance_failed(struct instance *instance, int32_t error) {
+static int status_of_failure(enum grove_layer layer, int32_t error) {
+    if (layer != GROVE_LAYER_EXECUTE)
+        return GROVE_LAYER_MISSING;
+    return error == LINUX_ENOENT ? GROVE_NOT_FOUND : GROVE_IO;
+}
+
+void instance_failed(struct instance *instance, enum grove_layer layer, int32_t error) {
     spinlock_lock(&containers.news.lock);
     instance->error = error;
-    instance->failed_layer = GROVE_LAYER_EXECUTE;
-    instance->failed_status = error == LINUX_ENOENT ? GROVE_NOT_FOUND : GROVE_IO;
+    instance->failed_layer = layer;
+    instance->failed_status = status_of_failure(layer, error);
     note(instance, NEWS_FAILED);
 }
 

@@ -56,7 +56,7 @@ static bool last_refusal(struct grove_audit_record *last) {
 }
 
 static void without_any_nothing_works(void **state) {
-    struct grove_audit_record record;
+    struct grove_audit_record record = {.kind = 0};
     (void)state;
     begin(NULL, 0);
     assert_false(last_refusal(&record));

@@ -32,7 +32,7 @@ static bool says_ready(const char *text, size_t length) {
 
 /* One message; files that came along are closed, since there is no room for them. */
 static int read_one(struct notify *notify, bool *is_ready) {
-    struct transfer_segment segment = {.base = notify->text, .size_bytes = TEXT_BYTES};
+    struct transfer_segment segment = {.base = (uint8_t *)notify->text, .size_bytes = TEXT_BYTES};
     struct transfer transfer;
     transfer_init(&transfer, &segment, 1);
     struct socket_message message = {.transfer = &transfer};

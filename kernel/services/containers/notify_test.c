@@ -82,14 +82,15 @@ static void nothing_else_is(void **state) {
 
 /* What is behind the first 4096 bytes is not looked at; many messages are all read, so the sender never waits. */
 static void long_and_many_messages(void **state) {
+    static const char ready[] = {'R', 'E', 'A', 'D', 'Y', '=', '1'};
     char text[6000];
     (void)state;
     memset(text, '\n', sizeof(text));
-    memcpy(text + 5000, "READY=1", 7);
+    memcpy(text + 5000, ready, sizeof(ready));
     for (unsigned i = 0; i < 200; i++)
         assert_int_equal(send_text(text, sizeof(text), NULL), 0);
     assert_int_equal(state_of(), GROVE_CONTAINER_RUNNING);
-    memcpy(text + 4089, "READY=1", 7); /* its end is cut off there, and it is whole */
+    memcpy(text + 4089, ready, sizeof(ready)); /* its end is cut off there, and it is whole */
     assert_int_equal(send_text(text, sizeof(text), NULL), 0);
     assert_int_equal(state_of(), GROVE_CONTAINER_READY);
 }

@@ -4,7 +4,7 @@
  * core hears of it after the call, with the layer, as it does of a program that cannot be loaded.
  *
  * Law 7: what a spec asks for and nobody here can hold fails the start. That is so far: limits on disk and on the network,
- * sockets made before the start, and learning what a program needs.
+ * and learning what a program needs. Sockets that are made before the start (LISTEN_FDS) are the host's, in the program's own thread.
  */
 #include "kernel/services/containers/inside.h"
 #include "kernel/services/containers/kernel_port.h"
@@ -12,6 +12,7 @@
 
 #define USER_FIRST 1879048192u /* as on linux: outside of the numbers that people and services have */
 #define DESCRIPTORS_DEFAULT 1024u
+#define LINUX_CAP_NET_BIND_SERVICE 10u
 
 /* What is laid out. */
 struct layout {
@@ -36,7 +37,7 @@ static int part_network(struct layout *layout) {
 
 static int part_sockets(struct layout *layout) {
     uint32_t flags = layout->start->spec->flags;
-    bool is_missing = (flags & (GROVE_SPEC_LISTEN_FDS | GROVE_SPEC_LEARN)) != 0;
+    bool is_missing = (flags & GROVE_SPEC_LEARN) != 0;
     is_missing |= (flags & GROVE_SPEC_NOTIFY_SOCKET) != 0 && containers.sockets == NULL;
     return is_missing ? -LINUX_EOPNOTSUPP : 0;
 }
@@ -63,18 +64,31 @@ static int part_allowance(struct layout *layout) {
 
 /*
  * A container is nobody's user. What it was granted is often another's: there it may do what the owner may, as far as its
- * mounts allow (on linux an id-mapped mount says the same). With its caller's identity it may do what the caller may.
+ * mounts allow (on linux an id-mapped mount says the same). With its caller's identity it may do what the caller may. Which ports
+ * it may bind, low ones too, is a matter of NET_BIND alone (network.h).
  */
+static uint64_t capabilities_for(const struct grove_spec *spec) {
+    for (uint32_t i = 0; i < spec->capabilities.count; i++) {
+        struct grove_capability capability;
+        uint16_t flags;
+        grove_spec_capability(spec, i, &capability, &flags);
+        if (capability.kind == GROVE_CAP_NET_BIND)
+            return UINT64_C(1) << LINUX_CAP_NET_BIND_SERVICE;
+    }
+    return 0;
+}
+
 static void choose_identity(const struct machine_start *start, struct identity *identity) {
     if ((start->spec->flags & GROVE_SPEC_CALLER_IDENTITY) != 0) {
-        *identity = (struct identity){.user = start->caller_user, .group = start->caller_group};
+        *identity = (struct identity){
+            .user = start->caller_user, .group = start->caller_group, .capabilities = capabilities_for(start->spec)};
         return;
     }
-    *identity =
-        (struct identity){.user = USER_FIRST + start->container,
-                          .group = USER_FIRST + start->container,
-                          .capabilities = UINT64_C(1) << LINUX_CAP_DAC_OVERRIDE |
-                                          UINT64_C(1) << LINUX_CAP_DAC_READ_SEARCH | UINT64_C(1) << LINUX_CAP_FOWNER};
+    *identity = (struct identity){.user = USER_FIRST + start->container,
+                                  .group = USER_FIRST + start->container,
+                                  .capabilities = UINT64_C(1) << LINUX_CAP_DAC_OVERRIDE |
+                                                  UINT64_C(1) << LINUX_CAP_DAC_READ_SEARCH |
+                                                  UINT64_C(1) << LINUX_CAP_FOWNER | capabilities_for(start->spec)};
 }
 
 static int part_view(struct layout *layout) {

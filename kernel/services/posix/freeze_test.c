@@ -3,8 +3,6 @@
 
 #include "kernel/services/posix/test/world.h"
 
-#include <string.h>
-
 #define NO_HANG 1u
 #define STOPPED 2u
 #define SECOND UINT64_C(1000000000)
@@ -43,11 +41,10 @@ static void end(void) {
 
 /* Act as process 1 while the child sleeps. */
 static void as_parent(void (*act)(void)) {
-    jmp_buf before;
-    memcpy(before, posix_world.exit, sizeof(before));
+    struct posix_way_out before = posix_world.exit;
     posix_become(1);
     act();
-    memcpy(posix_world.exit, before, sizeof(before));
+    posix_world.exit = before;
 }
 
 static void thaw(void) {
@@ -91,14 +88,13 @@ static void twice_is_told_once_and_again_after_a_thaw(void **state) {
 static int32_t second;
 
 static void second_comes(struct posix_world *world) {
-    jmp_buf before;
     assert_int_equal(told, 0); /* one of two stands */
     world->on_sleep = thaws;
-    memcpy(before, world->exit, sizeof(before));
+    struct posix_way_out before = world->exit;
     posix_become(second);
     assert_true(posix_go_to_user());
     assert_int_equal(told, 1);
-    memcpy(world->exit, before, sizeof(before));
+    world->exit = before;
 }
 
 static void all_of_them_must_stand(void **state) {
@@ -113,17 +109,16 @@ static void all_of_them_must_stand(void **state) {
 }
 
 static void second_ends(struct posix_world *world) {
-    jmp_buf before;
     assert_int_equal(told, 0);
     world->on_sleep = NULL;
-    memcpy(before, world->exit, sizeof(before));
+    struct posix_way_out before = world->exit;
     posix_become(1);
     assert_int_equal(posix_do(system_call_kill, (uint64_t)second, LINUX_SIGKILL, 0, 0), 0);
     posix_become(second);
     assert_false(posix_go_to_user());
     assert_int_equal(told, 1);
     freezer_thaw(&freezer);
-    memcpy(world->exit, before, sizeof(before));
+    world->exit = before;
 }
 
 static void the_end_of_the_last_that_runs_is_told_too(void **state) {
@@ -148,7 +143,9 @@ static void who_begins_in_it_begins_frozen(void **state) {
     struct process *made = process_find_locked(second);
     processes_unlock();
     assert_ptr_equal(made->freezer, process->freezer);
-    assert_true(list_first_item(&made->threads, struct process_thread, link)->thread->is_interrupted);
+    const struct process_thread *part = list_first_item(&made->threads, struct process_thread, link);
+    assert_non_null(part);
+    assert_true(part->thread->is_interrupted);
     freezer_thaw(&freezer);
     end();
 }
@@ -252,23 +249,21 @@ static void continue_it(void) {
 /* It stops, is frozen while it is stopped, is continued while it is frozen, and thawed. */
 static void freezes_what_is_stopped(struct posix_world *world) {
     static int32_t seen;
-    jmp_buf before;
+    struct posix_way_out before = world->exit;
     switch (steps++) {
     case 0:
-        memcpy(before, world->exit, sizeof(before));
         seen = status_of(STOPPED);
         assert_int_equal(seen, LINUX_SIGSTOP << 8 | 0x7f);
         freezer_freeze(&freezer);
-        memcpy(world->exit, before, sizeof(before));
+        world->exit = before;
         break;
     case 1:
         assert_int_equal(told, 1);
         as_parent(continue_it);
         break;
     case 2: /* still frozen */
-        memcpy(before, world->exit, sizeof(before));
         assert_int_equal(status_of(STOPPED), -1); /* its parent hears of no further stop */
-        memcpy(world->exit, before, sizeof(before));
+        world->exit = before;
         as_parent(thaw);
         world->on_sleep = NULL;
         break;

@@ -12,6 +12,7 @@
 #ifndef GROVE_POSIX_PROGRAM_H
 #define GROVE_POSIX_PROGRAM_H
 
+#include "grove/abi/operation.h"
 #include "kernel/services/posix/freeze.h"
 
 struct instance;
@@ -35,6 +36,7 @@ struct program {
     uint32_t count; /* of those */
     bool is_ending; /* nothing begins in it any more */
     int32_t failure; /* Linux's error, positive: the program could not be loaded */
+    enum grove_layer failed_layer; /* or what it needs before that could not be set up */
 };
 
 /* ---- for the files of this layer; locked ---- */
@@ -66,6 +68,14 @@ static inline struct process *program_heir(const struct process *process) {
 
 /* The first process is gone, with this status as wait tells it; the program itself may be gone when this returns. */
 void program_over(struct program *program, int32_t status, bool lacked_memory);
+
+/*
+ * How sockets are made that a spec wants before its program begins (sockets/listen.h), in its first thread. Set before the first program;
+ * NULL: a spec that wants some cannot start.
+ */
+typedef int program_sockets(const struct grove_spec *spec, const struct caller *caller, struct descriptors *descriptors,
+                            uint32_t *count);
+extern program_sockets *program_listen;
 
 /* What containers ask for (host.h). */
 void programs_serve(struct host_programs *programs);

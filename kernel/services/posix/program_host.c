@@ -4,6 +4,7 @@
  */
 #include "kernel/services/posix/program.h"
 
+#include "kernel/machine/bare/text/format.h"
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/services/containers/containers.h"
 #include "kernel/services/posix/execute.h"
@@ -11,11 +12,15 @@
 #include "kernel/services/posix/machine.h"
 #include "kernel/services/vfs/errors.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 #define STATUS_SIGNAL 0x7f
 #define ADDED_MAX 3u /* to the environment that a spec has */
+#define ADDED_BYTES 32u
 enum { POLICY_OTHER = 0, POLICY_FIFO = 1, POLICY_ROUND = 2, POLICY_IDLE = 5, POLICY_DEADLINE = 6 };
+
+program_sockets *program_listen;
 
 static uint64_t last_id; /* guarded by the lock of containers, under which all programs begin */
 
@@ -29,10 +34,20 @@ static const struct vfs_machine *machine(void) {
 struct texts {
     const char *arguments[GROVE_SPEC_ARGUMENTS_MAX + 2];
     const char *environment[GROVE_SPEC_ENVIRONMENT_MAX + ADDED_MAX + 1];
+    char sockets[ADDED_BYTES], process[ADDED_BYTES];
 };
 
+static void set_number(char text[ADDED_BYTES], const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void set_number(char text[ADDED_BYTES], const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    (void)format_text(text, ADDED_BYTES, format, arguments);
+    va_end(arguments);
+}
+
 /* A program that was given no arguments has its path as its name. */
-static void list_texts(const struct grove_spec *spec, struct texts *texts) {
+static void list_texts(const struct grove_spec *spec, uint32_t sockets, struct texts *texts) {
     uint32_t count = spec->arguments.count;
     for (uint32_t i = 0; i < count; i++)
         texts->arguments[i] = grove_spec_argument(spec, i);
@@ -44,16 +59,34 @@ static void list_texts(const struct grove_spec *spec, struct texts *texts) {
     count = spec->environment.count;
     if ((spec->flags & GROVE_SPEC_NOTIFY_SOCKET) != 0)
         texts->environment[count++] = "NOTIFY_SOCKET=" NOTIFY_PLACE;
+    if ((spec->flags & GROVE_SPEC_LISTEN_FDS) != 0) {
+        set_number(texts->sockets, "LISTEN_FDS=%u", sockets);
+        set_number(texts->process, "LISTEN_PID=%d", process_current()->id);
+        texts->environment[count++] = texts->sockets;
+        texts->environment[count++] = texts->process;
+    }
     texts->environment[count] = NULL;
 }
 
-static int load(const struct grove_spec *spec) {
+static int load(const struct grove_spec *spec, uint32_t sockets) {
     struct texts *texts = machine_take(machine(), sizeof(*texts));
     if (texts == NULL)
         return -LINUX_ENOMEM;
-    list_texts(spec, texts);
+    list_texts(spec, sockets, texts);
     int status = process_execute(grove_spec_text(spec, spec->executable), texts->arguments, texts->environment);
     machine_give_back(machine(), texts, sizeof(*texts));
+    return status;
+}
+
+/* What its spec wants to be there before it begins. */
+static int open_sockets(struct program *program, uint32_t *count) {
+    struct process *process = program->first;
+    *count = 0;
+    if ((program->spec->flags & GROVE_SPEC_LISTEN_FDS) == 0)
+        return 0;
+    int status = program_listen != NULL ? program_listen(program->spec, &process->caller, &process->descriptors, count)
+                                        : -LINUX_EOPNOTSUPP;
+    program->failed_layer = status != 0 ? GROVE_LAYER_STREAMS : GROVE_LAYER_EXECUTE;
     return status;
 }
 
@@ -62,7 +95,10 @@ static void run(void *argument) {
     struct thread *self = thread_current();
     self->process = program->first;
     thread_use_space();
-    int status = load(program->spec);
+    uint32_t sockets;
+    int status = open_sockets(program, &sockets);
+    if (status == 0)
+        status = load(program->spec, sockets);
     if (status == 0) {
         instance_runs(program->instance);
         thread_go_to_user();
@@ -164,6 +200,7 @@ static struct program *make(const struct program_plan *plan) {
     *program = (struct program){.id = ++last_id,
                                 .instance = plan->instance,
                                 .spec = plan->spec,
+                                .failed_layer = GROVE_LAYER_EXECUTE,
                                 .memory = plan->memory,
                                 .processes = plan->processes,
                                 .group = plan->group};
@@ -216,7 +253,7 @@ void program_over(struct program *program, int32_t status, bool lacked_memory) {
     const struct instance_end end = {
         .is_signal = signal != 0, .lacked_memory = lacked_memory, .value = signal != 0 ? signal : status >> 8 & 0xff};
     if (program->failure != 0)
-        instance_failed(program->instance, program->failure);
+        instance_failed(program->instance, program->failed_layer, program->failure);
     else
         instance_ended(program->instance, &end);
 }

@@ -127,6 +127,31 @@ static void what_cannot_be_loaded_fails(void **state) {
     end(&stage);
 }
 
+static int no_sockets(const struct grove_spec *spec, const struct caller *caller, struct descriptors *descriptors,
+                      uint32_t *count) {
+    (void)spec;
+    (void)caller;
+    (void)descriptors;
+    *count = 0;
+    return -LINUX_EADDRINUSE;
+}
+
+static void what_it_needs_before_fails_with_its_layer(void **state) {
+    struct stage stage;
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        begin(&stage, "/program");
+        program_listen = i == 0 ? NULL : no_sockets;
+        stage.blob.spec.flags = GROVE_SPEC_LISTEN_FDS;
+        assert_false(posix_begin_program(number(&stage)));
+        assert_int_equal(stage.instance.runs, 0);
+        assert_int_equal(stage.instance.layer, GROVE_LAYER_STREAMS);
+        assert_int_equal(stage.instance.error, i == 0 ? LINUX_EOPNOTSUPP : LINUX_EADDRINUSE);
+        end(&stage);
+    }
+    program_listen = NULL;
+}
+
 static void it_may_be_killed_before_it_runs(void **state) {
     struct stage stage;
     (void)state;
@@ -309,6 +334,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_begins_as_its_plan_says),
         cmocka_unit_test(what_cannot_be_loaded_fails),
+        cmocka_unit_test(what_it_needs_before_fails_with_its_layer),
         cmocka_unit_test(it_may_be_killed_before_it_runs),
         cmocka_unit_test(members_see_one_another_only),
         cmocka_unit_test(the_end_of_the_first_is_that_of_all),

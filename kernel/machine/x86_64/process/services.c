@@ -4,10 +4,13 @@
 #include "grove/abi/status.h"
 #include "kernel/machine/bare/thread/thread.h"
 #include "kernel/machine/x86_64/console/console.h"
+#include "kernel/machine/x86_64/panic/panic.h"
+#include "kernel/services/containers/audit_text.h"
 #include "kernel/services/containers/containers.h"
 #include "kernel/services/containers/memory_files.h"
 #include "kernel/services/containers/network.h"
 #include "kernel/services/posix/program.h"
+#include "kernel/services/posix/sockets/listen.h"
 #include "kernel/services/posix/sockets/sockets.h"
 #include "kernel/services/posix/wake.h"
 #include "kernel/services/vfs/change.h"
@@ -16,6 +19,7 @@
 #define RUN_FOLDER "/run/grove"
 #define SOCKET_PATH RUN_FOLDER "/kernel.sock"
 #define STOP_PATH RUN_FOLDER "/kernel.stop"
+#define LAST_RECORDS 12u /* in a panic */
 #define STOP_NS UINT64_C(20000000000) /* how long services may take to stop, all together */
 
 static struct containers_host host;
@@ -99,6 +103,20 @@ static int start_thread(void) {
     return status;
 }
 
+/* ---- a panic's last words: no lock, and nothing in them is trusted ---- */
+
+static void say_last_audit(void) {
+    static struct grove_audit_record records[LAST_RECORDS];
+    static char line[AUDIT_LINE_BYTES];
+    uint32_t count = containers_last_audit(records, LAST_RECORDS);
+    if (count > 0)
+        console_print("the last audit records:\n");
+    for (uint32_t i = 0; i < count; i++) {
+        audit_describe(&records[i], line, sizeof(line));
+        console_print("  %s\n", line);
+    }
+}
+
 /* ---- all of it ---- */
 
 int services_begin(const struct caller *caller) {
@@ -114,6 +132,8 @@ int services_begin(const struct caller *caller) {
         return status;
     sockets_unix.gate = &containers_gate;
     sockets_inet.gate = &containers_gate;
+    panic_set_last_words(say_last_audit);
+    program_listen = sockets_listen;
     status = listen(caller);
     if (status == 0) {
         status = start_thread();

@@ -62,6 +62,7 @@ void tests_run(const char *command_line) {
     if (options_have(command_line, "echo"))
         echo_run();
     freeze_loop_start(command_line);
+    late_panic_start(command_line);
 }
 
 void tests_end(void) {

@@ -29,6 +29,9 @@ _Noreturn void echo_run(void);
 void freeze_loop_start(const char *command_line);
 void freeze_loop_end(void);
 
+/* Panic while services run, if the command line asks for it. */
+void late_panic_start(const char *command_line);
+
 /* A self test: NULL, or what is wrong, in a sentence. */
 typedef const char *self_test(void);
 self_test self_test_memory, self_test_processors, self_test_clock, self_test_tables, self_test_random, self_test_disk;

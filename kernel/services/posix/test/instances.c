@@ -5,7 +5,8 @@ void instance_runs(struct instance *instance) {
     instance->runs++;
 }
 
-void instance_failed(struct instance *instance, int32_t error) {
+void instance_failed(struct instance *instance, enum grove_layer layer, int32_t error) {
+    instance->layer = layer;
     instance->failures++;
     instance->error = error;
 }

@@ -7,6 +7,7 @@
 /* In place of those of kernel/services/containers/inside.h. */
 struct instance {
     uint32_t runs, failures, ends, freezes;
+    enum grove_layer layer; /* of the last failure */
     int32_t error;
     struct instance_end end;
 };

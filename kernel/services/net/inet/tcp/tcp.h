@@ -128,6 +128,8 @@ static inline bool tcp_is_in(const struct tcp_socket *tcp, uint32_t states) {
 /* The other end may still be sent bytes; may still send some. */
 #define TCP_CAN_SEND (TCP_STATE(TCP_ESTABLISHED) | TCP_STATE(TCP_CLOSE_WAIT))
 #define TCP_CAN_RECEIVE (TCP_STATE(TCP_ESTABLISHED) | TCP_STATE(TCP_FIN_WAIT_1) | TCP_STATE(TCP_FIN_WAIT_2))
+#define TCP_IS_CONNECTED \
+    (TCP_STATE(TCP_ESTABLISHED) | TCP_STATE(TCP_CLOSE_WAIT) | TCP_STATE(TCP_FIN_WAIT_1) | TCP_STATE(TCP_FIN_WAIT_2))
 /* For the program: what waits until old packets are gone is not its affair. */
 #define TCP_IS_OVER (TCP_STATE(TCP_CLOSED) | TCP_STATE(TCP_TIME_WAIT))
 #define TCP_IS_OPENING (TCP_STATE(TCP_SYN_SENT) | TCP_STATE(TCP_SYN_RECEIVED))
