@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""TCP and UDP on the bare x86-64 kernel: a program of them prints what it prints on Linux, and real servers and clients meet. Run with the build folder."""
+"""TCP and UDP on the bare x86-64 kernel: a program prints what it prints on Linux, and real servers and clients meet."""
 import os
 import re
 import subprocess
