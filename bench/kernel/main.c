@@ -34,6 +34,7 @@ static const struct {
     {"create-write-unlink", row_create, 50},
     {"pipe", row_pipe, 100},
     {"socket", row_socket, 100},
+    {"tcp", row_tcp, 100},
     {"futex", row_futex, 100},
     {"channel", row_channel, 100},
     {"context-switch", row_switch, 200},

@@ -19,7 +19,7 @@ row_function row_null_call, row_signal, row_page_fault, row_mmap;
 /* files.c */
 row_function row_open_close, row_stat, row_create;
 /* talk.c */
-row_function row_pipe, row_socket, row_futex, row_switch;
+row_function row_pipe, row_socket, row_tcp, row_futex, row_switch;
 /* channel.c */
 row_function row_channel;
 /* life.c */

@@ -2,10 +2,14 @@
 #include "rows.h"
 
 #include <linux/futex.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -54,10 +58,8 @@ int row_pipe(uint32_t count, uint64_t *cycles) {
     return status;
 }
 
-int row_socket(uint32_t count, uint64_t *cycles) {
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-        return -errno;
+/* The second end is a child's; both are closed in the end. */
+static int talk(const int ends[2], uint32_t count, uint64_t *cycles) {
     pid_t child = fork();
     if (child == 0) {
         close(ends[0]);
@@ -71,6 +73,36 @@ int row_socket(uint32_t count, uint64_t *cycles) {
     if (child > 0 && waitpid(child, NULL, 0) < 0)
         status = -errno;
     return status;
+}
+
+int row_socket(uint32_t count, uint64_t *cycles) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    return talk(ends, count, cycles);
+}
+
+/* A computer that has just begun may have its loopback still off; one that cannot switch it has it on. */
+static void switch_loopback_on(int control) {
+    struct ifreq interface = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+    (void)ioctl(control, SIOCSIFFLAGS, &interface);
+}
+
+int row_tcp(uint32_t count, uint64_t *cycles) {
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof(name);
+    int ends[2], on = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listener < 0)
+        return -errno;
+    switch_loopback_on(listener);
+    ends[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(listener, (struct sockaddr *)&name, size) < 0 || listen(listener, 1) < 0 ||
+        getsockname(listener, (struct sockaddr *)&name, &size) < 0 ||
+        connect(ends[0], (struct sockaddr *)&name, size) < 0 || (ends[1] = accept(listener, NULL, NULL)) < 0 ||
+        setsockopt(ends[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
+        return -errno;
+    close(listener);
+    return talk(ends, count, cycles);
 }
 
 /* ---- two threads and two words ---- */

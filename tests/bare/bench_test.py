@@ -11,7 +11,7 @@ sys.dont_write_bytecode = True
 from machine import Boot, PASSED, QEMU, archive, kernel_in  # noqa: E402
 
 BUILD = "build"
-ROWS = ("null-call", "signal", "page-fault", "mmap", "open-close", "stat", "create-write-unlink", "pipe", "socket", "futex", "channel",
+ROWS = ("null-call", "signal", "page-fault", "mmap", "open-close", "stat", "create-write-unlink", "pipe", "socket", "tcp", "futex", "channel",
         "context-switch", "thread-create", "fork-exec-wait", "lateness")
 NOT_THERE = 38  # ENOSYS
 

@@ -200,7 +200,7 @@ static void check(void) {
         if (tcp == NULL)
             continue;
         if (sequence_before(tcp->next, tcp->unacknowledged) || sequence_before(tcp->end + 1, tcp->next) ||
-            tcp->early_count > TCP_OUT_OF_ORDER_MAX || tcp->inet.charged_bytes > 8 * TCP_BUFFER_BYTES)
+            tcp->early_count > TCP_OUT_OF_ORDER_MAX || tcp->inet.charged_bytes / 8 > TCP_BUFFER_BYTES)
             abort();
     }
 }

@@ -80,11 +80,11 @@ static inline void inet_lock(struct inet_domain *domain) {
 
 /* Also delivers what is in the device's queue. */
 void inet_unlock(struct inet_domain *domain);
-/* Locked, and is again at the return. False: there was nothing, and the lock was never given up. */
+/* Locked, and is again at the return: a bounded number of packets. False: there was none, and the lock was never given up. */
 bool inet_deliver(struct inet_domain *domain);
 /*
- * Locked. Deliver, or if there is nothing, sleep until woken or a moment. 0: look again; -LINUX_EAGAIN: its time is over, and at
- * once if until_ns is 0; -LINUX_EINTR.
+ * Locked. Sleep until woken or a moment; what the caller transmitted under this lock was delivered before. 0: look again;
+ * -LINUX_EAGAIN: its time is over, and at once if until_ns is 0; -LINUX_EINTR.
  */
 int inet_wait(struct inet_socket *socket, struct wait_queue *queue, uint64_t until_ns);
 /* Locked. Hand it to the device, which owns it then. */

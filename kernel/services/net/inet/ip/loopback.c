@@ -65,8 +65,6 @@ void inet_unlock(struct inet_domain *domain) {
 
 int inet_wait(struct inet_socket *socket, struct wait_queue *queue, uint64_t until_ns) {
     struct inet_domain *domain = socket->domain;
-    if (inet_deliver(domain))
-        return 0;
     if (until_ns == 0)
         return -LINUX_EAGAIN;
     int status = machine_sleep_until(inet_machine(domain), queue, &domain->lock, until_ns);

@@ -107,7 +107,7 @@ static void after_end(struct tcp_socket *tcp) {
 bool tcp_take_acknowledgement(struct tcp_socket *tcp, const struct inet_packet *packet) {
     uint32_t acknowledged = packet->acknowledged;
     if (sequence_before(tcp->next, acknowledged)) {
-        tcp_send_ack(tcp);
+        tcp_challenge(tcp);
         return false;
     }
     if (sequence_before(acknowledged, tcp->unacknowledged))

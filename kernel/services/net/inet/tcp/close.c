@@ -39,6 +39,7 @@ static void linger(struct tcp_socket *tcp) {
     const struct socket *socket = &tcp->inet.socket;
     uint64_t until_ns = socket_deadline(socket, (uint64_t)(uint32_t)socket->linger[1] * SECOND_NS, true);
     uint32_t waits = TCP_STATE(TCP_FIN_WAIT_1) | TCP_STATE(TCP_CLOSING) | TCP_STATE(TCP_LAST_ACK);
+    (void)inet_deliver(tcp->inet.domain);
     while (tcp_is_in(tcp, waits) && inet_wait(&tcp->inet, &tcp->inet.writable, until_ns) == 0) {
     }
 }
@@ -64,8 +65,7 @@ static void leave_alone(struct tcp_socket *tcp) {
 
 void tcp_close(struct socket *socket) {
     struct tcp_socket *tcp = tcp_of_socket(socket);
-    uint32_t open =
-        TCP_CAN_SEND | TCP_CAN_RECEIVE | TCP_STATE(TCP_SYN_RECEIVED) | TCP_STATE(TCP_CLOSING) | TCP_STATE(TCP_LAST_ACK);
+    uint32_t open = TCP_IS_CONNECTED | TCP_STATE(TCP_SYN_RECEIVED) | TCP_STATE(TCP_CLOSING) | TCP_STATE(TCP_LAST_ACK);
     inet_lock(tcp->inet.domain);
     bool is_lost = tcp->inet.waiting_bytes > 0; /* what nobody read: RFC 2525, 2.17 */
     bool is_cut = socket->linger[0] != 0 && socket->linger[1] == 0;

@@ -86,6 +86,7 @@ static int conclude(struct tcp_socket *tcp) {
 }
 
 static int wait_for_other_end(struct tcp_socket *tcp, uint64_t until_ns) {
+    (void)inet_deliver(tcp->inet.domain);
     while (tcp_is_in(tcp, TCP_IS_OPENING)) {
         int status = inet_wait(&tcp->inet, &tcp->inet.writable, until_ns);
         if (status != 0)
@@ -96,7 +97,7 @@ static int wait_for_other_end(struct tcp_socket *tcp, uint64_t until_ns) {
 
 /* connect with AF_UNSPEC: it is as new, but for its options and what it was bound to. */
 void tcp_disconnect(struct tcp_socket *tcp) {
-    uint32_t cut = TCP_CAN_SEND | TCP_CAN_RECEIVE | TCP_IS_OPENING;
+    uint32_t cut = TCP_IS_CONNECTED | TCP_IS_OPENING;
     if (tcp->state != TCP_CLOSED)
         tcp_abort(tcp, tcp_is_in(tcp, cut) ? LINUX_ECONNRESET : 0);
     tcp->inet.shut = 0;

@@ -149,7 +149,7 @@ static bool is_new_beginning(const struct tcp_socket *tcp, const struct inet_pac
 
 static void input_reset(struct tcp_socket *tcp, const struct inet_packet *packet) {
     if (packet->sequence != tcp->expected)
-        tcp_send_ack(tcp); /* RFC 5961, 3.2 */
+        tcp_challenge(tcp); /* RFC 5961, 3.2 */
     else if (tcp->state == TCP_TIME_WAIT || tcp->state == TCP_LAST_ACK || tcp->state == TCP_CLOSING)
         tcp_finish(tcp, 0);
     else
@@ -170,6 +170,16 @@ static void complete(struct tcp_socket *tcp) {
     inet_wake(&tcp->inet);
 }
 
+/* It is outside of the window: bytes that come again get their answer again, all else is told what is expected. */
+static void answer_old(struct tcp_socket *tcp, const struct inet_packet *packet, bool is_again) {
+    if (is_again && (packet->flags & TCP_SYN) != 0)
+        tcp_send_syn(tcp);
+    else if (packet->size_bytes > 0 || (packet->flags & TCP_FIN) != 0)
+        tcp_send_ack(tcp);
+    else
+        tcp_challenge(tcp);
+}
+
 /* The packet is taken over. */
 static void input_connected(struct tcp_socket *tcp, struct inet_packet *packet) {
     struct inet_domain *domain = tcp->inet.domain;
@@ -178,11 +188,11 @@ static void input_connected(struct tcp_socket *tcp, struct inet_packet *packet) 
     if (!goes_on && is_again && (packet->flags & TCP_ACK) != 0 && (packet->flags & TCP_RST) == 0)
         goes_on = true; /* the answer of one that began at the same time */
     if (!goes_on && (packet->flags & TCP_RST) == 0)
-        is_again && (packet->flags & TCP_SYN) != 0 ? tcp_send_syn(tcp) : tcp_send_ack(tcp);
+        answer_old(tcp, packet, is_again);
     else if (goes_on && (packet->flags & TCP_RST) != 0)
         input_reset(tcp, packet);
     else if (goes_on && (packet->flags & TCP_SYN) != 0 && !is_again)
-        tcp_send_ack(tcp); /* RFC 5961, 4.2 */
+        tcp_challenge(tcp); /* RFC 5961, 4.2 */
     if (!goes_on || (packet->flags & TCP_RST) != 0 || (packet->flags & TCP_ACK) == 0 ||
         ((packet->flags & TCP_SYN) != 0 && !is_again)) {
         inet_packet_free(domain, packet);

@@ -97,10 +97,9 @@ int tcp_get_option(struct socket *socket, uint32_t level, uint32_t option, void 
     if (option == LINUX_TCP_INFO)
         number = give_info(tcp, value, size_bytes);
     inet_unlock(tcp->inet.domain);
-    if (option == LINUX_TCP_INFO)
-        return 0;
-    return number < 0 && number == -LINUX_ENOPROTOOPT ? (int)number
-                                                      : socket_give_number(value, size_bytes, (int32_t)number);
+    if (option == LINUX_TCP_INFO || number == -LINUX_ENOPROTOOPT)
+        return (int)number;
+    return socket_give_number(value, size_bytes, (int32_t)number);
 }
 
 static int set_ranged(uint32_t *value, int32_t number, int32_t most) {

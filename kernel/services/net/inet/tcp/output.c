@@ -2,6 +2,7 @@
 #include "kernel/services/net/inet/tcp/tcp.h"
 
 #define WINDOW_FIELD_MAX 65535u
+#define CHALLENGE_NS UINT64_C(100000000) /* less than the shortest time after which a window is asked for */
 #define FIRST_WINDOW_SEGMENTS 10u /* RFC 6928 */
 
 uint32_t tcp_receive_limit(const struct tcp_socket *tcp) {
@@ -84,6 +85,14 @@ void tcp_send_flags(struct tcp_socket *tcp, uint32_t flags, uint32_t sequence) {
 
 void tcp_send_ack(struct tcp_socket *tcp) {
     tcp_send_flags(tcp, TCP_ACK, tcp->next);
+}
+
+void tcp_challenge(struct tcp_socket *tcp) {
+    uint64_t now_ns = inet_now_ns(tcp->inet.domain);
+    if (tcp->challenged_ns != 0 && now_ns - tcp->challenged_ns < CHALLENGE_NS)
+        return;
+    tcp->challenged_ns = now_ns;
+    tcp_send_ack(tcp);
 }
 
 void tcp_send_syn(struct tcp_socket *tcp) {

@@ -90,6 +90,7 @@ struct tcp_socket {
     uint64_t due_ns[TCP_TIMERS]; /* 0: not set */
     uint64_t fires_ns; /* where it stands in domain->timers, at or before the first of them; 0: not in it */
     struct tree_node in_timers;
+    uint64_t challenged_ns; /* when the other end was last told that what it sent cannot be */
     uint64_t heard_ns; /* from the other end */
     uint64_t resend_ns; /* the time-out */
     uint64_t smooth_ns, variation_ns; /* of round trips; 0: none was measured */
@@ -127,6 +128,8 @@ static inline bool tcp_is_in(const struct tcp_socket *tcp, uint32_t states) {
 /* The other end may still be sent bytes; may still send some. */
 #define TCP_CAN_SEND (TCP_STATE(TCP_ESTABLISHED) | TCP_STATE(TCP_CLOSE_WAIT))
 #define TCP_CAN_RECEIVE (TCP_STATE(TCP_ESTABLISHED) | TCP_STATE(TCP_FIN_WAIT_1) | TCP_STATE(TCP_FIN_WAIT_2))
+#define TCP_IS_CONNECTED \
+    (TCP_STATE(TCP_ESTABLISHED) | TCP_STATE(TCP_CLOSE_WAIT) | TCP_STATE(TCP_FIN_WAIT_1) | TCP_STATE(TCP_FIN_WAIT_2))
 /* For the program: what waits until old packets are gone is not its affair. */
 #define TCP_IS_OVER (TCP_STATE(TCP_CLOSED) | TCP_STATE(TCP_TIME_WAIT))
 #define TCP_IS_OPENING (TCP_STATE(TCP_SYN_SENT) | TCP_STATE(TCP_SYN_RECEIVED))
@@ -166,6 +169,11 @@ void tcp_begin_sending(struct tcp_socket *tcp, uint32_t first_sequence);
 /* A segment without bytes. */
 void tcp_send_flags(struct tcp_socket *tcp, uint32_t flags, uint32_t sequence);
 void tcp_send_ack(struct tcp_socket *tcp);
+/*
+ * The same in answer to a segment that cannot be: not often, since two ends that find each other's numbers impossible would answer
+ * each other for ever (RFC 5961, 7).
+ */
+void tcp_challenge(struct tcp_socket *tcp);
 /* A SYN, with an ACK if it answers one. */
 void tcp_send_syn(struct tcp_socket *tcp);
 /* What windows let go. */

@@ -60,7 +60,7 @@ void tcp_set_timer(struct tcp_socket *tcp, enum tcp_timer timer, uint64_t in_ns)
 }
 
 void tcp_set_keep_timer(struct tcp_socket *tcp) {
-    bool is_connected = tcp_is_in(tcp, TCP_CAN_SEND | TCP_CAN_RECEIVE);
+    bool is_connected = tcp_is_in(tcp, TCP_IS_CONNECTED);
     if (!is_connected || !socket_is(&tcp->inet.socket, SOCKET_KEEPS_ALIVE)) {
         tcp_stop_timer(tcp, TCP_TIMER_KEEP);
         return;
