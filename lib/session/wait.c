@@ -173,6 +173,19 @@ static void add_word(struct futex_waitv *words, unsigned *count, const uint32_t 
     words[(*count)++] = (struct futex_waitv){.val = value, .uaddr = (uintptr_t)word, .flags = FUTEX_32};
 }
 
+/* What lib/bus reads without a channel. False: there is something to do after all. */
+static bool prepare_extension(struct grove_session *session, struct futex_waitv *words, unsigned *count) {
+    struct session_word more[WAIT_WORDS_MAX];
+    unsigned more_count = words != NULL ? WAIT_WORDS_MAX - 1 - session->attachment_count : 0;
+    if (session->extension == NULL || session->extension->sleeps == NULL)
+        return true;
+    if (!session->extension->sleeps(session, words != NULL ? more : NULL, &more_count))
+        return false;
+    for (unsigned i = 0; i < more_count; i++)
+        add_word(words, count, more[i].word, more[i].value);
+    return true;
+}
+
 /* Announce the sleep on every channel that is waited for. False: there is something to do after all. */
 static bool prepare_words(struct grove_session *session, struct futex_waitv *words, unsigned *count) {
     bool may_sleep = true;
@@ -201,7 +214,7 @@ static int wait_on_words(struct grove_session *session, uint64_t deadline_ns) {
     unsigned count = 0;
     int status = 0;
     add_word(words, &count, &session->page->notices, session->notices_seen);
-    if (prepare_words(session, words, &count))
+    if (prepare_extension(session, words, &count) && prepare_words(session, words, &count))
         status = count == 1 ? sleep_on_word(&session->page->notices, session->notices_seen, deadline_ns)
                             : sleep_on_words(words, count, deadline_ns);
     for (struct attachment *at = session->attachments; at != NULL; at = at->next) {
@@ -317,10 +330,12 @@ static int wait_on_bells(struct grove_session *session, uint64_t deadline_ns) {
     struct epoll_event events[WAIT_EVENTS_MAX];
     bool may_sleep = true;
     int status = open_epoll(session);
+    bool has_more = status == 0 && !prepare_extension(session, NULL, NULL);
     if (status == 0)
         status = prepare_bells(session, &may_sleep);
     if (status < 0)
         return status;
+    may_sleep = may_sleep && !has_more;
     int count = wait_for_events(session, events, may_sleep ? deadline_ns : 0);
     for (int i = 0; i < count && status == 0; i++)
         status = handle_event(session, &events[i]);
@@ -366,6 +381,7 @@ int session_embed(struct grove_session *session) {
 
 int session_arm(struct grove_session *session, uint64_t deadline_ns, bool has_more) {
     bool may_sleep = true;
+    has_more = !prepare_extension(session, NULL, NULL) || has_more;
     int status = prepare_bells(session, &may_sleep);
     if (status < 0)
         return status;
