@@ -15,6 +15,7 @@
  *
  * A crash leaves the ring whole: what was not published by position is not there. The next instance opens another one.
  */
+#include "lib/bus/barrier.h"
 #include "lib/bus/bus.h"
 #include "lib/bus/ring_writer.h"
 
@@ -44,6 +45,7 @@ struct bus_direct {
     struct grove_bus_direct_ring *head;
     const struct grove_bus_slot *slot;
     uint64_t id;
+    bool is_unfenced; /* the bus makes the fences */
     uint32_t armed, bells; /* of the slot, when sleepers were woken last */
     uint32_t rights_epoch;
     uint64_t channel; /* by which the bus knows it */
@@ -84,8 +86,12 @@ static void wake_sleepers(struct bus_direct *direct) {
     direct->metrics.wakes++;
 }
 
-/* Behind the event and a full fence: has anybody said since the last time that it is about to sleep? */
+/* Has anybody said since the last time that it is about to sleep? Pairs with the bus's fence between saying so and its look. */
 static void wake(struct bus_direct *direct) {
+    if (direct->is_unfenced)
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    else
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
     uint32_t armed = __atomic_load_n(&direct->slot->armed, __ATOMIC_RELAXED);
     uint32_t bells = __atomic_load_n(&direct->slot->bells, __ATOMIC_RELAXED);
     if (armed != direct->armed) {
@@ -125,6 +131,7 @@ static int make_ring(struct bus_direct *direct, const struct grove_channel *chan
     direct->head->ring.magic = GROVE_BUS_DIRECT_MAGIC;
     direct->head->ring.version = GROVE_BUS_RING_VERSION;
     direct->head->ring.size_bytes = direct->ring_bytes;
+    direct->head->features = barrier_ask() ? GROVE_BUS_BARRIERS : 0;
     direct->writer = (struct ring_writer){.head = &direct->head->ring,
                                           .images = (uint8_t *)direct->head + GROVE_BUS_RING_HEAD_BYTES,
                                           .size_bytes = direct->ring_bytes};
@@ -143,6 +150,7 @@ static int accept(struct bus_direct *direct, const struct grove_bus_direct_opene
         return error_set(GROVE_CORRUPT, "the bus gave an answer that makes no sense");
     direct->slot = &slots[opened->slot];
     direct->id = opened->id;
+    direct->is_unfenced = (direct->slot->features & direct->head->features & GROVE_BUS_BARRIERS) != 0;
     direct->armed = direct->bells = 0;
     direct->rights_epoch = grove_session_rights_epoch(direct->client->session);
     direct->state = DIRECT_READY;
@@ -350,7 +358,6 @@ int bus_direct_write(struct bus_direct *direct, const struct grove_publish *publ
     if (status < 0)
         return status;
     direct->metrics.written++;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* pairs with the bus's, between saying that one sleeps and its look */
     wake(direct);
     is_both |= __atomic_load_n(&direct->slot->mode, __ATOMIC_RELAXED) == GROVE_BUS_DIRECT_BOTH;
     direct->metrics.by_bus += is_both;
@@ -377,7 +384,10 @@ static int open_now(struct bus_direct *direct) {
     status = bus_call(direct->client, GROVE_BUS_DIRECT_OPEN, &open, sizeof open, &told, sizeof told, OPEN_TIMEOUT_NS);
     if (status == 0)
         direct->peer_epoch = channel->base.peer_epoch; /* it may have been the first thing that the bus heard of us */
-    return status < 0 ? status : accept(direct, &told);
+    if (status == 0)
+        status = accept(direct, &told);
+    return status < 0 ? status
+                      : grove_channel_flush(channel, OPEN_TIMEOUT_NS); /* so that it is used from the first event on */
 }
 
 static int check(const struct bus_client *client, const struct grove_direct *wanted, uint64_t ring_bytes) {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/bus/barrier.h"
 #include "lib/session/session.h"
 
 #define BITS (STATE_MEMBERS / 64u)
@@ -35,6 +36,7 @@ struct directs {
     struct grove_bus_slot *slots;
     struct direct *at[GROVE_BUS_DIRECTS_MAX];
     uint64_t opened; /* ever */
+    bool has_barriers;
     bool is_look_due;
 };
 
@@ -143,6 +145,7 @@ static int open_board(struct bus *bus) {
         return status;
     }
     directs->slots = grove_region_data(directs->board, NULL);
+    directs->has_barriers = barrier_for_all();
     bus->directs = directs;
     return 0;
 }
@@ -317,6 +320,7 @@ int on_direct_open(struct grove_request *request, void *context) {
                           grove_status_text(status));
     struct grove_bus_slot *slot = &bus->directs->slots[direct->slot];
     slot->armed = slot->bells = 0;
+    slot->features = bus->directs->has_barriers ? GROVE_BUS_BARRIERS : 0;
     slot->id = direct->id;
     set_mode(bus, direct);
     const struct grove_bus_direct_opened answer = {
@@ -458,24 +462,57 @@ void direct_told_over(struct bus *bus, struct direct *direct, const struct membe
 
 /* ---- sleeping ---- */
 
-/* Say that somebody sleeps, then look whether there is more already. Pairs with the publisher's fence behind its event. */
-static void arm(struct bus *bus, struct member *member, struct direct *direct, const struct grove_bus_place *place) {
+/* One place of a message: whose, and in which ring. */
+static struct direct *place_of(struct bus *bus, struct client *client, const struct grove_bus_place *place,
+                               struct member **member) {
+    struct direct *direct = direct_find(bus, place->ring);
+    *member = member_find(bus, client, place->member);
+    return *member != NULL && direct != NULL && direct->client != NULL && has_bit(direct->shown, *member) ? direct
+                                                                                                          : NULL;
+}
+
+static void say_sleeps(struct bus *bus, const struct member *member, struct direct *direct, bool is_by_bell) {
     struct grove_bus_slot *slot = &bus->directs->slots[direct->slot];
-    uint32_t *word = place->reserved != 0 ? &slot->bells : &slot->armed;
-    if (place->reserved != 0)
+    uint32_t *word = is_by_bell ? &slot->bells : &slot->armed;
+    if (is_by_bell)
         set_bit(direct->bells, member, true);
-    __atomic_store_n(word, *word + 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(word, *word + 1, __ATOMIC_RELEASE);
+}
+
+/* Behind what was said on the board, and before the look for more. Pairs with the publisher's, who may leave it to us. */
+static void fence(const struct bus *bus, bool has_unfenced) {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (written(direct) == place->position)
-        return;
-    set_bit(direct->bells, member, false);
-    wake_member(bus, member);
+    if (has_unfenced && bus->directs->has_barriers)
+        (void)barrier_for_all();
+}
+
+/* First for all places: say that somebody sleeps. Then, for all: look whether there is more already. */
+static void arm(struct bus *bus, struct client *client, const struct grove_bus_place *places, unsigned count) {
+    bool has_unfenced = false;
+    struct member *member = NULL;
+    for (unsigned i = 0; i < count; i++) {
+        struct direct *direct = place_of(bus, client, &places[i], &member);
+        if (direct == NULL)
+            continue;
+        say_sleeps(bus, member, direct, places[i].reserved != 0);
+        has_unfenced |= (direct->ring->features & GROVE_BUS_BARRIERS) != 0;
+    }
+    fence(bus, has_unfenced);
+    for (unsigned i = 0; i < count; i++) {
+        struct direct *direct = place_of(bus, client, &places[i], &member);
+        if (direct != NULL && written(direct) == places[i].position)
+            continue;
+        if (direct != NULL)
+            set_bit(direct->bells, member, false);
+        if (member != NULL)
+            wake_member(bus, member); /* there is more, or it hears what has become of the ring */
+    }
 }
 
 int on_direct_sleep(struct grove_request *request, void *context) {
     struct bus *bus = context;
     struct grove_bus_poll head;
-    struct grove_bus_place place;
+    struct grove_bus_place places[GROVE_BUS_DIRECTS_MAX];
     struct client *client = client_of(bus, request);
     const uint8_t *at = grove_request_data(request);
     size_t bytes = grove_request_bytes(request);
@@ -483,17 +520,10 @@ int on_direct_sleep(struct grove_request *request, void *context) {
         return 0;
     memcpy(&head, at, sizeof head);
     if (head.version != GROVE_BUS_PROTOCOL_VERSION || head.acknowledgements != 0 ||
-        head.places > (bytes - sizeof head) / sizeof place)
+        head.places > GROVE_BUS_DIRECTS_MAX || head.places > (bytes - sizeof head) / sizeof places[0])
         return 0;
-    for (uint32_t i = 0; i < head.places; i++) {
-        memcpy(&place, at + sizeof head + i * sizeof place, sizeof place);
-        struct member *member = member_find(bus, client, place.member);
-        struct direct *direct = direct_find(bus, place.ring);
-        if (member != NULL && direct != NULL && direct->client != NULL && has_bit(direct->shown, member))
-            arm(bus, member, direct, &place);
-        else if (member != NULL)
-            wake_member(bus, member); /* it hears what has become of it */
-    }
+    memcpy(places, at + sizeof head, head.places * sizeof places[0]);
+    arm(bus, client, places, head.places);
     return 0;
 }
 

@@ -233,10 +233,15 @@ struct grove_bus_slot {
     uint32_t mode;
     uint32_t armed; /* changes when a reader is about to sleep on the ring's `signal` */
     uint32_t bells; /* changes when a reader is about to sleep in another way: send DIRECT_WAKE */
-    uint32_t reserved;
+    uint32_t features; /* GROVE_BUS_BARRIERS */
     uint64_t id; /* of the ring whose slot it is; 0: none */
     uint64_t words[5];
 };
+/*
+ * Between its event and its look at the board a publisher has a full fence, unless both sides say this: then the bus, behind
+ * changing a word of the board and before its own look, makes one for all publishers at once (membarrier on linux).
+ */
+#define GROVE_BUS_BARRIERS 1u
 #define GROVE_BUS_BOARD_BYTES (GROVE_BUS_DIRECTS_MAX * 64u)
 
 /*
@@ -248,6 +253,8 @@ struct grove_bus_direct_ring {
     uint64_t pad_words[8];
     uint32_t signal; /* changes before sleepers are woken; they sleep on it */
     uint32_t is_closed; /* nothing is written any more; stored after the last event */
+    uint32_t features; /* GROVE_BUS_BARRIERS: its publisher leaves the fence to the bus, where the board lets it */
+    uint32_t reserved;
 };
 
 /* An event in a direct ring. Behind it: subject and reply_to, each with a zero byte; headers; data from a multiple of 8 on. */
