@@ -156,6 +156,24 @@ class Direct(hook_guard.Guarded, bs.BusTest):
         gs.wait_for("the slow one is through", lambda: self.count("slow")["count"] + self.count("slow")["missed"] >= told)
         self.assertEqual((self.count("slow")["doubled"], self.count("slow")["disordered"]), (0, 0))
 
+    def test_the_command_line_has_rings_too(self):
+        self.flow(sink=())
+        self.wait_until_used()
+        process = self.sub("--json", "-n", "3", "line.*")
+        command = [self.system.program, "pub", "--run", self.system.run, "--state", self.system.state, "-l", "-d", "line.a"]
+        publisher = gs.subprocess.Popen(command, stdin=gs.subprocess.PIPE, text=True)
+        self.addCleanup(self.end, publisher)
+        publisher.stdin.write("one\ntwo\nthree\n")
+        publisher.stdin.flush()
+        events = [json.loads(line) for line in process.communicate(timeout=gs.DEADLINE_SECONDS)[0].splitlines()]
+        self.assertEqual([(event["data"], event["sequence"], event["direct"]) for event in events],
+                         [("one", 1, True), ("two", 2, True), ("three", 3, True)])
+        rings = {row["pattern"]: row for row in self.system.json("sub", "--rings")}
+        self.assertEqual((rings["flow.one"]["publisher"], rings["flow.one"]["way"], rings["flow.one"]["readers"]),
+                         ("bus.one", "ring", 1))
+        self.assertEqual(rings["line.a"]["written"], 3)
+        self.assertEqual(self.system.grove("pub", "-d", "line.a", "x", check=False).returncode, 2)
+
     def test_what_is_missing_is_said_and_the_bus_carries_it(self):
         for rights, line in ((["BUS_PUB:flow.one"], "SHM_CREATE"), (RIGHTS, None)):
             with self.subTest(line):
