@@ -249,9 +249,12 @@ uint64_t bus_wall_ns(void);
 
 /* ---- image.c: pure ---- */
 
-/* An image of a direct ring, of which only the size has been checked; what the bus says of its publisher is left out. */
-int bus_image_describe_direct(const struct grove_bus_direct_image *image, struct grove_event *event,
-                              uint16_t *subject_bytes);
+/*
+ * An image of a direct ring, of which only the size has been checked; what the bus says of its publisher is left out. `known`:
+ * a subject that has been looked at, of so many bytes; 0: none.
+ */
+int bus_image_describe_direct(const struct grove_bus_direct_image *image, const char *known, uint16_t known_bytes,
+                              struct grove_event *event, uint16_t *subject_bytes);
 
 /* Check an image of `room_bytes` at most and describe it. GROVE_CORRUPT. */
 int bus_image_read(const void *image, size_t room_bytes, struct grove_event *event);

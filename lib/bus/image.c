@@ -75,11 +75,22 @@ int bus_image_describe(const struct grove_bus_image *image, struct grove_event *
     return describe(image, (const uint8_t *)image, event);
 }
 
-int bus_image_describe_direct(const struct grove_bus_direct_image *head, struct grove_event *event,
-                              uint16_t *subject_bytes) {
+/* The subject of the event before, as most are, has been looked at. */
+static const char *take_subject(const uint8_t *image, size_t *at, size_t room_bytes, size_t length_bytes,
+                                const char *known, size_t known_bytes) {
+    const char *text = (const char *)image + *at;
+    if (length_bytes != known_bytes || length_bytes + 1 > room_bytes - *at ||
+        memcmp(text, known, length_bytes + 1) != 0)
+        return take_text(image, at, room_bytes, length_bytes);
+    *at += length_bytes + 1;
+    return text;
+}
+
+int bus_image_describe_direct(const struct grove_bus_direct_image *head, const char *known, uint16_t known_bytes,
+                              struct grove_event *event, uint16_t *subject_bytes) {
     const uint8_t *image = (const uint8_t *)head;
     size_t at = sizeof *head, room_bytes = head->size_bytes;
-    const char *subject = take_text(image, &at, room_bytes, head->subject_bytes);
+    const char *subject = take_subject(image, &at, room_bytes, head->subject_bytes, known, known_bytes);
     const char *reply_to = subject != NULL ? take_text(image, &at, room_bytes, head->reply_bytes) : NULL;
     const void *headers = reply_to != NULL ? take_bytes(image, &at, room_bytes, head->headers_bytes) : NULL;
     bool is_traced = (head->flags & GROVE_BUS_IMAGE_TRACED) != 0;

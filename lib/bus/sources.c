@@ -223,7 +223,7 @@ static int deliver_next(struct grove_subscription *subscription, struct bus_sour
         if (status == GROVE_AGAIN || status == GROVE_NO_MEMORY)
             return 0;
         if (status == 0)
-            status = bus_image_describe_direct(piece, &event, &subject_bytes);
+            status = bus_image_describe_direct(piece, source->subject, source->subject_bytes, &event, &subject_bytes);
         if (status < 0) {
             say_strange(subscription, source);
             return 0;
