@@ -231,6 +231,8 @@ void bus_sources_close(struct grove_subscription *subscription);
 void bus_sources_begin_all(struct grove_subscription *subscription);
 /* The bus has answered: who slept by a bell does not any more. */
 void bus_sources_woken(struct bus_client *client, uint32_t lane);
+/* Places for a poll, by which the bus hears that this session will sleep by a bell. Returns how many. */
+uint32_t bus_sources_places(struct grove_subscription *subscription, uint8_t *bytes, uint32_t most);
 /* See struct session_extension. */
 bool bus_sources_sleep(struct grove_session *session, struct session_word *words, unsigned *count);
 

@@ -294,16 +294,20 @@ struct question {
 };
 
 static uint32_t add_places(const struct bus_client *client, uint32_t lane, uint8_t *bytes) {
+    bool is_by_bell = session_sleeps_by_bell(client->session);
     uint32_t count = 0;
-    for (const struct grove_subscription *at = client->subscriptions; at != NULL && count < PLACES_MAX; at = at->next) {
+    for (struct grove_subscription *at = client->subscriptions; at != NULL && count < PLACES_MAX; at = at->next) {
         if (at->is_over || at->member == 0 || at->wanted.lane != lane || (at->is_paused && at->ring.id != 0))
             continue;
         const struct grove_bus_place place = {.ring = at->ring.id, .position = at->ring.position, .member = at->member};
         memcpy(bytes + count * sizeof place, &place, sizeof place);
         count++;
+        if (is_by_bell && !at->is_paused)
+            count += bus_sources_places(at, bytes + count * sizeof place, PLACES_MAX - count);
         if (!at->is_held || count == PLACES_MAX)
             continue;
-        const struct grove_bus_place asked = {.ring = at->held.id, .member = at->member, .reserved = 1};
+        const struct grove_bus_place asked = {
+            .ring = at->held.id, .member = at->member, .reserved = GROVE_BUS_PLACE_ASKS};
         memcpy(bytes + count * sizeof asked, &asked, sizeof asked);
         count++;
     }
@@ -335,6 +339,7 @@ static int poll_lane(struct bus_client *client, uint32_t lane) {
                               answered, at);
     if (status < 0) {
         at->is_polling = false;
+        bus_sources_woken(client, lane);
         return status;
     }
     memcpy(at->polled_with, at->bytes, at->used_bytes);

@@ -215,20 +215,19 @@ static void say_strange(struct grove_subscription *subscription, struct bus_sour
 /* 1: delivered; 0: there was none. */
 static int deliver_next(struct grove_subscription *subscription, struct bus_source *source) {
     const void *piece = NULL;
-    struct grove_event event;
+    struct grove_event event; /* filled field by field: see image.c */
     uint16_t subject_bytes = 0;
     for (;;) {
         int status =
             bus_ring_take_piece(subscription->client, &source->ring, sizeof(struct grove_bus_direct_image), &piece);
         if (status == GROVE_AGAIN || status == GROVE_NO_MEMORY)
             return 0;
-        if (status == 0)
-            status = bus_image_describe_direct(piece, source->subject, source->subject_bytes, &event, &subject_bytes);
-        if (status < 0) {
+        if (status != 0 ||
+            bus_image_describe_direct(piece, source->subject, source->subject_bytes, &event, &subject_bytes) < 0) {
             say_strange(subscription, source);
             return 0;
         }
-        count_missed(subscription, source, event.sequence - 1);
+        count_missed(subscription, source, ((const struct grove_bus_direct_image *)piece)->token);
         if (is_wanted(subscription, source, event.subject, subject_bytes))
             break;
     }
@@ -335,8 +334,10 @@ static bool prepare(struct grove_subscription *subscription, struct bus_source *
     source->is_bell = is_bell;
     source->signal = signal;
     sleep->source[sleep->places] = source;
-    sleep->place[sleep->places++] = (struct grove_bus_place){
-        .ring = source->id, .position = source->ring.position, .member = subscription->member, .reserved = is_bell};
+    sleep->place[sleep->places++] = (struct grove_bus_place){.ring = source->id,
+                                                             .position = source->ring.position,
+                                                             .member = subscription->member,
+                                                             .reserved = is_bell ? GROVE_BUS_PLACE_SLEEPS : 0};
     return true;
 }
 
@@ -352,6 +353,22 @@ bool bus_sources_sleep(struct grove_session *session, struct session_word *words
     if (words != NULL)
         *count = sleep.word_count;
     return true;
+}
+
+uint32_t bus_sources_places(struct grove_subscription *subscription, uint8_t *bytes, uint32_t most) {
+    uint32_t count = 0;
+    for (struct bus_source *source = subscription->sources; source != NULL && count < most; source = source->next) {
+        if (!source->is_begun || source->is_orphan || source->ring.id == 0 || has_ended(subscription, source))
+            continue;
+        const struct grove_bus_place place = {.ring = source->id,
+                                              .position = source->ring.position,
+                                              .member = subscription->member,
+                                              .reserved = GROVE_BUS_PLACE_SLEEPS};
+        memcpy(bytes + count * sizeof place, &place, sizeof place);
+        source->is_armed = source->is_bell = true;
+        count++;
+    }
+    return count;
 }
 
 void bus_sources_woken(struct bus_client *client, uint32_t lane) {

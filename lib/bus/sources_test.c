@@ -43,8 +43,12 @@ static int begin(void **state) {
     struct scene *scene = calloc(1, sizeof *scene);
     struct bus_source *source = calloc(1, sizeof *source);
     void *memory = aligned_alloc(4096, GROVE_BUS_RING_HEAD_BYTES + RING_BYTES);
-    if (scene == NULL || source == NULL || memory == NULL)
+    if (scene == NULL || source == NULL || memory == NULL) {
+        free(scene);
+        free(source);
+        free(memory);
         return -1;
+    }
     memset(memory, 0, GROVE_BUS_RING_HEAD_BYTES + RING_BYTES);
     scene->session.page = &scene->page;
     scene->session.bus = &scene->client;
@@ -92,7 +96,7 @@ static void say_at(struct scene *scene, const char *subject, char mark, uint64_t
                                                  .token = scene->writer.count};
     memset(place, 0, size_bytes);
     memcpy(place, &image, sizeof image);
-    memcpy(place + sizeof image, subject, subject_bytes);
+    memcpy(place + sizeof image, subject, subject_bytes + 1u);
     place[data_at] = (uint8_t)mark;
     ring_writer_publish(&scene->writer);
 }

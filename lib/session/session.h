@@ -5,6 +5,7 @@
  *     error.c       the last error of a thread              port.c       packets in and out, requests and replies
  *     notices.c     notice -> who handles it                attachment.c one end of a channel: mapping, waking
  *     wait.c        the one place that sleeps               spin.c       when looking again beats sleeping
+ *     work.c        what is done between two sleeps
  *     client.c      connect, call, send                     answer.c     replies matched to calls
  *     copy.h        copying a message                       loan.c      large messages
  *     later.c       requests answered to a handler
@@ -175,7 +176,7 @@ int region_grant_onward(struct grove_region *region, grove_handle channel, grove
 int region_create_tagged(struct grove_session *session, uint64_t size_bytes, uint64_t tag,
                          struct grove_region **region);
 
-/* ---- wait.c ---- */
+/* ---- work.c ---- */
 
 /*
  * One message or reply of the highest lane that has any, over all active channels in turn. Runs the program's handlers.
@@ -187,11 +188,15 @@ bool session_spin(struct grove_session *session);
 /* Give up calls and replies whose time is over. */
 void session_expire(struct grove_session *session);
 void session_expires_at(struct grove_session *session, uint64_t deadline_ns);
+/* ---- wait.c ---- */
+
 /*
  * Sleep until there may be something to do: a notice, a message, a watched descriptor, or the deadline (GROVE_TIMED_OUT).
  * Returns at once if there is already. GROVE_CLOSED: the kernel hung up.
  */
 int session_wait(struct grove_session *session, uint64_t deadline_ns);
+/* Will the next sleep be in epoll, on doorbells? */
+bool session_sleeps_by_bell(const struct grove_session *session);
 /* The same for one channel only, inside a call. GROVE_CLOSED within a second when the kernel was killed. */
 int session_wait_one(struct attachment *attachment, enum channel_sleep what, uint64_t deadline_ns);
 /* Let the descriptor of the session become readable when there is something to do; `deadline_ns`: the next timer. */

@@ -45,8 +45,6 @@
 #define BELL_READS_MAX 16
 /* A sleep on one channel looks at the port this often: a kernel that was killed can no longer change a word. */
 #define LOOK_AT_PORT_NS GROVE_SECOND
-/* In a spin. */
-#define TURNS_BETWEEN_FULL_LOOKS 8u
 
 /* What an epoll event stands for: a tag in the low bits; attachments are pointers, aligned, with tag 0. */
 enum wait_tag { WAIT_ATTACHMENT = 0, WAIT_PORT = 1, WAIT_AGAIN = 2, WAIT_ALARM = 3, WAIT_DESCRIPTOR = 4 };
@@ -141,7 +139,7 @@ int session_wait_one(struct attachment *attachment, enum channel_sleep what, uin
 
 static bool is_waitv_missing; /* found out once; every thread finds the same */
 
-static bool wants_bells(const struct grove_session *session) {
+bool session_sleeps_by_bell(const struct grove_session *session) {
     return session->is_embedded || session->watch_count > 0 || session->attachment_count >= WAIT_WORDS_MAX ||
            session->identity.ring >= RING_EXTERNAL || __atomic_load_n(&is_waitv_missing, __ATOMIC_RELAXED);
 }
@@ -175,13 +173,13 @@ static void add_word(struct futex_waitv *words, unsigned *count, const uint32_t 
 
 /* What lib/bus reads without a channel. False: there is something to do after all. */
 static bool prepare_extension(struct grove_session *session, struct futex_waitv *words, unsigned *count) {
-    struct session_word more[WAIT_WORDS_MAX];
+    struct session_word more[WAIT_WORDS_MAX] = {{0}};
     unsigned more_count = words != NULL ? WAIT_WORDS_MAX - 1 - session->attachment_count : 0;
     if (session->extension == NULL || session->extension->sleeps == NULL)
         return true;
     if (!session->extension->sleeps(session, words != NULL ? more : NULL, &more_count))
         return false;
-    for (unsigned i = 0; i < more_count; i++)
+    for (unsigned i = 0; words != NULL && i < more_count; i++)
         add_word(words, count, more[i].word, more[i].value);
     return true;
 }
@@ -350,10 +348,10 @@ int session_wait(struct grove_session *session, uint64_t deadline_ns) {
     if (session->is_closed || session_has_news(session))
         return read_news(session);
     uint64_t end_ns = deadline_ns < session->expiry_ns ? deadline_ns : session->expiry_ns;
-    struct attachment *only = wants_bells(session) ? NULL : only_channel(session);
-    int status = only != NULL           ? wait_on_only(only, end_ns)
-                 : wants_bells(session) ? wait_on_bells(session, end_ns)
-                                        : wait_on_words(session, end_ns);
+    struct attachment *only = session_sleeps_by_bell(session) ? NULL : only_channel(session);
+    int status = only != NULL                      ? wait_on_only(only, end_ns)
+                 : session_sleeps_by_bell(session) ? wait_on_bells(session, end_ns)
+                                                   : wait_on_words(session, end_ns);
     return status == GROVE_TIMED_OUT && end_ns != deadline_ns ? 0 : status;
 }
 
@@ -417,63 +415,7 @@ void session_unwatch(struct grove_session *session, int descriptor) {
     session->watch_count--;
 }
 
-/* ---- working ---- */
-
-static bool work_on_lane(struct grove_session *session, enum grove_lane lane) {
-    for (struct attachment *at = session->active; at != NULL; at = session->cursor) {
-        session->cursor = at->next_active;
-        if (at->owner->work(at, lane))
-            return true;
-    }
-    return false;
-}
-
-int session_work(struct grove_session *session) {
-    for (unsigned lane = 0; lane < GROVE_LANES; lane++)
-        if (work_on_lane(session, (enum grove_lane)lane))
-            return 1;
-    return session->extension != NULL ? session->extension->work(session) : 0;
-}
-
-static bool has_record(const struct attachment *attachment) {
-    bool found = false;
-    for (unsigned lane = 0; lane < GROVE_LANES; lane++)
-        found |= channel_end_has_record(attachment->end, (enum grove_lane)lane);
-    return found;
-}
-
-bool session_spin(struct grove_session *session) {
-    struct attachment *peer = session->last_served;
-    if (peer == NULL || session->watch_count > 0)
-        return false; /* a watched descriptor is only seen by sleeping */
-    struct spin_turn turn;
-    uint32_t processor = spin_processor();
-    channel_end_set_processor(peer->end, processor);
-    if (!spin_begin(&session->spin, processor, channel_end_peer_processor(peer->end), &turn))
-        return false;
-    bool has_paid = session_has_news(session) || session_work(session) > 0;
-    while (!has_paid && spin_goes_on(&turn)) {
-        /* Mostly a look at whoever it was that asked last; at all of them less often, because that costs more. */
-        bool is_worth_it = turn.turns % TURNS_BETWEEN_FULL_LOOKS == 0 || has_record(peer);
-        has_paid = session_has_news(session) || (is_worth_it && session_work(session) > 0);
-    }
-    spin_end(&session->spin, has_paid);
-    return has_paid;
-}
-
-void session_expires_at(struct grove_session *session, uint64_t deadline_ns) {
-    if (deadline_ns < session->expiry_ns)
-        session->expiry_ns = deadline_ns;
-}
-
-void session_expire(struct grove_session *session) {
-    uint64_t now_ns = session->expiry_ns == GROVE_FOREVER ? 0 : grove_now_ns();
-    if (now_ns < session->expiry_ns)
-        return;
-    session->expiry_ns = GROVE_FOREVER;
-    for (struct attachment *at = session->attachments; at != NULL; at = at->next)
-        session_expires_at(session, at->owner->expire(at, now_ns));
-}
+/* ---- dispatch ---- */
 
 static int dispatch_once(struct grove_session *session) {
     int status = read_news(session);

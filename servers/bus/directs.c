@@ -13,54 +13,9 @@
 #include "lib/bus/barrier.h"
 #include "lib/session/session.h"
 
-#define BITS (STATE_MEMBERS / 64u)
+_Static_assert(sizeof(struct grove_bus_slot) * GROVE_BUS_DIRECTS_MAX == GROVE_BUS_BOARD_BYTES, "a slot for each ring");
 #define KERNEL_TIMEOUT_NS (5 * GROVE_SECOND)
 #define LOOK_AGAIN_NS (100 * GROVE_MILLISECOND)
-
-struct direct {
-    uint64_t id;
-    unsigned slot;
-    struct client *client; /* NULL: it is over */
-    struct grove_name publisher;
-    uint64_t publisher_id;
-    uint32_t publisher_ring;
-    char pattern[GROVE_SUBJECT_MAX + 1];
-    struct grove_region *region;
-    const struct grove_bus_direct_ring *ring;
-    bool is_begun;
-    uint64_t shown[BITS], bells[BITS]; /* by member: who was shown it, and who of them sleeps by a bell */
-};
-
-struct directs {
-    struct grove_region *board;
-    struct grove_bus_slot *slots;
-    struct direct *at[GROVE_BUS_DIRECTS_MAX];
-    uint64_t opened; /* ever */
-    bool has_barriers;
-    bool is_look_due;
-};
-
-/* Where a member begins in a ring that was there before it. */
-struct direct_start {
-    uint64_t id, position;
-    bool is_begun;
-};
-
-static bool has_bit(const uint64_t *bits, const struct member *member) {
-    return (bits[member->index / 64] >> member->index % 64 & 1) != 0;
-}
-
-static void set_bit(uint64_t *bits, const struct member *member, bool is_set) {
-    uint64_t bit = UINT64_C(1) << member->index % 64;
-    bits[member->index / 64] = is_set ? bits[member->index / 64] | bit : bits[member->index / 64] & ~bit;
-}
-
-static bool is_empty(const uint64_t *bits) {
-    for (unsigned i = 0; i < BITS; i++)
-        if (bits[i] != 0)
-            return false;
-    return true;
-}
 
 uint64_t direct_id(const struct direct *direct) {
     return direct->id;
@@ -71,24 +26,6 @@ struct direct *direct_find(const struct bus *bus, uint64_t id) {
         if (bus->directs->at[slot] != NULL && bus->directs->at[slot]->id == id)
             return bus->directs->at[slot];
     return NULL;
-}
-
-static uint64_t written(const struct direct *direct) {
-    return __atomic_load_n(&direct->ring->ring.written, __ATOMIC_ACQUIRE);
-}
-
-static bool concerns(const struct direct *direct, const struct member *member) {
-    return member->feed != NULL && member->feed->is_direct &&
-           grove_patterns_overlap(direct->pattern, member->feed->pattern);
-}
-
-/* Let a member look: it polls, and is answered. */
-static void wake_member(struct bus *bus, struct member *member) {
-    uint32_t lane = member->saved->lane;
-    if (member->client->polls[lane].request == NULL)
-        member->client->looks |= 1u << lane; /* its next poll is */
-    else
-        poll_answer(bus, member->client, lane, true);
 }
 
 /* ---- the board ---- */
@@ -153,7 +90,7 @@ static int open_board(struct bus *bus) {
 /* ---- in use, and not ---- */
 
 static void mark(struct bus *bus, const struct direct *direct, enum grove_bus_control_kind kind) {
-    const struct grove_bus_control control = {.kind = kind, .id = direct->id, .position = written(direct)};
+    const struct grove_bus_control control = {.kind = kind, .id = direct->id, .position = direct_written(direct)};
     for (struct feed *feed = bus->feeds; feed != NULL; feed = feed->next)
         if (feed->is_direct && grove_patterns_overlap(feed->pattern, direct->pattern))
             feed_control(bus, feed, &control);
@@ -171,7 +108,7 @@ static void end(struct bus *bus, struct direct *direct) {
     direct->is_begun = false;
 }
 
-static void free_direct(struct bus *bus, struct direct *direct) {
+void direct_free(struct bus *bus, struct direct *direct) {
     struct grove_bus_slot *slot = &bus->directs->slots[direct->slot];
     __atomic_store_n(&slot->mode, GROVE_BUS_DIRECT_OVER, __ATOMIC_RELEASE);
     __atomic_store_n(&slot->id, 0, __ATOMIC_RELEASE);
@@ -180,16 +117,15 @@ static void free_direct(struct bus *bus, struct direct *direct) {
     free(direct);
 }
 
-/* The publisher finds it with its next event; readers are told, and read it to its end. */
-static void finish(struct bus *bus, struct direct *direct) {
+void direct_finish(struct bus *bus, struct direct *direct) {
     end(bus, direct);
     direct->client = NULL;
     set_mode(bus, direct);
     for (uint32_t i = 0; i < bus->state.head->members_used; i++)
-        if (bus->members[i] != NULL && has_bit(direct->shown, bus->members[i]))
-            wake_member(bus, bus->members[i]);
-    if (is_empty(direct->shown))
-        free_direct(bus, direct);
+        if (bus->members[i] != NULL && direct_has(direct->shown, bus->members[i]))
+            direct_wake_member(bus, bus->members[i]);
+    if (direct_is_empty(direct->shown))
+        direct_free(bus, direct);
 }
 
 /* ---- who publishes ---- */
@@ -211,14 +147,14 @@ void directs_look_at_rights(struct bus *bus) {
     for (unsigned slot = 0; bus->directs != NULL && slot < GROVE_BUS_DIRECTS_MAX; slot++) {
         struct direct *direct = bus->directs->at[slot];
         if (direct != NULL && direct->client != NULL && direct->client->channels > 0 && !may_publish(bus, direct))
-            finish(bus, direct);
+            direct_finish(bus, direct);
     }
 }
 
 void directs_gone(struct bus *bus, const struct client *client) {
     for (unsigned slot = 0; bus->directs != NULL && slot < GROVE_BUS_DIRECTS_MAX; slot++)
         if (bus->directs->at[slot] != NULL && bus->directs->at[slot]->client == client)
-            finish(bus, bus->directs->at[slot]);
+            direct_finish(bus, bus->directs->at[slot]);
 }
 
 static int read_open(struct grove_request *request, struct grove_bus_direct_open *open) {
@@ -256,7 +192,7 @@ static int find_slot(struct bus *bus, unsigned *found) {
     if (over == NULL)
         return GROVE_EXHAUSTED;
     *found = over->slot;
-    free_direct(bus, over);
+    direct_free(bus, over);
     return 0;
 }
 
@@ -314,7 +250,7 @@ int on_direct_open(struct grove_request *request, void *context) {
     if (status == 0)
         status = grove_region_grant_client(bus->directs->board, request, &board);
     if (status < 0 && direct != NULL)
-        finish(bus, direct);
+        direct_finish(bus, direct);
     if (status < 0)
         return grove_fail(request, status, "the bus has no room for another ring of a publisher, or cannot read it: %s",
                           grove_status_text(status));
@@ -328,8 +264,7 @@ int on_direct_open(struct grove_request *request, void *context) {
     return grove_reply(request, &answer, sizeof answer);
 }
 
-/* A ring of the sender's own; NULL: it has none of that id (any more). */
-static struct direct *own(struct bus *bus, struct grove_request *request) {
+struct direct *direct_own(struct bus *bus, struct grove_request *request) {
     struct grove_bus_member told;
     struct client *client = client_of(bus, request);
     if (client == NULL || grove_request_bytes(request) < sizeof told)
@@ -340,23 +275,23 @@ static struct direct *own(struct bus *bus, struct grove_request *request) {
 }
 
 int on_direct_begin(struct grove_request *request, void *context) {
-    struct direct *direct = own(context, request);
+    struct direct *direct = direct_own(context, request);
     if (direct != NULL)
         begin(context, direct);
     return 0;
 }
 
 int on_direct_end(struct grove_request *request, void *context) {
-    struct direct *direct = own(context, request);
+    struct direct *direct = direct_own(context, request);
     if (direct != NULL)
         end(context, direct);
     return 0;
 }
 
 int on_direct_close(struct grove_request *request, void *context) {
-    struct direct *direct = own(context, request);
+    struct direct *direct = direct_own(context, request);
     if (direct != NULL)
-        finish(context, direct);
+        direct_finish(context, direct);
     return 0;
 }
 
@@ -384,164 +319,6 @@ int on_direct_look(struct grove_request *request, void *context) {
     return 0;
 }
 
-/* ---- who reads ---- */
-
-void directs_join(struct bus *bus, struct member *member) {
-    unsigned count = 0;
-    if (bus->directs == NULL || member->feed == NULL || !member->feed->is_direct)
-        return;
-    member->starts = calloc(GROVE_BUS_DIRECTS_MAX, sizeof *member->starts);
-    for (unsigned slot = 0; member->starts != NULL && slot < GROVE_BUS_DIRECTS_MAX; slot++) {
-        const struct direct *direct = bus->directs->at[slot];
-        if (direct == NULL || direct->client == NULL || !concerns(direct, member))
-            continue;
-        count++;
-        member->starts[slot] =
-            (struct direct_start){.id = direct->id, .position = written(direct), .is_begun = direct->is_begun};
-    }
-    if (count == 0) {
-        free(member->starts);
-        member->starts = NULL;
-    }
-}
-
-void directs_leave(struct bus *bus, struct member *member) {
-    free(member->starts);
-    member->starts = NULL;
-    for (unsigned slot = 0; bus->directs != NULL && slot < GROVE_BUS_DIRECTS_MAX; slot++)
-        if (bus->directs->at[slot] != NULL)
-            direct_told_over(bus, bus->directs->at[slot], member);
-}
-
-void directs_hide(struct bus *bus, const struct member *member) {
-    for (unsigned slot = 0; bus->directs != NULL && slot < GROVE_BUS_DIRECTS_MAX; slot++) {
-        struct direct *direct = bus->directs->at[slot];
-        if (direct != NULL && direct->client != NULL && has_bit(direct->shown, member))
-            finish(bus, direct);
-    }
-}
-
-struct direct *directs_news(const struct bus *bus, const struct member *member, const struct direct *after,
-                            bool *is_over) {
-    for (unsigned slot = after != NULL ? after->slot + 1 : 0; bus->directs != NULL && slot < GROVE_BUS_DIRECTS_MAX;
-         slot++) {
-        struct direct *direct = bus->directs->at[slot];
-        if (direct == NULL || !concerns(direct, member))
-            continue;
-        *is_over = direct->client == NULL;
-        if (has_bit(direct->shown, member) == *is_over)
-            return direct;
-    }
-    return NULL;
-}
-
-void direct_show(struct direct *direct, struct member *member, struct grove_request *request,
-                 struct grove_bus_direct_shown *shown) {
-    const struct direct_start *start = member->starts != NULL ? &member->starts[direct->slot] : NULL;
-    *shown = (struct grove_bus_direct_shown){.id = direct->id,
-                                             .publisher_id = direct->publisher_id,
-                                             .publisher = direct->publisher,
-                                             .publisher_ring = direct->publisher_ring,
-                                             .member = member_id(member)};
-    memcpy(shown->pattern, direct->pattern, sizeof shown->pattern);
-    if (start != NULL && start->id == direct->id) {
-        shown->position = start->position;
-        shown->is_begun = start->is_begun;
-    }
-    if (grove_region_grant_client(direct->region, request, &shown->region) < 0)
-        shown->region = 0;
-    set_bit(direct->shown, member, true);
-}
-
-void direct_told_over(struct bus *bus, struct direct *direct, const struct member *member) {
-    set_bit(direct->shown, member, false);
-    set_bit(direct->bells, member, false);
-    if (direct->client == NULL && is_empty(direct->shown))
-        free_direct(bus, direct);
-}
-
-/* ---- sleeping ---- */
-
-/* One place of a message: whose, and in which ring. */
-static struct direct *place_of(struct bus *bus, struct client *client, const struct grove_bus_place *place,
-                               struct member **member) {
-    struct direct *direct = direct_find(bus, place->ring);
-    *member = member_find(bus, client, place->member);
-    return *member != NULL && direct != NULL && direct->client != NULL && has_bit(direct->shown, *member) ? direct
-                                                                                                          : NULL;
-}
-
-static void say_sleeps(struct bus *bus, const struct member *member, struct direct *direct, bool is_by_bell) {
-    struct grove_bus_slot *slot = &bus->directs->slots[direct->slot];
-    uint32_t *word = is_by_bell ? &slot->bells : &slot->armed;
-    if (is_by_bell)
-        set_bit(direct->bells, member, true);
-    __atomic_store_n(word, *word + 1, __ATOMIC_RELEASE);
-}
-
-/* Behind what was said on the board, and before the look for more. Pairs with the publisher's, who may leave it to us. */
-static void fence(const struct bus *bus, bool has_unfenced) {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (has_unfenced && bus->directs->has_barriers)
-        (void)barrier_for_all();
-}
-
-/* First for all places: say that somebody sleeps. Then, for all: look whether there is more already. */
-static void arm(struct bus *bus, struct client *client, const struct grove_bus_place *places, unsigned count) {
-    bool has_unfenced = false;
-    struct member *member = NULL;
-    for (unsigned i = 0; i < count; i++) {
-        struct direct *direct = place_of(bus, client, &places[i], &member);
-        if (direct == NULL)
-            continue;
-        say_sleeps(bus, member, direct, places[i].reserved != 0);
-        has_unfenced |= (direct->ring->features & GROVE_BUS_BARRIERS) != 0;
-    }
-    fence(bus, has_unfenced);
-    for (unsigned i = 0; i < count; i++) {
-        struct direct *direct = place_of(bus, client, &places[i], &member);
-        if (direct != NULL && written(direct) == places[i].position)
-            continue;
-        if (direct != NULL)
-            set_bit(direct->bells, member, false);
-        if (member != NULL)
-            wake_member(bus, member); /* there is more, or it hears what has become of the ring */
-    }
-}
-
-int on_direct_sleep(struct grove_request *request, void *context) {
-    struct bus *bus = context;
-    struct grove_bus_poll head;
-    struct grove_bus_place places[GROVE_BUS_DIRECTS_MAX];
-    struct client *client = client_of(bus, request);
-    const uint8_t *at = grove_request_data(request);
-    size_t bytes = grove_request_bytes(request);
-    if (client == NULL || bytes < sizeof head)
-        return 0;
-    memcpy(&head, at, sizeof head);
-    if (head.version != GROVE_BUS_PROTOCOL_VERSION || head.acknowledgements != 0 ||
-        head.places > GROVE_BUS_DIRECTS_MAX || head.places > (bytes - sizeof head) / sizeof places[0])
-        return 0;
-    memcpy(places, at + sizeof head, head.places * sizeof places[0]);
-    arm(bus, client, places, head.places);
-    return 0;
-}
-
-int on_direct_wake(struct grove_request *request, void *context) {
-    struct bus *bus = context;
-    struct direct *direct = own(bus, request);
-    for (unsigned i = 0; direct != NULL && i < BITS; i++) {
-        uint64_t bits = direct->bells[i];
-        direct->bells[i] = 0;
-        for (; bits != 0; bits &= bits - 1) {
-            struct member *member = bus->members[i * 64 + (unsigned)__builtin_ctzll(bits)];
-            if (member != NULL)
-                wake_member(bus, member);
-        }
-    }
-    return 0;
-}
-
 /* ---- looking ---- */
 
 static void fill(const struct bus *bus, const struct direct *direct, struct grove_direct_record *record) {
@@ -550,7 +327,7 @@ static void fill(const struct bus *bus, const struct direct *direct, struct grov
                                            .is_used = direct->is_begun,
                                            .is_also_by_bus = mode_of(bus, direct) == GROVE_BUS_DIRECT_BOTH};
     memcpy(record->pattern, direct->pattern, sizeof record->pattern);
-    for (unsigned i = 0; i < BITS; i++)
+    for (unsigned i = 0; i < DIRECT_BITS; i++)
         record->readers += (uint32_t)__builtin_popcountll(direct->shown[i]);
 }
 

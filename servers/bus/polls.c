@@ -298,6 +298,8 @@ static bool look(struct bus *bus, struct client *client, const struct grove_bus_
     }
     if (member->feed == NULL)
         return false;
+    if (place->reserved == GROVE_BUS_PLACE_SLEEPS)
+        return direct_sleeps(bus, client, place);
     if (place->reserved != 0) {
         tell_which(bus, answer, member, place->ring, request);
         return true;

@@ -129,7 +129,9 @@ class Direct(hook_guard.Guarded, bs.BusTest):
         self.wait_for_more(40)
         self.told_after_stop()
         count = self.count("sink")
-        self.assertEqual((count["doubled"], count["disordered"]), (0, 0))
+        self.assertEqual(count["disordered"], 0)
+        # One that was killed between an event and noting its number says the number again.
+        self.assertLessEqual(count["doubled"], 12)
         self.assert_descriptors_return(accounts, lambda: None)
 
     def test_a_subscriber_is_killed_and_reads_on(self):

@@ -135,7 +135,12 @@ struct grove_bus_acknowledgement {
 struct grove_bus_place {
     uint64_t ring, position; /* 0: by queue */
     uint32_t member;
-    uint32_t reserved; /* POLL: 1: which direct ring is this? DIRECT_SLEEP: 1: I sleep by a bell, not on its word */
+    uint32_t reserved; /* 0, or of a direct ring: enum grove_bus_place_kind */
+};
+enum grove_bus_place_kind {
+    GROVE_BUS_PLACE_ASKS = 1, /* POLL: which ring has this id? */
+    GROVE_BUS_PLACE_SLEEPS =
+        2, /* POLL, DIRECT_SLEEP: wake me by a bell when there is more (in DIRECT_SLEEP 0: by its word) */
 };
 #define GROVE_BUS_POLL_ENTRIES_MAX 1024u
 
@@ -242,7 +247,7 @@ struct grove_bus_slot {
  * changing a word of the board and before its own look, makes one for all publishers at once (membarrier on linux).
  */
 #define GROVE_BUS_BARRIERS 1u
-#define GROVE_BUS_BOARD_BYTES (GROVE_BUS_DIRECTS_MAX * 64u)
+#define GROVE_BUS_BOARD_BYTES 4096u /* a slot for each ring */
 
 /*
  * A direct ring: a page of this, then size_bytes of images. The beginning is that of the bus's rings, with the same rules

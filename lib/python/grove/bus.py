@@ -117,20 +117,6 @@ class _Stream(Structure):
                 ("events", c_uint64), ("damaged", c_uint64)]
 
 
-class _Direct(Structure):
-    _fields_ = [("session", c_void_p), ("pattern", c_char_p), ("ring_bytes", c_uint64)]
-
-
-class _DirectMetrics(Structure):
-    _fields_ = [("written", c_uint64), ("by_bus", c_uint64), ("wakes", c_uint64), ("is_used", c_uint32),
-                ("is_also_by_bus", c_uint32)]
-
-
-class _DirectRecord(Structure):
-    _fields_ = [("publisher", native.Name), ("pattern", c_char * _SUBJECT_BYTES), ("written", c_uint64),
-                ("is_used", c_uint32), ("is_also_by_bus", c_uint32), ("readers", c_uint32), ("reserved", c_uint32)]
-
-
 _EventHandler = CFUNCTYPE(c_int, POINTER(_Event), c_void_p)
 _PublishedHandler = CFUNCTYPE(None, c_int, POINTER(_Published), c_void_p)
 _AnswerHandler = CFUNCTYPE(None, c_int, POINTER(_Answer), c_void_p)
@@ -142,9 +128,7 @@ def _declare():
         "subject_check": (c_int, text), "pattern_check": (c_int, text), "pattern_matches": (c_bool, text, text),
         "bus_emit": (c_int, text, text, size), "bus_publish": (c_int, POINTER(_Publish)),
         "bus_publish_start": (c_int, POINTER(_Publish), _PublishedHandler, p), "bus_flush": (c_int, p, u64),
-        "bus_dropped": (u64, p), "bus_direct": (c_int, POINTER(_Direct)), "bus_direct_end": (c_int, p, text),
-        "bus_direct_metrics": (c_int, p, text, POINTER(_DirectMetrics)),
-        "bus_direct_next": (c_int, p, POINTER(u64), POINTER(_DirectRecord)),
+        "bus_dropped": (u64, p),
         "bus_subscribe": (c_int, p, POINTER(_Subscribe), _EventHandler, p, POINTER(p)),
         "bus_unsubscribe": (None, p), "bus_pause": (c_int, p), "bus_resume": (c_int, p),
         "event_defer": (c_int, POINTER(_Event), POINTER(_Ticket)), "event_finish": (None, POINTER(_Ticket), c_int),
@@ -272,29 +256,6 @@ def flush(timeout=5.0, *, session=None):
 def dropped(*, session=None):
     """Events that this session dropped instead of waiting."""
     return library.grove_bus_dropped(session_or_default(session)._handle)
-
-
-def direct(pattern, *, ring_bytes=0, session=None):
-    """From now on what this session publishes at most once on such subjects goes by a ring of its own: docs/bus.md, Rings."""
-    raw = _Direct(session=session_or_default(session)._handle, pattern=_encoded(pattern, "pattern"), ring_bytes=ring_bytes)
-    check(library.grove_bus_direct(byref(raw)))
-
-
-def end_direct(pattern, *, session=None):
-    """By the bus again."""
-    check(library.grove_bus_direct_end(session_or_default(session)._handle, _encoded(pattern, "pattern")))
-
-
-def direct_metrics(pattern, *, session=None):
-    """A dict: how much went by the ring and by the bus, and whether the ring is in use."""
-    raw = _DirectMetrics()
-    check(library.grove_bus_direct_metrics(session_or_default(session)._handle, _encoded(pattern, "pattern"), byref(raw)))
-    return _plain(raw)
-
-
-def directs(*, session=None):
-    """A list of dicts: rings of publishers, of all services for ring 1 and shells, else one's own."""
-    return _all(library.grove_bus_direct_next, session_or_default(session)._handle, _DirectRecord)
 
 
 # ---- subscribe ---------------------------------------------------------------------------------------------------------
@@ -530,3 +491,6 @@ def set_stream(name="durable", pattern="", *, retain_bytes=0, retain=None, sessi
 def remove_stream(name, *, session=None):
     """With the events that it keeps."""
     check(library.grove_bus_stream_remove(session_or_default(session)._handle, _encoded(name, "name")))
+
+
+from .rings import direct, direct_metrics, directs, end_direct  # noqa: E402, F401  (it uses what stands above)
