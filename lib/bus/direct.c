@@ -251,8 +251,11 @@ static void settle(struct bus_direct *direct) {
     struct grove_channel *channel = direct->client->channels[BUS_MAIN];
     if (direct->state >= DIRECT_READY && is_lost(direct, channel)) {
         bool is_alive = is_same_bus(direct, channel);
+        for (unsigned lane = 0; is_alive && lane < GROVE_LANES;
+             lane++) /* before the next event, by whichever it goes */
+            (void)send_about(direct, GROVE_BUS_DIRECT_CLOSE, (enum grove_lane)lane, 0);
         close_ring(direct);
-        if (is_alive) /* the bus ended it, and has said so in its rings */
+        if (is_alive)
             direct->retry_ns = grove_now_ns();
     }
     if (direct->state >= DIRECT_READY)

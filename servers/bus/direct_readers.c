@@ -51,11 +51,14 @@ void directs_leave(struct bus *bus, struct member *member) {
             direct_told_over(bus, bus->directs->at[slot], member);
 }
 
+/* The others read on: what it held until its publisher goes is not lost. */
 void directs_hide(struct bus *bus, const struct member *member) {
     for (unsigned slot = 0; bus->directs != NULL && slot < GROVE_BUS_DIRECTS_MAX; slot++) {
         struct direct *direct = bus->directs->at[slot];
-        if (direct != NULL && direct->client != NULL && direct_has(direct->shown, member))
-            direct_finish(bus, direct);
+        if (direct == NULL || direct->client == NULL || !direct_has(direct->shown, member))
+            continue;
+        direct->is_ending = true;
+        direct_set_mode(bus, direct);
     }
 }
 

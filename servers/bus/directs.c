@@ -49,14 +49,14 @@ static uint32_t points_of(const struct bus *bus) {
 }
 
 static uint32_t mode_of(const struct bus *bus, const struct direct *direct) {
-    if (direct->client == NULL)
+    if (direct->client == NULL || direct->is_ending)
         return GROVE_BUS_DIRECT_OVER;
     if (points_of(bus) != 0)
         return GROVE_BUS_DIRECT_CLOSED;
     return is_got_by_bus(bus, direct) ? GROVE_BUS_DIRECT_BOTH : GROVE_BUS_DIRECT_ONLY;
 }
 
-static void set_mode(struct bus *bus, const struct direct *direct) {
+void direct_set_mode(struct bus *bus, const struct direct *direct) {
     /* Pairs with the publisher's load before each event. */
     __atomic_store_n(&bus->directs->slots[direct->slot].mode, mode_of(bus, direct), __ATOMIC_RELEASE);
 }
@@ -68,7 +68,7 @@ void directs_update(struct bus *bus) {
     bus->direct_points = points_of(bus);
     for (unsigned slot = 0; slot < GROVE_BUS_DIRECTS_MAX; slot++)
         if (bus->directs->at[slot] != NULL)
-            set_mode(bus, bus->directs->at[slot]);
+            direct_set_mode(bus, bus->directs->at[slot]);
 }
 
 static int open_board(struct bus *bus) {
@@ -120,7 +120,7 @@ void direct_free(struct bus *bus, struct direct *direct) {
 void direct_finish(struct bus *bus, struct direct *direct) {
     end(bus, direct);
     direct->client = NULL;
-    set_mode(bus, direct);
+    direct_set_mode(bus, direct);
     for (uint32_t i = 0; i < bus->state.head->members_used; i++)
         if (bus->members[i] != NULL && direct_has(direct->shown, bus->members[i]))
             direct_wake_member(bus, bus->members[i]);
@@ -258,7 +258,7 @@ int on_direct_open(struct grove_request *request, void *context) {
     slot->armed = slot->bells = 0;
     slot->features = bus->directs->has_barriers ? GROVE_BUS_BARRIERS : 0;
     slot->id = direct->id;
-    set_mode(bus, direct);
+    direct_set_mode(bus, direct);
     const struct grove_bus_direct_opened answer = {
         .version = GROVE_BUS_PROTOCOL_VERSION, .slot = direct->slot, .id = direct->id, .board = board};
     return grove_reply(request, &answer, sizeof answer);

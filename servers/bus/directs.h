@@ -27,6 +27,7 @@ struct direct {
     struct grove_region *region;
     const struct grove_bus_direct_ring *ring;
     bool is_begun;
+    bool is_ending; /* its publisher is to give it up, and has not said yet how far it wrote */
     uint64_t shown[DIRECT_BITS], bells[DIRECT_BITS]; /* by member: who was shown it, and who of them sleeps by a bell */
 };
 
@@ -82,6 +83,8 @@ void directs_look_at_rights(struct bus *bus);
 
 /* The publisher finds it with its next event; readers are told, and read it to its end. It may be gone after this. */
 void direct_finish(struct bus *bus, struct direct *direct);
+/* Say on the board how it may be used now. */
+void direct_set_mode(struct bus *bus, const struct direct *direct);
 void direct_free(struct bus *bus, struct direct *direct);
 /* The one of the sender's own that a message is about; NULL: it has none of that id (any more). */
 struct direct *direct_own(struct bus *bus, struct grove_request *request);
