@@ -224,8 +224,10 @@ bool bus_sources_have_more(const struct grove_subscription *subscription);
 /* Is there something to read in one that an earlier bus has shown? It comes before anything by the new one. */
 bool bus_orphans_have_more(const struct grove_subscription *subscription);
 bool bus_sources_have_orphans(const struct grove_subscription *subscription);
-/* There is another bus: what the one before has shown is read to its end. */
-void bus_sources_orphan(struct grove_subscription *subscription);
+/* There is another bus, with this instance: what the ones before have shown is read to its end. */
+void bus_sources_orphan(struct grove_subscription *subscription, uint64_t instance);
+/* It has been subscribed anew, at the bus with this instance; 0: direct rings are not read any more. */
+void bus_sources_renew(struct grove_subscription *subscription, uint64_t instance);
 void bus_sources_close(struct grove_subscription *subscription);
 /* Events of the bus's ring were lost, and with them what they said of direct ones: all may be read. */
 void bus_sources_begin_all(struct grove_subscription *subscription);

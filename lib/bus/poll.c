@@ -100,7 +100,7 @@ static bool change_ring(struct grove_subscription *subscription) {
         return false;
     if (subscription->next_ring.instance != subscription->ring.instance) {
         subscription->count = UINT64_MAX;
-        bus_sources_orphan(subscription);
+        bus_sources_orphan(subscription, subscription->next_ring.instance);
     }
     bus_ring_close(&subscription->ring);
     subscription->ring = subscription->next_ring;

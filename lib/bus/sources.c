@@ -133,9 +133,10 @@ static void sweep(struct grove_subscription *subscription) {
     }
 }
 
-void bus_sources_orphan(struct grove_subscription *subscription) {
+void bus_sources_orphan(struct grove_subscription *subscription, uint64_t instance) {
     for (struct bus_source *source = subscription->sources; source != NULL; source = source->next)
-        source->is_orphan = source->is_begun = true;
+        if (source->id >> 32 != (uint32_t)instance) /* what the new one has shown already is no orphan */
+            source->is_orphan = source->is_begun = true;
     subscription->is_held = subscription->is_asked = false;
 }
 
@@ -146,6 +147,19 @@ void bus_sources_close(struct grove_subscription *subscription) {
         free_source(source);
     }
     subscription->is_held = subscription->is_asked = false;
+}
+
+void bus_sources_renew(struct grove_subscription *subscription, uint64_t instance) {
+    for (struct bus_source **place = &subscription->sources; *place != NULL;) {
+        struct bus_source *source = *place;
+        if (instance != 0 && source->id >> 32 != (uint32_t)instance) {
+            place = &source->next;
+            continue;
+        }
+        *place = source->next;
+        free_source(source);
+    }
+    bus_sources_orphan(subscription, instance);
 }
 
 void bus_sources_begin_all(struct grove_subscription *subscription) {

@@ -245,7 +245,9 @@ static void what_was_overtaken_is_counted(void **state) {
 static void a_ring_of_a_bus_that_died_is_read_until_it_is_closed(void **state) {
     struct scene *scene = *state;
     say(scene, 'a');
-    bus_sources_orphan(&scene->subscription);
+    bus_sources_orphan(&scene->subscription, 0);
+    assert_false(bus_sources_have_orphans(&scene->subscription));
+    bus_sources_orphan(&scene->subscription, 1);
     assert_true(bus_orphans_have_more(&scene->subscription));
     read_all(scene);
     say(scene, 'b');

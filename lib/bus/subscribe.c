@@ -102,16 +102,14 @@ static int accept(struct grove_subscription *subscription, const struct grove_bu
         return error_set(GROVE_CORRUPT, "the bus gave an answer that makes no sense");
     bus_ring_close(&subscription->ring);
     bus_ring_close(&subscription->next_ring);
-    if (subscription->is_by_bus)
-        bus_sources_close(subscription);
-    else
-        bus_sources_orphan(subscription);
     if (told->ring != 0) {
         int status = bus_ring_open(subscription->client, told->ring, told->position, &subscription->ring);
         if (status < 0)
             return status;
         subscription->count = UINT64_MAX; /* known with the first event */
     }
+    /* Those of this bus are shown anew, from where the subscription begins; those of an earlier one are read to their end. */
+    bus_sources_renew(subscription, subscription->is_by_bus || told->ring == 0 ? 0 : subscription->ring.instance);
     subscription->member = told->member;
     subscription->kernel_version = told->kernel_version;
     return 0;

@@ -220,7 +220,7 @@ struct grove_bus_direct_open {
 };
 struct grove_bus_direct_opened {
     uint32_t version, slot; /* slot: of the board */
-    uint64_t id; /* of the ring: never used twice by one instance of the bus */
+    uint64_t id; /* of the ring, used once: its upper half is the bus's instance as in the bus's rings */
     uint64_t board; /* id of the region that was granted */
 };
 
