@@ -10,8 +10,8 @@
  * Order. BEGIN follows when the bus has taken all that this session published by it, END goes before the next event that does,
  * on whichever lane that goes. The bus puts both into its own rings, where readers find them.
  *
- * Before each event four things are looked at, a load each: whether the kernel has said something, what the board says,
- * whether the bus lives, whether rights were revoked somewhere (then the bus is told, and looks whether ours still hold).
+ * Before each event three things are looked at, a load each: whether the kernel has said something, what the board says, and
+ * whether the bus lives.
  *
  * A crash leaves the ring whole: what was not published by position is not there. The next instance opens another one.
  */
@@ -47,7 +47,6 @@ struct bus_direct {
     uint64_t id;
     bool is_unfenced; /* the bus makes the fences */
     uint32_t armed, bells; /* of the slot, when sleepers were woken last */
-    uint32_t rights_epoch;
     uint64_t channel; /* by which the bus knows it */
     uint32_t peer_epoch; /* and of which instance */
     unsigned lanes_to_tell; /* a bit for each lane on which END has not been said */
@@ -152,7 +151,6 @@ static int accept(struct bus_direct *direct, const struct grove_bus_direct_opene
     direct->id = opened->id;
     direct->is_unfenced = (direct->slot->features & direct->head->features & GROVE_BUS_BARRIERS) != 0;
     direct->armed = direct->bells = 0;
-    direct->rights_epoch = grove_session_rights_epoch(direct->client->session);
     direct->state = DIRECT_READY;
     return 0;
 }
@@ -229,12 +227,6 @@ static bool has_pending(const struct grove_channel *channel) {
     return false;
 }
 
-static void look_at_rights(struct bus_direct *direct) {
-    uint32_t epoch = grove_session_rights_epoch(direct->client->session);
-    if (epoch != direct->rights_epoch && send_about(direct, GROVE_BUS_DIRECT_LOOK, GROVE_LANE_HIGH, 0) == 0)
-        direct->rights_epoch = epoch;
-}
-
 static void begin(struct bus_direct *direct, const struct grove_channel *channel) {
     if (__atomic_load_n(&direct->slot->mode, __ATOMIC_ACQUIRE) == GROVE_BUS_DIRECT_CLOSED || has_pending(channel) ||
         send_about(direct, GROVE_BUS_DIRECT_BEGIN, GROVE_LANE_HIGH, 0) < 0)
@@ -258,8 +250,6 @@ static void settle(struct bus_direct *direct) {
         if (is_alive)
             direct->retry_ns = grove_now_ns();
     }
-    if (direct->state >= DIRECT_READY)
-        look_at_rights(direct);
     if (direct->state == DIRECT_USED &&
         __atomic_load_n(&direct->slot->mode, __ATOMIC_ACQUIRE) == GROVE_BUS_DIRECT_CLOSED) {
         direct->state = DIRECT_READY;
@@ -278,7 +268,7 @@ static bool may_go_on(const struct bus_direct *direct) {
     uint32_t mode = __atomic_load_n(&direct->slot->mode, __ATOMIC_ACQUIRE);
     const struct grove_channel *channel = direct->client->channels[BUS_MAIN];
     return !session_has_news(session) && (mode == GROVE_BUS_DIRECT_ONLY || mode == GROVE_BUS_DIRECT_BOTH) &&
-           is_same_bus(direct, channel) && grove_session_rights_epoch(session) == direct->rights_epoch;
+           is_same_bus(direct, channel);
 }
 
 int bus_direct_tell(struct bus_direct *direct, enum grove_lane lane, uint64_t timeout_ns) {

@@ -15,7 +15,8 @@
 
 _Static_assert(sizeof(struct grove_bus_slot) * GROVE_BUS_DIRECTS_MAX == GROVE_BUS_BOARD_BYTES, "a slot for each ring");
 #define KERNEL_TIMEOUT_NS (5 * GROVE_SECOND)
-#define LOOK_AGAIN_NS (100 * GROVE_MILLISECOND)
+/* Nobody says to the bus that rights were revoked, and no event of a ring wakes it. */
+#define LOOK_NS GROVE_SECOND
 
 uint64_t direct_id(const struct direct *direct) {
     return direct->id;
@@ -157,6 +158,31 @@ void directs_gone(struct bus *bus, const struct client *client) {
             direct_finish(bus, bus->directs->at[slot]);
 }
 
+static bool has_open(const struct bus *bus) {
+    for (unsigned slot = 0; slot < GROVE_BUS_DIRECTS_MAX; slot++)
+        if (bus->directs->at[slot] != NULL && bus->directs->at[slot]->client != NULL)
+            return true;
+    return false;
+}
+
+static void look_later(struct bus *bus);
+
+static void look(struct grove_service *service, void *context) {
+    struct bus *bus = context;
+    (void)service;
+    bus->directs->is_look_due = false;
+    if (rights_have_changed(bus))
+        rights_look_again(bus);
+    look_later(bus);
+}
+
+/* While there are rings: rights are looked at once a second. */
+static void look_later(struct bus *bus) {
+    uint32_t timer = 0;
+    if (!bus->directs->is_look_due && has_open(bus))
+        bus->directs->is_look_due = grove_service_after(bus->service, LOOK_NS, look, bus, &timer) == 0;
+}
+
 static int read_open(struct grove_request *request, struct grove_bus_direct_open *open) {
     if (grove_request_bytes(request) < sizeof *open)
         return grove_fail(request, GROVE_INVALID, "the message is too short");
@@ -259,6 +285,7 @@ int on_direct_open(struct grove_request *request, void *context) {
     slot->features = bus->directs->has_barriers ? GROVE_BUS_BARRIERS : 0;
     slot->id = direct->id;
     direct_set_mode(bus, direct);
+    look_later(bus);
     const struct grove_bus_direct_opened answer = {
         .version = GROVE_BUS_PROTOCOL_VERSION, .slot = direct->slot, .id = direct->id, .board = board};
     return grove_reply(request, &answer, sizeof answer);
@@ -292,30 +319,6 @@ int on_direct_close(struct grove_request *request, void *context) {
     struct direct *direct = direct_own(context, request);
     if (direct != NULL)
         direct_finish(context, direct);
-    return 0;
-}
-
-static void look(struct bus *bus);
-
-static void look_later(struct grove_service *service, void *context) {
-    struct bus *bus = context;
-    (void)service;
-    bus->directs->is_look_due = false;
-    look(bus);
-}
-
-/* Rights are looked at only so often. */
-static void look(struct bus *bus) {
-    uint32_t timer = 0;
-    if (rights_have_changed(bus))
-        rights_look_again(bus);
-    if (rights_have_changed(bus) && bus->directs != NULL && !bus->directs->is_look_due)
-        bus->directs->is_look_due = grove_service_after(bus->service, LOOK_AGAIN_NS, look_later, bus, &timer) == 0;
-}
-
-int on_direct_look(struct grove_request *request, void *context) {
-    (void)request;
-    look(context);
     return 0;
 }
 

@@ -66,7 +66,6 @@ int on_direct_end(struct grove_request *request, void *bus);
 int on_direct_close(struct grove_request *request, void *bus);
 int on_direct_sleep(struct grove_request *request, void *bus);
 int on_direct_wake(struct grove_request *request, void *bus);
-int on_direct_look(struct grove_request *request, void *bus);
 int on_direct_next(struct grove_request *request, void *bus);
 
 /* Who gets what, or what hooks look at, has changed: say so on the board before anybody is told. */

@@ -49,7 +49,6 @@ static const struct {
     {GROVE_BUS_DIRECT_END, on_direct_end},
     {GROVE_BUS_DIRECT_SLEEP, on_direct_sleep},
     {GROVE_BUS_DIRECT_WAKE, on_direct_wake},
-    {GROVE_BUS_DIRECT_LOOK, on_direct_look},
     {GROVE_BUS_DIRECT_CLOSE, on_direct_close},
     {GROVE_BUS_DIRECT_NEXT, on_direct_next},
 };

@@ -9,7 +9,7 @@
  * Options: reliable, durable, first (from the oldest durable event on), name=NAME, group=NAME, order, period=MICROSECONDS, slow=MILLISECONDS, fail=TIMES, retries=COUNT, backoff=MILLISECONDS, queue=EVENTS,
  * flight=EVENTS, block=MILLISECONDS, timeout=MILLISECONDS, patience=MILLISECONDS (of a
  * source, which then says nothing when it had to give up), size=BYTES (of an event), drop, spill, spill=KIBIBYTES,
- * hang (never finish an event), direct (a source: by a ring of its own, of ring=KIBIBYTES). What it knows lies in its state region.
+ * hang (never finish an event), direct (a source: by a ring of its own, of ring=KIBIBYTES), late (which it opens when it is asked how it is). What it knows lies in its state region.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +37,7 @@ static struct kept *kept;
 
 struct options {
     const char *role, *subject, *group, *name;
-    bool is_reliable, is_durable, is_first, is_in_order, hangs, drops, spills, is_direct;
+    bool is_reliable, is_durable, is_first, is_in_order, hangs, drops, spills, is_direct, is_late;
     unsigned period_us, slow_ms, fail_times, retries, backoff_ms, queue, flight, block_ms, timeout_ms, patience_ms,
         spill_kib, size, ring_kib;
 };
@@ -161,16 +161,6 @@ static int on_pause(struct grove_request *request, void *context) {
     return value != 0 ? grove_bus_pause(subscription) : grove_bus_resume(subscription);
 }
 
-static int on_ring(struct grove_request *request, void *context) {
-    struct grove_direct_metrics metrics;
-    (void)context;
-    int status = grove_bus_direct_metrics(NULL, options.subject, &metrics);
-    if (status < 0)
-        return grove_fail(request, status, "%s", grove_last_error());
-    const uint64_t answer[] = {metrics.written, metrics.by_bus, metrics.wakes, metrics.is_used, metrics.is_also_by_bus};
-    return grove_reply(request, answer, sizeof answer);
-}
-
 /* ---- set-up ---- */
 
 /* Without it everything goes by the bus, and it says why. */
@@ -178,6 +168,20 @@ static void open_ring(void) {
     const struct grove_direct wanted = {.pattern = options.subject, .ring_bytes = (uint64_t)options.ring_kib << 10};
     if (grove_bus_direct(&wanted) < 0)
         fprintf(stderr, "there is no ring: %s\n", grove_last_error());
+}
+
+static int on_ring(struct grove_request *request, void *context) {
+    struct grove_direct_metrics metrics;
+    (void)context;
+    int status = grove_bus_direct_metrics(NULL, options.subject, &metrics);
+    if (status == GROVE_NOT_FOUND && options.is_late) {
+        open_ring();
+        status = grove_bus_direct_metrics(NULL, options.subject, &metrics);
+    }
+    if (status < 0)
+        return grove_fail(request, status, "%s", grove_last_error());
+    const uint64_t answer[] = {metrics.written, metrics.by_bus, metrics.wakes, metrics.is_used, metrics.is_also_by_bus};
+    return grove_reply(request, answer, sizeof answer);
 }
 
 static int on_init(struct grove_service *service, enum grove_start_reason reason, void *context) {
@@ -190,7 +194,7 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
     if (status < 0)
         return status;
     kept = grove_region_data(region, NULL);
-    if (options.is_direct)
+    if (options.is_direct && !options.is_late)
         open_ring();
     if (strcmp(options.role, "source") == 0)
         return grove_service_every(service, options.period_us * GROVE_MICROSECOND, tell, NULL, &timer);
@@ -252,6 +256,8 @@ static bool read_option(const char *text) {
         options.spills = true;
     else if (strcmp(text, "direct") == 0)
         options.is_direct = true;
+    else if (strcmp(text, "late") == 0)
+        options.is_late = true;
     else if (strcmp(text, "hang") == 0)
         options.hangs = true;
     else

@@ -15,6 +15,23 @@ RIGHTS = ["BUS_PUB:flow.one", "SHM_CREATE:1M"]
 GUARD = hook_guard.GUARD + "capabilities: [BUS_SUB:flow.>, BUS_PUB:flow.>]\nrestart: {policy: always, delay: 5ms, delay-cap: 50ms, give-up: 0}\n"
 
 
+# Grants the source what it needs, waits to be told, and takes it back.
+GIVER = """
+import sys
+import grove
+
+session = grove.Session.default()
+channel = session.connect("bus.one")
+given = next(one for one in session.capabilities() if str(one).startswith("BUS_PUB")).derive("BUS_PUB:flow.one")
+given.grant(channel, "BUS_PUB:flow.one")
+print("given", flush=True)
+sys.stdin.readline()
+given.revoke()
+print("taken", flush=True)
+sys.stdin.readline()
+"""
+
+
 class Direct(hook_guard.Guarded, bs.BusTest):
     def flow(self, *options, rights=None, **sinks):
         """A source with a ring, and sinks of it that are there before it: name=options."""
@@ -186,6 +203,28 @@ class Direct(hook_guard.Guarded, bs.BusTest):
                     self.assertIn(line, gs.wait_for("it is said", self.refusal))
                 self.wait_for_more()
                 self.system.grove("down", "-p", "bus")
+
+    def test_a_right_that_is_taken_back_ends_the_ring(self):
+        self.flow("late", rights=["SHM_CREATE:1M"], sink=())
+        self.assertIsNone(self.ring()["is_used"])
+        environment = dict(os.environ, GROVE_RUN=self.system.run, PYTHONPATH=os.path.normpath(os.path.join(gs.SOURCE, "..", "..", "lib", "python")),
+                           GROVE_LIBRARY=os.path.join(self.system.build, "lib", "libgrove.so.1"), PYTHONDONTWRITEBYTECODE="1")
+        giver = gs.subprocess.Popen(["/usr/bin/python3", "-c", GIVER], env=environment, stdin=gs.subprocess.PIPE,
+                                    stdout=gs.subprocess.PIPE, text=True)
+        self.addCleanup(self.end, giver)
+        self.assertEqual(giver.stdout.readline(), "given\n")
+        self.wait_until_used()
+        self.wait_for_more()
+        giver.stdin.write("\n")
+        giver.stdin.flush()
+        self.assertEqual(giver.stdout.readline(), "taken\n")
+        gs.wait_for("the ring is gone", lambda: self.system.json("sub", "--rings") == [])
+        self.wait_until_used(0)
+        before = self.count("sink")
+        self.assertEqual(before["doubled"], 0)
+        told = gs.wait_for("it goes on publishing, and is refused", lambda: self.ring()["by_bus"] > 20)
+        self.assertTrue(told)
+        self.assertEqual(self.count("sink")["count"], before["count"])
 
     def refusal(self):
         text = self.system.grove("logs", "bus.one").stdout

@@ -63,9 +63,8 @@ enum grove_bus_method {
     GROVE_BUS_DIRECT_END = 24, /* bus_member: not any more */
     GROVE_BUS_DIRECT_SLEEP = 25, /* bus_poll with places in direct rings, one way: wake me when there is more in them */
     GROVE_BUS_DIRECT_WAKE = 26, /* bus_member, one way: there is more, and somebody sleeps by a bell */
-    GROVE_BUS_DIRECT_LOOK = 27, /* bus_member (ignored), one way: rights were revoked */
-    GROVE_BUS_DIRECT_CLOSE = 28, /* bus_member, one way: the ring is given up */
-    GROVE_BUS_DIRECT_NEXT = 29, /* bus_member, with the cursor as value -> cursor 8, grove_direct_record */
+    GROVE_BUS_DIRECT_CLOSE = 27, /* bus_member, one way: the ring is given up */
+    GROVE_BUS_DIRECT_NEXT = 28, /* bus_member, with the cursor as value -> cursor 8, grove_direct_record */
 };
 
 /* Behind it: subject, reply_to, headers, data. Data that does not fit the lane is the message's slice instead. */
