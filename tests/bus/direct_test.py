@@ -21,7 +21,7 @@ import sys
 import grove
 
 session = grove.Session.default()
-channel = session.connect("bus.one")
+channel = grove.connect("bus.one")
 given = next(one for one in session.capabilities() if str(one).startswith("BUS_PUB")).derive("BUS_PUB:flow.one")
 given.grant(channel, "BUS_PUB:flow.one")
 print("given", flush=True)
