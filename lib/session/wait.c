@@ -172,15 +172,19 @@ static void add_word(struct futex_waitv *words, unsigned *count, const uint32_t 
 }
 
 /* What lib/bus reads without a channel. False: there is something to do after all. */
+static bool extension_sleeps(struct grove_session *session, struct session_word *words, unsigned *count) {
+    return session->extension == NULL || session->extension->sleeps == NULL ||
+           session->extension->sleeps(session, words, count);
+}
+
 static bool prepare_extension(struct grove_session *session, struct futex_waitv *words, unsigned *count) {
     struct session_word more[WAIT_WORDS_MAX] = {{0}};
-    unsigned more_count = words != NULL ? WAIT_WORDS_MAX - 1 - session->attachment_count : 0;
-    if (session->extension == NULL || session->extension->sleeps == NULL)
-        return true;
-    if (!session->extension->sleeps(session, words != NULL ? more : NULL, &more_count))
+    unsigned room = WAIT_WORDS_MAX - 1 - session->attachment_count, more_count = room;
+    if (!extension_sleeps(session, more, &more_count))
         return false;
-    for (unsigned i = 0; words != NULL && i < more_count; i++)
-        add_word(words, count, more[i].word, more[i].value);
+    for (unsigned i = 0; i < more_count && i < room; i++)
+        if (more[i].word != NULL)
+            add_word(words, count, more[i].word, more[i].value);
     return true;
 }
 
@@ -328,7 +332,7 @@ static int wait_on_bells(struct grove_session *session, uint64_t deadline_ns) {
     struct epoll_event events[WAIT_EVENTS_MAX];
     bool may_sleep = true;
     int status = open_epoll(session);
-    bool has_more = status == 0 && !prepare_extension(session, NULL, NULL);
+    bool has_more = status == 0 && !extension_sleeps(session, NULL, NULL);
     if (status == 0)
         status = prepare_bells(session, &may_sleep);
     if (status < 0)
@@ -379,7 +383,7 @@ int session_embed(struct grove_session *session) {
 
 int session_arm(struct grove_session *session, uint64_t deadline_ns, bool has_more) {
     bool may_sleep = true;
-    has_more = !prepare_extension(session, NULL, NULL) || has_more;
+    has_more = !extension_sleeps(session, NULL, NULL) || has_more;
     int status = prepare_bells(session, &may_sleep);
     if (status < 0)
         return status;
