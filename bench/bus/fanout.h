@@ -26,7 +26,8 @@ struct fanout {
     void (*publish)(void *publisher, unsigned events); /* so many events of EVENT_BYTES */
 };
 
-extern const struct fanout fanout_raw, fanout_grove, fanout_zeromq, fanout_redis, fanout_nats, fanout_mosquitto;
+extern const struct fanout fanout_raw, fanout_grove, fanout_direct, fanout_zeromq, fanout_redis, fanout_nats,
+    fanout_mosquitto;
 _Noreturn void fanout_fail(const char *what);
 
 #endif

@@ -56,4 +56,12 @@ static void publish(void *publisher, unsigned events) {
     }
 }
 
+/* The same with a ring of the publisher's own, which readers read without the bus in between. */
+static void *dial_direct(const char *address) {
+    struct grove_session *session = dial(address);
+    check(grove_bus_direct(&(struct grove_direct){.session = session, .pattern = "bench.fan"}), "ring");
+    return session;
+}
+
+const struct fanout fanout_direct = {.name = "direct", .read = read_grove, .dial = dial_direct, .publish = publish};
 const struct fanout fanout_grove = {.name = "grove", .read = read_grove, .dial = dial, .publish = publish};

@@ -2,7 +2,7 @@
  * From an event to its handler in a service, everybody asleep in between: `bus-handover-bench`.
  *
  * Beside it the raw limit: one process wakes another by a futex in memory that both share. An event takes two such hand-overs, to
- * the bus and on to the service (`handler.c`). The next one follows when all have slept for a while.
+ * the bus and on to the service (`handler.c`), and one by a ring of the publisher's own. The next one follows when all have slept for a while.
  * A client of the kernel whose control socket $GROVE_SOCKET names. Prints one line of JSON, medians.
  */
 #include <grove/bus.h>
@@ -125,10 +125,19 @@ static double measure_bus(void) {
     return median_of(once_by_bus);
 }
 
+/* The same publications, once the publisher has a ring. */
+static double measure_direct(void) {
+    struct grove_direct_metrics metrics;
+    must(grove_bus_direct(&(struct grove_direct){.pattern = "bench.handover"}) == 0, "ring");
+    double median = median_of(once_by_bus);
+    must(grove_bus_direct_metrics(NULL, "bench.handover", &metrics) == 0 && metrics.by_bus == 0, "all by the ring");
+    return median;
+}
+
 int main(void) {
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     must(shared != MAP_FAILED, "memory");
-    double raw = measure_raw(), bus = measure_bus();
-    printf("{\"to_handler_ns\": %.0f, \"raw\": %.0f}\n", bus, raw);
+    double raw = measure_raw(), bus = measure_bus(), direct = measure_direct();
+    printf("{\"to_handler_ns\": %.0f, \"direct_ns\": %.0f, \"raw\": %.0f}\n", bus, direct, raw);
     return 0;
 }

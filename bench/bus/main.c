@@ -61,7 +61,7 @@ static double round_of(const struct fanout *fanout, void *publisher, struct shar
 int main(int argument_count, char **arguments) {
     static const struct fanout *const all[] = {
 #define FANOUT(name) &fanout_##name,
-        FANOUT(raw) FANOUT(grove) FANOUT(redis) FANOUT(nats) FANOUT(mosquitto)
+        FANOUT(raw) FANOUT(grove) FANOUT(direct) FANOUT(redis) FANOUT(nats) FANOUT(mosquitto)
 #ifdef WITH_ZEROMQ
             FANOUT(zeromq)
 #endif

@@ -31,4 +31,5 @@ def measure(folder):
     results = {"raw": measured([BENCH, "raw"])}
     with Kernel(folder) as kernel:
         results["grove"] = measured([BENCH, "grove"], kernel.environment)
+        results["direct"] = measured([BENCH, "direct"], kernel.environment)
     return measure_peers(results, peers)

@@ -48,4 +48,5 @@ def measure(folder):
     for name, figures in handlers.items():
         if "to_handler_ns" in figures:
             results["grove"][name], results["raw"][name] = figures["to_handler_ns"], figures["raw"]
+            results.setdefault("direct", {})[name] = figures["direct_ns"]
     return results

@@ -5,6 +5,7 @@
  *     publish.c   emit, publish, flush          request.c   request and reply
  *     subscribe.c subscriptions                 poll.c      what the bus has for us, and what we say of it
  *     ring.c      reading a ring in place       image.c     an event's bytes, checked
+ *     direct.c    a ring of this publisher's own     sources.c   rings of publishers, as a subscription reads them
  *     look.c      metrics                       trace.c     the trace goes on in the handler of an event
  *
  * Events come in the run loop: of rings from bus_work, which the session calls when its lanes have nothing, of queues from
@@ -44,6 +45,27 @@ struct bus_copy {
     uint64_t readable_bytes; /* from there on, of the ring, when it was copied */
 };
 
+/* A direct ring as one subscription reads it: sources.c. */
+struct bus_source {
+    struct bus_source *next;
+    uint64_t id;
+    struct bus_ring ring; /* id 0: there is none to be had */
+    const struct grove_bus_direct_ring *head;
+    struct grove_bus_direct_shown shown; /* what the bus says of it, checked */
+    bool is_begun; /* it may be read */
+    bool is_over; /* its publisher has given it up; it goes when it has been read */
+    bool is_orphan; /* the bus that showed it has died: it goes when it has been read and is closed */
+    uint64_t count; /* of events seen or missed; UINT64_MAX: not known yet */
+    uint64_t last_ns; /* time of the newest event */
+    bool is_armed; /* whoever writes next wakes this session, by a bell or by a change of `signal` */
+    bool is_bell;
+    uint32_t signal;
+    /* The subject checked last, and whether the subscription wants it. */
+    char subject[GROVE_SUBJECT_MAX + 1];
+    uint16_t subject_bytes;
+    bool is_wanted;
+};
+
 struct grove_subscription {
     struct grove_subscription *next;
     struct bus_client *client;
@@ -57,6 +79,11 @@ struct grove_subscription {
     struct bus_ring ring, next_ring; /* the next one is read when this one is at its end */
     uint64_t count; /* of images of the ring's instance seen or missed */
     uint64_t missed; /* to tell with the next event */
+    struct bus_source *sources;
+    bool is_by_bus; /* it does not read direct rings */
+    bool is_held, is_asked; /* the ring waits at `held` for what it is about; the bus was asked which ring that is */
+    struct grove_bus_control held;
+    uint64_t strange; /* events of direct rings that were not what they had to be, ever */
     /* The event being handled. */
     uint64_t token;
     bool is_deferred;
@@ -93,6 +120,8 @@ struct bus_client {
     char subject[GROVE_SUBJECT_MAX + 1]; /* of the newest publication, checked */
     uint16_t subject_bytes;
     bool is_permitted; /* it was allowed */
+    struct bus_direct *directs, *direct; /* rings of its own; the one for that subject, NULL if there is none */
+    uint64_t wall_ns; /* the clock when it was looked at last; 0: it was not yet */
     struct grove_subscription *subscriptions, *turn;
     struct bus_lane lanes[GROVE_LANES];
     unsigned run, yields; /* events since the last sleep; times that others were let run since the last event */
@@ -178,7 +207,58 @@ static inline bool bus_ring_has_more(const struct bus_ring *ring) {
  */
 int bus_ring_take(struct bus_client *client, struct bus_ring *ring, const struct grove_bus_image **image);
 
+/* The same for the next piece of a ring whose images have a head of at least so many bytes. */
+int bus_ring_take_piece(struct bus_client *client, struct bus_ring *ring, size_t least_bytes, const void **piece);
+/* Check and describe a region that was granted as a ring. GROVE_CORRUPT, GROVE_NOT_FOUND, ... */
+int bus_ring_map(struct bus_client *client, uint64_t id, uint32_t magic, uint64_t position, struct bus_ring *ring);
+
+/* ---- sources.c ---- */
+
+void bus_source_show(struct grove_subscription *subscription, const struct grove_bus_direct_shown *shown);
+void bus_source_over(struct grove_subscription *subscription, uint64_t id);
+/* What the bus's ring says of a direct one. False: what follows in the bus's ring has to wait; call it again. */
+bool bus_source_control(struct grove_subscription *subscription, const struct grove_bus_control *control);
+/* Deliver some events; returns how many. */
+int bus_sources_read(struct grove_subscription *subscription, unsigned most);
+bool bus_sources_have_more(const struct grove_subscription *subscription);
+/* Is there something to read in one that an earlier bus has shown? It comes before anything by the new one. */
+bool bus_orphans_have_more(const struct grove_subscription *subscription);
+bool bus_sources_have_orphans(const struct grove_subscription *subscription);
+/* There is another bus, with this instance: what the ones before have shown is read to its end. */
+void bus_sources_orphan(struct grove_subscription *subscription, uint64_t instance);
+/* It has been subscribed anew, at the bus with this instance; 0: direct rings are not read any more. */
+void bus_sources_renew(struct grove_subscription *subscription, uint64_t instance);
+void bus_sources_close(struct grove_subscription *subscription);
+/* Events of the bus's ring were lost, and with them what they said of direct ones: all may be read. */
+void bus_sources_begin_all(struct grove_subscription *subscription);
+/* The bus has answered: who slept by a bell does not any more. */
+void bus_sources_woken(struct bus_client *client, uint32_t lane);
+/* Places for a poll, by which the bus hears that this session will sleep by a bell. Returns how many. */
+uint32_t bus_sources_places(struct grove_subscription *subscription, uint8_t *bytes, uint32_t most);
+/* See struct session_extension. */
+bool bus_sources_sleep(struct grove_session *session, struct session_word *words, unsigned *count);
+
+/* ---- direct.c ---- */
+
+/* The ring for a subject, NULL: there is none. */
+struct bus_direct *bus_direct_of(const struct bus_client *client, const char *subject);
+enum bus_way { BUS_WAY_RING, BUS_WAY_BOTH, BUS_WAY_BUS };
+/* Write an event, which has been checked, or say that it has to go by the bus, instead or as well. */
+int bus_direct_write(struct bus_direct *direct, const struct grove_publish *publish, uint16_t subject_bytes,
+                     uint16_t reply_bytes, enum bus_way *way);
+/* Before the next event by the bus on this lane: say that the ring is not used. timeout_ns 0: do not wait for room. */
+int bus_direct_tell(struct bus_direct *direct, enum grove_lane lane, uint64_t timeout_ns);
+void bus_directs_end(struct bus_client *client);
+uint64_t bus_wall_ns(void);
+
 /* ---- image.c: pure ---- */
+
+/*
+ * An image of a direct ring, of which only the size has been checked; what the bus says of its publisher is left out. `known`:
+ * a subject that has been looked at, of so many bytes; 0: none.
+ */
+int bus_image_describe_direct(const struct grove_bus_direct_image *image, const char *known, uint16_t known_bytes,
+                              struct grove_event *event, uint16_t *subject_bytes);
 
 /* Check an image of `room_bytes` at most and describe it. GROVE_CORRUPT. */
 int bus_image_read(const void *image, size_t room_bytes, struct grove_event *event);

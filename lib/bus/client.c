@@ -18,13 +18,15 @@ static void close_client(struct grove_session *session) {
     session->extension = NULL;
     session->bus = NULL;
     bus_subscriptions_end(client);
+    bus_directs_end(client);
     for (unsigned i = 0; i < BUS_CHANNELS; i++)
         grove_channel_close(client->channels[i]);
     free(client->copy.bytes);
     free(client);
 }
 
-static const struct session_extension extension = {.work = bus_work, .close = close_client};
+static const struct session_extension extension = {
+    .work = bus_work, .close = close_client, .sleeps = bus_sources_sleep};
 
 int bus_client_of(struct grove_session *session, struct bus_client **found) {
     int status = session_or_default(session, &session);

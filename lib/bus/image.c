@@ -74,3 +74,52 @@ int bus_image_read(const void *bytes, size_t room_bytes, struct grove_event *eve
 int bus_image_describe(const struct grove_bus_image *image, struct grove_event *event) {
     return describe(image, (const uint8_t *)image, event);
 }
+
+/* The subject of the event before, as most are, has been looked at. */
+static const char *take_subject(const uint8_t *image, size_t *at, size_t room_bytes, size_t length_bytes,
+                                const char *known, size_t known_bytes) {
+    const char *text = (const char *)image + *at;
+    if (length_bytes != known_bytes || length_bytes + 1 > room_bytes - *at ||
+        memcmp(text, known, length_bytes + 1) != 0)
+        return take_text(image, at, room_bytes, length_bytes);
+    *at += length_bytes + 1;
+    return text;
+}
+
+int bus_image_describe_direct(const struct grove_bus_direct_image *head, const char *known, uint16_t known_bytes,
+                              struct grove_event *event, uint16_t *subject_bytes) {
+    const uint8_t *image = (const uint8_t *)head;
+    size_t at = sizeof *head, room_bytes = head->size_bytes;
+    const char *subject = take_subject(image, &at, room_bytes, head->subject_bytes, known, known_bytes);
+    const char *reply_to = subject != NULL ? take_text(image, &at, room_bytes, head->reply_bytes) : NULL;
+    const void *headers = reply_to != NULL ? take_bytes(image, &at, room_bytes, head->headers_bytes) : NULL;
+    bool is_traced = (head->flags & GROVE_BUS_IMAGE_TRACED) != 0;
+    struct grove_trace_context span = {0};
+    at = (at + 7u) & ~(size_t)7u;
+    if (is_traced && room_bytes >= at + sizeof span) {
+        room_bytes -= sizeof span;
+        memcpy(&span, image + room_bytes, sizeof span);
+    } else if (is_traced)
+        return GROVE_CORRUPT;
+    if (headers == NULL || at > room_bytes || head->data_bytes > room_bytes - at || head->subject_bytes == 0 ||
+        head->subject_bytes > GROVE_SUBJECT_MAX || head->reply_bytes > GROVE_SUBJECT_MAX)
+        return GROVE_CORRUPT;
+    event->subject = subject;
+    event->data = image + at;
+    event->length_bytes = head->data_bytes;
+    event->headers = head->headers_bytes > 0 ? headers : NULL;
+    event->headers_bytes = head->headers_bytes;
+    event->reply_to = head->reply_bytes > 0 ? reply_to : NULL;
+    event->time_ns = head->time_ns;
+    event->sequence = head->token + 1;
+    event->subject_sequence = event->durable_sequence = 0;
+    event->attempt = 1;
+    event->flags = GROVE_EVENT_DIRECT;
+    event->missed = 0;
+    for (size_t i = 0; i < sizeof event->internal / sizeof event->internal[0]; i++)
+        event->internal[i] = NULL;
+    event->internal[EVENT_TRACE] = (void *)(uintptr_t)span.trace;
+    event->internal[EVENT_SPAN] = (void *)(uintptr_t)span.span;
+    *subject_bytes = head->subject_bytes;
+    return 0;
+}

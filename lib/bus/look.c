@@ -46,3 +46,20 @@ int grove_bus_subscription_next(struct grove_session *session, uint64_t *cursor,
     *record = told.record;
     return 0;
 }
+
+int grove_bus_direct_next(struct grove_session *session, uint64_t *cursor, struct grove_direct_record *record) {
+    const struct grove_bus_member asked = {.version = GROVE_BUS_PROTOCOL_VERSION, .value = *cursor};
+    struct {
+        uint64_t cursor;
+        struct grove_direct_record record;
+    } told;
+    struct bus_client *client = NULL;
+    int status = bus_client_of(session, &client);
+    if (status == 0)
+        status = bus_call(client, GROVE_BUS_DIRECT_NEXT, &asked, sizeof asked, &told, sizeof told, 0);
+    if (status != 0)
+        return status;
+    *cursor = told.cursor;
+    *record = told.record;
+    return 0;
+}

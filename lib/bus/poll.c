@@ -35,6 +35,7 @@ static void count_missed(struct grove_subscription *subscription, const struct g
     if (subscription->count != UINT64_MAX && head->token > subscription->count) {
         subscription->missed += head->token - subscription->count;
         subscription->local.dropped += head->token - subscription->count;
+        bus_sources_begin_all(subscription);
     }
     subscription->count = head->token + 1;
 }
@@ -44,18 +45,50 @@ static void end_by(struct grove_subscription *subscription) {
     subscription->is_over = true;
 }
 
+/* What the ring says of direct ones. False: it is to be read on later. */
+static bool apply_control(struct grove_subscription *subscription) {
+    struct bus_client *client = subscription->client;
+    if (bus_source_control(subscription, &subscription->held)) {
+        subscription->is_held = subscription->is_asked = false;
+        return true;
+    }
+    if (!subscription->is_asked) { /* which ring is that? The poll that is under way may have been answered before */
+        subscription->is_asked = true;
+        client->lanes[subscription->wanted.lane].replaced += client->lanes[subscription->wanted.lane].is_polling;
+        client->lanes[subscription->wanted.lane].is_polling = false;
+        bus_wake(client);
+    }
+    return false;
+}
+
+static int take_control(struct grove_subscription *subscription, const struct grove_bus_image *image) {
+    if (image->size_bytes < sizeof *image + sizeof subscription->held)
+        return error_set(GROVE_CORRUPT, "the bus's ring makes no sense");
+    memcpy(&subscription->held, image + 1, sizeof subscription->held);
+    subscription->is_held = true;
+    count_missed(subscription, image);
+    return 0;
+}
+
 static bool deliver_next(struct grove_subscription *subscription) {
     const struct grove_bus_image *image = NULL;
     struct grove_event event;
+    bool is_control = false;
+    if (subscription->is_held && !apply_control(subscription))
+        return false;
     int status = bus_ring_take(subscription->client, &subscription->ring, &image);
     if (status == GROVE_AGAIN)
         return false;
     if (status == 0)
-        status = bus_image_describe(image, &event);
+        is_control = (image->flags & GROVE_BUS_IMAGE_CONTROL) != 0;
+    if (status == 0)
+        status = is_control ? take_control(subscription, image) : bus_image_describe(image, &event);
     if (status < 0) {
         end_by(subscription);
         return false;
     }
+    if (is_control)
+        return true;
     count_missed(subscription, image);
     bus_deliver(subscription, image, &event, false);
     return true;
@@ -63,20 +96,34 @@ static bool deliver_next(struct grove_subscription *subscription) {
 
 /* At the end of a ring that the bus writes no more. */
 static bool change_ring(struct grove_subscription *subscription) {
-    if (subscription->next_ring.id == 0)
+    if (subscription->next_ring.id == 0 || (subscription->is_held && !apply_control(subscription)))
         return false;
-    if (subscription->next_ring.instance != subscription->ring.instance)
+    if (subscription->next_ring.instance != subscription->ring.instance) {
         subscription->count = UINT64_MAX;
+        bus_sources_orphan(subscription, subscription->next_ring.instance);
+    }
     bus_ring_close(&subscription->ring);
     subscription->ring = subscription->next_ring;
     subscription->next_ring = (struct bus_ring){0};
     return true;
 }
 
+/*
+ * Direct rings first. Those of a bus that has died come before anything by the next one, so what its ring has is read only as
+ * far as it was before they were looked at.
+ */
 static int read_ring(struct grove_subscription *subscription) {
     unsigned count = 0;
+    bool has_orphans = bus_sources_have_orphans(subscription);
+    uint64_t ring = subscription->ring.id, limit = UINT64_MAX;
+    if (has_orphans)
+        limit = __atomic_load_n(&subscription->ring.head->written, __ATOMIC_ACQUIRE);
     subscription->depth++;
+    if (subscription->sources != NULL)
+        count += (unsigned)bus_sources_read(subscription, EVENTS_A_TURN);
     while (count < EVENTS_A_TURN && !subscription->is_over && !subscription->is_paused &&
+           !(has_orphans && (bus_orphans_have_more(subscription) || ring != subscription->ring.id ||
+                             subscription->ring.position >= limit)) &&
            (deliver_next(subscription) || (!subscription->is_over && change_ring(subscription))))
         count++;
     subscription->depth--;
@@ -140,6 +187,8 @@ static void on_ring(struct bus_client *client, const struct grove_bus_place *pla
     struct bus_ring ring;
     if (subscription == NULL || bus_ring_open(client, place->ring, place->position, &ring) < 0)
         return; /* the next poll says what we have, and the bus answers again */
+    if (ring.instance != subscription->ring.instance)
+        subscription->is_held = false; /* nobody knows any more what it was about */
     bus_ring_close(&subscription->next_ring);
     subscription->next_ring = ring;
 }
@@ -165,6 +214,8 @@ static int on_item(struct bus_client *client, enum grove_bus_item_kind kind, con
                    size_t length_bytes, const struct grove_answer *answer) {
     struct grove_bus_place place;
     struct grove_bus_ended ended;
+    struct grove_bus_direct_shown shown;
+    struct grove_bus_direct_over over;
     switch (kind) {
     case GROVE_BUS_ITEM_EVENT:
         return on_event(client, content, length_bytes);
@@ -182,6 +233,20 @@ static int on_item(struct bus_client *client, enum grove_bus_item_kind kind, con
         memcpy(&ended, content, sizeof ended);
         if (bus_subscription(client, ended.member) != NULL)
             bus_subscribe_again(bus_subscription(client, ended.member));
+        return 0;
+    case GROVE_BUS_ITEM_DIRECT:
+        if (length_bytes < sizeof shown)
+            return GROVE_CORRUPT;
+        memcpy(&shown, content, sizeof shown);
+        if (bus_subscription(client, shown.member) != NULL)
+            bus_source_show(bus_subscription(client, shown.member), &shown);
+        return 0;
+    case GROVE_BUS_ITEM_DIRECT_OVER:
+        if (length_bytes < sizeof over)
+            return GROVE_CORRUPT;
+        memcpy(&over, content, sizeof over);
+        if (bus_subscription(client, over.member) != NULL)
+            bus_source_over(bus_subscription(client, over.member), over.id);
         return 0;
     }
     return 0; /* of a later version: it is about something that this one does not ask for */
@@ -212,6 +277,7 @@ static void answered(int status, const struct grove_answer *answer, void *contex
         lane->is_polling = false;
     if (!lane->is_polling)
         lane->polled = lane->polled_bytes = 0;
+    bus_sources_woken(client, (uint32_t)(lane - client->lanes));
     if (status == 0 && read_items(client, answer) == GROVE_CORRUPT)
         fprintf(stderr, "grove: the bus gave an answer that makes no sense\n");
     if (lane->is_polling) /* another poll is under way: there is none that these could go with */
@@ -228,12 +294,21 @@ struct question {
 };
 
 static uint32_t add_places(const struct bus_client *client, uint32_t lane, uint8_t *bytes) {
+    bool is_by_bell = session_sleeps_by_bell(client->session);
     uint32_t count = 0;
-    for (const struct grove_subscription *at = client->subscriptions; at != NULL && count < PLACES_MAX; at = at->next) {
+    for (struct grove_subscription *at = client->subscriptions; at != NULL && count < PLACES_MAX; at = at->next) {
         if (at->is_over || at->member == 0 || at->wanted.lane != lane || (at->is_paused && at->ring.id != 0))
             continue;
         const struct grove_bus_place place = {.ring = at->ring.id, .position = at->ring.position, .member = at->member};
         memcpy(bytes + count * sizeof place, &place, sizeof place);
+        count++;
+        if (is_by_bell && !at->is_paused)
+            count += bus_sources_places(at, bytes + count * sizeof place, PLACES_MAX - count);
+        if (!at->is_held || count == PLACES_MAX)
+            continue;
+        const struct grove_bus_place asked = {
+            .ring = at->held.id, .member = at->member, .reserved = GROVE_BUS_PLACE_ASKS};
+        memcpy(bytes + count * sizeof asked, &asked, sizeof asked);
         count++;
     }
     return count;
@@ -264,6 +339,7 @@ static int poll_lane(struct bus_client *client, uint32_t lane) {
                               answered, at);
     if (status < 0) {
         at->is_polling = false;
+        bus_sources_woken(client, lane);
         return status;
     }
     memcpy(at->polled_with, at->bytes, at->used_bytes);
@@ -282,7 +358,8 @@ static bool is_wanted(const struct bus_client *client, uint32_t lane) {
 
 static bool has_more(const struct bus_client *client) {
     for (const struct grove_subscription *at = client->subscriptions; at != NULL; at = at->next)
-        if (!at->is_over && !at->is_paused && (bus_ring_has_more(&at->ring) || at->next_ring.id != 0))
+        if (!at->is_over && !at->is_paused &&
+            (bus_ring_has_more(&at->ring) || at->next_ring.id != 0 || bus_sources_have_more(at)))
             return true;
     return false;
 }

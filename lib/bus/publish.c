@@ -30,16 +30,18 @@ static int check_subject(struct bus_client *client, const char *subject, uint16_
         memcpy(client->subject, subject, new_bytes + 1u);
         client->subject_bytes = new_bytes;
         client->is_permitted = false;
+        client->direct = client->directs != NULL ? bus_direct_of(client, subject) : NULL;
     }
     *length_bytes = client->subject_bytes;
     return 0;
 }
 
-static int describe(struct bus_client *client, const struct grove_publish *publish, struct publication *publication) {
-    uint16_t subject_bytes = 0, reply_bytes = 0;
-    int status = check_subject(client, publish->subject, &subject_bytes);
+static int check(struct bus_client *client, const struct grove_publish *publish, uint16_t *subject_bytes,
+                 uint16_t *reply_bytes) {
+    *reply_bytes = 0;
+    int status = check_subject(client, publish->subject, subject_bytes);
     if (status == 0 && publish->reply_to != NULL)
-        status = subject_length(publish->reply_to, &reply_bytes);
+        status = subject_length(publish->reply_to, reply_bytes);
     if (status < 0)
         return status;
     if ((publish->data == NULL && publish->length_bytes > 0) ||
@@ -50,6 +52,14 @@ static int describe(struct bus_client *client, const struct grove_publish *publi
         return error_set(GROVE_TOO_LARGE,
                          "an event of %zu bytes is larger than %u: send a region, or where it is stored",
                          publish->length_bytes + publish->headers_bytes, GROVE_BUS_DATA_MAX);
+    return 0;
+}
+
+static int describe(struct bus_client *client, const struct grove_publish *publish, struct publication *publication) {
+    uint16_t subject_bytes = 0, reply_bytes = 0;
+    int status = check(client, publish, &subject_bytes, &reply_bytes);
+    if (status < 0)
+        return status;
     publication->head = (struct grove_bus_publication){.version = GROVE_BUS_PROTOCOL_VERSION,
                                                        .subject_bytes = subject_bytes,
                                                        .reply_bytes = reply_bytes,
@@ -90,7 +100,7 @@ static int send(struct bus_client *client, enum bus_channel which, enum grove_la
     if (status < 0)
         return status;
     if (is_lent)
-        publication->head.flags = GROVE_BUS_IN_SLICE;
+        publication->head.flags |= GROVE_BUS_IN_SLICE;
     status = bus_send(channel, lane, method, publication->parts, is_lent ? 3 : 5, timeout_ns, is_lent ? &loan : NULL);
     if (status < 0 && is_lent)
         grove_loan_return(&loan);
@@ -99,11 +109,37 @@ static int send(struct bus_client *client, enum bus_channel which, enum grove_la
     return status;
 }
 
+/* Into a ring of this session's own, if there is one for it. 1: it is there and needs the bus no more. */
+static int publish_direct(struct bus_client *client, const struct grove_publish *publish, uint32_t *flags) {
+    uint16_t subject_bytes = 0, reply_bytes = 0;
+    enum bus_way way;
+    int status = check(client, publish, &subject_bytes, &reply_bytes);
+    *flags = 0;
+    if (status < 0 || client->direct == NULL)
+        return status;
+    status = bus_direct_write(client->direct, publish, subject_bytes, reply_bytes, &way);
+    *flags = way == BUS_WAY_BOTH ? GROVE_BUS_IN_RING : 0;
+    return status < 0 || way != BUS_WAY_RING ? status : 1;
+}
+
+/* At most once by the bus; what its ring had before is said to be before it. */
+static int send_at_most_once(struct bus_client *client, enum grove_lane lane, struct publication *publication,
+                             uint32_t flags, uint64_t timeout_ns) {
+    int status = client->direct != NULL ? bus_direct_tell(client->direct, lane, timeout_ns) : 0;
+    publication->head.flags = flags;
+    return status < 0 ? status : send(client, BUS_MAIN, lane, GROVE_BUS_EMIT, publication, timeout_ns);
+}
+
 static int emit(struct bus_client *client, const struct grove_publish *publish, enum grove_lane lane) {
     struct publication publication;
-    int status = describe(client, publish, &publication);
+    uint32_t flags = 0;
+    int status = client->directs != NULL ? publish_direct(client, publish, &flags) : 0;
+    if (status > 0)
+        return 0;
     if (status == 0)
-        status = send(client, BUS_MAIN, lane, GROVE_BUS_EMIT, &publication, 0);
+        status = describe(client, publish, &publication);
+    if (status == 0)
+        status = send_at_most_once(client, lane, &publication, flags, 0);
     if (status < 0) {
         client->dropped++;
         client->dropped_untold += client->dropped_untold < UINT32_MAX;
@@ -173,14 +209,20 @@ int grove_bus_publish(const struct grove_publish *publish) {
     uint64_t timeout_ns = publish->timeout_ns != 0 ? publish->timeout_ns : 5 * GROVE_SECOND;
     if (publish->quality == GROVE_BUS_DURABLE)
         return publish_durable(client, publish, timeout_ns);
-    status = describe(client, publish, &publication);
+    bool is_kept = publish->quality == GROVE_BUS_AT_LEAST_ONCE;
+    uint32_t flags = 0;
+    status = !is_kept && client->directs != NULL ? publish_direct(client, publish, &flags) : 0;
+    if (status > 0)
+        return 0;
+    if (status == 0)
+        status = describe(client, publish, &publication);
     if (status == 0 && !client->is_permitted)
         status = ask(client, timeout_ns);
     if (status < 0)
         return status;
-    bool is_kept = publish->quality == GROVE_BUS_AT_LEAST_ONCE;
-    return send(client, is_kept ? BUS_DEFERRED : BUS_MAIN, lane_of(client, publish->priority),
-                is_kept ? GROVE_BUS_PUBLISH : GROVE_BUS_EMIT, &publication, timeout_ns);
+    enum grove_lane lane = lane_of(client, publish->priority);
+    return is_kept ? send(client, BUS_DEFERRED, lane, GROVE_BUS_PUBLISH, &publication, timeout_ns)
+                   : send_at_most_once(client, lane, &publication, flags, timeout_ns);
 }
 
 /* ---- durable: acknowledged ---- */

@@ -1,5 +1,5 @@
 /*
- * Reading a ring in place, while the bus writes it and may overtake.
+ * Reading a ring in place, while the bus, or a publisher whose own it is, writes it and may overtake.
  *
  *         reserved - size            position              written        reserved
  *     ----------|-----------------------|---------------------|---------------|----
@@ -12,6 +12,7 @@
  */
 #include "lib/bus/bus.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,10 @@
 #define PIECE_BYTES 16u
 
 int bus_ring_open(struct bus_client *client, uint64_t id, uint64_t position, struct bus_ring *ring) {
+    return bus_ring_map(client, id, GROVE_BUS_RING_MAGIC, position, ring);
+}
+
+int bus_ring_map(struct bus_client *client, uint64_t id, uint32_t magic, uint64_t position, struct bus_ring *ring) {
     struct grove_region *region = NULL;
     uint64_t region_bytes = 0;
     int status = session_take_region(client->session, id, &region);
@@ -28,11 +33,11 @@ int bus_ring_open(struct bus_client *client, uint64_t id, uint64_t position, str
         return status;
     const struct grove_bus_ring *head = grove_region_data(region, &region_bytes);
     uint64_t size_bytes = region_bytes > GROVE_BUS_RING_HEAD_BYTES ? head->size_bytes : 0;
-    if (size_bytes < 4096 || (size_bytes & (size_bytes - 1)) != 0 || head->magic != GROVE_BUS_RING_MAGIC ||
+    if (size_bytes < 4096 || (size_bytes & (size_bytes - 1)) != 0 || head->magic != magic ||
         head->version != GROVE_BUS_RING_VERSION || size_bytes > region_bytes - GROVE_BUS_RING_HEAD_BYTES ||
         position % PIECE_BYTES != 0) {
         grove_region_close(region);
-        return error_set(GROVE_CORRUPT, "the bus granted a ring that makes no sense");
+        return error_set(GROVE_CORRUPT, "a ring was granted that makes no sense");
     }
     *ring = (struct bus_ring){.id = id,
                               .region = region,
@@ -90,7 +95,7 @@ static int copy_next(struct bus_copy *copy, struct bus_ring *ring, size_t least_
     if (readable_bytes == 0)
         return GROVE_AGAIN;
     if (written < ring->position || written % PIECE_BYTES != 0)
-        return error_set(GROVE_CORRUPT, "the bus's ring runs backwards");
+        return error_set(GROVE_CORRUPT, "a ring runs backwards");
     if (readable_bytes > ring->size_bytes) {
         catch_up(ring, written);
         return 0;
@@ -115,6 +120,18 @@ static int copy_next(struct bus_copy *copy, struct bus_ring *ring, size_t least_
 }
 
 int bus_ring_take(struct bus_client *client, struct bus_ring *ring, const struct grove_bus_image **image) {
+    const void *piece = NULL;
+    int status = bus_ring_take_piece(client, ring, sizeof **image, &piece);
+    if (status == 0)
+        *image = piece;
+    return status;
+}
+
+/* Images of all rings begin with their size and flags. */
+_Static_assert(offsetof(struct grove_bus_image, flags) == 4 && offsetof(struct grove_bus_direct_image, flags) == 4,
+               "one way to look at all images");
+
+int bus_ring_take_piece(struct bus_client *client, struct bus_ring *ring, size_t head_bytes, const void **taken) {
     struct bus_copy *copy = &client->copy;
     size_t least_bytes = 0;
     for (;;) {
@@ -122,15 +139,15 @@ int bus_ring_take(struct bus_client *client, struct bus_ring *ring, const struct
         if (at < copy->length_bytes) {
             const struct grove_bus_image *piece = (const void *)(copy->bytes + at);
             bool is_pad = (piece->flags & GROVE_BUS_IMAGE_PAD) != 0;
-            size_t least = is_pad ? PIECE_BYTES : sizeof *piece;
+            size_t least = is_pad ? PIECE_BYTES : head_bytes;
             if (piece->size_bytes < least || piece->size_bytes % PIECE_BYTES != 0 ||
                 piece->size_bytes > copy->readable_bytes - at)
-                return error_set(GROVE_CORRUPT, "the bus's ring makes no sense");
+                return error_set(GROVE_CORRUPT, "a ring makes no sense");
             if (is_pad || piece->size_bytes <= copy->length_bytes - at) {
                 ring->position += piece->size_bytes;
                 if (is_pad)
                     continue;
-                *image = piece;
+                *taken = piece;
                 return 0;
             }
             least_bytes = piece->size_bytes; /* it goes on behind what was copied */

@@ -67,3 +67,27 @@ bool grove_pattern_matches(const char *pattern, const char *subject) {
         subject += s + 1;
     }
 }
+
+static const char *next_token(const char *at) {
+    at += strcspn(at, ".");
+    return *at == '.' ? at + 1 : NULL;
+}
+
+static bool is_token(const char *at, char wildcard) {
+    return at[0] == wildcard && strcspn(at, ".") == 1;
+}
+
+/* Token by token; a last ">" stands for one or more, of which there is at least one here. */
+bool grove_patterns_overlap(const char *left, const char *right) {
+    while (left != NULL && right != NULL) {
+        if (is_token(left, '>') || is_token(right, '>'))
+            return true;
+        size_t bytes = strcspn(left, ".");
+        bool is_same = bytes == strcspn(right, ".") && memcmp(left, right, bytes) == 0;
+        if (!is_same && !is_token(left, '*') && !is_token(right, '*'))
+            return false;
+        left = next_token(left);
+        right = next_token(right);
+    }
+    return left == NULL && right == NULL;
+}

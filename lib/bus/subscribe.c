@@ -23,6 +23,7 @@ struct grove_subscription *bus_subscription(const struct bus_client *client, uin
 static void free_subscription(struct grove_subscription *subscription) {
     bus_ring_close(&subscription->ring);
     bus_ring_close(&subscription->next_ring);
+    bus_sources_close(subscription);
     free(subscription);
 }
 
@@ -107,17 +108,26 @@ static int accept(struct grove_subscription *subscription, const struct grove_bu
             return status;
         subscription->count = UINT64_MAX; /* known with the first event */
     }
+    /* Those of this bus are shown anew, from where the subscription begins; those of an earlier one are read to their end. */
+    bus_sources_renew(subscription, subscription->is_by_bus || told->ring == 0 ? 0 : subscription->ring.instance);
     subscription->member = told->member;
     subscription->kernel_version = told->kernel_version;
     return 0;
+}
+
+/* What the bus would serve by its ring can be read from those of publishers as well. */
+static uint32_t method_of(const struct grove_subscription *subscription) {
+    const struct grove_bus_subscription *wanted = &subscription->wanted;
+    bool is_plain = wanted->quality == GROVE_BUS_AT_MOST_ONCE && wanted->group[0] == '\0' && wanted->name[0] == '\0';
+    return is_plain && !subscription->is_by_bus ? GROVE_BUS_SUBSCRIBE_DIRECT : GROVE_BUS_SUBSCRIBE;
 }
 
 static int ask(struct grove_subscription *subscription) {
     struct grove_bus_subscribed told = {0};
     int status = session_expect_regions(subscription->client->session, GROVE_BUS_ENDPOINT);
     if (status == 0)
-        status = bus_call(subscription->client, GROVE_BUS_SUBSCRIBE, &subscription->wanted, sizeof subscription->wanted,
-                          &told, sizeof told, 0);
+        status = bus_call(subscription->client, method_of(subscription), &subscription->wanted,
+                          sizeof subscription->wanted, &told, sizeof told, 0);
     return status < 0 ? status : accept(subscription, &told);
 }
 
@@ -205,7 +215,7 @@ void bus_subscribe_again(struct grove_subscription *subscription) {
     if (subscription->is_asking || subscription->is_over)
         return;
     subscription->member = 0;
-    const struct grove_call call = {.method = GROVE_BUS_SUBSCRIBE,
+    const struct grove_call call = {.method = method_of(subscription),
                                     .priority = GROVE_PRIORITY_HIGH,
                                     .data = &subscription->wanted,
                                     .length_bytes = sizeof subscription->wanted};

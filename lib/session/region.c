@@ -83,8 +83,13 @@ static int region_request(struct grove_session *session, struct grove_message *m
 }
 
 int grove_region_create(struct grove_session *session, uint64_t size_bytes, struct grove_region **region) {
+    return region_create_tagged(session, size_bytes, 0, region);
+}
+
+int region_create_tagged(struct grove_session *session, uint64_t size_bytes, uint64_t tag,
+                         struct grove_region **region) {
     struct grove_message message = {.operation = GROVE_REQUEST_REGION_CREATE,
-                                    .body.region_create.size_bytes = size_bytes};
+                                    .body.region_create = {.size_bytes = size_bytes, .tag = tag}};
     int status = session_or_default(session, &session);
     return status < 0 ? status : region_request(session, &message, region);
 }
@@ -135,13 +140,22 @@ int grove_region_accept(struct grove_session *session, const struct grove_messag
     return 0;
 }
 
-int region_grant_over(struct grove_region *region, grove_handle channel, grove_object_id *id) {
-    struct grove_message message = {.operation = GROVE_REQUEST_REGION_GRANT,
-                                    .body.region_grant = {.region = region->handle, .channel = channel}};
+static int grant(struct grove_region *region, grove_handle channel, uint32_t flags, grove_object_id *id) {
+    struct grove_message message = {
+        .operation = GROVE_REQUEST_REGION_GRANT,
+        .body.region_grant = {.region = region->handle, .channel = channel, .flags = flags}};
     int status = grove_kernel_request(region->session, &message, NULL, 0, NULL, NULL, SESSION_TIMEOUT_NS);
     if (status == 0 && id != NULL)
         *id = message.body.handle_reply.id;
     return status;
+}
+
+int region_grant_over(struct grove_region *region, grove_handle channel, grove_object_id *id) {
+    return grant(region, channel, 0, id);
+}
+
+int region_grant_onward(struct grove_region *region, grove_handle channel, grove_object_id *id) {
+    return grant(region, channel, GROVE_REGION_ONWARD, id);
 }
 
 int grove_region_grant(struct grove_region *region, struct grove_channel *channel) {

@@ -5,6 +5,7 @@
  *     error.c       the last error of a thread              port.c       packets in and out, requests and replies
  *     notices.c     notice -> who handles it                attachment.c one end of a channel: mapping, waking
  *     wait.c        the one place that sleeps               spin.c, run_spin.c  when looking again beats sleeping
+ *     work.c        what is done between two sleeps
  *     client.c      connect, call, send                     answer.c     replies matched to calls
  *     copy.h        copying a message                       loan.c      large messages
  *     later.c       requests answered to a handler
@@ -48,11 +49,21 @@ struct packet_queue {
 
 /* Takes part in the session's notices: the run loop of a service. Returns false if the notice is not its own. */
 typedef bool session_host(void *context, struct packet *packet);
+/* Something to sleep on while it has this value. */
+struct session_word {
+    const uint32_t *word;
+    uint32_t value;
+};
 /* What a part of the library above this one adds to the session (lib/bus). */
 struct session_extension {
     /* Do some work, if there is any, from the run loop or dispatch; returns how much. */
     int (*work)(struct grove_session *session);
     void (*close)(struct grove_session *session);
+    /*
+     * The session is about to sleep: by futex if `words` is not NULL, on as many more words as fit (at most *count), and
+     * *count says how many they are. False: there is something to do. May be NULL.
+     */
+    bool (*sleeps)(struct grove_session *session, struct session_word *words, unsigned *count);
 };
 /* A watched descriptor is ready; called while the session waits, so it only takes note. */
 typedef void session_descriptor(void *context, int descriptor, uint32_t events);
@@ -160,6 +171,9 @@ int packet_queue_put(struct packet_queue *queue, struct packet *packet);
 int session_expect_regions(struct grove_session *session, const char *from);
 /* Map the region with this id, whose notice has come already. GROVE_NOT_FOUND, or as for grove_region_accept. */
 int session_take_region(struct grove_session *session, grove_object_id id, struct grove_region **region);
+/* The same, if the container of that name granted it. */
+int session_take_region_from(struct grove_session *session, grove_object_id id, const char *from,
+                             struct grove_region **region);
 /* Keep a notice that is expected; false if it is not. Takes over the packet's objects. */
 bool granted_keep(struct grove_session *session, struct packet *packet);
 void granted_close(struct grove_session *session);
@@ -168,8 +182,13 @@ void granted_close(struct grove_session *session);
 
 /* Grant a region for reading to the other end of a channel of either role. *id (may be NULL) is the region's. */
 int region_grant_over(struct grove_region *region, grove_handle channel, grove_object_id *id);
+/* The same, so that whoever gets it may show it on. */
+int region_grant_onward(struct grove_region *region, grove_handle channel, grove_object_id *id);
+/* As grove_region_create, with a tag that its holders are told. */
+int region_create_tagged(struct grove_session *session, uint64_t size_bytes, uint64_t tag,
+                         struct grove_region **region);
 
-/* ---- wait.c ---- */
+/* ---- work.c ---- */
 
 /*
  * One message or reply of the highest lane that has any, over all active channels in turn. Runs the program's handlers.
@@ -181,11 +200,15 @@ bool session_spin(struct grove_session *session);
 /* Give up calls and replies whose time is over. */
 void session_expire(struct grove_session *session);
 void session_expires_at(struct grove_session *session, uint64_t deadline_ns);
+/* ---- wait.c ---- */
+
 /*
  * Sleep until there may be something to do: a notice, a message, a watched descriptor, or the deadline (GROVE_TIMED_OUT).
  * Returns at once if there is already. GROVE_CLOSED: the kernel hung up.
  */
 int session_wait(struct grove_session *session, uint64_t deadline_ns);
+/* Will the next sleep be in epoll, on doorbells? */
+bool session_sleeps_by_bell(const struct grove_session *session);
 /* The same for one channel only, inside a call. GROVE_CLOSED within a second when the kernel was killed. */
 int session_wait_one(struct attachment *attachment, enum channel_sleep what, uint64_t deadline_ns);
 /* Let the descriptor of the session become readable when there is something to do; `deadline_ns`: the next timer. */

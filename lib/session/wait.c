@@ -152,7 +152,7 @@ int session_wait_one(struct attachment *attachment, enum channel_sleep what, uin
 
 static bool is_waitv_missing; /* found out once; every thread finds the same */
 
-static bool wants_bells(const struct grove_session *session) {
+bool session_sleeps_by_bell(const struct grove_session *session) {
     return session->is_embedded || session->watch_count > 0 || session->attachment_count >= WAIT_WORDS_MAX ||
            session->identity.ring >= RING_EXTERNAL || __atomic_load_n(&is_waitv_missing, __ATOMIC_RELAXED);
 }
@@ -182,6 +182,23 @@ static int wait_on_only(struct attachment *only, uint64_t deadline_ns) {
 
 static void add_word(struct futex_waitv *words, unsigned *count, const uint32_t *word, uint32_t value) {
     words[(*count)++] = (struct futex_waitv){.val = value, .uaddr = (uintptr_t)word, .flags = FUTEX_32};
+}
+
+/* What lib/bus reads without a channel. False: there is something to do after all. */
+static bool extension_sleeps(struct grove_session *session, struct session_word *words, unsigned *count) {
+    return session->extension == NULL || session->extension->sleeps == NULL ||
+           session->extension->sleeps(session, words, count);
+}
+
+static bool prepare_extension(struct grove_session *session, struct futex_waitv *words, unsigned *count) {
+    struct session_word more[WAIT_WORDS_MAX] = {{0}};
+    unsigned room = WAIT_WORDS_MAX - 1 - session->attachment_count, more_count = room;
+    if (!extension_sleeps(session, more, &more_count))
+        return false;
+    for (unsigned i = 0; i < more_count && i < room; i++)
+        if (more[i].word != NULL)
+            add_word(words, count, more[i].word, more[i].value);
+    return true;
 }
 
 /* Announce the sleep on every channel that is waited for. False: there is something to do after all. */
@@ -215,7 +232,7 @@ static int wait_on_words(struct grove_session *session, uint64_t deadline_ns) {
     unsigned count = 0;
     int status = 0;
     add_word(words, &count, &session->page->notices, session->notices_seen);
-    if (prepare_words(session, words, &count))
+    if (prepare_extension(session, words, &count) && prepare_words(session, words, &count))
         status = count == 1 ? sleep_on_word(session, &session->page->notices, session->notices_seen, deadline_ns, false)
                             : sleep_on_words(session, words, count, deadline_ns);
     for (struct attachment *at = session->attachments; at != NULL; at = at->next) {
@@ -332,10 +349,12 @@ static int wait_on_bells(struct grove_session *session, uint64_t deadline_ns) {
     bool may_sleep = true;
     session_settle(session);
     int status = open_epoll(session);
+    bool has_more = status == 0 && !extension_sleeps(session, NULL, NULL);
     if (status == 0)
         status = prepare_bells(session, &may_sleep);
     if (status < 0)
         return status;
+    may_sleep = may_sleep && !has_more;
     int count = wait_for_events(session, events, may_sleep ? deadline_ns : 0);
     for (int i = 0; i < count && status == 0; i++)
         status = handle_event(session, &events[i]);
@@ -350,10 +369,10 @@ int session_wait(struct grove_session *session, uint64_t deadline_ns) {
     if (session->is_closed || session_has_news(session))
         return read_news(session);
     uint64_t end_ns = deadline_ns < session->expiry_ns ? deadline_ns : session->expiry_ns;
-    struct attachment *only = wants_bells(session) ? NULL : only_channel(session);
-    int status = only != NULL           ? wait_on_only(only, end_ns)
-                 : wants_bells(session) ? wait_on_bells(session, end_ns)
-                                        : wait_on_words(session, end_ns);
+    struct attachment *only = session_sleeps_by_bell(session) ? NULL : only_channel(session);
+    int status = only != NULL                      ? wait_on_only(only, end_ns)
+                 : session_sleeps_by_bell(session) ? wait_on_bells(session, end_ns)
+                                                   : wait_on_words(session, end_ns);
     return status == GROVE_TIMED_OUT && end_ns != deadline_ns ? 0 : status;
 }
 
@@ -381,6 +400,7 @@ int session_embed(struct grove_session *session) {
 
 int session_arm(struct grove_session *session, uint64_t deadline_ns, bool has_more) {
     bool may_sleep = true;
+    has_more = !extension_sleeps(session, NULL, NULL) || has_more;
     int status = prepare_bells(session, &may_sleep);
     if (status < 0)
         return status;
@@ -416,37 +436,7 @@ void session_unwatch(struct grove_session *session, int descriptor) {
     session->watch_count--;
 }
 
-/* ---- working ---- */
-
-static bool work_on_lane(struct grove_session *session, enum grove_lane lane) {
-    for (struct attachment *at = session->active; at != NULL; at = session->cursor) {
-        session->cursor = at->next_active;
-        if (at->owner->work(at, lane))
-            return true;
-    }
-    return false;
-}
-
-int session_work(struct grove_session *session) {
-    for (unsigned lane = 0; lane < GROVE_LANES; lane++)
-        if (work_on_lane(session, (enum grove_lane)lane))
-            return 1;
-    return session->extension != NULL ? session->extension->work(session) : 0;
-}
-
-void session_expires_at(struct grove_session *session, uint64_t deadline_ns) {
-    if (deadline_ns < session->expiry_ns)
-        session->expiry_ns = deadline_ns;
-}
-
-void session_expire(struct grove_session *session) {
-    uint64_t now_ns = session->expiry_ns == GROVE_FOREVER ? 0 : grove_now_ns();
-    if (now_ns < session->expiry_ns)
-        return;
-    session->expiry_ns = GROVE_FOREVER;
-    for (struct attachment *at = session->attachments; at != NULL; at = at->next)
-        session_expires_at(session, at->owner->expire(at, now_ns));
-}
+/* ---- dispatch ---- */
 
 static int dispatch_once(struct grove_session *session) {
     int status = read_news(session);

@@ -5,6 +5,7 @@
  *   state.c     what outlives an instance           incoming.c  the bytes of a publication, checked
  *   subjects.c  subjects, and who gets them         trie.c      patterns
  *   clients.c   who is connected                    members.c   subscribe, unsubscribe, pause
+ *   directs.h   rings of publishers
  *   feeds.c     one ring for each pattern           queues.c, deliveries.c  events kept for a queue: out, done, again, dead
  *   polls.c     what a client waits for             requests.c  request and reply
  *   poll_message.h  the bytes of that, checked
@@ -21,6 +22,7 @@
 #ifndef SERVERS_BUS_BUS_H
 #define SERVERS_BUS_BUS_H
 
+#include "lib/bus/ring_writer.h"
 #include "servers/bus/state.h"
 #include "servers/bus/trie.h"
 
@@ -131,24 +133,25 @@ struct member {
     uint64_t renewal; /* and which of the feed's that was */
     uint64_t first_count; /* by ring: what it had when this one came */
     bool is_armed; /* by ring: its client's poll waits for the ring to grow */
+    struct direct_start *starts; /* directs.c: where it begins in rings of publishers; NULL: in each at its begin */
 };
 
 struct feed {
     enum target_kind kind;
     char pattern[GROVE_SUBJECT_MAX + 1];
     uint32_t lane;
+    bool is_direct; /* its readers read rings of publishers as well: what is in one of those is not in this one */
     struct feed *next;
     struct member *members; /* by next_in_owner */
     unsigned armed;
     uint64_t unseen_bytes; /* written while somebody is armed, who has not been woken yet */
     struct grove_region *region;
     uint64_t renewals;
-    struct grove_bus_ring *ring;
-    uint8_t *images;
-    uint64_t size_bytes, written, count; /* ours; the ring's are for readers */
-    uint64_t marked; /* the mark that is set next */
+    struct ring_writer writer;
 };
 
+struct direct_start;
+struct directs;
 struct durable;
 struct replay;
 struct spill;
@@ -171,6 +174,8 @@ struct client {
     struct client *next; /* in its bucket */
     struct member *members; /* by next_in_client */
     struct poll polls[GROVE_LANES];
+    unsigned
+        looks; /* a bit for each lane whose next poll is answered at once: there is something in a publisher's ring */
     unsigned held; /* publications that wait for room */
     unsigned durables; /* publications that wait for the disk */
     uint64_t held_look; /* publish.c: the round in which one of them had to go on waiting */
@@ -219,6 +224,8 @@ struct bus {
     struct durable *durable;
     struct spills *spills;
     struct dlq *dlq;
+    struct directs *directs; /* NULL: no publisher has a ring of its own */
+    uint32_t direct_epoch, direct_points; /* pattern_epoch and the hooks for which the board is right */
     struct grove_hooks *hooks; /* NULL: there is no service of hooks */
     const uint32_t *points; /* at which of them hooks are set; never NULL */
     uint64_t hooks_tried_ns;
@@ -248,6 +255,7 @@ struct incoming {
     uint16_t subject_bytes, reply_bytes;
     uint32_t headers_bytes, data_bytes, dropped;
     const uint8_t *headers, *data;
+    bool is_in_ring; /* its publisher has written it to a ring of its own as well */
     uint32_t hash; /* of the subject */
     struct grove_trace_context trace; /* of its publication; trace 0: nobody traces */
 };
@@ -323,7 +331,9 @@ int member_of_request(struct bus *bus, struct grove_request *request, struct mem
 /* ---- feeds.c ---- */
 
 /* The feed of a pattern and lane, made if need be. GROVE_EXHAUSTED: there are as many as there may be. */
-int feed_find(struct bus *bus, const char *pattern, uint32_t lane, struct feed **feed);
+int feed_find(struct bus *bus, const char *pattern, uint32_t lane, bool is_direct, struct feed **feed);
+/* Say among the events where a publisher's ring begins and ends. */
+void feed_control(struct bus *bus, struct feed *feed, const struct grove_bus_control *control);
 void feed_write(struct bus *bus, struct feed *feed, const struct grove_bus_image *head, const struct incoming *incoming,
                 const char *publisher);
 /* Wake the readers that sleep and for whom there is something. Returns whether there were any. */

@@ -5,6 +5,7 @@
  * instance says its generation with its first message and takes over the queues that it subscribes to again; those that it
  * does not are ended some time after that. When the container is gone, all of it goes.
  */
+#include "servers/bus/directs.h"
 #include "servers/bus/durable.h"
 #include "servers/bus/points.h"
 
@@ -67,6 +68,7 @@ void client_let_go(struct bus *bus, struct client *client) {
 /* By ring nothing is owed; by queue the next instance may go on. */
 static void instance_ended(struct bus *bus, struct client *client) {
     struct member *next;
+    directs_gone(bus, client);
     for (struct member *member = client->members; member != NULL; member = next) {
         next = member->next_in_client;
         if (member->queue == NULL) {
@@ -80,6 +82,7 @@ static void instance_ended(struct bus *bus, struct client *client) {
 }
 
 static void gone(struct bus *bus, struct client *client) {
+    directs_gone(bus, client);
     points_drop(client);
     held_drop(bus, client);
     polls_drop(bus, client);

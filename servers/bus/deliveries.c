@@ -50,7 +50,7 @@ static struct delivery *first_in_order(struct bus *bus, struct queue *queue, uin
 }
 
 struct delivery *queue_next(struct bus *bus, struct queue *queue, struct member *member, uint64_t now_ns) {
-    if (member->saved->is_paused || member->out >= queue->saved->in_flight)
+    if ((member->saved->flags & MEMBER_PAUSED) != 0 || member->out >= queue->saved->in_flight)
         return NULL;
     if (queue->saved->in_order)
         return first_in_order(bus, queue, now_ns);
@@ -193,7 +193,7 @@ void bus_due(struct bus *bus, uint64_t due_ns) {
 /* ---- whoever waits ---- */
 
 static bool may_have(const struct queue *queue, const struct member *member) {
-    return !member->saved->is_paused && member->out < queue->saved->in_flight &&
+    return (member->saved->flags & MEMBER_PAUSED) == 0 && member->out < queue->saved->in_flight &&
            member->client->polls[member->saved->lane].request != NULL;
 }
 

@@ -25,22 +25,23 @@ static int open_ring(struct bus *bus, struct feed *feed, uint64_t size_bytes) {
     if (status < 0)
         return status;
     feed->region = region;
-    feed->ring = grove_region_data(region, NULL);
-    feed->images = (uint8_t *)feed->ring + GROVE_BUS_RING_HEAD_BYTES;
+    struct grove_bus_ring *head = grove_region_data(region, NULL);
     feed->renewals++;
-    feed->size_bytes = size_bytes;
-    feed->written = feed->marked = 0;
-    feed->ring->magic = GROVE_BUS_RING_MAGIC;
-    feed->ring->version = GROVE_BUS_RING_VERSION;
-    feed->ring->size_bytes = size_bytes;
-    feed->ring->instance = bus->state.head->instances;
-    feed->ring->count = feed->count;
+    feed->writer = (struct ring_writer){.head = head,
+                                        .images = (uint8_t *)head + GROVE_BUS_RING_HEAD_BYTES,
+                                        .size_bytes = size_bytes,
+                                        .count = feed->writer.count};
+    head->magic = GROVE_BUS_RING_MAGIC;
+    head->version = GROVE_BUS_RING_VERSION;
+    head->size_bytes = size_bytes;
+    head->instance = bus->state.head->instances;
+    head->count = feed->writer.count;
     return 0;
 }
 
-int feed_find(struct bus *bus, const char *pattern, uint32_t lane, struct feed **found) {
+int feed_find(struct bus *bus, const char *pattern, uint32_t lane, bool is_direct, struct feed **found) {
     struct feed *feed = bus->feeds;
-    while (feed != NULL && (feed->lane != lane || strcmp(feed->pattern, pattern) != 0))
+    while (feed != NULL && (feed->lane != lane || feed->is_direct != is_direct || strcmp(feed->pattern, pattern) != 0))
         feed = feed->next;
     if (feed != NULL) {
         *found = feed;
@@ -51,6 +52,7 @@ int feed_find(struct bus *bus, const char *pattern, uint32_t lane, struct feed *
         return GROVE_EXHAUSTED;
     feed->kind = TARGET_FEED;
     feed->lane = lane;
+    feed->is_direct = is_direct;
     memcpy(feed->pattern, pattern, strlen(pattern) + 1);
     int status = open_ring(bus, feed, BUS_RING_BYTES);
     if (status == 0)
@@ -141,19 +143,6 @@ void image_fill(uint8_t *place, const struct grove_bus_image *head, const struct
         memcpy(place + head->size_bytes - sizeof incoming->trace, &incoming->trace, sizeof incoming->trace);
 }
 
-/* Say that all below `end` may be overwritten, before any of it is. Pairs with the reader's look after its copy. */
-static void reserve(struct grove_bus_ring *ring, uint64_t end) {
-    __atomic_store_n(&ring->reserved, end, __ATOMIC_RELAXED);
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-}
-
-/* Every mark that lies behind the image before and not behind this one is where this one starts. */
-static void set_marks(struct feed *feed, uint64_t start) {
-    const uint64_t part = feed->size_bytes / GROVE_BUS_RING_MARKS;
-    for (; feed->marked * part <= start; feed->marked++)
-        __atomic_store_n(&feed->ring->marks[feed->marked % GROVE_BUS_RING_MARKS], start, __ATOMIC_RELAXED);
-}
-
 static void wake_readers(struct bus *bus, struct feed *feed) {
     feed->unseen_bytes = 0;
     for (struct member *member = feed->members; member != NULL && feed->armed > 0; member = member->next_in_owner)
@@ -175,7 +164,7 @@ bool feeds_rest(struct bus *bus) {
         return false;
     bus->is_wake_due = false;
     for (struct feed *feed = bus->feeds; feed != NULL; feed = feed->next) {
-        if (is_burst && feed->unseen_bytes < feed->size_bytes / UNSEEN_PART)
+        if (is_burst && feed->unseen_bytes < feed->writer.size_bytes / UNSEEN_PART)
             bus->is_wake_due |= feed->unseen_bytes > 0;
         else if (feed->unseen_bytes > 0)
             wake_readers(bus, feed);
@@ -184,8 +173,8 @@ bool feeds_rest(struct bus *bus) {
 }
 
 bool feed_is_unread(struct bus *bus, struct feed *feed, uint64_t position) {
-    uint64_t unread_bytes = feed->written - position;
-    if (unread_bytes >= feed->size_bytes / UNSEEN_PART)
+    uint64_t unread_bytes = feed->writer.written - position;
+    if (unread_bytes >= feed->writer.size_bytes / UNSEEN_PART)
         return true;
     if (unread_bytes > feed->unseen_bytes)
         feed->unseen_bytes = unread_bytes;
@@ -193,32 +182,35 @@ bool feed_is_unread(struct bus *bus, struct feed *feed, uint64_t position) {
     return false;
 }
 
+static void note_written(struct bus *bus, struct feed *feed, uint32_t size_bytes) {
+    if (feed->armed == 0)
+        return;
+    feed->unseen_bytes += size_bytes;
+    bus->is_wake_due = true;
+}
+
 void feed_write(struct bus *bus, struct feed *feed, const struct grove_bus_image *head, const struct incoming *incoming,
                 const char *publisher) {
-    if (head->size_bytes > feed->size_bytes / 2 && feed_renew(bus, feed, BUS_RING_LARGE_BYTES) < 0) {
-        feed->count++; /* lost for want of memory: its readers find that one is missing */
+    if (head->size_bytes > feed->writer.size_bytes / 2 && feed_renew(bus, feed, BUS_RING_LARGE_BYTES) < 0) {
+        feed->writer.count++; /* lost for want of memory: its readers find that one is missing */
         bus->state.head->counters.dropped++;
         return;
     }
-    struct grove_bus_ring *ring = feed->ring;
-    uint64_t mask = feed->size_bytes - 1, to_end = feed->size_bytes - (feed->written & mask);
-    uint64_t pad = head->size_bytes <= to_end ? 0 : to_end;
-    uint64_t start = feed->written + pad, end = start + head->size_bytes;
-    reserve(ring, end);
-    if (pad > 0) /* at least 16 bytes: sizes are multiples of that */
-        memcpy(feed->images + (feed->written & mask),
-               &(struct grove_bus_image){.size_bytes = (uint32_t)pad, .flags = GROVE_BUS_IMAGE_PAD}, 16);
-    uint8_t *place = feed->images + (start & mask);
+    uint8_t *place = ring_writer_begin(&feed->writer, head->size_bytes);
     image_fill(place, head, incoming, publisher);
-    memcpy(place + offsetof(struct grove_bus_image, token), &feed->count, sizeof feed->count);
-    set_marks(feed, start);
-    feed->written = end;
-    ring->count = ++feed->count;
-    /* Pairs with the reader's load: what lies below is whole. */
-    __atomic_store_n(&ring->written, end, __ATOMIC_RELEASE);
+    memcpy(place + offsetof(struct grove_bus_image, token), &feed->writer.count, sizeof feed->writer.count);
+    ring_writer_publish(&feed->writer);
     bus->events_since_rest++;
-    if (feed->armed > 0) {
-        feed->unseen_bytes += head->size_bytes;
-        bus->is_wake_due = true;
-    }
+    note_written(bus, feed, head->size_bytes);
+}
+
+void feed_control(struct bus *bus, struct feed *feed, const struct grove_bus_control *control) {
+    const struct grove_bus_image head = {
+        .size_bytes = sizeof head + sizeof *control, .flags = GROVE_BUS_IMAGE_CONTROL, .token = feed->writer.count};
+    _Static_assert((sizeof head + sizeof *control) % 16 == 0, "images are multiples of 16 bytes");
+    uint8_t *place = ring_writer_begin(&feed->writer, head.size_bytes);
+    memcpy(place, &head, sizeof head);
+    memcpy(place + sizeof head, control, sizeof *control);
+    ring_writer_publish(&feed->writer);
+    note_written(bus, feed, head.size_bytes);
 }

@@ -129,6 +129,7 @@ int incoming_decode(const struct incoming_bytes *bytes, const struct subject *kn
         return GROVE_TOO_LARGE;
     }
     incoming->dropped = head.dropped;
+    incoming->is_in_ring = (head.flags & GROVE_BUS_IN_RING) != 0;
     incoming->trace.trace = 0;
     incoming->subject_bytes = head.subject_bytes;
     incoming->reply_bytes = head.reply_bytes;

@@ -56,7 +56,7 @@ int on_metrics(struct grove_request *request, void *context) {
 static struct grove_subscription_metrics metrics_of(const struct member *member) {
     struct grove_subscription_metrics metrics = member->saved->metrics;
     const struct queue *queue = member->queue;
-    metrics.is_paused = member->saved->is_paused;
+    metrics.is_paused = (member->saved->flags & MEMBER_PAUSED) != 0;
     metrics.in_flight = member->out;
     if (queue != NULL) {
         uint64_t on_disk = overflow_count(queue);
@@ -65,7 +65,7 @@ static struct grove_subscription_metrics metrics_of(const struct member *member)
     }
     metrics.matched = metrics.queued + metrics.in_flight + metrics.completed + metrics.dead + metrics.dropped;
     if (member->feed != NULL)
-        metrics.matched = member->feed->count - member->first_count;
+        metrics.matched = member->feed->writer.count - member->first_count;
     return metrics;
 }
 

@@ -5,6 +5,7 @@
  * with; the publishers' lanes hold what was not accepted; rings are read to their end by who has them. The next instance
  * lays its tables over the region and goes on.
  */
+#include "servers/bus/directs.h"
 #include "servers/bus/dlq.h"
 #include "servers/bus/durable.h"
 #include "servers/bus/overflow.h"
@@ -42,6 +43,14 @@ static const struct {
     {GROVE_BUS_STREAM_SET, on_stream_set},
     {GROVE_BUS_STREAM_NEXT, on_stream_next},
     {GROVE_BUS_STREAM_REMOVE, on_stream_remove},
+    {GROVE_BUS_SUBSCRIBE_DIRECT, on_subscribe},
+    {GROVE_BUS_DIRECT_OPEN, on_direct_open},
+    {GROVE_BUS_DIRECT_BEGIN, on_direct_begin},
+    {GROVE_BUS_DIRECT_END, on_direct_end},
+    {GROVE_BUS_DIRECT_SLEEP, on_direct_sleep},
+    {GROVE_BUS_DIRECT_WAKE, on_direct_wake},
+    {GROVE_BUS_DIRECT_CLOSE, on_direct_close},
+    {GROVE_BUS_DIRECT_NEXT, on_direct_next},
 };
 
 /* Rings of an earlier instance come back as regions to read, which this one has no use for. */
@@ -79,6 +88,7 @@ static bool on_rest(struct grove_service *service, void *context) {
     struct bus *bus = context;
     (void)service;
     bus->taken_ns = 0;
+    directs_update(bus);
     bool is_stored = durable_rest(bus), is_kept = dlq_rest(bus), is_moved = overflow_rest(bus);
     return feeds_rest(bus) || is_stored || is_kept || is_moved;
 }

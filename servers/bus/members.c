@@ -4,6 +4,7 @@
  * At most once and alone, a subscription reads the ring of its pattern; in a group, or at least once, it has a queue.
  * Where no more rings are to be had it has a queue as well.
  */
+#include "servers/bus/directs.h"
 #include "servers/bus/durable.h"
 #include "servers/bus/overflow.h"
 #include "servers/bus/points.h"
@@ -54,6 +55,7 @@ static void leave(struct bus *bus, struct member *member) {
 void member_end(struct bus *bus, struct member *member) {
     struct client *client = member->client;
     uint32_t lane = member->saved->lane;
+    directs_leave(bus, member);
     if (member->feed != NULL)
         feed_leave(bus, member);
     else if (member->queue != NULL)
@@ -63,7 +65,7 @@ void member_end(struct bus *bus, struct member *member) {
 }
 
 static void join_feed(struct feed *feed, struct member *member) {
-    member->first_count = feed->count;
+    member->first_count = feed->writer.count;
     member->feed = feed;
     member->next_in_owner = feed->members;
     feed->members = member;
@@ -78,8 +80,11 @@ static int attach(struct bus *bus, struct member *member, const struct grove_bus
                   struct grove_request *request) {
     struct feed *feed = NULL;
     struct queue *queue = wanted->group[0] != '\0' ? queue_of_group(bus, wanted->pattern, wanted->group) : NULL;
-    if (wants_ring(wanted) && feed_find(bus, wanted->pattern, wanted->lane, &feed) == 0) {
+    bool is_direct = grove_request_method(request) == GROVE_BUS_SUBSCRIBE_DIRECT;
+    if (wants_ring(wanted) && feed_find(bus, wanted->pattern, wanted->lane, is_direct, &feed) == 0) {
+        member->saved->flags |= is_direct ? MEMBER_DIRECT : 0;
         join_feed(feed, member);
+        directs_join(bus, member);
         return feed_show(feed, member, request);
     }
     bool is_new = queue == NULL;
@@ -110,7 +115,7 @@ static int make(struct bus *bus, struct client *client, const struct grove_bus_s
     saved->lane = wanted->lane;
     saved->generation = wanted->generation;
     saved->ring = client->ring;
-    saved->is_paused = wanted->is_paused;
+    saved->flags = wanted->is_paused ? MEMBER_PAUSED : 0;
     saved->client = client->id;
     saved->client_name = client->name;
     saved->metrics.id = member_id(member);
@@ -138,10 +143,15 @@ static struct member *left_behind(const struct client *client, const struct grov
     return NULL;
 }
 
+static void set_paused(const struct member *member, bool is_paused) {
+    uint32_t *flags = &member->saved->flags;
+    *flags = is_paused ? *flags | MEMBER_PAUSED : *flags & ~(uint32_t)MEMBER_PAUSED;
+}
+
 static void take_over(struct member *member, const struct grove_bus_subscription *wanted) {
     member->saved->is_left = 0;
     member->saved->generation = wanted->generation;
-    member->saved->is_paused = wanted->is_paused;
+    set_paused(member, wanted->is_paused != 0);
     if (wanted->group[0] == '\0')
         queue_set(member->queue, wanted);
 }
@@ -229,10 +239,11 @@ int on_subscribe(struct grove_request *request, void *context) {
         status = make(bus, client, &wanted, request, &member);
     if (status < 0)
         return status;
+    directs_update(bus); /* before the answer: what is published after it comes */
     struct grove_bus_subscribed answer = {.version = GROVE_BUS_PROTOCOL_VERSION,
                                           .member = member_id(member),
                                           .ring = member->ring,
-                                          .position = member->feed != NULL ? member->feed->written : 0,
+                                          .position = member->feed != NULL ? member->feed->writer.written : 0,
                                           .kernel_version = bus->kernel_version};
     return grove_reply(request, &answer, sizeof answer);
 }
@@ -270,7 +281,7 @@ int on_pause(struct grove_request *request, void *context) {
     int status = member_of_request(bus, request, &member, &value);
     if (status < 0)
         return status;
-    member->saved->is_paused = value != 0;
+    set_paused(member, value != 0);
     if (member->queue != NULL)
         queue_offer(bus, member->queue);
     return 0;
@@ -293,7 +304,8 @@ static int restore(struct bus *bus, uint32_t index) {
         return 0;
     }
     struct feed *feed = NULL;
-    if (saved->queue != 0 || feed_find(bus, saved->pattern, saved->lane, &feed) < 0) {
+    if (saved->queue != 0 ||
+        feed_find(bus, saved->pattern, saved->lane, (saved->flags & MEMBER_DIRECT) != 0, &feed) < 0) {
         member_end(bus, member); /* its client finds that with its next poll, and subscribes again */
         return 0;
     }

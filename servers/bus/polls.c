@@ -5,6 +5,7 @@
  * that does not fit an answer goes alone, lent in the client's channel. A poll that comes while another of the same lane
  * is under way takes its place.
  */
+#include "servers/bus/directs.h"
 #include "servers/bus/points.h"
 #include "servers/bus/poll_message.h"
 
@@ -237,6 +238,56 @@ static void tell_ring(struct answer *answer, struct member *member, struct grove
     memcpy(item, &place, sizeof place);
 }
 
+/* Of rings of publishers as many are granted with one answer as a client keeps until it reads it. */
+#define DIRECTS_AN_ANSWER 8u
+
+static bool show_direct(struct answer *answer, struct member *member, struct direct *direct,
+                        struct grove_request *request) {
+    void *item = add_item(answer, GROVE_BUS_ITEM_DIRECT, sizeof(struct grove_bus_direct_shown));
+    struct grove_bus_direct_shown shown;
+    if (item == NULL)
+        return false; /* with the next poll, which follows this answer */
+    direct_show(direct, member, request, &shown);
+    memcpy(item, &shown, sizeof shown);
+    return true;
+}
+
+static bool tell_over(struct bus *bus, struct answer *answer, const struct member *member, uint64_t id) {
+    const struct grove_bus_direct_over over = {.id = id, .member = member_id(member)};
+    struct direct *direct = direct_find(bus, id);
+    void *item = add_item(answer, GROVE_BUS_ITEM_DIRECT_OVER, sizeof over);
+    if (item == NULL)
+        return false;
+    memcpy(item, &over, sizeof over);
+    if (direct != NULL)
+        direct_told_over(bus, direct, member);
+    return true;
+}
+
+static bool tell_directs(struct bus *bus, struct answer *answer, struct member *member, struct grove_request *request) {
+    struct direct *direct = NULL, *next = NULL;
+    unsigned count = 0;
+    bool is_over = false, is_next_over = false;
+    for (direct = directs_news(bus, member, NULL, &is_over); direct != NULL && count < DIRECTS_AN_ANSWER;
+         direct = next, is_over = is_next_over, count++) {
+        next = directs_news(bus, member, direct, &is_next_over);
+        if (is_over ? !tell_over(bus, answer, member, direct_id(direct))
+                    : !show_direct(answer, member, direct, request))
+            break;
+    }
+    return direct != NULL || count > 0;
+}
+
+/* A ring that the bus's own names and the client does not know. */
+static void tell_which(struct bus *bus, struct answer *answer, struct member *member, uint64_t id,
+                       struct grove_request *request) {
+    struct direct *direct = direct_find(bus, id);
+    if (direct != NULL)
+        (void)show_direct(answer, member, direct, request);
+    else
+        (void)tell_over(bus, answer, member, id);
+}
+
 /* Look at one place of the client's: is there more to be had than it has seen? */
 static bool look(struct bus *bus, struct client *client, const struct grove_bus_place *place,
                  struct grove_request *request, struct answer *answer) {
@@ -247,6 +298,13 @@ static bool look(struct bus *bus, struct client *client, const struct grove_bus_
     }
     if (member->feed == NULL)
         return false;
+    if (place->reserved == GROVE_BUS_PLACE_SLEEPS)
+        return direct_sleeps(bus, client, place);
+    if (place->reserved != 0) {
+        tell_which(bus, answer, member, place->ring, request);
+        return true;
+    }
+    bool has_news = tell_directs(bus, answer, member, request);
     if (member->ring == 0 || place->ring != member->ring || feed_is_renewed(member->feed, member)) {
         tell_ring(answer, member, request);
         return true;
@@ -255,7 +313,7 @@ static bool look(struct bus *bus, struct client *client, const struct grove_bus_
         member->is_armed = true;
         member->feed->armed++;
     }
-    return feed_is_unread(bus, member->feed, place->position);
+    return feed_is_unread(bus, member->feed, place->position) || has_news;
 }
 
 static int read_places(struct bus *bus, struct client *client, struct poll_message *message, uint32_t count,
@@ -302,7 +360,8 @@ int on_poll(struct grove_request *request, void *context) {
     static struct answer answer; /* not the scratch: answers to others are put together meanwhile */
     answer.used_bytes = answer.items = 0;
     answer.room_bytes = answer_room(&head);
-    bool has_more = false;
+    bool has_more = (client->looks >> lane & 1u) != 0;
+    client->looks &= ~(1u << lane);
     disarm(client, lane);
     if (status == 0)
         status = read_places(bus, client, &message, head.places, request, &answer, &has_more);

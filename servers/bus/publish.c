@@ -84,7 +84,9 @@ static void write_to_rings(struct bus *bus, const struct subject *subject, const
     for (unsigned i = 0; left > 0 && i < subject->target_count; i++) {
         if (*subject->targets[i] != TARGET_FEED)
             continue;
-        feed_write(bus, (struct feed *)(void *)subject->targets[i], head, incoming, publisher);
+        struct feed *feed = (struct feed *)(void *)subject->targets[i];
+        if (!incoming->is_in_ring || !feed->is_direct)
+            feed_write(bus, feed, head, incoming, publisher);
         left--;
     }
 }

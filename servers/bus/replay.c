@@ -95,7 +95,7 @@ static int choose_sources(struct bus *bus, struct queue *queue) {
     struct replay *replay = queue->replay;
     for (unsigned at = 0; at < durable->stream_count; at++) {
         const struct stream *stream = durable->streams[at];
-        if (has_source(replay, stream) || !patterns_overlap(stream->entry.pattern, queue->saved->pattern))
+        if (has_source(replay, stream) || !grove_patterns_overlap(stream->entry.pattern, queue->saved->pattern))
             continue;
         struct source *source = &replay->sources[replay->count];
         *source = (struct source){.stream = stream};

@@ -5,7 +5,7 @@
  * The system's own subjects are for ring 1: nobody else can make a system event. An "_INBOX" subject needs no right to be
  * published: who knows it was asked.
  */
-#include "servers/bus/bus.h"
+#include "servers/bus/directs.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -75,8 +75,9 @@ static void end_unlawful(struct bus *bus, struct member *member) {
     bool is_shared = feed != NULL && feed->members->next_in_owner != NULL;
     (void)fprintf(stderr, "bus: %s may not subscribe to %s any more\n", member->saved->client_name.text,
                   member->saved->pattern);
+    directs_hide(bus, member);
     member_end(bus, member);
-    if (is_shared && feed_renew(bus, feed, feed->size_bytes) < 0)
+    if (is_shared && feed_renew(bus, feed, feed->writer.size_bytes) < 0)
         (void)fprintf(stderr, "bus: no memory is left for another ring of %s\n", feed->pattern);
 }
 
@@ -91,6 +92,7 @@ void rights_look_again(struct bus *bus) {
         if (member != NULL && member->client->channels > 0 && !may_read(bus, member))
             end_unlawful(bus, member);
     }
+    directs_look_at_rights(bus);
 }
 
 /* ---- asked ---- */

@@ -55,10 +55,11 @@ struct saved_queue {
     char name[GROVE_BUS_GROUP_MAX + 1];
 };
 
+enum saved_member_flags { MEMBER_PAUSED = 1u << 0, MEMBER_DIRECT = 1u << 1 /* it reads rings of publishers */ };
 struct saved_member {
     uint32_t state, serial;
     uint32_t queue; /* index + 1; 0: by ring */
-    uint32_t lane, generation, ring, is_paused,
+    uint32_t lane, generation, ring, flags, /* enum saved_member_flags */
         is_left; /* is_left: its instance has ended, the next one may take it over */
     grove_object_id client;
     struct grove_name client_name;

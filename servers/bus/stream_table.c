@@ -19,33 +19,6 @@ bool stream_name_is_valid(const char *name) {
     return length_bytes > 0 && length_bytes <= GROVE_BUS_GROUP_MAX && strspn(name, allowed) == length_bytes;
 }
 
-static size_t token_bytes(const char *at) {
-    return strcspn(at, ".");
-}
-
-static const char *next_token(const char *at) {
-    at += token_bytes(at);
-    return *at == '.' ? at + 1 : NULL;
-}
-
-static bool is_token(const char *at, char wildcard) {
-    return at[0] == wildcard && token_bytes(at) == 1;
-}
-
-/* Token by token; a last ">" stands for one or more, of which there is at least one here. */
-bool patterns_overlap(const char *left, const char *right) {
-    while (left != NULL && right != NULL) {
-        if (is_token(left, '>') || is_token(right, '>'))
-            return true;
-        bool is_same = token_bytes(left) == token_bytes(right) && memcmp(left, right, token_bytes(left)) == 0;
-        if (!is_same && !is_token(left, '*') && !is_token(right, '*'))
-            return false;
-        left = next_token(left);
-        right = next_token(right);
-    }
-    return left == NULL && right == NULL;
-}
-
 static bool is_sound(const struct stream_entry *entries, unsigned at) {
     const struct stream_entry *entry = &entries[at];
     if (memchr(entry->name, '\0', sizeof entry->name) == NULL ||
@@ -56,7 +29,7 @@ static bool is_sound(const struct stream_entry *entries, unsigned at) {
         return strcmp(entry->name, STREAM_USUAL) == 0 && strcmp(entry->pattern, ">") == 0;
     for (unsigned other = 0; other < at; other++)
         if (strcmp(entry->name, entries[other].name) == 0 ||
-            (other > 0 && patterns_overlap(entry->pattern, entries[other].pattern)))
+            (other > 0 && grove_patterns_overlap(entry->pattern, entries[other].pattern)))
             return false;
     return true;
 }

@@ -31,8 +31,6 @@ struct stream_table {
 
 /* Letters, digits, "_" and "-": it names a folder. */
 bool stream_name_is_valid(const char *name);
-/* Is there a subject that both match? */
-bool patterns_overlap(const char *left, const char *right);
 /*
  * Bytes of a table that begins with STREAM_USUAL, and whose names and patterns are valid, different and apart. GROVE_CORRUPT,
  * GROVE_VERSION.

@@ -17,8 +17,8 @@ static const struct stream_table sound = {.entries = {{.name = STREAM_USUAL, .pa
                                           .is_apart = true};
 
 static void expect_overlap(const char *left, const char *right, bool is_expected) {
-    assert_int_equal(patterns_overlap(left, right), is_expected);
-    assert_int_equal(patterns_overlap(right, left), is_expected);
+    assert_int_equal(grove_patterns_overlap(left, right), is_expected);
+    assert_int_equal(grove_patterns_overlap(right, left), is_expected);
 }
 
 static void patterns_overlap_where_a_subject_fits_both(void **state) {

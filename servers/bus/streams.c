@@ -321,7 +321,7 @@ static int set_new(struct durable *durable, struct grove_request *request, const
         return grove_fail(request, GROVE_INVALID, "%s", sentence);
     for (unsigned at = 1; at < durable->stream_count; at++) {
         const struct stream_entry *other = &durable->streams[at]->entry;
-        if (patterns_overlap(wanted->pattern, other->pattern))
+        if (grove_patterns_overlap(wanted->pattern, other->pattern))
             return grove_fail(request, GROVE_EXISTS,
                               "the stream %s keeps \"%.100s\", and each event is in one stream: choose a pattern apart "
                               "from that",

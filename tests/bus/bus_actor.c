@@ -9,7 +9,7 @@
  * Options: reliable, durable, first (from the oldest durable event on), name=NAME, group=NAME, order, period=MICROSECONDS, slow=MILLISECONDS, fail=TIMES, retries=COUNT, backoff=MILLISECONDS, queue=EVENTS,
  * flight=EVENTS, block=MILLISECONDS, timeout=MILLISECONDS, patience=MILLISECONDS (of a
  * source, which then says nothing when it had to give up), size=BYTES (of an event), drop, spill, spill=KIBIBYTES,
- * hang (never finish an event). What it knows lies in its state region.
+ * hang (never finish an event), direct (a source: by a ring of its own, of ring=KIBIBYTES), late (which it opens when it is asked how it is). What it knows lies in its state region.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,11 +22,11 @@
 #define SOURCES_MAX 8u
 #define SIZE_MAX_BYTES (256u << 10)
 
-enum method { METHOD_TOLD = 1, METHOD_COUNT = 2, METHOD_STOP = 3, METHOD_PAUSE = 4 };
+enum method { METHOD_TOLD = 1, METHOD_COUNT = 2, METHOD_STOP = 3, METHOD_PAUSE = 4, METHOD_RING = 5 };
 
 struct kept {
     uint64_t told; /* source: numbers 1..told were accepted, or one more (the one under way) */
-    uint64_t count, doubled, disordered, attempts, missed;
+    uint64_t count, doubled, disordered, attempts, missed, direct;
     struct {
         char name[64];
         uint64_t last;
@@ -37,9 +37,9 @@ static struct kept *kept;
 
 struct options {
     const char *role, *subject, *group, *name;
-    bool is_reliable, is_durable, is_first, is_in_order, hangs, drops, spills;
+    bool is_reliable, is_durable, is_first, is_in_order, hangs, drops, spills, is_direct, is_late;
     unsigned period_us, slow_ms, fail_times, retries, backoff_ms, queue, flight, block_ms, timeout_ms, patience_ms,
-        spill_kib, size;
+        spill_kib, size, ring_kib;
 };
 static struct options options;
 static struct grove_subscription *subscription;
@@ -114,6 +114,7 @@ static int on_event(const struct grove_event *event, void *context) {
     (void)context;
     kept->attempts++;
     kept->missed += event->missed;
+    kept->direct += (event->flags & GROVE_EVENT_DIRECT) != 0;
     if (options.hangs) {
         struct grove_event_ticket ticket;
         return grove_event_defer(event, &ticket);
@@ -138,7 +139,8 @@ static int on_told(struct grove_request *request, void *context) {
 }
 
 static int on_count(struct grove_request *request, void *context) {
-    const uint64_t answer[] = {kept->count, kept->doubled, kept->disordered, kept->attempts, kept->missed};
+    const uint64_t answer[] = {kept->count,    kept->doubled, kept->disordered,
+                               kept->attempts, kept->missed,  kept->direct};
     (void)context;
     return grove_reply(request, answer, sizeof answer);
 }
@@ -161,6 +163,27 @@ static int on_pause(struct grove_request *request, void *context) {
 
 /* ---- set-up ---- */
 
+/* Without it everything goes by the bus, and it says why. */
+static void open_ring(void) {
+    const struct grove_direct wanted = {.pattern = options.subject, .ring_bytes = (uint64_t)options.ring_kib << 10};
+    if (grove_bus_direct(&wanted) < 0)
+        fprintf(stderr, "there is no ring: %s\n", grove_last_error());
+}
+
+static int on_ring(struct grove_request *request, void *context) {
+    struct grove_direct_metrics metrics;
+    (void)context;
+    int status = grove_bus_direct_metrics(NULL, options.subject, &metrics);
+    if (status == GROVE_NOT_FOUND && options.is_late) {
+        open_ring();
+        status = grove_bus_direct_metrics(NULL, options.subject, &metrics);
+    }
+    if (status < 0)
+        return grove_fail(request, status, "%s", grove_last_error());
+    const uint64_t answer[] = {metrics.written, metrics.by_bus, metrics.wakes, metrics.is_used, metrics.is_also_by_bus};
+    return grove_reply(request, answer, sizeof answer);
+}
+
 static int on_init(struct grove_service *service, enum grove_start_reason reason, void *context) {
     struct grove_region *region;
     bool is_fresh;
@@ -171,6 +194,8 @@ static int on_init(struct grove_service *service, enum grove_start_reason reason
     if (status < 0)
         return status;
     kept = grove_region_data(region, NULL);
+    if (options.is_direct && !options.is_late)
+        open_ring();
     if (strcmp(options.role, "source") == 0)
         return grove_service_every(service, options.period_us * GROVE_MICROSECOND, tell, NULL, &timer);
     struct grove_subscribe wanted = {.pattern = options.subject,
@@ -208,7 +233,8 @@ static bool read_option(const char *text) {
         {"period", &options.period_us},     {"slow", &options.slow_ms},       {"fail", &options.fail_times},
         {"retries", &options.retries},      {"backoff", &options.backoff_ms}, {"queue", &options.queue},
         {"flight", &options.flight},        {"block", &options.block_ms},     {"timeout", &options.timeout_ms},
-        {"patience", &options.patience_ms}, {"spill", &options.spill_kib},    {"size", &options.size}};
+        {"patience", &options.patience_ms}, {"spill", &options.spill_kib},    {"size", &options.size},
+        {"ring", &options.ring_kib}};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         if (number_of(text, numbers[i].name, numbers[i].value))
             return options.size <= SIZE_MAX_BYTES;
@@ -228,6 +254,10 @@ static bool read_option(const char *text) {
         options.drops = true;
     else if (strcmp(text, "spill") == 0)
         options.spills = true;
+    else if (strcmp(text, "direct") == 0)
+        options.is_direct = true;
+    else if (strcmp(text, "late") == 0)
+        options.is_late = true;
     else if (strcmp(text, "hang") == 0)
         options.hangs = true;
     else
@@ -254,7 +284,8 @@ int main(int argument_count, char **arguments) {
         grove_service_on(service, arguments[1], METHOD_TOLD, on_told, NULL) < 0 ||
         grove_service_on(service, arguments[1], METHOD_COUNT, on_count, NULL) < 0 ||
         grove_service_on(service, arguments[1], METHOD_STOP, on_stop, NULL) < 0 ||
-        grove_service_on(service, arguments[1], METHOD_PAUSE, on_pause, NULL) < 0)
+        grove_service_on(service, arguments[1], METHOD_PAUSE, on_pause, NULL) < 0 ||
+        grove_service_on(service, arguments[1], METHOD_RING, on_ring, NULL) < 0)
         return grove_report("bus-actor");
     return grove_service_run(service) < 0 ? grove_report("bus-actor") : 0;
 }

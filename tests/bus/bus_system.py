@@ -9,9 +9,10 @@ import grove_system as gs  # noqa: E402
 METHODS = """
     methods:
       - {number: 1, name: told, reply: "told:u64"}
-      - {number: 2, name: count, reply: "count:u64 doubled:u64 disordered:u64 attempts:u64 missed:u64"}
+      - {number: 2, name: count, reply: "count:u64 doubled:u64 disordered:u64 attempts:u64 missed:u64 direct:u64"}
       - {number: 3, name: stop, reply: "told:u64"}
-      - {number: 4, name: pause, request: "is_paused:u64"}"""
+      - {number: 4, name: pause, request: "is_paused:u64"}
+      - {number: 5, name: ring, reply: "written:u64 by_bus:u64 wakes:u64 is_used:u64 is_also_by_bus:u64"}"""
 
 
 def actor(name, role, subject, *options, rights=None, after=()):

@@ -45,6 +45,18 @@ until(lambda: len(seen) == 2 and len(rings) == 2)
 event = rings[0]
 said["event"] = [event.subject, event.data.decode(), event.headers.decode(), event.publisher.split(".")[0], event.attempt,
                  event.is_durable, event.missed, abs(event.time - time.time()) < 60, rings[1].sequence > event.sequence]
+
+# By a ring of its own, which those who read rings read in place.
+bus.direct("note.d", ring_bytes=65536)
+bus.publish("note.d", b"three", quality=bus.AT_MOST_ONCE)
+until(lambda: len(seen) == 3 and len(rings) == 3)
+said["direct"] = [rings[2].data.decode(), rings[2].is_direct, rings[2].sequence, rings[2].publisher == event.publisher,
+                  bus.direct_metrics("note.d")["written"], [row["pattern"] for row in bus.directs()], seen[2][2].decode()]
+bus.end_direct("note.d")
+bus.publish("note.d", b"four", quality=bus.AT_MOST_ONCE)
+until(lambda: len(seen) == 4 and len(rings) == 4)
+said["direct"] += [rings[3].is_direct, bus.directs()]
+del seen[2:]
 ring.unsubscribe()
 
 # What fails is tried again, and then a dead letter with the words of the exception.
@@ -194,6 +206,7 @@ class Python(bs.BusTest):
         self.assertIn("nobody subscribes to nobody.hears", said["answers"].pop())
         self.assertEqual(said, {
             "event": ["note.a", "one", "head", "shell", 1, False, 0, True, True],
+            "direct": ["three", True, 1, True, 1, ["note.d"], "three", False, []],
             "in flight": 1,
             "queued": 20,
             "spilled": True,

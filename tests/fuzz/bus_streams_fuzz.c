@@ -22,7 +22,7 @@ static void expect_apart(const struct stream_table *table) {
         expect(stream_name_is_valid(table->entries[at].name));
         expect(grove_pattern_check(table->entries[at].pattern) == 0);
         for (unsigned other = 1; at > 0 && other < at; other++)
-            expect(!patterns_overlap(table->entries[at].pattern, table->entries[other].pattern));
+            expect(!grove_patterns_overlap(table->entries[at].pattern, table->entries[other].pattern));
     }
 }
 

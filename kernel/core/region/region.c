@@ -131,7 +131,7 @@ int region_attached_invoke(struct request *request) {
 int region_grant_check(struct request *request) {
     const struct grove_region_grant *body = &request->message->body.region_grant;
     bool is_move = body->flags == GROVE_REGION_MOVE;
-    if ((body->flags & ~(uint32_t)GROVE_REGION_MOVE) != 0)
+    if (!is_move && (body->flags & ~(uint32_t)GROVE_REGION_ONWARD) != 0)
         return GROVE_INVALID;
     int status = request_find_receiver(request, body->channel);
     if (status == GROVE_OK)
@@ -158,7 +158,9 @@ static void notify(struct core *core, const struct region *region, grove_handle 
 static int grant_read(struct request *request) {
     struct core *core = request->core;
     struct container *receiver = request->container;
-    struct grove_capability capability = {.kind = GROVE_CAP_REGION, .rights = GROVE_RIGHT_READ};
+    bool is_onward = request->message->body.region_grant.flags == GROVE_REGION_ONWARD;
+    struct grove_capability capability = {.kind = GROVE_CAP_REGION,
+                                          .rights = GROVE_RIGHT_READ | (is_onward ? GROVE_RIGHT_GRANT : 0)};
     struct capability_new new = {.container = receiver,
                                  .parent = request->capability,
                                  .capability = &capability,

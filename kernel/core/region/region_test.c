@@ -61,6 +61,48 @@ static void a_region_can_be_moved_before_it_is_sealed(void **state) {
     world_close(&two.world);
 }
 
+/* The receiver shows it on to whom the owner has no channel, for reading; what it gave ends with its own handle. */
+static void a_region_can_be_shown_onward(void **state) {
+    (void)state;
+    struct scene_two two;
+    struct fake_packet reply;
+    struct fake_packet notice;
+    scene_two_open(&two);
+    struct grove_region_create create = {.size_bytes = 4096};
+    assert_int_equal(world_ask(&two.world, two.first, GROVE_REQUEST_REGION_CREATE, &create, sizeof(create), &reply), 0);
+    grove_handle region = reply.message.body.region.region;
+    assert_int_equal(world_handle_request(&two.world, two.first, GROVE_REQUEST_REGION_ATTACHED, region), 0);
+    struct grove_region_grant grant = {
+        .region = region, .channel = two.channel, .flags = GROVE_REGION_MOVE | GROVE_REGION_ONWARD};
+    assert_int_equal(world_ask(&two.world, two.first, GROVE_REQUEST_REGION_GRANT, &grant, sizeof(grant), NULL),
+                     GROVE_INVALID);
+    grant.flags = 0;
+    assert_int_equal(world_ask(&two.world, two.first, GROVE_REQUEST_REGION_GRANT, &grant, sizeof(grant), NULL), 0);
+    assert_true(fake_take(two.second, GROVE_NOTICE_REGION_GRANTED, 0, &notice));
+    struct grove_region_grant back = {.region = notice.message.body.region_granted.region.region, .channel = two.back};
+    assert_int_equal(world_ask(&two.world, two.second, GROVE_REQUEST_REGION_GRANT, &back, sizeof(back), NULL),
+                     GROVE_DENIED);
+    grant.flags = GROVE_REGION_ONWARD;
+    assert_int_equal(world_ask(&two.world, two.first, GROVE_REQUEST_REGION_GRANT, &grant, sizeof(grant), NULL), 0);
+    assert_true(fake_take(two.second, GROVE_NOTICE_REGION_GRANTED, 0, &notice));
+    assert_int_equal(notice.message.body.region_granted.region.rights, GROVE_RIGHT_READ);
+    back.region = notice.message.body.region_granted.region.region;
+    assert_int_equal(world_handle_request(&two.world, two.second, GROVE_REQUEST_REGION_ATTACHED, back.region),
+                     GROVE_DENIED);
+    assert_int_equal(world_ask(&two.world, two.second, GROVE_REQUEST_REGION_GRANT, &back, sizeof(back), NULL), 0);
+    assert_true(fake_take(two.first, GROVE_NOTICE_REGION_GRANTED, 0, &notice));
+    grove_handle shown = notice.message.body.region_granted.region.region;
+    assert_int_equal(notice.message.body.region_granted.region.rights, GROVE_RIGHT_READ);
+    struct grove_region_grant again = {.region = shown, .channel = two.channel};
+    assert_int_equal(world_ask(&two.world, two.first, GROVE_REQUEST_REGION_GRANT, &again, sizeof(again), NULL),
+                     GROVE_DENIED);
+    assert_int_equal(world_handle_request(&two.world, two.second, GROVE_REQUEST_REGION_DESTROY, back.region), 0);
+    assert_int_equal(world_handle_request(&two.world, two.first, GROVE_REQUEST_REGION_DESTROY, shown),
+                     GROVE_STALE_HANDLE);
+    assert_null(core_find_fault(two.world.core));
+    world_close(&two.world);
+}
+
 static int ask_state(struct scene_two *two, uint64_t bytes, struct fake_packet *reply) {
     struct grove_state_region body = {.size_bytes = bytes};
     return world_ask(&two->world, two->first, GROVE_REQUEST_STATE_REGION, &body, sizeof(body), reply);
@@ -100,6 +142,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_region_is_shown_when_sealed),
         cmocka_unit_test(a_region_can_be_moved_before_it_is_sealed),
+        cmocka_unit_test(a_region_can_be_shown_onward),
         cmocka_unit_test(the_state_region_outlives_the_instance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

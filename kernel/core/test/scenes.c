@@ -36,5 +36,7 @@ void scene_two_open(struct scene_two *two) {
     assert_int_equal(world_endpoint(&two->world, two->second, "grid.second", 0, NULL), 0);
     assert_int_equal(world_connect(&two->world, two->first, "grid.second", &reply), 0);
     two->channel = reply.message.body.channel.channel;
+    assert_true(fake_take(two->second, GROVE_NOTICE_CHANNEL_NEW, 0, &reply));
+    two->back = reply.message.body.channel_new.channel.channel;
     fake_drop_packets(two->second);
 }

@@ -20,7 +20,7 @@ uint8_t scene_state(const struct world *world, machine_container container);
 struct scene_two {
     struct world world;
     machine_container first, second;
-    grove_handle first_handle, second_handle, channel;
+    grove_handle first_handle, second_handle, channel, back; /* the channel's two ends */
 };
 void scene_two_open(struct scene_two *two);
 

@@ -16,7 +16,8 @@
  * reincarnation, hook, bus or log are the system's: only ring 1 may publish them. "_INBOX" is for answers to requests.
  *
  * Rights: `requires: [{name: system.bus}]`, BUS_PUB covering each subject published, BUS_SUB covering each pattern
- * subscribed to. Who published, when and with which numbers is written by the bus; a publisher cannot forge it.
+ * subscribed to. Who published, when and with which numbers is written by the bus; a publisher cannot forge it
+ * (but for times and numbers of events marked GROVE_EVENT_DIRECT).
  *
  * What is promised is the weaker of what the publisher asked for and what the subscription asks for:
  *
@@ -60,6 +61,8 @@ enum grove_bus_quality {
 GROVE_PUBLIC int grove_subject_check(const char *subject);
 GROVE_PUBLIC int grove_pattern_check(const char *pattern);
 GROVE_PUBLIC bool grove_pattern_matches(const char *pattern, const char *subject);
+/* Is there a subject that both match? */
+GROVE_PUBLIC bool grove_patterns_overlap(const char *left, const char *right);
 
 /* ---- publish ------------------------------------------------------------------------------------------------------- */
 
@@ -113,12 +116,67 @@ GROVE_PUBLIC int grove_bus_flush(struct grove_session *session, uint64_t timeout
 /* Events that this session dropped instead of waiting, ever. */
 GROVE_PUBLIC uint64_t grove_bus_dropped(struct grove_session *session);
 
+/* ---- publish without the bus in between ----------------------------------------------------------------------------- */
+
+/*
+ * From now on, what this session publishes at most once (grove_bus_emit, or with GROVE_BUS_AT_MOST_ONCE) on subjects of a
+ * pattern goes into a ring of its own, which those who subscribed at most once read in place; the bus is not on the way.
+ * Who gets it by queue (a group, at least once) still gets it by the bus. While hooks look at
+ * the bus everything goes by the bus. An event larger than half of the ring is refused: GROVE_TOO_LARGE.
+ *
+ * What is different for a subscriber: GROVE_EVENT_DIRECT says. Events of one publisher come in the order in which they were
+ * published, those of two are not ordered among each other; who needs the bus's numbers subscribes in a group.
+ *
+ * Needs BUS_PUB for the whole pattern, whose first token is no wildcard, and SHM_CREATE for the ring, which counts as
+ * `shared` of this container. GROVE_DENIED, GROVE_INVALID, GROVE_EXISTS (this session has a ring for some of these
+ * subjects), GROVE_EXHAUSTED (64 rings are open, or no room), GROVE_NOT_FOUND (no bus), GROVE_TIMED_OUT.
+ *
+ * It is left and taken up again by itself: when hooks come and go, and when the bus is restarted. Taking it up again needs
+ * the run loop, or grove_session_dispatch.
+ */
+struct grove_direct {
+    struct grove_session *session; /* NULL: the default one */
+    const char *pattern;
+    uint64_t ring_bytes; /* a power of two from 16 KiB to 16 MiB; 0: 512 KiB */
+};
+GROVE_PUBLIC int grove_bus_direct(const struct grove_direct *direct);
+/* Publish by the bus again, and give the ring up. GROVE_NOT_FOUND. */
+GROVE_PUBLIC int grove_bus_direct_end(struct grove_session *session, const char *pattern);
+
+struct grove_direct_metrics {
+    uint64_t written; /* events in this ring and the ones before it */
+    uint64_t by_bus; /* events of the pattern that went by the bus, instead or as well */
+    uint64_t wakes; /* times that sleeping readers were woken */
+    uint32_t is_used; /* now */
+    uint32_t is_also_by_bus; /* now */
+};
+/* GROVE_NOT_FOUND: the session has no such pattern. */
+GROVE_PUBLIC int grove_bus_direct_metrics(struct grove_session *session, const char *pattern,
+                                          struct grove_direct_metrics *metrics);
+
+struct grove_direct_record {
+    struct grove_name publisher;
+    char pattern[GROVE_SUBJECT_MAX + 1];
+    uint64_t written; /* events, as the publisher says */
+    uint32_t is_used, is_also_by_bus;
+    uint32_t readers; /* subscriptions that it is shown to */
+    uint32_t reserved;
+};
+/* Direct rings of all services, for ring 1 and shells; others see their own. As grove_bus_subscription_next. */
+GROVE_PUBLIC int grove_bus_direct_next(struct grove_session *session, uint64_t *cursor,
+                                       struct grove_direct_record *record);
+
 /* ---- subscribe ----------------------------------------------------------------------------------------------------- */
 
 enum grove_event_flags {
     GROVE_EVENT_REDELIVERED = 1u << 0, /* it was delivered before, to this or another member, and not acknowledged */
     GROVE_EVENT_DURABLE = 1u << 1,
     GROVE_EVENT_REPLAYED = 1u << 2, /* from the log, or from the dead letters */
+    /*
+     * It came straight from its publisher's ring (grove_bus_direct): time_ns is the publisher's clock, but never ahead of the
+     * reader's and never going back; sequence counts in that ring; subject_sequence is 0. Who published is the bus's word.
+     */
+    GROVE_EVENT_DIRECT = 1u << 3,
 };
 
 /* Everything here is valid until the handler returns. Only data and headers are the publisher's own words. */

@@ -28,7 +28,7 @@ NEW, FIRST = "new", "first"  # where a durable subscription may begin; also `seq
 NO_RETRY = 0xFFFFFFFF
 
 _SUBJECT_BYTES, _GROUP_BYTES = 256, 64
-_REDELIVERED, _DURABLE, _REPLAYED = 1, 2, 4  # enum grove_event_flags
+_REDELIVERED, _DURABLE, _REPLAYED, _DIRECT = 1, 2, 4, 8  # enum grove_event_flags
 
 Published = namedtuple("Published", "sequence subject_sequence durable_sequence time")
 Answer = namedtuple("Answer", "data headers")
@@ -279,6 +279,7 @@ class Event:
         self.kernel_version = (version.major, version.minor, version.patch)
         self.is_redelivered = bool(fields.flags & _REDELIVERED)
         self.is_durable, self.is_replayed = bool(fields.flags & _DURABLE), bool(fields.flags & _REPLAYED)
+        self.is_direct = bool(fields.flags & _DIRECT)
         self._is_deferred = False
 
     def reply(self, data=b""):
@@ -490,3 +491,6 @@ def set_stream(name="durable", pattern="", *, retain_bytes=0, retain=None, sessi
 def remove_stream(name, *, session=None):
     """With the events that it keeps."""
     check(library.grove_bus_stream_remove(session_or_default(session)._handle, _encoded(name, "name")))
+
+
+from .rings import direct, direct_metrics, directs, end_direct  # noqa: E402, F401  (it uses what stands above)

@@ -52,6 +52,8 @@ static void print_json(const struct grove_event *event) {
                                (json_int_t)event->missed, "redelivered", (event->flags & GROVE_EVENT_REDELIVERED) != 0);
     if (event->reply_to != NULL)
         json_object_set_new(object, "reply_to", json_string(event->reply_to));
+    if ((event->flags & GROVE_EVENT_DIRECT) != 0)
+        json_object_set_new(object, "direct", json_true());
     if (event->durable_sequence != 0)
         json_object_set_new(object, "durable_sequence", json_integer((json_int_t)event->durable_sequence));
     if (text != NULL) {

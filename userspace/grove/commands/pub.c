@@ -12,6 +12,7 @@ static const struct command_option options[] = {
     {"durable", 'D', NULL, "on disk before this command ends"},
     {"request", 'q', NULL, "wait for an answer and print it"},
     {"lines", 'l', NULL, "each line of standard input is an event"},
+    {"direct", 'd', NULL, "with --lines, at most once: by a ring of this command's own, without the bus in between"},
     {"reply-to", 'R', "SUBJECT", "where answers are to be published"},
     {"timeout", 't', "TIME", "for room, for the disk, or for the answer (5s)"},
     {0},
@@ -78,11 +79,19 @@ static int run(struct invocation *invocation) {
     char *data = NULL;
     if (text != NULL && command_has(invocation, "lines"))
         return command_misused(invocation, "give the data, or --lines for standard input");
+    bool is_direct = command_has(invocation, "direct");
+    if (is_direct && (!command_has(invocation, "lines") || publish.quality != GROVE_BUS_AT_MOST_ONCE ||
+                      command_has(invocation, "request")))
+        return command_misused(invocation,
+                               "--direct goes with --lines, and with none of --reliable, --durable, --request");
     int status = command_duration(invocation, "timeout", 5 * GROVE_SECOND, &publish.timeout_ns);
     if (status == 0)
         status = command_connect(invocation, &publish.session);
     if (status != 0)
         return status;
+    if (is_direct &&
+        grove_bus_direct(&(struct grove_direct){.session = publish.session, .pattern = publish.subject}) < 0)
+        return command_fail_library(invocation, "there is no ring for %s", publish.subject);
     if (command_has(invocation, "lines")) {
         status = publish_lines(invocation, &publish);
     } else {
@@ -108,6 +117,7 @@ const struct command command_pub = {
         "are tokens between dots. With --request it waits for the first answer of a subscriber and prints that.",
     .examples = "  grove pub grid.note 'feeder 3 is back'   one event\n"
                 "  tail -f app.log | grove pub -l app.log    an event for each line\n"
+                "  sensor | grove pub -l -d grid.reading     the same, read by subscribers in place\n"
                 "  grove pub -q grid.question ping           ask",
     .minimum = 1,
     .maximum = 2,

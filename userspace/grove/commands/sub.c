@@ -19,6 +19,7 @@ static const struct command_option options[] = {
     {"group", 'g', "NAME", "share the events with the others of this group: each one gets to one of them"},
     {"data", 'd', NULL, "print the data alone"},
     {"list", 'l', NULL, "list who is subscribed to what, and how it keeps up, instead"},
+    {"rings", 'R', NULL, "list which publishers have rings of their own, instead"},
     {0},
 };
 
@@ -103,6 +104,34 @@ static int list(const struct invocation *invocation, struct grove_session *sessi
     return COMMAND_OK;
 }
 
+static int list_rings(const struct invocation *invocation, struct grove_session *session) {
+    static const struct output_column columns[] = {
+        {"PUBLISHER", "publisher", OUTPUT_TEXT},
+        {"PATTERN", "pattern", OUTPUT_TEXT},
+        {"WRITTEN", "written", OUTPUT_TEXT},
+        {"READERS", "readers", OUTPUT_TEXT},
+        {"WAY", "way", OUTPUT_TEXT},
+        {0},
+    };
+    json_t *rows = json_array();
+    struct grove_direct_record record;
+    uint64_t cursor = 0;
+    int status;
+    while ((status = grove_bus_direct_next(session, &cursor, &record)) == 0)
+        json_array_append_new(rows, json_pack("{s:s, s:s, s:I, s:i, s:s}", "publisher", record.publisher.text,
+                                              "pattern", record.pattern, "written", (json_int_t)record.written,
+                                              "readers", (int)record.readers, "way",
+                                              !record.is_used         ? "bus"
+                                              : record.is_also_by_bus ? "both"
+                                                                      : "ring"));
+    if (status != GROVE_NOT_FOUND) {
+        json_decref(rows);
+        return command_fail_library(invocation, "the rings cannot be listed");
+    }
+    output_table(invocation, rows, columns, "no publisher has a ring of its own");
+    return COMMAND_OK;
+}
+
 /* Durable events, and where among them to begin. */
 static int choose_start(const struct invocation *invocation, struct grove_subscribe *wanted) {
     uint64_t since_ns = 0;
@@ -155,14 +184,18 @@ static int run(struct invocation *invocation) {
     int status = command_number(invocation, "count", 1, UINT32_MAX, 0, &following.count);
     if (status == 0)
         status = command_duration(invocation, "wait", 365 * UINT64_C(86400) * GROVE_SECOND, &wait_ns);
-    if (status == 0 && command_has(invocation, "list") != (invocation->argument_count == 0))
-        status = command_misused(invocation, "give a pattern, or --list");
+    unsigned ways =
+        command_has(invocation, "list") + command_has(invocation, "rings") + (unsigned)(invocation->argument_count > 0);
+    if (status == 0 && ways != 1)
+        status = command_misused(invocation, "give a pattern, --list or --rings");
     if (status == 0)
         status = command_connect(invocation, &session);
     if (status != 0)
         return status;
     if (command_has(invocation, "list"))
         return list(invocation, session);
+    if (command_has(invocation, "rings"))
+        return list_rings(invocation, session);
     struct grove_subscribe wanted = {.pattern = invocation->arguments[0],
                                      .group = command_value(invocation, "group"),
                                      .quality = command_has(invocation, "reliable") ? GROVE_BUS_AT_LEAST_ONCE
@@ -184,7 +217,7 @@ static int run(struct invocation *invocation) {
 const struct command command_sub = {
     .name = "sub",
     .summary = "print the events of the bus that match a pattern",
-    .usage = "PATTERN | --list",
+    .usage = "PATTERN | --list | --rings",
     .description = "Subscribes to a pattern and prints each event as it comes: when, subject, number, publisher and "
                    "data. In a pattern "
                    "\"*\" is any one token between dots, and a last \">\" is one or more tokens; quote both for the "
@@ -196,7 +229,8 @@ const struct command command_sub = {
                 "  grove sub --since 1h 'grid.>'       what was kept of the last hour, and what comes\n"
                 "  grove sub -r --slow spill 'grid.>' | slow-program\n"
                 "                                      what the program has no time for waits on disk\n"
-                "  grove sub --list                    who listens",
+                "  grove sub --list                    who listens\n"
+                "  grove sub --rings                   who publishes without the bus in between",
     .minimum = 0,
     .maximum = 1,
     .options = options,

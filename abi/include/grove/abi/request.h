@@ -142,7 +142,8 @@ struct grove_endpoint_record {
  * REGION_CREATE: needs SHM_CREATE covering size. Reply: grove_region_reply with objects [writable memory]. After
  * mapping it the owner sends REGION_ATTACHED (grove_handle_request): the kernel seals it against further writers.
  * REGION_GRANT: read-only to the container at the other end of a channel (REGION_GRANTED there), or, with
- * GROVE_REGION_MOVE and before REGION_ATTACHED, ownership with the writable mapping. REGION_DESTROY drops the handle.
+ * GROVE_REGION_MOVE and before REGION_ATTACHED, ownership with the writable mapping. With GROVE_REGION_ONWARD the receiver may
+ * grant it on, also for reading only; what it granted ends with its own handle. REGION_DESTROY drops the handle.
  */
 struct grove_region_create {
     uint64_t size_bytes;
@@ -154,7 +155,7 @@ struct grove_region_grant {
     uint32_t flags;
     uint32_t reserved;
 };
-enum grove_region_flags { GROVE_REGION_MOVE = 1u << 0 };
+enum grove_region_flags { GROVE_REGION_MOVE = 1u << 0, GROVE_REGION_ONWARD = 1u << 1 };
 struct grove_region_reply {
     grove_handle region;
     grove_object_id id;
