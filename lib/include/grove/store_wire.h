@@ -115,7 +115,7 @@ struct grove_store_watch_request {
     uint64_t since;
     uint8_t namespace_bytes, prefix_bytes, reserved[6];
 };
-#define GROVE_STORE_WAIT_MS_MAX 30000u
+#define GROVE_STORE_WAIT_MS_MAX 120000u
 
 /* ---- namespaces ---- */
 
