@@ -168,7 +168,9 @@ void limits_plan(const struct container *container, struct plan *plan);
 bool limits_can_change(const struct container *container, const struct grove_budget *budget);
 /* Of what groved itself holds it to: disk and network. */
 void limits_change(const struct container *container, const struct grove_budget *budget);
-void limits_end(struct container *container);
+/* Add what groved's processes use that hold the limits on disk and network. */
+void limits_usage(const struct container *container, struct grove_usage *usage);
+void limits_end(struct container *container); /* what they have used is the container's for good */
 
 /* start.c: the child of this container has executed its program or is gone. */
 void launch_release(struct container *container);

@@ -53,7 +53,17 @@ void limits_change(const struct container *container, const struct grove_budget 
         traffic_set(container->traffic, budget->network_rate != 0 ? budget->network_rate : INT64_MAX);
 }
 
+void limits_usage(const struct container *container, struct grove_usage *usage) {
+    if (container->quota != NULL)
+        quota_usage(container->quota, usage);
+    if (container->traffic != NULL)
+        traffic_usage(container->traffic, usage);
+}
+
 void limits_end(struct container *container) {
+    struct grove_usage usage = {0};
+    limits_usage(container, &usage);
+    container->processor_before_ns += usage.processor_ns;
     quota_end(container->quota);
     traffic_end(container->traffic);
     container->quota = NULL;

@@ -162,9 +162,12 @@ int machine_container_usage(machine_container index, struct grove_usage *usage) 
     spare_account(container);
     int result = container->cgroup != NULL ? cgroup_usage(container->cgroup, usage) : usage_of_tree(container, usage);
     if (result == GROVE_OK) {
+        limits_usage(container, usage);
         usage->processor_ns += container->processor_before_ns;
         if (usage->memory_peak_bytes < container->memory_peak_before_bytes)
             usage->memory_peak_bytes = container->memory_peak_before_bytes;
+        if (usage->memory_peak_bytes < usage->memory_bytes)
+            usage->memory_peak_bytes = usage->memory_bytes;
     }
     return result;
 }

@@ -202,6 +202,10 @@ uint64_t traffic_bytes(const struct traffic *traffic) {
     return atomic_load(&traffic->account->sent_bytes) + atomic_load(&traffic->account->received_bytes);
 }
 
+void traffic_usage(const struct traffic *traffic, struct grove_usage *usage) {
+    companion_usage(&traffic->relay, usage);
+}
+
 void traffic_end(struct traffic *traffic) {
     if (traffic == NULL)
         return;

@@ -24,6 +24,8 @@ int traffic_ask(struct traffic *traffic, const struct relay_request *request, in
 void traffic_set(struct traffic *traffic, uint64_t rate);
 /* Sent and received since the instance began. */
 uint64_t traffic_bytes(const struct traffic *traffic);
+/* Add what the relay uses. */
+void traffic_usage(const struct traffic *traffic, struct grove_usage *usage);
 /* The instance has ended: it is the relay's to finish. NULL is allowed. */
 void traffic_end(struct traffic *traffic);
 
