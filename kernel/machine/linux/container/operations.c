@@ -179,7 +179,7 @@ uint64_t machine_container_disk(machine_container index) {
 
 uint64_t machine_container_network(machine_container index) {
     const struct container *container = container_find(index);
-    return container == NULL || container->traffic == NULL ? 0 : traffic_bytes(container->traffic);
+    return container == NULL ? 0 : traffic_bytes(container->traffic_account);
 }
 
 int32_t machine_container_process(machine_container index) {
