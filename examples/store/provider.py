@@ -3,7 +3,7 @@ answered.
 
 The store passes on what its clients ask, in its own protocol (lib/include/grove/store_wire.h), after it has checked who may.
 What a provider must do is here: check expectations, apply a commit whole, make it durable, apply the same one once, and find
-keys and ranges. Encryption it leaves to the store (--encrypt on); quotas it would have to keep by itself, and does not.
+keys and ranges. Encryption (--encrypt on) and quotas it leaves to the store, which counts by the sizes that a scan for keys gives.
 
     grove store quota demo.notes --provider demo.provider     while the namespace is empty
 """

@@ -11,10 +11,14 @@ static const struct {
     double unit;
     const char *unit_text;
 } resources[] = {
-    [GROVE_RESOURCE_MEMORY] = {"memory", 1 << 20, " MiB"},        [GROVE_RESOURCE_PROCESSES] = {"processes", 1, ""},
-    [GROVE_RESOURCE_SHARED] = {"shared memory", 1 << 20, " MiB"}, [GROVE_RESOURCE_CHANNELS] = {"channels", 1, ""},
-    [GROVE_RESOURCE_PROCESSOR] = {"processor time", 10000, "%"},  [GROVE_RESOURCE_DISK] = {"disk", 1 << 20, " MiB"},
+    [GROVE_RESOURCE_MEMORY] = {"memory", 1 << 20, " MiB"},
+    [GROVE_RESOURCE_PROCESSES] = {"processes", 1, ""},
+    [GROVE_RESOURCE_SHARED] = {"shared memory", 1 << 20, " MiB"},
+    [GROVE_RESOURCE_CHANNELS] = {"channels", 1, ""},
+    [GROVE_RESOURCE_PROCESSOR] = {"processor time", 10000, "%"},
+    [GROVE_RESOURCE_DISK] = {"disk", 1 << 20, " MiB"},
     [GROVE_RESOURCE_NETWORK] = {"network", 1 << 10, " KiB/s"},
+    [GROVE_RESOURCE_NETWORK_TOTAL] = {"traffic", 1 << 20, " MiB"},
 };
 
 const char *budget_text(uint32_t resource, uint64_t used, uint64_t limit, bool is_refused, char *text,

@@ -20,6 +20,8 @@ static void test_each_resource_has_its_sentence(void **state) {
         {GROVE_RESOURCE_PROCESSOR, 250000, 250000, false, "had to wait for a processor: it may have 25% of one"},
         {GROVE_RESOURCE_CHANNELS, 256, 256, true, "was refused more channels: it may have 256"},
         {GROVE_RESOURCE_SHARED, 9u << 20, 10u << 20, true, "was refused more shared memory: it may have 10 MiB"},
+        {GROVE_RESOURCE_NETWORK_TOTAL, 2u << 20, 2u << 20, false,
+         "used 2 MiB of the 2 MiB of traffic that it may have"},
         {GROVE_RESOURCE_MEMORY, 0, 0, true, "went over its budget"},
         {77, 1, 2, false, "went over its budget"},
     };

@@ -8,7 +8,7 @@ bool limit_is_valid(const struct grove_limit *limit) {
     bool is_watchable = limit->resource == GROVE_RESOURCE_MEMORY || limit->resource == GROVE_RESOURCE_PROCESSES ||
                         limit->resource == GROVE_RESOURCE_SHARED || limit->resource == GROVE_RESOURCE_CHANNELS ||
                         limit->resource == GROVE_RESOURCE_PROCESSOR || limit->resource == GROVE_RESOURCE_DISK ||
-                        limit->resource == GROVE_RESOURCE_NETWORK;
+                        limit->resource == GROVE_RESOURCE_NETWORK || limit->resource == GROVE_RESOURCE_NETWORK_TOTAL;
     return is_watchable && limit->policy <= GROVE_LIMIT_TERMINATE && limit->after_ns <= HOUR_NS &&
            (!lasts || (limit->for_ns >= GROVE_MILLISECOND && limit->for_ns <= HOUR_NS)) &&
            (limit->policy != GROVE_LIMIT_THROTTLE || limit->to_ppm > 0);

@@ -14,10 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "servers/common/names.h"
 
 #define GRID_MAX_NS GROVE_SECOND
+/* Those who are asked together answer within this time where nothing else is to be done. */
+#define GATHER_NS 2000000
 #define BUSY_DELAY_NS (20 * GROVE_MILLISECOND) /* when as many tries are under way as may be */
 /* A service at the limit of its own budget that gives no sign of life this many times longer is taken as hung. */
 #define THROTTLED_PATIENCE 3u
@@ -65,7 +68,14 @@ static void tick(struct grove_service *service, void *context) {
     services_look_at(monitor, is_due);
 }
 
+void checks_gather(unsigned asked) {
+    const struct timespec moment = {.tv_nsec = GATHER_NS};
+    if (asked > 1)
+        (void)nanosleep(&moment, NULL); /* a signal may end it early */
+}
+
 void checks_try(struct monitor *monitor) {
+    unsigned pings = monitor->pings;
     for (struct watched *watched = monitor->first, *next; watched != NULL; watched = next) {
         next = watched->next;
         for (struct check *check = watched->checks, *after; check != NULL; check = after) {
@@ -75,6 +85,7 @@ void checks_try(struct monitor *monitor) {
         }
     }
     checks_schedule(monitor);
+    checks_gather(monitor->pings > pings ? monitor->pings - pings : 0);
 }
 
 void checks_schedule(struct monitor *monitor) {
@@ -167,7 +178,8 @@ void try_end(struct try *try, uint32_t cause, const char *sentence, ...) {
     char text[GROVE_HEALTH_SENTENCE_BYTES];
     struct check *check = try->check;
     struct monitor *monitor = try->monitor;
-    uint64_t now_ns = grove_now_ns(), latency_ns = now_ns - try->started_ns;
+    uint64_t now_ns = grove_now_ns();
+    uint64_t latency_ns = (try->answered_ns != 0 ? try->answered_ns : now_ns) - try->started_ns;
     bool is_current = check != NULL && try->generation == check->watched->generation;
     va_list arguments;
     va_start(arguments, sentence);

@@ -45,7 +45,8 @@ static void no_answer(struct try *try) {
 
 static void on_pong(int status, const struct grove_message *reply, void *context) {
     struct try *try = context;
-    (void)reply;
+    if (status == 0 && reply->time_ns >= try->started_ns)
+        try->answered_ns = reply->time_ns;
     if (try->check == NULL || status == 0) {
         try_end(try, GROVE_CAUSE_NONE, "%s", "");
     } else if (status == GROVE_TIMED_OUT || status == GROVE_EXHAUSTED) {

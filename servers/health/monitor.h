@@ -61,6 +61,7 @@ struct try {
     struct check *check; /* NULL: nobody waits any more */
     struct monitor *monitor;
     uint64_t started_ns;
+    uint64_t answered_ns; /* HEARTBEAT: when the kernel had the answer; 0 not known */
     uint64_t processor_ns; /* HEARTBEAT: of the service, when it began */
     uint32_t generation;
     void *own; /* of its kind */
@@ -174,6 +175,8 @@ void check_want(struct check *check);
 void checks_schedule(struct monitor *monitor);
 /* Try what was due at the tick. */
 void checks_try(struct monitor *monitor);
+/* Wait a moment for so many who were asked at once, so that their answers are one wake-up and not one for each. */
+void checks_gather(unsigned asked);
 /* A result, with the sentence of a failure. Frees the try. */
 void try_end(struct try *try, uint32_t cause, const char *sentence, ...) __attribute__((format(printf, 3, 4)));
 /* The time is over for a result that a service should have reported itself. */

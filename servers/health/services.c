@@ -17,8 +17,8 @@
 #include "servers/common/names.h"
 #include "servers/registry/protocol.h"
 
-#define WATCH_WAIT_MS 30000u
-#define WATCH_TIMEOUT_NS (40 * GROVE_SECOND)
+#define WATCH_WAIT_MS REGISTRY_WAIT_MS_MAX
+#define WATCH_TIMEOUT_NS (WATCH_WAIT_MS * GROVE_MILLISECOND + 10 * GROVE_SECOND)
 #define AGAIN_NS GROVE_SECOND
 
 static void watch_registry(struct monitor *monitor);
@@ -154,6 +154,7 @@ void services_look_at(struct monitor *monitor, bool (*is_wanted)(const struct wa
         if (is_wanted(watched) && start_look(watched))
             monitor->looks++;
     }
+    checks_gather(monitor->looks);
     if (--monitor->looks == 0)
         checks_try(monitor);
 }

@@ -103,7 +103,7 @@ struct registry_query {
  * Records that changed after `sequence`. The reply comes at once if there are any, else with the next change, or after
  * wait_ms (at most REGISTRY_WAIT_MS_MAX) with none.
  */
-#define REGISTRY_WAIT_MS_MAX 30000u
+#define REGISTRY_WAIT_MS_MAX 120000u
 struct registry_watch {
     uint32_t version, wait_ms;
     uint64_t sequence;

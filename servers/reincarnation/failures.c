@@ -9,7 +9,7 @@
 #include "servers/registry/protocol.h"
 #include "servers/reincarnation/reincarnation.h"
 
-#define WAIT_TIMEOUT_NS (40 * GROVE_SECOND)
+#define WAIT_TIMEOUT_NS (REGISTRY_WAIT_MS_MAX * GROVE_MILLISECOND + 10 * GROVE_SECOND)
 #define AGAIN_NS (200 * GROVE_MILLISECOND)
 
 int registry_connect(struct reincarnation *reincarnation) {

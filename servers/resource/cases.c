@@ -100,7 +100,7 @@ static const char *resource_text(uint32_t resource) {
         [GROVE_RESOURCE_MEMORY] = "memory",       [GROVE_RESOURCE_PROCESSES] = "processes",
         [GROVE_RESOURCE_SHARED] = "shared",       [GROVE_RESOURCE_CHANNELS] = "channels",
         [GROVE_RESOURCE_PROCESSOR] = "processor", [GROVE_RESOURCE_DISK] = "disk",
-        [GROVE_RESOURCE_NETWORK] = "network"};
+        [GROVE_RESOURCE_NETWORK] = "network",     [GROVE_RESOURCE_NETWORK_TOTAL] = "network-total"};
     return resource < sizeof texts / sizeof texts[0] && texts[resource] != NULL ? texts[resource] : "other";
 }
 
@@ -241,6 +241,8 @@ static bool is_near(struct slot *slot, const struct grove_container_record *reco
         return (double)record->usage.shared_bytes >= mark;
     case GROVE_RESOURCE_DISK:
         return (double)record->disk_bytes >= mark;
+    case GROVE_RESOURCE_NETWORK_TOTAL:
+        return (double)record->network_bytes >= mark;
     case GROVE_RESOURCE_PROCESSOR:
         return !has_looked || more / 1e3 / seconds >= mark; /* nanoseconds, and parts per million */
     case GROVE_RESOURCE_NETWORK:

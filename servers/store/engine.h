@@ -32,6 +32,9 @@ struct namespace {
     bool is_loaded; /* usage and keys are known */
     bool is_dropped; /* being dropped: nothing is done to it any more */
     uint64_t used_bytes, used_keys;
+    /* Where a service keeps it (counted.c): is `used` known, what was passed on since the store began, and what of that is not answered. */
+    bool is_counted;
+    uint64_t grown_bytes, grown_keys, flying_bytes, flying_keys;
     uint64_t revision; /* of its latest change, or a later one */
     unsigned key_count;
     struct seal_key keys[NAMESPACE_KEYS_MAX]; /* the newest first: that one encrypts */

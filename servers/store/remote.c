@@ -3,12 +3,13 @@
  *
  *     client -> COMMIT, GET, SCAN -> store (rights, names) -> the same, to the provider's endpoint -> its answer, passed back
  *
- * The provider does the rest: expectations, durability, quotas. Names of namespaces are always spelled out for it, and a commit
+ * The provider does the rest: expectations and durability; quotas are the store's (counted.c). Names of namespaces are always spelled out for it, and a commit
  * carries who asked and under which number, so that it can tell a commit that comes again: after a crash of the store the
  * client's request is passed on anew. Values are encrypted first where that was said with the provider (sealed.c). Snapshots,
  * watches and maps are the store's own and not to be had here.
  */
 #include "servers/store/remote.h"
+#include "servers/store/counted.h"
 #include "servers/store/points.h"
 #include "servers/store/sealed.h"
 
@@ -51,6 +52,19 @@ static int remote_of(struct store *store, const char *endpoint, struct remote **
     return found->channel != NULL ? 0 : grove_connect(endpoint, &found->channel);
 }
 
+int remote_call(struct store *store, const char *endpoint, const struct grove_call *call, grove_answer_handler *done,
+                void *context) {
+    struct remote *remote = NULL;
+    int status = remote_of(store, endpoint, &remote);
+    if (status == 0)
+        status = grove_call_start(remote->channel, call, done, context);
+    if (status == GROVE_CLOSED && remote != NULL) {
+        grove_channel_close(remote->channel);
+        remote->channel = NULL;
+    }
+    return status;
+}
+
 /* ---- passing on ---- */
 
 static struct passed *passed_new(struct store *store, struct grove_request *request, const char *own) {
@@ -64,6 +78,8 @@ static struct passed *passed_new(struct store *store, struct grove_request *requ
 }
 
 static void passed_end(struct passed *passed) {
+    if (passed->transaction != NULL)
+        counted_answered(passed->store, passed->transaction, passed->own);
     transaction_destroy(passed->transaction);
     free(passed);
 }
@@ -247,13 +263,20 @@ static const char *provider_of(const struct store *store, const struct pending *
 
 bool remote_commits(struct store *store, struct grove_request *request, struct pending *pending) {
     bool is_mixed;
-    const char *provider = provider_of(store, pending, &is_mixed);
-    if (provider == NULL)
+    if (provider_of(store, pending, &is_mixed) == NULL)
         return false;
+    if (is_mixed || !counted_holds(store, request, pending))
+        remote_pass(store, request, pending);
+    return true;
+}
+
+void remote_pass(struct store *store, struct grove_request *request, struct pending *pending) {
+    bool is_mixed;
+    const char *provider = provider_of(store, pending, &is_mixed);
     /* Every operation may grow by its namespace's name, encryption and padding. */
     size_t growth_bytes = GROVE_NAME_MAX + 8 + SEAL_OVERHEAD;
     size_t most_bytes = pending->transaction->bytes + pending->transaction->count * growth_bytes;
-    uint8_t *message = is_mixed ? NULL : malloc(most_bytes);
+    uint8_t *message = is_mixed || provider == NULL ? NULL : malloc(most_bytes);
     struct passed *passed = message != NULL ? passed_new(store, request, pending->own) : NULL;
     if (passed != NULL) {
         size_t bytes = 0;
@@ -266,14 +289,15 @@ bool remote_commits(struct store *store, struct grove_request *request, struct p
             passed_end(passed);
         }
     } else {
+        counted_answered(store, pending->transaction, pending->own);
         transaction_destroy(pending->transaction);
         (void)grove_fail(
-            request, is_mixed ? GROVE_WRONG_STATE : GROVE_NO_MEMORY, "%s",
-            is_mixed ? "a transaction is of one provider: a namespace that a service keeps changes by itself only"
-                     : "the store has no memory for another request");
+            request, is_mixed || provider == NULL ? GROVE_WRONG_STATE : GROVE_NO_MEMORY, "%s",
+            provider == NULL ? "the namespace has another provider since this came: do it again"
+            : is_mixed ? "a transaction is of one provider: a namespace that a service keeps changes by itself only"
+                       : "the store has no memory for another request");
     }
     free(message);
-    return true;
 }
 
 /* ---- reads ---- */

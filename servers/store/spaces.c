@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "servers/common/names.h"
+#include "servers/store/counted.h"
 #include "servers/store/maps.h"
 
 #define NAMESPACES_A_PAGE 64u
@@ -100,6 +101,7 @@ static int change_provider(struct pending *pending, struct namespace *space, con
         return refuse(pending, GROVE_INVALID,
                       "can be kept by sqlite, memory, or a service that is named by its endpoint", space->name);
     (void)snprintf(space->provider_name, sizeof space->provider_name, "%s", provider);
+    counted_forget(space);
     space->provider = namespace_provider(engine, provider);
     space->flags &= ~(uint32_t)GROVE_STORE_NAMESPACE_SEALED;
     if (space->provider == NULL)

@@ -147,6 +147,7 @@ struct store {
     struct name_table writers; /* declared.c */
     struct grove_channel *registry;
     struct remote *remotes; /* remote.c */
+    struct counting *countings; /* counted.c */
     uint64_t batches, commits, failures; /* of this instance, for metrics.c */
     /* points.c */
     struct grove_hooks *hooks; /* NULL: there is no service of hooks */

@@ -139,6 +139,29 @@ class Disk(gs.SystemTest):
         gs.wait_for("it is another one", lambda: self.system.services()["full.a"].get("process") not in (None, before))
         gs.wait_for("it is full again", lambda: self.usage("full.a").get("disk_bytes", 0) > LIMIT - 2 * 65536)
 
+    BUSY = ("file = os.open(folder + '/file', os.O_CREAT | os.O_RDWR)\nfor _ in range(3000):\n"
+            "    os.pwrite(file, bytes(65536), 0)\nprint('written', flush=True)\nsignal.pause()\n")
+
+    def used_ns(self, process):
+        """What its processes have used, as Linux says (in ticks)."""
+        with open(f"/proc/{process}/stat", encoding="ascii") as file:
+            user, system = file.read().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) * 1000000000 // os.sysconf("SC_CLK_TCK")
+
+    def test_what_the_process_in_between_uses_is_on_the_account_of_its_service(self):
+        self.needs_quota()
+        self.system.up(self.system.write_project("full", {"a": self.service("a", self.BUSY)}))
+        gs.wait_for("it has written", lambda: "written" in self.system.grove("logs", "full.a").stdout)
+        service = self.system.services()["full.a"]["process"]
+        between = next(process for process in gs.descendants(self.system.kernel) if self.is_between(process))
+        both, alone = self.used_ns(service) + self.used_ns(between), self.used_ns(service)
+        self.assertGreater(both, alone)
+        before = self.usage("full.a")["processor_ns"]
+        self.assertGreaterEqual(before, both)
+        os.kill(service, signal.SIGKILL)
+        gs.wait_for("it is another one", lambda: self.system.services()["full.a"].get("process") not in (None, service))
+        self.assertGreaterEqual(self.usage("full.a")["processor_ns"], before, "what was used stays on the account")
+
     @staticmethod
     def is_between(process):
         try:

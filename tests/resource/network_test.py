@@ -129,6 +129,43 @@ class Network(gs.SystemTest):
         self.assertEqual(server.wait(gs.DEADLINE_SECONDS), 0)
         server.stdout.close()
 
+    def total(self, way, port, limit):
+        return (self.body(way, port).replace(f"{{network: {RATE}}}", f"{{network: {RATE}, network-total: {limit}}}") +
+                "system-files: true\nreadiness: started\nrestart: {policy: always, delay: 1ms, give-up: 0}\n")
+
+    def test_all_that_it_sends_stays_below_the_sum(self):
+        """A program that sends for ever over one connection after the other, and is killed in between: never a byte more."""
+        limit = 2 << 20  # some seconds at that rate
+        peer = self.peer(Peer.take)
+        folder = self.system.write_project("loud", {"a": self.total("until_refused", peer.port, limit)})
+        self.system.up(folder)
+        gs.wait_for("it sends", lambda: peer.bytes > 0)
+        before = self.system.services()["loud.a"]["process"]
+        os.kill(before, signal.SIGKILL)
+        gs.wait_for("it is another one", lambda: self.system.services()["loud.a"].get("process") not in (None, before))
+        gs.wait_for("it is refused", lambda: "refused EDQUOT" in self.system.grove("logs", "loud.a").stdout)
+        self.assertLessEqual(peer.bytes, limit)
+        self.assertGreater(peer.bytes, limit // 2)
+        row = self.row()
+        self.assertEqual((row["network_limit_bytes"], row["network_limit_rate"]), (limit, RATE))
+        self.assertLessEqual(row["network_bytes"], limit)
+        self.assertIn("of traffic that it may have", self.system.grove("why", "loud.a").stdout)
+        # Once used up, it is for the next instance, too.
+        seen, process = peer.bytes, self.system.services()["loud.a"]["process"]
+        os.kill(process, signal.SIGKILL)
+        gs.wait_for("the next one is refused as well", lambda: self.system.grove("logs", "loud.a").stdout.count("refused EDQUOT") > 1)
+        self.assertEqual(peer.bytes, seen)
+
+    def test_all_that_it_is_sent_counts_too(self):
+        limit = 1 << 20
+        path = os.path.join(self.system.folder, "program.yaml")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("name: program\n" + self.body("receive", self.peer(Peer.give).port).replace(
+                f"{{network: {RATE}}}", f"{{network-total: {limit}}}"))
+        result = self.system.grove("run", "--manifest", path, check=False)
+        self.assertNotEqual(result.returncode, 0, "it is sent more than it may have")
+        self.assertIn("Connection reset", result.stdout + result.stderr)
+
     def test_failures_are_as_without(self):
         found, _ = self.talk("failures", self.peer(Peer.reset).port)
         self.assertEqual(found, {"refused": "ECONNREFUSED", "denied": "EACCES", "datagram": "EPROTONOSUPPORT", "raw": "EPERM",

@@ -1,6 +1,7 @@
 """What a program does with a network that is limited: talk.py WAY PORT. Says what came of it in one line of JSON."""
 import errno
 import json
+import signal
 import socket
 import sys
 import threading
@@ -102,6 +103,19 @@ def forever(port):
     with socket.create_connection(("127.0.0.1", port)) as connection:
         while True:
             connection.sendall(BLOCK)
+
+
+def until_refused(port):
+    """One connection after the other, until there may be no more."""
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                while True:
+                    connection.sendall(BLOCK)
+        except OSError as error:
+            if error.errno not in (errno.ECONNRESET, errno.EPIPE):
+                print("refused", errno.errorcode[error.errno], flush=True)
+                signal.pause()
 
 
 print(json.dumps({"result": globals()[sys.argv[1]](int(sys.argv[2]))}), flush=True)

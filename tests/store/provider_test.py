@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import subprocess
 
 from points_test import GUARD
 from store_support import LIBRARY, ROOT, StoreTest, grove, gs
@@ -46,6 +47,57 @@ class Provider(StoreTest):
             change.commit()
         with self.assertRaisesRegex(grove.Unsupported, "cannot be watched"):
             notes.watch(0)
+
+    def quota(self, name, *options):
+        self.system.grove("store", "quota", name, *options)
+        return self.system.json("store", "quota", name)
+
+    def test_its_namespaces_stay_within_their_quotas(self):
+        notes = self.notes
+        self.quota("demo.notes", "--bytes", "10K", "--keys", "5")
+        for number in range(4):
+            notes.set(f"k{number}", bytes(2000))
+        with self.assertRaisesRegex(grove.Exhausted, "the namespace demo.notes has 8008 of its 10240 bytes"):
+            notes.set("k4", bytes(3000))
+        # Only what is more counts, and what was counted for nothing is counted anew.
+        for _ in range(20):
+            notes.set("k0", bytes(2100))
+        notes.delete("k1")
+        notes.set("k4", bytes(3000))
+        notes.set("k5", b"")
+        with self.assertRaises(grove.Exhausted):
+            notes.set("k6", b"")
+        self.assertEqual(self.quota("demo.notes")["keys"], 5)
+        # All of a transaction or nothing: one key less and two more.
+        change = notes.transaction()
+        change.delete("k5")
+        change.set("k6", b"1")
+        change.set("k7", b"2")
+        with self.assertRaises(grove.Exhausted):
+            change.commit()
+        self.assertEqual(notes.get("k5").data, b"")
+        self.assertIsNone(notes.get("k6"))
+        # Below a quota that was lowered it may shrink, and no more.
+        self.quota("demo.notes", "--bytes", "1K")
+        with self.assertRaises(grove.Exhausted):
+            notes.set("k0", bytes(2200))
+        notes.set("k0", bytes(100))
+        notes.delete("k2")
+        self.quota("demo.notes", "--bytes", "64K", "--keys", "1000")
+        notes.set("k7", bytes(5000))
+
+    def test_many_at_once_are_counted_one_after_the_other(self):
+        """Into a namespace that nothing is known of, as the store has just begun: as many fit as the quota says."""
+        self.quota("demo.notes", "--keys", "8")
+        self.notes.set("first", b"")
+        os.kill(self.system.services()["system.store"]["process"], gs.signal.SIGKILL)
+        writers = [subprocess.Popen([self.system.program, "store", "set", "--run", self.system.run, "--state", self.system.state,
+                                     "demo.notes", f"n{number:02}", "x"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                    text=True) for number in range(16)]
+        said = [(writer.communicate(timeout=gs.DEADLINE_SECONDS)[1], writer.returncode) for writer in writers]
+        self.assertEqual(sum(code == 0 for _, code in said), 7, said)
+        self.assertTrue(all("8 of its 8 keys" in text for text, code in said if code != 0), said)
+        self.assertEqual(len(list(self.notes.scan())), 8)
 
     def test_kills_of_either_lose_nothing_and_apply_nothing_twice(self):
         version, provider = 0, self.system.services()

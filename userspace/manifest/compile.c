@@ -21,6 +21,7 @@ struct grove_budget resources_budget(const struct resources *resources) {
         .channels = (uint64_t)resources->channels,
         .disk_bytes = resources->disk,
         .network_rate = resources->network,
+        .network_total = resources->network_total,
     };
 }
 

@@ -92,6 +92,9 @@ static const struct field resource_fields[] = {
      .help = "Most that it may keep in all folders and files of FS_WRITE together; each name counts 4K more."},
     {"network", FIELD_SIZE, PLACE(resources, network), .example = "1M",
      .help = "Most bytes a second that it may send and receive together. It has TCP only then, and no listen-fds."},
+    {"network-total", FIELD_SIZE, PLACE(resources, network_total), .example = "1G",
+     .help =
+         "Most bytes that it may send and receive in all, over its restarts. It has TCP only then, and no listen-fds."},
     {0},
 };
 static const struct group resource_group = {
@@ -131,6 +134,8 @@ static const struct field limits_fields[] = {
      .help = "Nine tenths of its disk are used, or it was refused more."},
     {"network", FIELD_GROUP, PLACE(limits, network), .group = &limit_group,
      .help = "What it sends or receives had to wait for its rate."},
+    {"network-total", FIELD_GROUP, PLACE(limits, network_total), .group = &limit_group,
+     .help = "Nine tenths of all that it may send and receive are used."},
     {0},
 };
 static const struct group limits_group = {.name = "limits", .fields = limits_fields, .bytes = sizeof(struct limits)};

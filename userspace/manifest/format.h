@@ -105,7 +105,7 @@ struct required_item {
 };
 struct resources {
     const struct node *node;
-    uint64_t memory, processor, file_size, scratch, shared, disk, network;
+    uint64_t memory, processor, file_size, scratch, shared, disk, network, network_total;
     int64_t processes, descriptors, scratch_files, channels;
 };
 struct probe {
@@ -164,7 +164,7 @@ struct limit {
 };
 struct limits {
     const struct node *node;
-    struct limit memory, processor, processes, shared, channels, disk, network;
+    struct limit memory, processor, processes, shared, channels, disk, network, network_total;
 };
 struct stored {
     const struct node *node;

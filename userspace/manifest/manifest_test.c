@@ -55,7 +55,7 @@ static void every_field_reaches_the_spec(void **state) {
         "listen-fds: true\nexplain: true\nidentity: caller\nring: 1\nphase: 3\nstop-timeout: 1500ms\n"
         "capabilities: [SCHED_RT:30%]\n"
         "resources: {memory: 1M, processor: 150%, processes: 2, descriptors: 3, file-size: 4K, scratch: 5K, "
-        "scratch-files: 6, shared: 7K, channels: 8, disk: 9K, network: 10K}\n"
+        "scratch-files: 6, shared: 7K, channels: 8, disk: 9K, network: 10K, network-total: 11K}\n"
         "environment: {B: 2, A: x y}\n"
         "health: {kind: tcp, argument: '127.0.0.1:1', timeout: 1s, interval: 2s, failures: 4}\n"
         "readiness: {kind: port, argument: '127.0.0.1:2', timeout: 3s, interval: 4ms}\n"
@@ -82,6 +82,7 @@ static void every_field_reaches_the_spec(void **state) {
     assert_int_equal(spec->budget.channels, 8);
     assert_int_equal(spec->budget.disk_bytes, 9216);
     assert_int_equal(spec->budget.network_rate, 10240);
+    assert_int_equal(spec->budget.network_total, 11264);
     assert_string_equal(grove_spec_environment(spec, 0), "B=2");
     assert_string_equal(grove_spec_environment(spec, 1), "A=x y");
     assert_int_equal(spec->environment.count, 2);

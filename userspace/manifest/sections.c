@@ -28,10 +28,11 @@ void section_limits(const struct manifest *manifest, struct builder *builder) {
     const struct {
         uint32_t resource;
         const struct limit *limit;
-    } table[] = {{GROVE_RESOURCE_MEMORY, &limits->memory},       {GROVE_RESOURCE_PROCESSOR, &limits->processor},
-                 {GROVE_RESOURCE_PROCESSES, &limits->processes}, {GROVE_RESOURCE_SHARED, &limits->shared},
-                 {GROVE_RESOURCE_CHANNELS, &limits->channels},   {GROVE_RESOURCE_DISK, &limits->disk},
-                 {GROVE_RESOURCE_NETWORK, &limits->network}};
+    } table[] = {
+        {GROVE_RESOURCE_MEMORY, &limits->memory},       {GROVE_RESOURCE_PROCESSOR, &limits->processor},
+        {GROVE_RESOURCE_PROCESSES, &limits->processes}, {GROVE_RESOURCE_SHARED, &limits->shared},
+        {GROVE_RESOURCE_CHANNELS, &limits->channels},   {GROVE_RESOURCE_DISK, &limits->disk},
+        {GROVE_RESOURCE_NETWORK, &limits->network},     {GROVE_RESOURCE_NETWORK_TOTAL, &limits->network_total}};
     _Alignas(8) char bytes[sizeof(struct grove_limits) + GROVE_LIMITS_MAX * sizeof(struct grove_limit)];
     struct grove_limits *section = (void *)bytes;
     *section = (struct grove_limits){.version = GROVE_LIMITS_VERSION};

@@ -5,7 +5,7 @@
 
 #define CHANNELS_DEFAULT 256u
 #define WARNING_REST_NS UINT64_C(1000000000)
-#define LIMITS (offsetof(struct grove_budget, reserved) / sizeof(uint64_t))
+#define LIMITS (sizeof(struct grove_budget) / sizeof(uint64_t))
 
 const struct grove_budget budget_none;
 
@@ -13,7 +13,7 @@ const struct grove_budget budget_none;
 static const uint32_t resources[LIMITS] = {
     GROVE_RESOURCE_MEMORY,    GROVE_RESOURCE_PROCESSOR,    GROVE_RESOURCE_PROCESSES,     GROVE_RESOURCE_DESCRIPTORS,
     GROVE_RESOURCE_FILE_SIZE, GROVE_RESOURCE_SCRATCH_SIZE, GROVE_RESOURCE_SCRATCH_FILES, GROVE_RESOURCE_SHARED,
-    GROVE_RESOURCE_CHANNELS,  GROVE_RESOURCE_DISK,         GROVE_RESOURCE_NETWORK};
+    GROVE_RESOURCE_CHANNELS,  GROVE_RESOURCE_DISK,         GROVE_RESOURCE_NETWORK,       GROVE_RESOURCE_NETWORK_TOTAL};
 
 /* A budget is a row of amounts of 64 bits in which 0 means "no limit of its own". */
 static uint64_t limit_of(const struct grove_budget *budget, size_t field) {

@@ -50,7 +50,7 @@ int machine_container_budget(machine_container container, const struct grove_bud
     struct container_record *record = find_running(container);
     if (record == NULL)
         return GROVE_OK;
-    if (budget->disk_bytes != 0 || budget->network_rate != 0)
+    if (budget->disk_bytes != 0 || budget->network_rate != 0 || budget->network_total != 0)
         return GROVE_UNSUPPORTED;
     allowance_set(containers.host->scheduler, record->allowance, budget);
     record->budget = *budget;

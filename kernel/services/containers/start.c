@@ -32,7 +32,8 @@ static int part_disk(struct layout *layout) {
 }
 
 static int part_network(struct layout *layout) {
-    return layout->start->budget.network_rate != 0 ? -LINUX_EOPNOTSUPP : 0;
+    const struct grove_budget *budget = &layout->start->budget;
+    return budget->network_rate != 0 || budget->network_total != 0 ? -LINUX_EOPNOTSUPP : 0;
 }
 
 static int part_sockets(struct layout *layout) {

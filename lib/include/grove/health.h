@@ -194,7 +194,7 @@ struct grove_health_watch {
     uint64_t sequence;
     struct grove_name name; /* pattern; empty: all */
 };
-#define GROVE_HEALTH_WAIT_MS_MAX 30000u
+#define GROVE_HEALTH_WAIT_MS_MAX 120000u
 /* A page holds at most so many structures, and fits into half of the default medium lane. */
 #define GROVE_HEALTH_PAGE_RECORDS 48u
 

@@ -39,7 +39,7 @@ struct grove_limit {
 };
 /* Section GROVE_SECTION_LIMITS of a spec: `count` limits, each of another resource. */
 #define GROVE_LIMITS_VERSION 1u
-#define GROVE_LIMITS_MAX 7u
+#define GROVE_LIMITS_MAX 8u
 struct grove_limits {
     uint32_t version, count;
     struct grove_limit limits[];

@@ -75,7 +75,7 @@ struct grove_store_get_request {
 /* Of GET: no key, padding or more than one. In pages each begins at a multiple of 8; key, then value follow. */
 struct grove_store_record {
     uint32_t version; /* of the protocol */
-    uint32_t value_bytes;
+    uint32_t value_bytes; /* also where the value itself is left out */
     uint64_t revision; /* 0: there is no such key */
     uint64_t expires_ms; /* wall clock, since 1970; 0 never */
     uint8_t key_bytes, is_deleted, has_value, reserved[5];
@@ -115,7 +115,7 @@ struct grove_store_watch_request {
     uint64_t since;
     uint8_t namespace_bytes, prefix_bytes, reserved[6];
 };
-#define GROVE_STORE_WAIT_MS_MAX 30000u
+#define GROVE_STORE_WAIT_MS_MAX 120000u
 
 /* ---- namespaces ---- */
 

@@ -10,9 +10,9 @@ from . import native
 from .errors import Invalid, check
 from .native import library, text_of
 
-MEMORY, PROCESSES, SHARED, CHANNELS, PROCESSOR, DISK, NETWORK = 1, 2, 3, 4, 5, 10, 11  # enum grove_resource
+MEMORY, PROCESSES, SHARED, CHANNELS, PROCESSOR, DISK, NETWORK, NETWORK_TOTAL = 1, 2, 3, 4, 5, 10, 11, 12  # enum grove_resource
 RESOURCES = {MEMORY: "memory", PROCESSES: "processes", SHARED: "shared", CHANNELS: "channels", PROCESSOR: "processor",
-             DISK: "disk", NETWORK: "network"}
+             DISK: "disk", NETWORK: "network", NETWORK_TOTAL: "network-total"}
 POLICIES = ("tell", "throttle", "suspend", "terminate")
 STAGES = {1: "watched", 2: "acted"}
 SAMPLES = 60

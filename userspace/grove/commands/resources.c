@@ -29,6 +29,8 @@ static const char *resource_text(uint32_t resource) {
         return "disk";
     case GROVE_RESOURCE_NETWORK:
         return "network";
+    case GROVE_RESOURCE_NETWORK_TOTAL:
+        return "network-total";
     default:
         return "other";
     }

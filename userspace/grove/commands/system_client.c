@@ -279,9 +279,10 @@ json_t *system_record_json(const struct registry_record *record, const struct gr
         set_number(object, "disk_bytes", container->disk_bytes);
         set_number(object, "disk_limit_bytes", container->budget.disk_bytes);
     }
-    if (container->budget.network_rate != 0) {
+    if (container->budget.network_rate != 0 || container->budget.network_total != 0) {
         set_number(object, "network_bytes", container->network_bytes);
         set_number(object, "network_limit_rate", container->budget.network_rate);
+        set_number(object, "network_limit_bytes", container->budget.network_total);
     }
     set_number(object, "capabilities", container->capabilities);
     set_number(object, "channels", container->channels);

@@ -70,12 +70,13 @@ static json_t *row_of(const struct grove_container_record *record, const struct 
         (void)json_object_set_new(row, "disk_bytes", json_integer((json_int_t)record->disk_bytes));
         (void)json_object_set_new(row, "disk_limit_bytes", json_integer((json_int_t)record->budget.disk_bytes));
     }
-    if (record->budget.network_rate != 0) {
+    if (record->budget.network_rate != 0 || record->budget.network_total != 0) {
         uint64_t more = record->network_bytes > old->network_bytes ? record->network_bytes - old->network_bytes : 0;
         uint64_t rate = span_ns == 0 ? 0 : (uint64_t)((double)more * 1e9 / (double)span_ns);
         (void)json_object_set_new(row, "network_bytes", json_integer((json_int_t)record->network_bytes));
         (void)json_object_set_new(row, "network_rate", json_integer((json_int_t)rate));
         (void)json_object_set_new(row, "network_limit_rate", json_integer((json_int_t)record->budget.network_rate));
+        (void)json_object_set_new(row, "network_limit_bytes", json_integer((json_int_t)record->budget.network_total));
     }
     return row;
 }

@@ -267,7 +267,7 @@ struct grove_container_record {
     struct grove_usage usage;
     struct grove_budget budget;
     uint64_t disk_bytes; /* used of budget.disk_bytes; 0 without such a limit */
-    uint64_t network_bytes; /* sent and received since the instance began; 0 without budget.network_rate */
+    uint64_t network_bytes; /* sent and received by all instances; 0 without a limit on the network */
 };
 struct grove_container_reply {
     grove_handle container;

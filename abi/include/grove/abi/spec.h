@@ -106,6 +106,7 @@ enum grove_resource {
     GROVE_RESOURCE_SCRATCH_FILES = 9,
     GROVE_RESOURCE_DISK = 10,
     GROVE_RESOURCE_NETWORK = 11, /* bytes a second */
+    GROVE_RESOURCE_NETWORK_TOTAL = 12,
 };
 
 /* 0 means "no limit of its own": the parent's limit holds. */
@@ -121,7 +122,7 @@ struct grove_budget {
     uint64_t channels; /* channels it may open as a client; 0 is the default of 256 */
     uint64_t disk_bytes; /* all it keeps in the folders that it may write: each file's length and 4 KiB for each name */
     uint64_t network_rate; /* bytes a second that it sends and receives together; TCP only then */
-    uint64_t reserved[1];
+    uint64_t network_total; /* bytes that all of its instances together send and receive; TCP only then */
 };
 
 enum grove_schedule_class {

@@ -89,6 +89,7 @@ void machine_container_destroy(machine_container index) {
         close_if_open(&container->stream_write[i]);
     }
     spare_account(container);
+    traffic_account_destroy(container->traffic_account);
     for (unsigned i = 0; i < container->mapping_count; i++)
         (void)close(container->mappings[i].user_namespace);
     warnings_close(container);

@@ -57,6 +57,7 @@ struct container {
     uint64_t memory_kills; /* counted by the cgroup before this instance */
     /* What was counted in groups that earlier instances were in. */
     uint64_t processor_before_ns, memory_peak_before_bytes;
+    struct relay_account *traffic_account; /* of all instances; NULL: none was limited yet */
     uint64_t tree_processor_ns; /* of this instance, as far as it was asked; without a control group */
 
     uid_t user;
@@ -163,12 +164,18 @@ void victims_begin(struct container *container);
 void victims_end(struct container *container);
 
 /* limits.c */
+/* Is what it sends and receives limited? */
+bool limits_network(const struct grove_budget *budget);
 void limits_plan(const struct container *container, struct plan *plan);
 /* May a running instance, with what its start made, be held to this budget? */
 bool limits_can_change(const struct container *container, const struct grove_budget *budget);
 /* Of what groved itself holds it to: disk and network. */
 void limits_change(const struct container *container, const struct grove_budget *budget);
-void limits_end(struct container *container);
+/* The relay of a new instance, with the account of all of them. `name` is for the log. As traffic_create. */
+int limits_begin_traffic(struct container *container, const char *name);
+/* Add what groved's processes use that hold the limits on disk and network. */
+void limits_usage(const struct container *container, struct grove_usage *usage);
+void limits_end(struct container *container); /* what they have used is the container's for good */
 
 /* start.c: the child of this container has executed its program or is gone. */
 void launch_release(struct container *container);

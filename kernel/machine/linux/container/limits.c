@@ -39,21 +39,44 @@ void limits_plan(const struct container *container, struct plan *plan) {
 
 /* ---- disk and network, which groved's own processes hold ---- */
 
+bool limits_network(const struct grove_budget *budget) {
+    return budget->network_rate != 0 || budget->network_total != 0;
+}
+
 /* What is made already does not go another way: a first limit holds from the next instance on. */
 bool limits_can_change(const struct container *container, const struct grove_budget *budget) {
     bool is_first_of_disk = budget->disk_bytes != 0 && container->budget.disk_bytes == 0;
-    bool is_first_of_network = budget->network_rate != 0 && container->budget.network_rate == 0;
+    bool is_first_of_network = limits_network(budget) && !limits_network(&container->budget);
     return !is_first_of_disk && !is_first_of_network;
 }
 
 void limits_change(const struct container *container, const struct grove_budget *budget) {
     if (container->quota != NULL)
         quota_set(container->quota, budget->disk_bytes != 0 ? budget->disk_bytes : UINT64_MAX);
+    if (container->traffic_account != NULL)
+        traffic_set(container->traffic_account, budget->network_rate, budget->network_total);
+}
+
+int limits_begin_traffic(struct container *container, const char *name) {
+    if (container->traffic_account == NULL)
+        container->traffic_account = traffic_account_create();
+    if (container->traffic_account == NULL)
+        return GROVE_NO_MEMORY;
+    limits_change(container, &container->budget);
+    return traffic_create(container->index, name, container->traffic_account, &container->traffic);
+}
+
+void limits_usage(const struct container *container, struct grove_usage *usage) {
+    if (container->quota != NULL)
+        quota_usage(container->quota, usage);
     if (container->traffic != NULL)
-        traffic_set(container->traffic, budget->network_rate != 0 ? budget->network_rate : INT64_MAX);
+        traffic_usage(container->traffic, usage);
 }
 
 void limits_end(struct container *container) {
+    struct grove_usage usage = {0};
+    limits_usage(container, &usage);
+    container->processor_before_ns += usage.processor_ns;
     quota_end(container->quota);
     traffic_end(container->traffic);
     container->quota = NULL;

@@ -162,9 +162,12 @@ int machine_container_usage(machine_container index, struct grove_usage *usage) 
     spare_account(container);
     int result = container->cgroup != NULL ? cgroup_usage(container->cgroup, usage) : usage_of_tree(container, usage);
     if (result == GROVE_OK) {
+        limits_usage(container, usage);
         usage->processor_ns += container->processor_before_ns;
         if (usage->memory_peak_bytes < container->memory_peak_before_bytes)
             usage->memory_peak_bytes = container->memory_peak_before_bytes;
+        if (usage->memory_peak_bytes < usage->memory_bytes)
+            usage->memory_peak_bytes = usage->memory_bytes;
     }
     return result;
 }
@@ -176,7 +179,7 @@ uint64_t machine_container_disk(machine_container index) {
 
 uint64_t machine_container_network(machine_container index) {
     const struct container *container = container_find(index);
-    return container == NULL || container->traffic == NULL ? 0 : traffic_bytes(container->traffic);
+    return container == NULL ? 0 : traffic_bytes(container->traffic_account);
 }
 
 int32_t machine_container_process(machine_container index) {

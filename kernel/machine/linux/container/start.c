@@ -78,7 +78,7 @@ static int part_quota(struct container *container, const struct machine_start *s
 
 /* Sockets that are made before the start are not the relay's. */
 static int part_traffic(struct container *container, const struct machine_start *start) {
-    if (container->budget.network_rate == 0 || layout->plan.is_open || is_left_out(GROVE_LAYER_NETWORK_LIMIT) ||
+    if (!limits_network(&container->budget) || layout->plan.is_open || is_left_out(GROVE_LAYER_NETWORK_LIMIT) ||
         !broker_spec_has_network(start->spec))
         return GROVE_OK;
     bool is_possible = (linux_machine->layers_enforced >> GROVE_LAYER_NETWORK_LIMIT & 1) != 0 &&
@@ -86,8 +86,7 @@ static int part_traffic(struct container *container, const struct machine_start 
     layout->error = EOPNOTSUPP;
     if (!is_possible)
         return GROVE_LAYER_MISSING;
-    return traffic_create(container->index, grove_spec_text(start->spec, start->spec->name),
-                          container->budget.network_rate, &container->traffic);
+    return limits_begin_traffic(container, grove_spec_text(start->spec, start->spec->name));
 }
 
 static int part_view(struct container *container, const struct machine_start *start) {

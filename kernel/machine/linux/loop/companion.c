@@ -4,16 +4,20 @@
 #include "kernel/machine/linux/linux.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int by_number(const void *a, const void *b) {
@@ -74,11 +78,47 @@ static _Noreturn void run_child(const struct companion_start *start, pid_t kerne
     _exit(1);
 }
 
+/* ---- what it uses ---- */
+
+/* Of one that was not waited for yet: its number is its own. */
+static uint64_t processor_time_ns(pid_t process) {
+    clockid_t clock;
+    struct timespec time;
+    if (clock_getcpuclockid(process, &clock) != 0 || clock_gettime(clock, &time) != 0)
+        return 0;
+    return (uint64_t)time.tv_sec * UINT64_C(1000000000) + (uint64_t)time.tv_nsec;
+}
+
+/* proc_pid_smaps(5). What it still shares with groved, from which it was forked, is groved's. */
+static uint64_t own_memory_bytes(pid_t process) {
+    char path[64], text[2048];
+    (void)snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)process);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
+    if (file >= 0)
+        (void)close(file);
+    text[length < 0 ? 0 : length] = '\0';
+    const char *line = strstr(text, "\nPrivate_Dirty:");
+    return line == NULL ? 0 : strtoull(line + sizeof "\nPrivate_Dirty:" - 1, NULL, 10) * 1024;
+}
+
+void companion_usage(const struct companion *companion, struct grove_usage *usage) {
+    usage->processor_ns += companion->processor_ns;
+    if (companion->process == 0)
+        return;
+    usage->processor_ns += processor_time_ns(companion->process);
+    usage->memory_bytes += own_memory_bytes(companion->process);
+}
+
+/* ---- its end ---- */
+
 /* Returns whether it ended by itself with status 0. */
 static bool collect(struct companion *companion) {
     siginfo_t info = {0};
-    while (waitid(P_PIDFD, (id_t)companion->descriptor, &info, WEXITED) < 0 && errno == EINTR)
+    while (waitid(P_PIDFD, (id_t)companion->descriptor, &info, WEXITED | WNOWAIT) < 0 && errno == EINTR)
         continue;
+    companion->processor_ns = processor_time_ns(companion->process);
+    (void)waitid(P_PIDFD, (id_t)companion->descriptor, &info, WEXITED | WNOHANG);
     loop_forget(linux_machine->loop, companion->descriptor);
     (void)close(companion->descriptor);
     companion->process = 0;

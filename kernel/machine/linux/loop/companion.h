@@ -12,12 +12,14 @@
 #include <sys/types.h>
 
 struct companion;
+struct grove_usage;
 /* It has ended; `is_orderly`: by itself, with status 0. Not called after companion_end. */
 typedef void companion_ended(struct companion *companion, bool is_orderly, void *context);
 
 struct companion {
     pid_t process; /* 0: none */
     int descriptor;
+    uint64_t processor_ns; /* what one that has ended had used */
     companion_ended *ended;
     void *context;
 };
@@ -39,6 +41,8 @@ struct companion_start {
 /* 0 or a negative error number. */
 int companion_start(struct companion *companion, const struct companion_start *start, companion_ended *ended,
                     void *context);
+/* Add the processor time that it has used, also of one that has ended, and the memory that is its alone. */
+void companion_usage(const struct companion *companion, struct grove_usage *usage);
 /* Kill it and wait for that; nothing happens for one that has ended. */
 void companion_end(struct companion *companion);
 

@@ -159,7 +159,8 @@ int files_write(struct server *server, const struct call *call, struct answer *a
         account_give(server->account, taken);
         return error;
     }
-    give_unused(server, end, in->offset + (uint64_t)bytes, taken);
+    /* Nothing written, nothing grown: also not up to the place where it was to be written. */
+    give_unused(server, end, bytes > 0 ? in->offset + (uint64_t)bytes : 0, taken);
     *out = (struct fuse_write_out){.size = (uint32_t)bytes};
     answer->bytes = sizeof *out;
     return 0;

@@ -222,6 +222,11 @@ uint64_t quota_used(const struct quota *quota) {
     return atomic_load(&quota->account->used_bytes);
 }
 
+void quota_usage(const struct quota *quota, struct grove_usage *usage) {
+    for (unsigned i = 0; i < quota->count; i++)
+        companion_usage(&quota->list[i], usage);
+}
+
 /* The processes end with the mounts, which the kernel takes away when the last process in the view is gone. */
 void quota_end(struct quota *quota) {
     if (quota == NULL)

@@ -44,6 +44,8 @@ void quota_begin(struct quota *quota);
 /* The limit of a running instance. */
 void quota_set(struct quota *quota, uint64_t limit_bytes);
 uint64_t quota_used(const struct quota *quota);
+/* Add what its processes use. */
+void quota_usage(const struct quota *quota, struct grove_usage *usage);
 /* The instance has ended: nothing of this is the container's any more. NULL is allowed. */
 void quota_end(struct quota *quota);
 /* groved ends: so do all of the processes. */

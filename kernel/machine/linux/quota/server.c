@@ -211,7 +211,7 @@ static void reply(const struct server *server, uint64_t unique, int error, const
     (void)!writev(server->device, parts, error == 0 && answer->bytes > 0 ? 2 : 1);
 }
 
-static void serve(struct server *server, const char *request, size_t bytes, char *room) {
+void server_serve(struct server *server, const char *request, size_t bytes, char *room) {
     const struct fuse_in_header *header = (const struct fuse_in_header *)(const void *)request;
     struct answer answer = {.data = room};
     if (bytes < sizeof *header || header->len != bytes)
@@ -225,7 +225,7 @@ static void serve(struct server *server, const char *request, size_t bytes, char
         reply(server, header->unique, error, &answer);
 }
 
-static bool add_root(struct server *server) {
+bool server_begin(struct server *server) {
     struct stat status;
     return fstat(server->folder, &status) == 0 &&
            nodes_add(&server->nodes, server->folder, status.st_dev, status.st_ino) == NODES_ROOT;
@@ -233,7 +233,7 @@ static bool add_root(struct server *server) {
 
 void server_run(struct server *server) {
     char *request = aligned_alloc(64, REQUEST_BYTES), *room = aligned_alloc(64, SERVER_WRITE_BYTES);
-    if (request == NULL || room == NULL || !add_root(server))
+    if (request == NULL || room == NULL || !server_begin(server))
         _exit(1);
     if (!measure(server)) {
         (void)fprintf(stderr, "%s: cannot be counted whole: a folder in it cannot be read\n", server->name);
@@ -244,7 +244,7 @@ void server_run(struct server *server) {
     for (;;) {
         ssize_t bytes = read(server->device, request, REQUEST_BYTES);
         if (bytes >= 0)
-            serve(server, request, (size_t)bytes, room);
+            server_serve(server, request, (size_t)bytes, room);
         else if (errno != EINTR && errno != EAGAIN && errno != ENOENT)
             _exit(errno == ENODEV ? 0 : 1); /* ENODEV: unmounted */
     }

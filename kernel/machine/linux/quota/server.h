@@ -52,6 +52,11 @@ typedef int server_call(struct server *server, const struct call *call, struct a
 /* Serve until the mount is gone. Never returns. */
 _Noreturn void server_run(struct server *server);
 
+/* What server_run is made of: the folder becomes the root of the nodes; false without memory. */
+bool server_begin(struct server *server);
+/* Do one request, as it was read from the device, and write the answer there. `room` has SERVER_WRITE_BYTES, aligned. */
+void server_serve(struct server *server, const char *request, size_t bytes, char *room);
+
 /* Take room for `bytes` more; groved hears when the limit is near or in the way. 0 or -EDQUOT. */
 int server_take(struct server *server, uint64_t bytes);
 /* What a file counts beside its names. */

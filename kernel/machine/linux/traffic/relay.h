@@ -38,15 +38,24 @@ struct relay_answer {
     int64_t value; /* or a negative error number */
 };
 
-/* Shared with groved. */
+/*
+ * Of a container: shared by groved and the relays of all its instances, as one that is finishing and the next one's may run at a time.
+ * Bytes are taken from the total before they are read, so together they never pass more.
+ */
 struct relay_account {
     _Atomic uint64_t rate; /* bytes a second, both ways together */
-    _Atomic uint64_t sent_bytes, received_bytes;
+    _Atomic uint64_t total; /* what may pass in all, both ways together */
+    _Atomic uint64_t passed; /* of it, with what is about to be read */
+    _Atomic uint32_t news; /* enum relay_news since groved took them, with the bell */
+};
+enum relay_news {
+    RELAY_HAD_TO_WAIT = 1u << 0, /* for the rate */
+    RELAY_NEARS_TOTAL = 1u << 1, /* nine tenths of it have passed, or something was refused for it */
 };
 
 struct relay {
     int control;
-    int bell; /* an eventfd: something had to wait for the rate */
+    int bell; /* an eventfd: there are news in the account */
     struct relay_account *account;
 };
 

@@ -6,7 +6,7 @@
  *
  * A byte is taken from the bucket before it is read, whichever way it goes, so no more than the rate is ever sent, and what
  * arrives faster waits at its sender when the buffers of Linux for this connection (OUTER_BUFFER_BYTES) are full. An error on one
- * side is an abrupt end of the other.
+ * side is an abrupt end of the other; so is a byte for which nothing is left of what may pass in all. Then nothing new connects.
  */
 #include "kernel/machine/linux/traffic/bucket.h"
 #include "kernel/machine/linux/traffic/relay.h"
@@ -116,15 +116,53 @@ static void sweep(void) {
 
 /* ---- bytes ---- */
 
-static void count(unsigned from, uint64_t bytes) {
-    atomic_fetch_add(from == INNER ? &relay->account->sent_bytes : &relay->account->received_bytes, bytes);
+static void tell(uint32_t news) {
+    const uint64_t one = 1;
+    atomic_fetch_or(&relay->account->news, news);
+    (void)!write(relay->bell, &one, sizeof one);
+}
+
+/* Take up to `wanted` of what may pass in all. */
+static uint64_t total_take(uint64_t wanted) {
+    uint64_t total = atomic_load(&relay->account->total), passed = atomic_load(&relay->account->passed), taken;
+    do {
+        uint64_t left = passed < total ? total - passed : 0;
+        taken = wanted < left ? wanted : left;
+    } while (!atomic_compare_exchange_weak(&relay->account->passed, &passed, passed + taken));
+    return taken;
+}
+
+static void total_give(uint64_t bytes) {
+    atomic_fetch_sub(&relay->account->passed, bytes);
+}
+
+static bool is_near_total(void) {
+    uint64_t total = atomic_load(&relay->account->total);
+    return atomic_load(&relay->account->passed) >= total - total / 10;
 }
 
 static void run_dry(void) {
-    const uint64_t one = 1;
     if (!is_dry)
-        (void)!write(relay->bell, &one, sizeof one);
+        tell(RELAY_HAD_TO_WAIT);
     is_dry = true;
+}
+
+/* True, and said, if nothing more may pass. */
+static bool is_used_up(void) {
+    uint64_t one = total_take(1);
+    total_give(one);
+    if (one == 0)
+        tell(RELAY_NEARS_TOTAL);
+    return one == 0;
+}
+
+/* What may be read now: of the total, and of the rate. */
+static uint64_t allowance(uint64_t wanted) {
+    uint64_t whole = total_take(wanted), may = bucket_take(&bucket, rate(), relay_now_ns(), whole);
+    total_give(whole - may);
+    if (may < whole)
+        run_dry();
+    return may;
 }
 
 /* False if the connection is broken. */
@@ -132,19 +170,23 @@ static bool read_way(struct pair *pair, unsigned from) {
     struct way *way = &pair->ways[from];
     if (way->has_ended || way->to > 0)
         return true;
-    uint64_t may = bucket_take(&bucket, rate(), relay_now_ns(), sizeof way->buffer);
-    if (may < sizeof way->buffer)
-        run_dry();
+    if (is_used_up())
+        return false;
+    bool was_near = is_near_total();
+    uint64_t may = allowance(sizeof way->buffer);
     if (may == 0)
         return true;
     ssize_t bytes = recv(pair->ends[from], way->buffer, may, MSG_DONTWAIT);
-    bucket_give(&bucket, rate(), may - (bytes > 0 ? (uint64_t)bytes : 0));
+    uint64_t unused = may - (bytes > 0 ? (uint64_t)bytes : 0);
+    bucket_give(&bucket, rate(), unused);
+    total_give(unused);
+    if (!was_near && is_near_total())
+        tell(RELAY_NEARS_TOTAL);
     if (bytes < 0)
         return errno == EAGAIN || errno == EINTR;
     way->has_ended = bytes == 0;
     way->from = 0;
     way->to = (size_t)bytes;
-    count(from, (uint64_t)bytes);
     return true;
 }
 
@@ -279,8 +321,9 @@ void connections_connect(const struct relay_request *request, int inner, int out
         (void)close(outer);
         return;
     }
-    struct pair *pair = pair_make(inner, outer);
-    int error = pair == NULL ? -EAGAIN : 0;
+    bool has_no_more = is_used_up();
+    struct pair *pair = has_no_more ? NULL : pair_make(inner, outer);
+    int error = pair != NULL ? 0 : has_no_more ? -EDQUOT : -EAGAIN;
     if (error == 0) {
         pair->request = *request;
         pair->is_connecting = true;
@@ -362,6 +405,10 @@ static void arrive(struct place *place) {
     int outer = accept4(place->outer, &peer.u.generic, &peer.bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (outer < 0)
         return;
+    if (is_used_up()) {
+        close_abruptly(outer);
+        return;
+    }
     int inner = socket(place->domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (address_is_any(&to)) {
         to.bytes = sizeof to.u;

@@ -133,12 +133,17 @@ static void listen_again(struct loop *loop, void *context) {
 static void bell_rang(struct loop *loop, int descriptor, uint32_t events, void *context) {
     struct traffic *traffic = context;
     uint64_t count, rate = atomic_load(&traffic->account->rate);
+    uint32_t news = atomic_exchange(&traffic->account->news, 0);
     (void)events;
     (void)!read(descriptor, &count, sizeof count);
     loop_forget(loop, descriptor);
     if (loop_at(loop, machine_clock_ns() + REST_NS, listen_again, traffic, &traffic->rest_timer) < 0)
         listen_again(loop, traffic);
-    core_container_over_budget(linux_machine->core, traffic->container, GROVE_RESOURCE_NETWORK, rate, rate);
+    if ((news & RELAY_HAD_TO_WAIT) != 0)
+        core_container_over_budget(linux_machine->core, traffic->container, GROVE_RESOURCE_NETWORK, rate, rate);
+    if ((news & RELAY_NEARS_TOTAL) != 0)
+        core_container_over_budget(linux_machine->core, traffic->container, GROVE_RESOURCE_NETWORK_TOTAL,
+                                   traffic_bytes(traffic->account), atomic_load(&traffic->account->total));
 }
 
 /* ---- the whole ---- */
@@ -154,14 +159,11 @@ static void traffic_close(struct traffic *traffic) {
         loop_forget(linux_machine->loop, traffic->bell);
         (void)close(traffic->bell);
     }
-    if (traffic->account != MAP_FAILED)
-        (void)munmap(traffic->account, sizeof *traffic->account);
 }
 
 static int traffic_open(struct traffic *traffic) {
     int ends[2];
-    if (traffic->account == MAP_FAILED || traffic->bell < 0 ||
-        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+    if (traffic->bell < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return GROVE_NO_DESCRIPTORS;
     traffic->control = ends[0];
     int result = loop_watch(linux_machine->loop, traffic->control, EPOLLIN, answers_came, traffic);
@@ -173,17 +175,16 @@ static int traffic_open(struct traffic *traffic) {
     return result;
 }
 
-int traffic_create(machine_container container, const char *name, uint64_t rate, struct traffic **traffic) {
+int traffic_create(machine_container container, const char *name, struct relay_account *account,
+                   struct traffic **traffic) {
     struct traffic *made = calloc(1, sizeof *made);
     if (made == NULL)
         return GROVE_NO_MEMORY;
     made->container = container;
     made->name = name;
     made->control = -1;
-    made->account = mmap(NULL, sizeof *made->account, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    made->account = account;
     made->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (made->account != MAP_FAILED)
-        atomic_init(&made->account->rate, rate);
     int result = traffic_open(made);
     if (result < 0) {
         traffic_close(made);
@@ -194,12 +195,28 @@ int traffic_create(machine_container container, const char *name, uint64_t rate,
     return result;
 }
 
-void traffic_set(struct traffic *traffic, uint64_t rate) {
-    atomic_store(&traffic->account->rate, rate);
+struct relay_account *traffic_account_create(void) {
+    struct relay_account *account =
+        mmap(NULL, sizeof *account, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return account == MAP_FAILED ? NULL : account;
 }
 
-uint64_t traffic_bytes(const struct traffic *traffic) {
-    return atomic_load(&traffic->account->sent_bytes) + atomic_load(&traffic->account->received_bytes);
+void traffic_account_destroy(struct relay_account *account) {
+    if (account != NULL)
+        (void)munmap(account, sizeof *account);
+}
+
+void traffic_set(struct relay_account *account, uint64_t rate, uint64_t total) {
+    atomic_store(&account->rate, rate != 0 ? rate : INT64_MAX);
+    atomic_store(&account->total, total != 0 ? total : UINT64_MAX);
+}
+
+uint64_t traffic_bytes(const struct relay_account *account) {
+    return account == NULL ? 0 : atomic_load(&account->passed);
+}
+
+void traffic_usage(const struct traffic *traffic, struct grove_usage *usage) {
+    companion_usage(&traffic->relay, usage);
 }
 
 void traffic_end(struct traffic *traffic) {
