@@ -78,6 +78,7 @@
     X(ECONNREFUSED, 111, "nobody listens there") \
     X(EALREADY, 114, "the same is in work") \
     X(EINPROGRESS, 115, "it goes on without waiting") \
+    X(ESTALE, 116, "the file is another one by now") \
     X(ECANCELED, 125, "it was cancelled") \
     X(EOWNERDEAD, 130, "the owner of the lock died") \
     X(ENOTRECOVERABLE, 131, "what the lock guards is lost")

@@ -2,7 +2,7 @@
 #include "kernel/services/vfs/identity.h"
 
 #include "kernel/services/vfs/errors.h"
-#include "kernel/services/vfs/inode.h"
+#include "kernel/services/vfs/vfs.h"
 
 bool identity_is_in_group(const struct identity *identity, uint32_t group) {
     if (identity->group == group)
@@ -13,7 +13,15 @@ bool identity_is_in_group(const struct identity *identity, uint32_t group) {
     return false;
 }
 
+static int judge(const struct identity *identity, const struct inode *inode, uint32_t wanted) {
+    struct file_system *system = inode->system;
+    return system != NULL && system->judge != NULL ? system->judge(system, identity, inode, wanted) : JUDGED_BY_MODE;
+}
+
 bool identity_owns(const struct identity *identity, const struct inode *inode) {
+    int verdict = judge(identity, inode, 0);
+    if (verdict != JUDGED_BY_MODE)
+        return verdict == 0;
     return identity->user == inode->user || identity_has(identity, LINUX_CAP_FOWNER);
 }
 
@@ -37,6 +45,9 @@ static bool is_overridden(const struct identity *identity, const struct inode *i
 }
 
 int identity_check(const struct identity *identity, const struct inode *inode, uint32_t wanted) {
+    int verdict = judge(identity, inode, wanted);
+    if (verdict != JUDGED_BY_MODE)
+        return verdict;
     if ((bits_for(identity, inode) & wanted) == wanted || is_overridden(identity, inode, wanted))
         return 0;
     return -LINUX_EACCES;

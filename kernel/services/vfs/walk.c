@@ -126,11 +126,23 @@ static bool next_name(struct walker *walker) {
     return size > 0;
 }
 
+/* The folder of a remote file system says anew who may search it. The walk holds it. */
+static int refresh(const struct walker *walker) {
+    struct inode *inode = walker->at.dentry->inode;
+    if (!inode->system->is_remote || inode->system->judge == NULL)
+        return 0;
+    vfs_unlock(walker->caller->vfs);
+    int status = inode_refresh(inode, NULL);
+    vfs_lock(walker->caller->vfs);
+    return status;
+}
+
 static int check_search(const struct walker *walker) {
     const struct inode *inode = walker->at.dentry->inode;
     if (!inode_is_folder(inode))
         return -LINUX_ENOTDIR;
-    return identity_check(&walker->caller->identity, inode, LINUX_X_OK);
+    int status = refresh(walker);
+    return status != 0 ? status : identity_check(&walker->caller->identity, inode, LINUX_X_OK);
 }
 
 /* Let others have the lock. What the walk needs is counted. */
@@ -166,6 +178,9 @@ static int push_link(struct walker *walker, struct inode *link) {
         path_unref(&to);
         return (walker->resolve & SCOPED) != 0 ? -LINUX_EXDEV : -LINUX_ELOOP;
     }
+    int status = link->operations->read_link != NULL ? link->operations->read_link(link) : 0;
+    if (status != 0)
+        return status;
     const char *text = link->operations->link_text(link, &size);
     walker->frames[walker->depth++] = (struct walk_frame){.rest = text, .link = inode_ref(link)};
     return text[0] == '/' ? go_to_root(walker) : 0;
