@@ -198,14 +198,13 @@ static int take_body(struct fuse_request *request, const struct fuse_out_header 
 }
 
 static int take_reply(struct fuse_connection *connection, const struct fuse_out_header *header, struct transfer *transfer) {
-    if (header->error > 0 || header->error < -ERROR_MAX)
-        return -LINUX_EINVAL;
+    bool is_error = header->error <= 0 && header->error >= -ERROR_MAX;
     spinlock_lock(&connection->lock);
     struct fuse_request *request = take_sent(connection, header->unique);
     spinlock_unlock(&connection->lock);
     if (request == NULL)
         return (header->unique & UNIQUE_INTERRUPT) != 0 ? answer_interrupt(connection, header) : -LINUX_ENOENT;
-    int status = take_body(request, header, transfer);
+    int status = is_error ? take_body(request, header, transfer) : -LINUX_EINVAL;
     fuse_request_answer(request, status == 0 ? header->error : -LINUX_EIO);
     return status;
 }
