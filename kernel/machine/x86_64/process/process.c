@@ -4,6 +4,7 @@
 #include "kernel/core/machine.h"
 #include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/process/console_file.h"
+#include "kernel/machine/x86_64/module/modules.h"
 #include "kernel/machine/x86_64/process/root.h"
 #include "kernel/machine/x86_64/thread/machine.h"
 #include "kernel/services/posix/alarm.h"
@@ -130,7 +131,9 @@ int process_run(const uint8_t *archive, size_t archive_bytes, const char *path, 
     if (status < 0)
         return status;
     processes_init(caller.vfs, processes_max());
+    modules_load_asked_for(&caller);
     status = start(&caller);
+    modules_end();
     root_end();
     int32_t word = first.exit_status;
     *exit_status = (word & SIGNAL_MASK) != 0 ? SIGNAL_STATUS + (word & SIGNAL_MASK) : word >> 8 & 0xff;
