@@ -1,6 +1,7 @@
 /* Our numbers and layouts are those of this computer's <linux/fuse.h>: that they are is checked when this is built. */
 #include <linux/fuse.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 
 /* Both headers use some names; ours are looked at under others. */
 #define fuse_in_header our_in_header

@@ -182,7 +182,7 @@ static int answer_interrupt(struct fuse_connection *connection, const struct fus
     if (is_again)
         list_append(&connection->interrupts, &found->interrupt_link);
     spinlock_unlock(&connection->lock);
-    return 0;
+    return found != NULL ? 0 : -LINUX_ENOENT;
 }
 
 /* The body of a reply goes where its caller finds it. */

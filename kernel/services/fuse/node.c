@@ -142,12 +142,12 @@ static void split_time(int64_t time_ns, uint64_t *seconds, uint32_t *nanoseconds
 int fuse_node_change(struct inode *inode, const struct inode_change *change) {
     static const struct {
         uint32_t ours, theirs;
-    } words[] = {{CHANGE_MODE, FUSE_FATTR_MODE},
-                 {CHANGE_USER, FUSE_FATTR_UID},
-                 {CHANGE_GROUP, FUSE_FATTR_GID},
-                 {CHANGE_ACCESSED, FUSE_FATTR_ATIME},
-                 {CHANGE_MODIFIED, FUSE_FATTR_MTIME},
-                 {CHANGE_TO_NOW, FUSE_FATTR_ATIME_NOW | FUSE_FATTR_MTIME_NOW}};
+    } words[] = {{INODE_CHANGE_MODE, FUSE_FATTR_MODE},
+                 {INODE_CHANGE_USER, FUSE_FATTR_UID},
+                 {INODE_CHANGE_GROUP, FUSE_FATTR_GID},
+                 {INODE_CHANGE_ACCESSED, FUSE_FATTR_ATIME},
+                 {INODE_CHANGE_MODIFIED, FUSE_FATTR_MTIME},
+                 {INODE_CHANGE_TO_NOW, FUSE_FATTR_ATIME_NOW | FUSE_FATTR_MTIME_NOW}};
     struct fuse_setattr_in in = {
         .mode = inode_kind(inode) | change->mode, .user = change->user, .group = change->group};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)

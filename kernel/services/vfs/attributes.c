@@ -31,7 +31,7 @@ static int change_mode(const struct caller *caller, const struct path *path, uin
     if (!identity_is_in_group(&caller->identity, inode->group) && !identity_has(&caller->identity, LINUX_CAP_FSETID))
         mode &= ~LINUX_S_ISGID;
     if (is_elsewhere(inode)) {
-        *there = (struct inode_change){.what = CHANGE_MODE, .mode = mode & LINUX_MODE_BITS};
+        *there = (struct inode_change){.what = INODE_CHANGE_MODE, .mode = mode & LINUX_MODE_BITS};
         return 0;
     }
     spinlock_lock(&inode->lock);
@@ -84,8 +84,8 @@ static int change_owner(const struct caller *caller, const struct path *path, ui
     if (mode != inode->mode && !identity_owns(&caller->identity, inode)) /* the mode is for owners to change */
         return -LINUX_EPERM;
     if (is_elsewhere(inode)) {
-        *there = (struct inode_change){.what = (user != KEEP ? CHANGE_USER : 0) | (group != KEEP ? CHANGE_GROUP : 0) |
-                                               (mode != inode->mode ? CHANGE_MODE : 0),
+        *there = (struct inode_change){.what = (user != KEEP ? INODE_CHANGE_USER : 0) | (group != KEEP ? INODE_CHANGE_GROUP : 0) |
+                                               (mode != inode->mode ? INODE_CHANGE_MODE : 0),
                                        .mode = mode & LINUX_MODE_BITS,
                                        .user = user,
                                        .group = group};
@@ -118,7 +118,7 @@ void vfs_drop_privilege(const struct caller *caller, struct inode *inode) {
     spinlock_unlock(&inode->lock);
     if (!has_privilege)
         return;
-    struct inode_change there = {.what = CHANGE_MODE};
+    struct inode_change there = {.what = INODE_CHANGE_MODE};
     vfs_lock(caller->vfs);
     spinlock_lock(&inode->lock);
     there.mode = without_privilege(&caller->identity, inode);
@@ -203,9 +203,9 @@ static int set_times_there(struct inode *inode, const struct time_plan *accessed
     struct inode_change change = {.accessed_ns = now, .modified_ns = now};
     set_time(&change.accessed_ns, accessed, now);
     set_time(&change.modified_ns, modified, now);
-    change.what = (accessed->change != TIME_KEEP ? CHANGE_ACCESSED : 0) |
-                  (modified->change != TIME_KEEP ? CHANGE_MODIFIED : 0) |
-                  (accessed->change == TIME_NOW && modified->change == TIME_NOW ? CHANGE_TO_NOW : 0);
+    change.what = (accessed->change != TIME_KEEP ? INODE_CHANGE_ACCESSED : 0) |
+                  (modified->change != TIME_KEEP ? INODE_CHANGE_MODIFIED : 0) |
+                  (accessed->change == TIME_NOW && modified->change == TIME_NOW ? INODE_CHANGE_TO_NOW : 0);
     return change_there(inode, &change);
 }
 

@@ -182,9 +182,9 @@ static int agree(struct dentry *folder, const struct name *name, struct inode *i
     struct dentry *current = dentry_find_cached(folder, name);
     if (current != NULL && current->inode == NULL && inode != NULL) {
         current->inode = inode_ref(inode);
-    } else if (current != NULL && current->inode != inode) {
+    } else if (current != NULL && current->inode != inode && current->mounts == 0) {
         dentry_drop(current);
-        current = current->mounts > 0 ? current : NULL;
+        current = NULL;
     }
     int status = 0;
     if (current != NULL) {

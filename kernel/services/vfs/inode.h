@@ -49,9 +49,9 @@ struct open_intent {
 };
 
 /* What is to change of an inode's attributes; what is not named stays. */
-enum { CHANGE_MODE = 1, CHANGE_USER = 2, CHANGE_GROUP = 4, CHANGE_ACCESSED = 8, CHANGE_MODIFIED = 16, CHANGE_TO_NOW = 32 };
+enum { INODE_CHANGE_MODE = 1, INODE_CHANGE_USER = 2, INODE_CHANGE_GROUP = 4, INODE_CHANGE_ACCESSED = 8, INODE_CHANGE_MODIFIED = 16, INODE_CHANGE_TO_NOW = 32 };
 struct inode_change {
-    uint32_t what; /* CHANGE_TO_NOW: both times are now, whatever the file system thinks that is */
+    uint32_t what; /* INODE_CHANGE_TO_NOW: both times are now, whatever the file system thinks that is */
     uint32_t mode, user, group; /* the mode without its kind */
     int64_t accessed_ns, modified_ns;
 };
