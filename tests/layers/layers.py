@@ -42,6 +42,8 @@ RULES = {
     # The core at work on the bare machines: over the file system layer and what the machines share.
     "kernel/services/containers": (("grove/abi/", "kernel/core/", "kernel/machine/bare/", "kernel/services/vfs/",
                                     "kernel/services/net/", "kernel/services/containers/"), FREESTANDING),
+    "kernel/services/fuse": (("kernel/services/fuse/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
+                             FREESTANDING),
     "kernel/services/tty": (("kernel/services/tty/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
                             FREESTANDING),
     "kernel/services/net": (("kernel/services/net/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),

@@ -273,7 +273,7 @@ const struct inode_operations fuse_file_operations = {.valid_until = fuse_node_v
 const struct inode_operations fuse_folder_operations = {.look_up = fuse_look_up,
                                                         .make = fuse_make,
                                                         .create = fuse_create,
-                                                        .link = fuse_link,
+                                                        .link_as = fuse_link_as,
                                                         .remove = fuse_remove,
                                                         .rename = fuse_rename,
                                                         .valid_until = fuse_node_valid_until,

@@ -222,7 +222,7 @@ int fuse_look_up(struct inode *folder, const struct name *name, struct inode **f
 int fuse_make(struct inode *folder, const struct name *name, const struct inode_plan *plan, struct inode **made);
 int fuse_create(struct inode *folder, const struct name *name, const struct inode_plan *plan, struct open_intent *intent,
                 struct inode **made);
-int fuse_link(struct inode *folder, const struct name *name, struct inode *inode);
+int fuse_link_as(struct inode *folder, const struct name *name, struct inode *inode, struct inode **named);
 int fuse_remove(struct inode *folder, const struct name *name, struct inode *inode);
 int fuse_rename(struct inode *from, const struct name *from_name, struct inode *to, const struct name *to_name,
                 bool is_exchange);

@@ -160,18 +160,15 @@ int fuse_create(struct inode *folder, const struct name *name, const struct inod
     return status == -LINUX_ENOSYS ? fuse_make(folder, name, plan, made) : status;
 }
 
-int fuse_link(struct inode *folder, const struct name *name, struct inode *inode) {
+/* Servers that know files by their paths call the new name another file. */
+int fuse_link_as(struct inode *folder, const struct name *name, struct inode *inode, struct inode **named) {
     struct fuse_link_in in = {.node = fuse_node_of(inode)->node};
-    struct inode *made;
     struct fuse_request *request =
         request_for(folder, FUSE_OP_LINK, &in, sizeof(in), name, 1, sizeof(struct fuse_entry_out));
-    int status = call_for_entry(folder, &request, inode->mode, &made);
+    int status = call_for_entry(folder, &request, inode->mode, named);
     fuse_request_give_back(request);
-    if (status != 0)
-        return status == -LINUX_ENOSYS ? -LINUX_EPERM : status;
-    bool is_same = made == inode;
-    inode_unref(made);
-    return is_same ? 0 : -LINUX_EIO;
+    fuse_node_expire(inode);
+    return status == -LINUX_ENOSYS ? -LINUX_EPERM : status;
 }
 
 int fuse_remove(struct inode *folder, const struct name *name, struct inode *inode) {

@@ -12,7 +12,7 @@
 
 #define FUSE_MAJOR 7u
 #define FUSE_MINOR 31u /* what we speak; a server may say less, down to FUSE_MINOR_MIN */
-#define FUSE_MINOR_MIN 23u /* from here on INIT's answer is as long as ours */
+#define FUSE_MINOR_MIN 16u /* libfuse 2 says 19; requests are as long as ours from here on */
 #define FUSE_ROOT 1u
 #define FUSE_READ_BYTES_MIN 8192u /* a server's buffer has at least that */
 #define FUSE_NAME_BYTES_MAX 1024u

@@ -157,8 +157,18 @@ int vfs_make_link(const struct caller *caller, const char *text, const struct wa
 
 /* ---- another name ---- */
 
+/* Give the inode the name. *named, with a reference, is whose it is then. */
+static int link_inode(struct inode *folder, const struct name *name, struct inode *inode, struct inode **named) {
+    if (folder->operations->link_as != NULL)
+        return folder->operations->link_as(folder, name, inode, named);
+    int status = folder->operations->link != NULL ? folder->operations->link(folder, name, inode) : -LINUX_EPERM;
+    if (status == 0)
+        *named = inode_ref(inode);
+    return status;
+}
+
 static int link_at(struct walker *walker, const struct path *from) {
-    struct inode *folder = folder_of(walker), *inode = from->dentry->inode;
+    struct inode *folder = folder_of(walker), *inode = from->dentry->inode, *named;
     struct dentry *dentry;
     int status = find_to_make(walker, false, &dentry);
     if (status != 0)
@@ -174,11 +184,11 @@ static int link_at(struct walker *walker, const struct path *from) {
     if (status == 0 && inode->links == 0 && !inode->is_linkable)
         status = -LINUX_ENOENT;
     if (status == 0)
-        status = folder->operations->link(folder, &name, inode);
+        status = link_inode(folder, &name, inode, &named);
     if (status == 0) {
         inode->is_linkable = false;
         inode_touch(inode, false);
-        status = take_in(folder, dentry, inode_ref(inode));
+        status = take_in(folder, dentry, named);
     }
     dentry_unref(dentry);
     return status;

@@ -90,6 +90,8 @@ struct inode_operations {
     /* As `make`, for open: what it keeps of the file for `open` goes into the intent. */
     int (*create)(struct inode *folder, const struct name *name, const struct inode_plan *plan, struct open_intent *intent,
                   struct inode **made);
+    /* In place of `link`: the new name may be another inode's, as far as is known here; *named comes with a reference. */
+    int (*link_as)(struct inode *folder, const struct name *name, struct inode *inode, struct inode **named);
     /* How long a name is good that was just made for this inode. */
     uint64_t (*valid_until)(struct inode *inode);
     /* Before a link's text is read. */

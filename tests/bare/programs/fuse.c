@@ -2,7 +2,7 @@
  * Files that a program serves: run with a folder to mount on, and the parts to do. Prints what it found, the same on Linux and here.
  * Each part mounts a server of its own (fuse_server.c, a child) and takes it down again.
  */
-#include "fuse_server.h"
+#include "fuse_client.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -22,14 +22,14 @@
 
 #define BIG 300001u
 
-static const char *place;
+const char *place;
+struct fuse_orders *orders;
+pid_t server;
 static const char *own_path;
-static struct fuse_orders *orders;
-static pid_t server;
 
 /* ---- mounting ---- */
 
-static void begin_with(const char *options) {
+void begin_with(const char *options) {
     char text[128];
     int device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
     if (device < 0) {
@@ -50,12 +50,12 @@ static void begin_with(const char *options) {
         printf("chdir: %s\n", strerror(errno));
 }
 
-static void begin(void) {
+void begin(void) {
     memset(orders, 0, sizeof(*orders));
     begin_with("");
 }
 
-static void end(void) {
+void end(void) {
     int status;
     if (chdir("/") != 0 || umount2(place, 0) != 0)
         printf("umount: %s\n", strerror(errno));
@@ -65,14 +65,14 @@ static void end(void) {
 
 /* ---- telling ---- */
 
-static void tell(const char *what, long result) {
+void tell(const char *what, long result) {
     if (result < 0)
         printf("%s: %s\n", what, strerror(errno));
     else
         printf("%s: %ld\n", what, result);
 }
 
-static void tell_status(const char *path) {
+void tell_status(const char *path) {
     struct stat status;
     if (lstat(path, &status) != 0)
         printf("%s: %s\n", path, strerror(errno));
@@ -81,7 +81,7 @@ static void tell_status(const char *path) {
                status.st_uid);
 }
 
-static void write_file(const char *path, const char *text) {
+void write_file(const char *path, const char *text) {
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     tell(path, file < 0 ? -1 : (long)write(file, text, strlen(text)));
     tell("close", file < 0 ? 0 : close(file));
@@ -103,7 +103,7 @@ static int compare(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void tell_folder(const char *path) {
+void tell_folder(const char *path) {
     char *names[64];
     size_t count = 0;
     DIR *folder = opendir(path);
@@ -378,111 +378,6 @@ static void program(void) {
     int status;
     waitpid(child, &status, 0);
     printf("program ended with %d\n", WEXITSTATUS(status));
-    end();
-}
-
-static void wait_for(const uint32_t *word, uint32_t least) {
-    while (__atomic_load_n(word, __ATOMIC_ACQUIRE) < least)
-        sched_yield();
-}
-
-static void on_alarm(int signal) {
-    (void)signal;
-}
-
-/* A read that is never answered. */
-static pid_t stick(int with_handler) {
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0) {
-        char text[8];
-        struct sigaction action = {.sa_handler = on_alarm}; /* without SA_RESTART */
-        if (with_handler)
-            sigaction(SIGUSR1, &action, NULL);
-        int file = open("stuck", O_RDONLY);
-        ssize_t bytes = read(file, text, sizeof(text));
-        _exit(bytes < 0 ? errno : 0);
-    }
-    return child;
-}
-
-/* What a server that heeds interrupts does to who waits; and its death. */
-static void stuck(void) {
-    int status;
-    begin();
-    orders->heeds_interrupts = 1;
-    write_file("stuck", "never");
-    pid_t child = stick(1);
-    wait_for(&orders->stalled, 1);
-    kill(child, SIGUSR1);
-    waitpid(child, &status, 0);
-    printf("interrupted: %s\n", strerror(WEXITSTATUS(status)));
-    child = stick(0);
-    wait_for(&orders->stalled, 2);
-    kill(child, SIGKILL);
-    waitpid(child, &status, 0);
-    printf("killed by %d\n", WTERMSIG(status));
-    child = stick(0);
-    wait_for(&orders->stalled, 3);
-    kill(server, SIGKILL);
-    waitpid(server, &status, 0);
-    waitpid(child, &status, 0);
-    printf("its server died: %s\n", strerror(WEXITSTATUS(status)));
-    tell_status("stuck");
-    tell_folder(".");
-    tell("mkdir", mkdir("x", 0755));
-    tell("umount", chdir("/") != 0 ? -1 : umount2(place, 0));
-    begin();
-    write_file("alive", "again");
-    end();
-}
-
-/* A server that answers neither a read nor its interrupt: a kill ends the wait all the same. Linux waits for ever. */
-static void killed(void) {
-    int status;
-    begin();
-    write_file("stuck", "never");
-    pid_t child = stick(1);
-    wait_for(&orders->stalled, 1);
-    kill(child, SIGUSR1);
-    wait_for(&orders->interrupts, 1);
-    printf("still there: %d\n", waitpid(child, &status, WNOHANG) == 0);
-    kill(child, SIGKILL);
-    waitpid(child, &status, 0);
-    printf("killed by %d\n", WTERMSIG(status));
-    tell_status("stuck");
-    end();
-}
-
-static void wrong(void) {
-    static uint8_t bytes[5000];
-    struct stat status;
-    begin();
-    write_file("file", "0123456789");
-    tell("symlink", symlink("file", "link"));
-    int file = open("file", O_RDWR);
-    orders->wrong = WRONG_SIZE_OF_ATTRIBUTES;
-    tell("attributes too short", fstat(file, &status));
-    orders->wrong = WRONG_KIND;
-    tell("no kind", fstat(file, &status));
-    tell("no kind", stat("file", &status));
-    orders->wrong = WRONG_NOTHING;
-    close(file);
-    file = open("file", O_RDWR);
-    orders->wrong = WRONG_ROOT_AS_CHILD;
-    tell("the root below", stat("file", &status));
-    orders->wrong = WRONG_ERROR;
-    tell("no error", stat("file", &status) == 0 ? 0 : 1);
-    orders->wrong = WRONG_NAME_IN_FOLDER;
-    tell_folder(".");
-    orders->wrong = WRONG_EMPTY_NAME;
-    tell_folder(".");
-    orders->wrong = WRONG_READ;
-    tell("read", (long)pread(file, bytes, sizeof(bytes), 0));
-    orders->wrong = WRONG_WRITE;
-    tell("write", (long)pwrite(file, bytes, 10, 0));
-    orders->wrong = WRONG_NOTHING;
-    close(file);
     end();
 }
 

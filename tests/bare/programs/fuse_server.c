@@ -371,6 +371,46 @@ static void do_batch_forget(const struct fuse_batch_forget_in *batch) {
         forget(one[i].nodeid, one[i].nlookup);
 }
 
+/* Requests on files that are open, and the rest. */
+static void do_file_request(const struct fuse_in_header *in, const void *body) {
+    switch (in->opcode) {
+    case FUSE_OPEN:
+        do_open(in);
+        break;
+    case FUSE_CREATE:
+        do_create(in, body);
+        break;
+    case FUSE_READ:
+        do_read(in, body);
+        break;
+    case FUSE_WRITE:
+        do_write(in, body);
+        break;
+    case FUSE_READDIR:
+    case FUSE_READDIRPLUS:
+        do_readdir(in, body, in->opcode == FUSE_READDIRPLUS);
+        break;
+    case FUSE_STATFS:
+        do_statfs(in);
+        break;
+    case FUSE_RELEASE:
+    case FUSE_FLUSH:
+    case FUSE_FSYNC:
+        reply_error(in, 0);
+        break;
+    case FUSE_INTERRUPT:
+        if (server.orders->heeds_interrupts)
+            reply(((const struct fuse_interrupt_in *)body)->unique, EINTR, NULL, 0);
+        __atomic_add_fetch(&server.orders->interrupts, 1, __ATOMIC_RELEASE);
+        break;
+    case FUSE_DESTROY:
+        reply_error(in, 0);
+        break;
+    default:
+        reply_error(in, ENOSYS);
+    }
+}
+
 static void do_request(const struct fuse_in_header *in) {
     const void *body = in + 1;
     const struct fuse_mknod_in *mknod = body;
@@ -418,40 +458,8 @@ static void do_request(const struct fuse_in_header *in) {
     case FUSE_RENAME2:
         do_rename(in, rename2->newdir, (const char *)(rename2 + 1), (rename2->flags & 2) != 0);
         break;
-    case FUSE_OPEN:
-        do_open(in);
-        break;
-    case FUSE_CREATE:
-        do_create(in, body);
-        break;
-    case FUSE_READ:
-        do_read(in, body);
-        break;
-    case FUSE_WRITE:
-        do_write(in, body);
-        break;
-    case FUSE_READDIR:
-    case FUSE_READDIRPLUS:
-        do_readdir(in, body, in->opcode == FUSE_READDIRPLUS);
-        break;
-    case FUSE_STATFS:
-        do_statfs(in);
-        break;
-    case FUSE_RELEASE:
-    case FUSE_FLUSH:
-    case FUSE_FSYNC:
-        reply_error(in, 0);
-        break;
-    case FUSE_INTERRUPT:
-        if (server.orders->heeds_interrupts)
-            reply(((const struct fuse_interrupt_in *)body)->unique, EINTR, NULL, 0);
-        __atomic_add_fetch(&server.orders->interrupts, 1, __ATOMIC_RELEASE);
-        break;
-    case FUSE_DESTROY:
-        reply_error(in, 0);
-        break;
     default:
-        reply_error(in, ENOSYS);
+        do_file_request(in, body);
     }
 }
 
