@@ -57,7 +57,8 @@ static void use(const char *text, uint32_t flags) {
 
 static void do_one(uint8_t which) {
     struct path found;
-    struct walk_path file = world_at("served/file"), below = world_at("served/folder/below"), folder = world_at("served/folder");
+    struct walk_path file = world_at("served/file"), below = world_at("served/folder/below"),
+                     folder = world_at("served/folder");
     played.is_killed = false;
     played.waits_left = 1;
     switch (which % 9) {

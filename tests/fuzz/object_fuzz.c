@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (uint32_t part = 0; part < OBJECT_PARTS; part++)
         memory.bytes[part] = calloc(1, object.part_bytes[part] + 1);
     (void)object_place(&object, &memory, resolve, NULL);
-    if (object.header_section != 0 && object.header_bytes > 0 && *(const volatile uint8_t *)object_header(&object, &memory) == 1)
+    if (object.header_section != 0 && object.header_bytes > 0 &&
+        *(const volatile uint8_t *)object_header(&object, &memory) == 1)
         memory.addresses[0]++;
     (void)object_find_function(&object, &memory, memory.addresses[0] + size, &offset);
     for (uint32_t part = 0; part < OBJECT_PARTS; part++)

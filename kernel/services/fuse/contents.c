@@ -89,8 +89,8 @@ static int fetch_and_copy(struct inode *inode, const struct fuse_handle *handle,
     return status;
 }
 
-static int read_cached(struct inode *inode, const struct fuse_handle *handle, uint64_t offset, struct transfer *transfer,
-                       size_t *done_bytes) {
+static int read_cached(struct inode *inode, const struct fuse_handle *handle, uint64_t offset,
+                       struct transfer *transfer, size_t *done_bytes) {
     uint64_t size = inode_size(inode);
     if (__atomic_load_n(&fuse_node_of(inode)->is_stale, __ATOMIC_RELAXED))
         fuse_pages_cut(inode, 0, UINT64_MAX);
@@ -174,9 +174,8 @@ static int write_step(struct open_file *file, uint64_t offset, struct transfer *
     size_t bytes = fuse_least(transfer->left_bytes, connection->write_bytes_max);
     struct fuse_write_in in = {
         .handle = handle->handle, .offset = offset, .size_bytes = (uint32_t)bytes, .flags = file_flags(file)};
-    struct fuse_request *request =
-        fuse_request_make(connection, FUSE_OP_WRITE, handle->node, sizeof(in) + bytes, sizeof(struct fuse_write_out),
-                          sizeof(struct fuse_write_out));
+    struct fuse_request *request = fuse_request_make(connection, FUSE_OP_WRITE, handle->node, sizeof(in) + bytes,
+                                                     sizeof(struct fuse_write_out), sizeof(struct fuse_write_out));
     if (request == NULL)
         return -LINUX_ENOMEM;
     uint8_t *body = fuse_body(request);

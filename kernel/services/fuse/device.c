@@ -118,8 +118,7 @@ static int wait_for_request(struct fuse_connection *connection, bool may_wait) {
     const struct vfs_machine *machine = machine_of(connection);
     int status = 0;
     while (status == 0 && connection->state != FUSE_DEAD && !has_something(connection))
-        status =
-            may_wait ? machine->sleep(machine->context, &connection->readers, &connection->lock) : -LINUX_EAGAIN;
+        status = may_wait ? machine->sleep(machine->context, &connection->readers, &connection->lock) : -LINUX_EAGAIN;
     return connection->state == FUSE_DEAD ? -LINUX_ENODEV : status;
 }
 
@@ -127,8 +126,8 @@ static int read_next(struct fuse_connection *connection, struct transfer *transf
     if (!list_is_empty(&connection->interrupts))
         return read_interrupt(connection, transfer, done);
     connection->is_forget_next = !connection->is_forget_next;
-    bool is_forget = !list_is_empty(&connection->forgets) &&
-                     (connection->is_forget_next || list_is_empty(&connection->pending));
+    bool is_forget =
+        !list_is_empty(&connection->forgets) && (connection->is_forget_next || list_is_empty(&connection->pending));
     return is_forget ? read_forgets(connection, transfer, done) : read_request(connection, transfer, done);
 }
 
@@ -197,7 +196,8 @@ static int take_body(struct fuse_request *request, const struct fuse_out_header 
     return status;
 }
 
-static int take_reply(struct fuse_connection *connection, const struct fuse_out_header *header, struct transfer *transfer) {
+static int take_reply(struct fuse_connection *connection, const struct fuse_out_header *header,
+                      struct transfer *transfer) {
     bool is_error = header->error <= 0 && header->error >= -ERROR_MAX;
     spinlock_lock(&connection->lock);
     struct fuse_request *request = take_sent(connection, header->unique);

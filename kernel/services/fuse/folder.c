@@ -76,7 +76,8 @@ static int ask(struct open_file *file, uint64_t at) {
     int status = fuse_call(&request);
     if (status != 0) {
         fuse_request_give_back(request);
-        return status == -LINUX_ENOSYS && with_entries ? ask(file, at) : status; /* it is known now that there is none */
+        return status == -LINUX_ENOSYS && with_entries ? ask(file, at)
+                                                       : status; /* it is known now that there is none */
     }
     if (with_entries)
         offer_all(file, request);

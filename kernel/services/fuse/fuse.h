@@ -197,7 +197,8 @@ int fuse_node_make_root(struct fuse_connection *connection, struct inode **made)
 /* With the tree's lock held; no reference. NULL: it is not known. */
 struct inode *fuse_node_find(struct fuse_connection *connection, uint64_t node);
 /* Take over what the server says. -LINUX_EIO: of another kind than before. Without locks of the inode. */
-int fuse_node_update(struct inode *inode, const struct fuse_attributes *attributes, uint64_t valid_s, uint32_t valid_ns);
+int fuse_node_update(struct inode *inode, const struct fuse_attributes *attributes, uint64_t valid_s,
+                     uint32_t valid_ns);
 /* The next look at attributes asks. */
 void fuse_node_expire(struct inode *inode);
 int fuse_node_refresh(struct inode *inode, struct open_file *file);
@@ -220,8 +221,8 @@ extern const struct inode_operations fuse_folder_operations, fuse_file_operation
 
 int fuse_look_up(struct inode *folder, const struct name *name, struct inode **found, uint64_t *valid_until_ns);
 int fuse_make(struct inode *folder, const struct name *name, const struct inode_plan *plan, struct inode **made);
-int fuse_create(struct inode *folder, const struct name *name, const struct inode_plan *plan, struct open_intent *intent,
-                struct inode **made);
+int fuse_create(struct inode *folder, const struct name *name, const struct inode_plan *plan,
+                struct open_intent *intent, struct inode **made);
 int fuse_link_as(struct inode *folder, const struct name *name, struct inode *inode, struct inode **named);
 int fuse_remove(struct inode *folder, const struct name *name, struct inode *inode);
 int fuse_rename(struct inode *from, const struct name *from_name, struct inode *to, const struct name *to_name,
@@ -246,7 +247,8 @@ struct fuse_handle {
 };
 
 /* What OPEN said, as a handle for `release`. Takes over nothing. NULL: no memory. */
-struct fuse_handle *fuse_handle_make(struct fuse_connection *connection, uint64_t node, bool is_folder, uint32_t open_flags);
+struct fuse_handle *fuse_handle_make(struct fuse_connection *connection, uint64_t node, bool is_folder,
+                                     uint32_t open_flags);
 /* Send RELEASE, and give it back. Without locks. */
 void fuse_handle_drop(void *handle);
 int fuse_open(struct open_file *file);

@@ -105,8 +105,8 @@ static void init_answered(struct fuse_request *request) {
 }
 
 static int send_init(struct fuse_connection *connection) {
-    struct fuse_request *request = fuse_request_make(connection, FUSE_OP_INIT, 0, sizeof(struct fuse_init_in), 8,
-                                                     sizeof(struct fuse_init_out));
+    struct fuse_request *request =
+        fuse_request_make(connection, FUSE_OP_INIT, 0, sizeof(struct fuse_init_in), 8, sizeof(struct fuse_init_out));
     if (request == NULL)
         return -LINUX_ENOMEM;
     struct fuse_init_in *in = fuse_body(request);
@@ -128,7 +128,8 @@ static int send_init(struct fuse_connection *connection) {
  * Only the user who mounted it may look at all, root no more than others, unless the mount is for others: a server can
  * hold up and deceive whoever uses its files.
  */
-static int judge(struct file_system *system, const struct identity *identity, const struct inode *inode, uint32_t wanted) {
+static int judge(struct file_system *system, const struct identity *identity, const struct inode *inode,
+                 uint32_t wanted) {
     const struct fuse_connection *connection = list_item(system, struct fuse_connection, system);
     const struct fuse_mount_options *options = &connection->options;
     if (!options->is_for_others && (identity->user != options->user || identity->group != options->group))

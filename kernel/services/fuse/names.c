@@ -54,8 +54,7 @@ static int do_call(struct inode *folder, struct fuse_request *request) {
 int fuse_look_up(struct inode *folder, const struct name *name, struct inode **found, uint64_t *valid_until_ns) {
     struct fuse_connection *connection = fuse_of(folder);
     struct fuse_entry_out entry;
-    struct fuse_request *request =
-        request_for(folder, FUSE_OP_LOOKUP, NULL, 0, name, 1, sizeof(struct fuse_entry_out));
+    struct fuse_request *request = request_for(folder, FUSE_OP_LOOKUP, NULL, 0, name, 1, sizeof(struct fuse_entry_out));
     if (request != NULL)
         request->late = FUSE_LATE_ENTRY;
     int status = call(folder, &request);
@@ -137,8 +136,8 @@ static int created(struct inode *folder, struct fuse_request **request, const st
     return 0;
 }
 
-int fuse_create(struct inode *folder, const struct name *name, const struct inode_plan *plan, struct open_intent *intent,
-                struct inode **made) {
+int fuse_create(struct inode *folder, const struct name *name, const struct inode_plan *plan,
+                struct open_intent *intent, struct inode **made) {
     struct fuse_connection *connection = fuse_of(folder);
     uint32_t flags = intent->flags & ~(LINUX_O_NOCTTY | LINUX_O_EXCL | LINUX_O_TRUNC | LINUX_O_CLOEXEC);
     struct fuse_create_in in = {.flags = flags, .mode = plan->mode};
@@ -173,8 +172,7 @@ int fuse_link_as(struct inode *folder, const struct name *name, struct inode *in
 
 int fuse_remove(struct inode *folder, const struct name *name, struct inode *inode) {
     bool is_folder = inode_is_folder(inode);
-    int status = do_call(
-        folder, request_for(folder, is_folder ? FUSE_OP_RMDIR : FUSE_OP_UNLINK, NULL, 0, name, 1, 0));
+    int status = do_call(folder, request_for(folder, is_folder ? FUSE_OP_RMDIR : FUSE_OP_UNLINK, NULL, 0, name, 1, 0));
     if (status != 0)
         return status;
     spinlock_lock(&inode->lock);
@@ -192,9 +190,9 @@ int fuse_rename(struct inode *from, const struct name *from_name, struct inode *
     const struct name names[] = {*from_name, *to_name};
     struct fuse_rename2_in exchange = {.folder = fuse_node_of(to)->node, .flags = LINUX_RENAME_EXCHANGE};
     struct fuse_rename_in plain = {.folder = fuse_node_of(to)->node};
-    struct fuse_request *request =
-        is_exchange ? request_for(from, FUSE_OP_RENAME2, &exchange, sizeof(exchange), names, 2, 0)
-                    : request_for(from, FUSE_OP_RENAME, &plain, sizeof(plain), names, 2, 0);
+    struct fuse_request *request = is_exchange
+                                       ? request_for(from, FUSE_OP_RENAME2, &exchange, sizeof(exchange), names, 2, 0)
+                                       : request_for(from, FUSE_OP_RENAME, &plain, sizeof(plain), names, 2, 0);
     int status = do_call(from, request);
     fuse_node_expire(to);
     return is_exchange && status == -LINUX_ENOSYS ? -LINUX_EINVAL : status;

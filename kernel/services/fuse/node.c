@@ -71,7 +71,8 @@ static void take_over(struct inode *inode, const struct fuse_attributes *attribu
         inode->links = is_folder && attributes->links == 0 ? 1 : attributes->links;
     inode->user = attributes->user;
     inode->group = attributes->group;
-    inode->device = vfs_device(attributes->device >> 8 & 0xfff, (attributes->device & 0xff) | (attributes->device >> 12 & 0xfff00));
+    inode->device =
+        vfs_device(attributes->device >> 8 & 0xfff, (attributes->device & 0xff) | (attributes->device >> 12 & 0xfff00));
     inode->size_bytes = attributes->size_bytes;
     inode->pages = attributes->blocks / (VFS_PAGE_BYTES / BLOCK_BYTES);
     inode->accessed_ns = time_of(attributes->accessed_s, attributes->accessed_ns);
@@ -82,7 +83,8 @@ static void take_over(struct inode *inode, const struct fuse_attributes *attribu
     spinlock_unlock(&inode->lock);
 }
 
-int fuse_node_update(struct inode *inode, const struct fuse_attributes *attributes, uint64_t valid_s, uint32_t valid_ns) {
+int fuse_node_update(struct inode *inode, const struct fuse_attributes *attributes, uint64_t valid_s,
+                     uint32_t valid_ns) {
     struct vfs *vfs = inode->system->vfs;
     if (!is_good(attributes) || (attributes->mode & LINUX_S_IFMT) != inode_kind(inode))
         return -LINUX_EIO;
@@ -125,7 +127,8 @@ int fuse_node_refresh(struct inode *inode, struct open_file *file) {
 
 static int send_change(struct inode *inode, const struct fuse_setattr_in *in) {
     struct fuse_attributes_out out;
-    int status = fuse_ask(fuse_of(inode), FUSE_OP_SETATTR, fuse_node_of(inode)->node, in, sizeof(*in), &out, sizeof(out));
+    int status =
+        fuse_ask(fuse_of(inode), FUSE_OP_SETATTR, fuse_node_of(inode)->node, in, sizeof(*in), &out, sizeof(out));
     if (status == 0)
         status = fuse_node_update(inode, &out.attributes, out.valid_s, out.valid_ns);
     else
@@ -142,12 +145,10 @@ static void split_time(int64_t time_ns, uint64_t *seconds, uint32_t *nanoseconds
 int fuse_node_change(struct inode *inode, const struct inode_change *change) {
     static const struct {
         uint32_t ours, theirs;
-    } words[] = {{INODE_CHANGE_MODE, FUSE_FATTR_MODE},
-                 {INODE_CHANGE_USER, FUSE_FATTR_UID},
-                 {INODE_CHANGE_GROUP, FUSE_FATTR_GID},
-                 {INODE_CHANGE_ACCESSED, FUSE_FATTR_ATIME},
-                 {INODE_CHANGE_MODIFIED, FUSE_FATTR_MTIME},
-                 {INODE_CHANGE_TO_NOW, FUSE_FATTR_ATIME_NOW | FUSE_FATTR_MTIME_NOW}};
+    } words[] = {
+        {INODE_CHANGE_MODE, FUSE_FATTR_MODE},      {INODE_CHANGE_USER, FUSE_FATTR_UID},
+        {INODE_CHANGE_GROUP, FUSE_FATTR_GID},      {INODE_CHANGE_ACCESSED, FUSE_FATTR_ATIME},
+        {INODE_CHANGE_MODIFIED, FUSE_FATTR_MTIME}, {INODE_CHANGE_TO_NOW, FUSE_FATTR_ATIME_NOW | FUSE_FATTR_MTIME_NOW}};
     struct fuse_setattr_in in = {
         .mode = inode_kind(inode) | change->mode, .user = change->user, .group = change->group};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)

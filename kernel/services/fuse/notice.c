@@ -24,9 +24,8 @@ static int inval_inode(struct fuse_connection *connection, struct transfer *tran
     fuse_node_expire(inode);
     if (out.offset >= 0) {
         uint64_t first = (uint64_t)out.offset / VFS_PAGE_BYTES;
-        uint64_t end = out.size_bytes <= 0
-                           ? UINT64_MAX
-                           : ((uint64_t)out.offset + (uint64_t)out.size_bytes - 1) / VFS_PAGE_BYTES + 1;
+        uint64_t end = out.size_bytes <= 0 ? UINT64_MAX
+                                           : ((uint64_t)out.offset + (uint64_t)out.size_bytes - 1) / VFS_PAGE_BYTES + 1;
         fuse_pages_cut(inode, first, end);
     }
     vfs_lock(vfs);
@@ -48,7 +47,8 @@ static struct dentry *folder_of(struct fuse_connection *connection, uint64_t nod
     return NULL;
 }
 
-static int inval_name(struct fuse_connection *connection, uint64_t folder_node, const struct name *name, uint64_t child) {
+static int inval_name(struct fuse_connection *connection, uint64_t folder_node, const struct name *name,
+                      uint64_t child) {
     struct vfs *vfs = connection->system.vfs;
     int status = -LINUX_ENOENT;
     vfs_lock(vfs);

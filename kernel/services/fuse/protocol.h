@@ -56,11 +56,7 @@ enum fuse_operation {
 };
 
 /* What the server says of itself: replies with unique 0, whose `error` is one of these. */
-enum fuse_notice {
-    FUSE_NOTICE_INVAL_INODE = 2,
-    FUSE_NOTICE_INVAL_ENTRY = 3,
-    FUSE_NOTICE_DELETE = 6
-};
+enum fuse_notice { FUSE_NOTICE_INVAL_INODE = 2, FUSE_NOTICE_INVAL_ENTRY = 3, FUSE_NOTICE_DELETE = 6 };
 
 /* Flags of INIT. */
 #define FUSE_HAS_ASYNC_READ 0x1u

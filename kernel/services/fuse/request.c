@@ -63,7 +63,8 @@ void fuse_request_let_go(struct fuse_request *request) {
 
 /* ---- what comes too late ---- */
 
-static void release_late(struct fuse_connection *connection, uint64_t node, const struct fuse_open_out *open, bool is_folder) {
+static void release_late(struct fuse_connection *connection, uint64_t node, const struct fuse_open_out *open,
+                         bool is_folder) {
     struct fuse_handle *handle = fuse_handle_make(connection, node, is_folder, 0);
     if (handle == NULL)
         return; /* the server keeps it until it ends */

@@ -10,9 +10,8 @@ static void who(struct fuse_caller *caller) {
     const struct process *process = thread_current()->process;
     if (process == NULL)
         return;
-    *caller = (struct fuse_caller){.user = process->caller.identity.user,
-                                   .group = process->caller.identity.group,
-                                   .process = process->id};
+    *caller = (struct fuse_caller){
+        .user = process->caller.identity.user, .group = process->caller.identity.group, .process = process->id};
 }
 
 static int get_file(uint32_t number, struct open_file **file) {
@@ -32,8 +31,8 @@ static bool must_end(void) {
 /* Is there anything to be done on the way back to user mode? */
 static bool has_news(const struct process_thread *part) {
     processes_lock();
-    bool is_so = process_must_end(part) || part->process->stop_signal != 0 ||
-                 (signals_waiting(part) & ~part->blocked) != 0;
+    bool is_so =
+        process_must_end(part) || part->process->stop_signal != 0 || (signals_waiting(part) & ~part->blocked) != 0;
     processes_unlock();
     return is_so;
 }

@@ -21,6 +21,7 @@ static void stop(void) {
     console_print("%s: stopped after %d calls\n", text, greeter_calls);
 }
 
-static const struct module_symbol exports[] = {{"greeter_count", (const void *)&greeter_count}, {"greeter_calls", &greeter_calls}};
+static const struct module_symbol exports[] = {{"greeter_count", (const void *)&greeter_count},
+                                               {"greeter_calls", &greeter_calls}};
 
 MODULE("greeter", start, stop, exports, 2);

@@ -29,6 +29,12 @@ static const char *own_path;
 
 /* ---- mounting ---- */
 
+/* Shared with the server. */
+static struct fuse_orders *make_orders(void) {
+    struct fuse_orders *made = mmap(NULL, sizeof(*made), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return made == MAP_FAILED ? NULL : made;
+}
+
 void begin_with(const char *options) {
     char text[128];
     int device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
@@ -77,8 +83,8 @@ void tell_status(const char *path) {
     if (lstat(path, &status) != 0)
         printf("%s: %s\n", path, strerror(errno));
     else
-        printf("%s: mode %o links %lu size %ld user %u\n", path, status.st_mode, (unsigned long)status.st_nlink, (long)status.st_size,
-               status.st_uid);
+        printf("%s: mode %o links %lu size %ld user %u\n", path, status.st_mode, (unsigned long)status.st_nlink,
+               (long)status.st_size, status.st_uid);
 }
 
 void write_file(const char *path, const char *text) {
@@ -186,7 +192,8 @@ static void names_with(void) {
     tell("access", access("folder", R_OK | W_OK));
     struct statfs space;
     statfs(".", &space);
-    printf("statfs: kind %lx blocks %lu free %lu\n", (long)space.f_type, (unsigned long)space.f_blocks, (unsigned long)space.f_bfree);
+    printf("statfs: kind %lx blocks %lu free %lu\n", (long)space.f_type, (unsigned long)space.f_blocks,
+           (unsigned long)space.f_bfree);
 }
 
 static void names(void) {
@@ -293,7 +300,8 @@ static void direct(void) {
     tell("read", (long)pread(file, back, 10000, 0));
     tell("read", (long)pread(file, back, 10000, 0));
     printf("both asked: %d\n", orders->reads - reads >= 2);
-    printf("shared for writing: %s\n", mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) == MAP_FAILED ? "no" : "yes");
+    printf("shared for writing: %s\n",
+           mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) == MAP_FAILED ? "no" : "yes");
     close(file);
     end();
 }
@@ -386,8 +394,8 @@ static void program(void) {
 static const struct {
     const char *name;
     void (*run)(void);
-} parts[] = {{"names", names}, {"contents", contents}, {"direct", direct}, {"told", told}, {"rights", rights},
-             {"program", program}, {"stuck", stuck}, {"killed", killed}, {"wrong", wrong}};
+} parts[] = {{"names", names},     {"contents", contents}, {"direct", direct}, {"told", told},  {"rights", rights},
+             {"program", program}, {"stuck", stuck},       {"killed", killed}, {"wrong", wrong}};
 
 int main(int count, char **words) {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -398,7 +406,7 @@ int main(int count, char **words) {
     umask(022);
     own_path = realpath(words[0], NULL);
     place = words[1];
-    orders = fuse_orders_make();
+    orders = make_orders();
     (void)mkdir(place, 0755);
     for (int i = 2; i < count; i++)
         for (size_t j = 0; j < sizeof(parts) / sizeof(parts[0]); j++)

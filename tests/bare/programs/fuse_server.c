@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -108,7 +107,8 @@ static struct node *make(const struct fuse_in_header *in, const char *name, uint
             continue;
         *node = (struct node){.is_used = 1, .parent = in->nodeid};
         snprintf(node->name, sizeof(node->name), "%s", name);
-        node->attr = (struct fuse_attr){.ino = i, .mode = mode, .nlink = S_ISDIR(mode) ? 2 : 1, .uid = in->uid, .gid = in->gid, .blksize = 4096};
+        node->attr = (struct fuse_attr){
+            .ino = i, .mode = mode, .nlink = S_ISDIR(mode) ? 2 : 1, .uid = in->uid, .gid = in->gid, .blksize = 4096};
         touch(node);
         touch(node_of(in->nodeid));
         return node;
@@ -157,7 +157,8 @@ static void take_name_away(struct node *node) {
 /* ---- requests ---- */
 
 static void do_init(const struct fuse_in_header *in, const struct fuse_init_in *init) {
-    uint32_t wanted = FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_AUTO_INVAL_DATA | FUSE_MAX_PAGES | FUSE_NO_OPENDIR_SUPPORT;
+    uint32_t wanted =
+        FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_AUTO_INVAL_DATA | FUSE_MAX_PAGES | FUSE_NO_OPENDIR_SUPPORT;
     if (server.orders->with_entries)
         wanted |= FUSE_DO_READDIRPLUS;
     struct fuse_init_out out = {.major = 7,
@@ -190,14 +191,10 @@ static void do_setattr(const struct fuse_in_header *in, const struct fuse_setatt
         node->attr.gid = change->gid;
     if ((change->valid & FATTR_SIZE) != 0)
         resize(node, change->size);
-    if ((change->valid & FATTR_ATIME) != 0) {
-        node->attr.atime = change->atime;
-        node->attr.atimensec = change->atimensec;
-    }
-    if ((change->valid & FATTR_MTIME) != 0) {
-        node->attr.mtime = change->mtime;
-        node->attr.mtimensec = change->mtimensec;
-    }
+    if ((change->valid & FATTR_ATIME) != 0)
+        node->attr.atime = change->atime, node->attr.atimensec = change->atimensec;
+    if ((change->valid & FATTR_MTIME) != 0)
+        node->attr.mtime = change->mtime, node->attr.mtimensec = change->mtimensec;
     reply_attributes(in, node);
 }
 
@@ -360,8 +357,14 @@ static void do_readdir(const struct fuse_in_header *in, const struct fuse_read_i
 }
 
 static void do_statfs(const struct fuse_in_header *in) {
-    struct fuse_statfs_out out = {
-        .st = {.blocks = 1000, .bfree = 600, .bavail = 600, .files = 256, .ffree = 100, .bsize = 4096, .namelen = 255, .frsize = 4096}};
+    struct fuse_statfs_out out = {.st = {.blocks = 1000,
+                                         .bfree = 600,
+                                         .bavail = 600,
+                                         .files = 256,
+                                         .ffree = 100,
+                                         .bsize = 4096,
+                                         .namelen = 255,
+                                         .frsize = 4096}};
     reply(in->unique, 0, &out, sizeof(out));
 }
 
@@ -396,15 +399,13 @@ static void do_file_request(const struct fuse_in_header *in, const void *body) {
     case FUSE_RELEASE:
     case FUSE_FLUSH:
     case FUSE_FSYNC:
+    case FUSE_DESTROY:
         reply_error(in, 0);
         break;
     case FUSE_INTERRUPT:
         if (server.orders->heeds_interrupts)
             reply(((const struct fuse_interrupt_in *)body)->unique, EINTR, NULL, 0);
         __atomic_add_fetch(&server.orders->interrupts, 1, __ATOMIC_RELEASE);
-        break;
-    case FUSE_DESTROY:
-        reply_error(in, 0);
         break;
     default:
         reply_error(in, ENOSYS);
@@ -480,8 +481,10 @@ static void change_file(void) {
 int fuse_serve(int device, struct fuse_orders *orders) {
     server.device = device;
     server.orders = orders;
-    server.nodes[FUSE_ROOT_ID] = (struct node){
-        .is_used = 1, .attr = {.ino = 1, .mode = S_IFDIR | 0755, .nlink = 2, .blksize = 4096, .mtime = 1000000000, .ctime = 1000000000}};
+    struct fuse_attr *root = &server.nodes[FUSE_ROOT_ID].attr;
+    server.nodes[FUSE_ROOT_ID].is_used = 1;
+    *root = (struct fuse_attr){.ino = 1, .mode = S_IFDIR | 0755, .nlink = 2, .blksize = 4096};
+    root->mtime = root->ctime = 1000000000;
     for (;;) {
         ssize_t bytes = read(device, buffer, sizeof(buffer));
         if (bytes < 0 && (errno == EINTR || errno == ENOENT || errno == EAGAIN))
@@ -494,10 +497,4 @@ int fuse_serve(int device, struct fuse_orders *orders) {
             __atomic_store_n(&orders->invalidate, 0, __ATOMIC_RELEASE);
         }
     }
-}
-
-struct fuse_orders *fuse_orders_make(void) {
-    struct fuse_orders *orders =
-        mmap(NULL, sizeof(*orders), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    return orders == MAP_FAILED ? NULL : orders;
 }

@@ -37,7 +37,5 @@ struct fuse_orders {
 
 /* Serve until the mount is gone. Returns 0, or an error number. */
 int fuse_serve(int device, struct fuse_orders *orders);
-/* Shared memory for the orders. */
-struct fuse_orders *fuse_orders_make(void);
 
 #endif

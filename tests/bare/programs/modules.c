@@ -49,7 +49,8 @@ static void tell_modules(void) {
     unsigned long bytes, address;
     unsigned uses, count = 0;
     FILE *file = fopen("/proc/modules", "r");
-    while (file != NULL && fscanf(file, "%63s %lu %u %255s %15s 0x%lx", name, &bytes, &uses, users, state, &address) == 6) {
+    while (file != NULL &&
+           fscanf(file, "%63s %lu %u %255s %15s 0x%lx", name, &bytes, &uses, users, state, &address) == 6) {
         printf("  %s uses %u users %s %s, in the upper half: %d\n", name, uses, users, state, address >> 63 != 0);
         count++;
     }

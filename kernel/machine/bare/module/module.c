@@ -127,7 +127,8 @@ static int check_needs(struct module *module, char *sentence) {
             continue;
         const struct module *found = is_ended(needed) ? find(needed) : NULL;
         if (found == NULL) {
-            (void)format_print(what, sizeof(what), "it needs the module %s, which is not loaded", is_ended(needed) ? needed : "?");
+            (void)format_print(what, sizeof(what), "it needs the module %s, which is not loaded",
+                               is_ended(needed) ? needed : "?");
             return complain(sentence, module->header.name, what, -LINUX_ENOENT);
         }
         module->needs |= UINT64_C(1) << found->slot;

@@ -21,7 +21,6 @@ struct file {
     size_t object_bytes, size;
 };
 
-static const char *folder;
 static struct file sample, user;
 static uint8_t key[32], secret[64];
 static char noted[256];
@@ -116,7 +115,7 @@ static void sign(struct file *file) {
 
 static void read_file(const char *name, struct file *file) {
     char path[512];
-    snprintf(path, sizeof(path), "%s/%s.o", folder, name);
+    snprintf(path, sizeof(path), "%s/%s.o", MODULE_OBJECTS, name); /* the build's folder */
     FILE *from = fopen(path, "rb");
     assert_non_null(from);
     file->object_bytes = fread(file->bytes, 1, sizeof(file->bytes) - 100, from);
@@ -306,7 +305,7 @@ static void memory_runs_out(void **state) {
     assert_int_equal(module_unload("sample"), 0);
 }
 
-int main(int count, char **words) {
+int main(void) {
     uint8_t seed[32] = {9};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_is_loaded_used_and_taken_out, begin, end),
@@ -319,9 +318,8 @@ int main(int count, char **words) {
         cmocka_unit_test_setup_teardown(objects_that_lie, begin, end),
         cmocka_unit_test_setup_teardown(memory_runs_out, begin, end),
     };
-    if (count < 2 || sodium_init() < 0)
+    if (sodium_init() < 0)
         return 1;
-    folder = words[1];
     crypto_sign_seed_keypair(key, secret, seed);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,8 @@ static bool is_root_or_less(unsigned __int128 a, uint32_t power, uint32_t number
         }
         memcpy(product, next, sizeof(product));
     }
-    uint64_t whole = product[2 * power] | (uint64_t)product[2 * power + 1] << 32; /* above the fraction's 64 * power bits */
+    uint64_t whole = product[2 * power] | (uint64_t)product[2 * power + 1]
+                                              << 32; /* above the fraction's 64 * power bits */
     return whole < number;
 }
 
@@ -83,7 +84,8 @@ static void fill_schedule(const uint8_t *block, uint64_t words[ROUNDS]) {
         words[i] = load(block + (size_t)8 * i);
     for (uint32_t i = 16; i < ROUNDS; i++) {
         uint64_t a = words[i - 15], b = words[i - 2];
-        words[i] = words[i - 16] + (turn(a, 1) ^ turn(a, 8) ^ a >> 7) + words[i - 7] + (turn(b, 19) ^ turn(b, 61) ^ b >> 6);
+        words[i] =
+            words[i - 16] + (turn(a, 1) ^ turn(a, 8) ^ a >> 7) + words[i - 7] + (turn(b, 19) ^ turn(b, 61) ^ b >> 6);
     }
 }
 

@@ -198,9 +198,12 @@ static int put(uint8_t *body, size_t *bytes, const void *from, size_t size) {
 
 static int small_look_up(const struct played_request *request, uint8_t *body, size_t *bytes) {
     for (size_t i = 0; i < SMALL_FILES; i++)
-        if (small_files[i].parent == request->header.node && strcmp(small_files[i].name, (const char *)request->body) == 0) {
-            struct fuse_entry_out out = {
-                .node = small_files[i].node, .name_valid_s = 1, .attributes_valid_s = 1, .attributes = attributes_of(i)};
+        if (small_files[i].parent == request->header.node &&
+            strcmp(small_files[i].name, (const char *)request->body) == 0) {
+            struct fuse_entry_out out = {.node = small_files[i].node,
+                                         .name_valid_s = 1,
+                                         .attributes_valid_s = 1,
+                                         .attributes = attributes_of(i)};
             return put(body, bytes, &out, sizeof(out));
         }
     return -LINUX_ENOENT;

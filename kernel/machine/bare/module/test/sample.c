@@ -24,6 +24,7 @@ static void stop(void) {
     sample_note(texts[1], sample_starts);
 }
 
-static const struct module_symbol exports[] = {{"sample_twice", (const void *)&sample_twice}, {"sample_starts", &sample_starts}};
+static const struct module_symbol exports[] = {{"sample_twice", (const void *)&sample_twice},
+                                               {"sample_starts", &sample_starts}};
 
 MODULE("sample", start, stop, exports, 2);
