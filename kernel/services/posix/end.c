@@ -20,7 +20,7 @@ bool process_must_end(const struct process_thread *part) {
 static void interrupt_all(struct process *process, const struct process_thread *but) {
     for (struct list *link = process->threads.next; link != &process->threads; link = link->next) {
         struct process_thread *part = list_item(link, struct process_thread, link);
-        if (part != but)
+        if (but == NULL || part != but)
             thread_interrupt(part->thread);
     }
 }

@@ -32,7 +32,8 @@ bool group_is_orphaned_without(const struct number *group, const struct process 
     for (struct list *link = group->group.next; link != &group->group; link = link->next) {
         const struct process *process = list_item(link, struct process, in_group);
         const struct process *parent = process->parent;
-        if (process == ignored || process->state >= PROCESS_ZOMBIE || parent == NULL || parent == processes.first)
+        if ((ignored != NULL && process == ignored) || process->state >= PROCESS_ZOMBIE || parent == NULL ||
+            parent == processes.first)
             continue;
         if (parent->group != group && parent->session == process->session)
             return false;

@@ -1,8 +1,6 @@
 /* Job control: stopping, going on, what the parent is told, groups that nobody would continue. */
 #include "kernel/services/posix/test/world.h"
 
-#include <string.h>
-
 #define NO_HANG 1u
 #define STOPPED 2u
 #define CONTINUED 8u
@@ -19,14 +17,13 @@ static int32_t status_of(uint64_t options) {
 }
 
 static void parent_continues_it(struct posix_world *world) {
-    jmp_buf before;
+    struct posix_way_out before = world->exit;
     world->on_sleep = NULL;
-    memcpy(before, world->exit, sizeof(before));
     posix_become(1);
     told = status_of(STOPPED);
     assert_int_equal(status_of(STOPPED), -1); /* told once */
     assert_int_equal(posix_do(system_call_kill, (uint64_t)child, LINUX_SIGCONT, 0, 0), 0);
-    memcpy(world->exit, before, sizeof(before));
+    world->exit = before;
 }
 
 static void a_stopped_process_goes_on(void **state) {
@@ -46,12 +43,11 @@ static void a_stopped_process_goes_on(void **state) {
 }
 
 static void parent_kills_it(struct posix_world *world) {
-    jmp_buf before;
+    struct posix_way_out before = world->exit;
     world->on_sleep = NULL;
-    memcpy(before, world->exit, sizeof(before));
     posix_become(1);
     assert_int_equal(posix_do(system_call_kill, (uint64_t)child, LINUX_SIGKILL, 0, 0), 0);
-    memcpy(world->exit, before, sizeof(before));
+    world->exit = before;
 }
 
 static void a_stopped_process_can_be_killed(void **state) {

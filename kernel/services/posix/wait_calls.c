@@ -121,7 +121,7 @@ static int wait_for_child(const struct wait_plan *plan, struct wait_answer *answ
 int64_t system_call_wait4(const uint64_t arguments[6]) {
     int32_t target = (int32_t)arguments[0];
     uint32_t options = (uint32_t)arguments[2];
-    struct wait_answer answer;
+    struct wait_answer answer = {0};
     if ((options & ~(WAIT_NO_HANG | WAIT_STOPPED | WAIT_CONTINUED | WAIT_NO_THREAD | WAIT_ALL | WAIT_CLONE)) != 0)
         return -LINUX_EINVAL;
     if (target == INT32_MIN)
@@ -182,7 +182,7 @@ static int64_t write_answer(uint64_t to, const struct wait_answer *answer, bool 
 
 int64_t system_call_waitid(const uint64_t arguments[6]) {
     struct wait_plan plan;
-    struct wait_answer answer;
+    struct wait_answer answer = {0};
     int64_t status = read_plan(arguments, &plan);
     if (status == 0)
         status = wait_for_child(&plan, &answer);

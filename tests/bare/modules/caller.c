@@ -11,6 +11,7 @@ int *const volatile caller_at = counts; /* an address of its own, in its data */
 static int *volatile nowhere = NULL;
 
 static __attribute__((noinline)) void caller_faults(void) {
+    console_print("caller: about to fault\n"); /* a function that calls others has a frame */
     *nowhere = 1;
 }
 

@@ -1,6 +1,7 @@
 /*
  * grove config: what services are told to do, and what changes in it.
  */
+#include <limits.h>
 #include <string.h>
 
 #include "userspace/grove/commands/config_command.h"
@@ -19,13 +20,20 @@ static const struct command_option options[] = {
 
 static const struct verb {
     const char *name;
+    const char *operands; /* for people */
     int (*run)(struct invocation *invocation, const char **operands, unsigned count);
-    unsigned minimum, maximum; /* operands behind the verb; a maximum of 0 is no limit */
+    unsigned minimum, maximum; /* operands behind the verb */
 } verbs[] = {
-    {"get", config_get, 2, 2},           {"list", config_list, 1, 1},   {"set", config_set, 2, 0},
-    {"unset", config_unset, 2, 0},       {"diff", config_diff, 1, 1},   {"history", config_history, 0, 1},
-    {"rollback", config_rollback, 0, 1}, {"watch", config_watch, 0, 1}, {"check", config_check, 1, 0},
-    {"reload", config_reload, 0, 0},
+    {"get", "NAME KEY", config_get, 2, 2},
+    {"list", "NAME", config_list, 1, 1},
+    {"set", "NAME KEY=VALUE...", config_set, 2, UINT_MAX},
+    {"unset", "NAME KEY...", config_unset, 2, UINT_MAX},
+    {"diff", "NAME", config_diff, 1, 1},
+    {"history", "[NAME]", config_history, 0, 1},
+    {"rollback", "[NUMBER]", config_rollback, 0, 1},
+    {"watch", "[NAME]", config_watch, 0, 1},
+    {"check", "FILE...", config_check, 1, UINT_MAX},
+    {"reload", "", config_reload, 0, 0},
 };
 #define VERBS (sizeof verbs / sizeof verbs[0])
 
@@ -46,10 +54,8 @@ static int run(struct invocation *invocation) {
         const struct verb *verb = &verbs[index];
         if (strcmp(verb->name, word) != 0)
             continue;
-        bool is_limited = verb->maximum != 0 || verb->minimum == 0;
-        if (count < verb->minimum || (is_limited && count > verb->maximum))
-            return command_misused(invocation, "%s takes %s operands than %u", word,
-                                   count < verb->minimum ? "more" : "no more", count);
+        if (count < verb->minimum || count > verb->maximum)
+            return command_misused(invocation, "it is written: grove config %s %s", word, verb->operands);
         return verb->run(invocation, invocation->arguments + 1, count);
     }
     return fail_verb(invocation, word);

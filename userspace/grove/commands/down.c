@@ -90,7 +90,8 @@ static int project_of_folder(const struct invocation *invocation, const char *pa
     int status = project_load(path, &manifest_options, &project, &errors);
     if (status < 0) {
         status = command_fail_manifest(invocation, &errors);
-        command_remark(invocation, "\"grove down --project NAME\" needs no folder");
+        command_remark(invocation,
+                       "\"grove down --project NAME\" needs no folder, and \"grove down --all\" ends the whole system");
     } else {
         name_set(name, project->name);
         project_destroy(project);

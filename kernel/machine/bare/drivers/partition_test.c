@@ -122,9 +122,8 @@ static void put_guid_entry(unsigned sector, unsigned number, uint32_t first, uin
 }
 
 static void put_guid_header(unsigned sector, unsigned entries_sector, uint32_t entries) {
-    static const char signature[8] __attribute__((nonstring)) = "EFI PART";
     uint8_t *header = image[sector];
-    memcpy(header, signature, sizeof(signature));
+    memcpy(header, "EFI PART", 8);
     put32(header + 12, 92);
     put32(header + 16, 0);
     put32(header + 24, sector);

@@ -30,10 +30,10 @@ const char *self_test_random(void) {
 /* ---- disks ---- */
 
 #define PERMISSION "grove: may be written over"
-#define PIECE_SECTORS 8u /* one page */
+#define PIECE_SECTORS UINT64_C(8) /* one page */
 #define PIECE_BYTES (PIECE_SECTORS * BLOCK_SECTOR_BYTES)
 #define FIRST_SECTOR 64u
-#define PIECES 24u
+#define PIECES UINT64_C(24)
 
 static int transfer(struct block_device *disk, enum block_operation operation, uint64_t sector, uint32_t sectors,
                     uint64_t physical) {
@@ -42,7 +42,7 @@ static int transfer(struct block_device *disk, enum block_operation operation, u
 }
 
 static uint8_t pattern(uint64_t piece, uint32_t at) {
-    return (uint8_t)(piece * 37 + at * 11 + (at >> 8));
+    return (uint8_t)(piece * 37 + UINT64_C(11) * at + (at >> 8));
 }
 
 static const char *write_and_read(struct block_device *disk, uint8_t *page, uint64_t physical) {

@@ -269,7 +269,7 @@ struct open_file *stage_file(struct program *program, uint32_t number) {
 }
 
 machine_container stage_service(const struct stage_spec *spec, grove_handle *handle, struct open_file **port) {
-    struct grove_container_reply reply;
+    struct grove_container_reply reply = {0};
     assert_int_equal(stage_create(spec, &reply), 0);
     assert_int_equal(stage_start(reply.container, NULL, 0, NULL), 0);
     machine_container index = stage_index(reply.id);

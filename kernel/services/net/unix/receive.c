@@ -180,8 +180,8 @@ static int receive_stream(struct unix_socket *socket, struct socket_message *mes
 
 /* ---- datagrams and sequenced packets ---- */
 
-/* Locked. The first message, or why there is none; *is_end: none will come. */
-static int find_whole(struct unix_socket *socket, uint64_t until_ns, struct unix_message **found, bool *is_end) {
+/* Locked. The first message, or why there is none; NULL: none will come. */
+static int find_whole(struct unix_socket *socket, uint64_t until_ns, struct unix_message **found) {
     for (;;) {
         int error = socket->error;
         socket->error = 0;
@@ -190,8 +190,7 @@ static int find_whole(struct unix_socket *socket, uint64_t until_ns, struct unix
         *found = first_of(socket);
         if (*found != NULL)
             return 0;
-        *is_end = (socket->shut & SHUT_RECEIVE) != 0 && (until_ns != 0 || unix_has_connections(socket));
-        if (*is_end)
+        if ((socket->shut & SHUT_RECEIVE) != 0 && (until_ns != 0 || unix_has_connections(socket)))
             return 0;
         int status = wait_for_more(socket, until_ns);
         if (status != 0)
@@ -226,11 +225,10 @@ static int read_whole(struct unix_socket *socket, struct socket_message *message
 
 static int receive_whole(struct unix_socket *socket, struct socket_message *message, uint64_t until_ns) {
     struct unix_message *found = NULL;
-    bool is_end = false;
     unix_lock(socket->domain);
-    int status = find_whole(socket, until_ns, &found, &is_end);
+    int status = find_whole(socket, until_ns, &found);
     unix_unlock(socket->domain);
-    if (status != 0 || is_end)
+    if (status != 0 || found == NULL)
         return status;
     return read_whole(socket, message, found);
 }

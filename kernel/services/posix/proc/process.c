@@ -214,7 +214,7 @@ static int print_number(char *text, size_t size_bytes, int32_t number, const cha
         return -LINUX_ENAMETOOLONG;
     for (size_t i = 0; i < count; i++)
         text[i] = digits[count - 1 - i];
-    memcpy(text + count, behind, length);
+    memcpy(text + count, behind, length + 1);
     return (int)(count + length);
 }
 
@@ -308,7 +308,7 @@ static int name_nameless(const struct open_file *file, char *text, size_t size_b
     size_t length = strlen(name);
     if (length + 1 > size_bytes)
         return -LINUX_ENAMETOOLONG;
-    memcpy(text, name, length);
+    memcpy(text, name, length + 1);
     if (name[length - 1] != ':')
         return (int)length;
     text[length++] = '[';

@@ -58,10 +58,9 @@ void thread_sleep_firmly(struct wait_queue *queue, struct spinlock *held) {
         if (part == NULL || !process_must_end(part))
             continue;
         posix_world.current = fake(part->thread);
-        jmp_buf before;
-        memcpy(before, posix_world.exit, sizeof(before));
+        struct posix_way_out before = posix_world.exit;
         assert_false(posix_go_to_user());
-        memcpy(posix_world.exit, before, sizeof(before));
+        posix_world.exit = before;
         break;
     }
     posix_world.current = self;
@@ -102,7 +101,7 @@ void thread_exit(void) {
     struct posix_thread *self = posix_world.current;
     process_thread_gone(&self->thread);
     thread_discard(&self->thread);
-    longjmp(posix_world.exit, 1);
+    longjmp(posix_world.exit.registers, 1);
 }
 
 struct thread_registers *thread_user_registers(struct thread *thread) {
@@ -250,6 +249,8 @@ void posix_become(int32_t number) {
     struct process_thread *part = found != NULL ? found->thread : NULL;
     processes_unlock();
     assert_non_null(part);
+    if (part == NULL)
+        return; /* has failed */
     posix_world.current = fake(part->thread);
 }
 
@@ -261,14 +262,14 @@ static bool go_to_user(void) {
 }
 
 bool posix_go_to_user(void) {
-    if (setjmp(posix_world.exit) != 0)
+    if (setjmp(posix_world.exit.registers) != 0)
         return false;
     return go_to_user();
 }
 
 bool posix_call(system_call *call, int64_t number, const uint64_t arguments[6], int64_t *result) {
     struct thread_registers *registers = &posix_world.current->registers;
-    if (setjmp(posix_world.exit) != 0)
+    if (setjmp(posix_world.exit.registers) != 0)
         return false;
     *registers = (struct thread_registers){.call = number, .stack = registers->stack};
     memcpy(registers->arguments, arguments, sizeof(registers->arguments));

@@ -34,6 +34,11 @@ struct posix_thread {
     uint32_t frame_count;
 };
 
+/* A structure, so that it can be kept and put back. */
+struct posix_way_out {
+    jmp_buf registers;
+};
+
 struct posix_world {
     struct world files;
     struct posix_thread *current;
@@ -45,7 +50,7 @@ struct posix_world {
     uint32_t threads; /* that are not given back */
     bool has_ended; /* process 1 has */
     int32_t end_status;
-    jmp_buf exit; /* where a thread goes that ends */
+    struct posix_way_out exit; /* where a thread goes that ends */
 };
 extern struct posix_world posix_world;
 

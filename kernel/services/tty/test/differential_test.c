@@ -194,7 +194,10 @@ static void pick_settings(void) {
 static void compare_settings(void) {
     struct linux_termios theirs = {0}, ours = {0};
     same("TCGETS2", ioctl(their_slave, TCGETS2, &theirs), stage_control(our_master, LINUX_TCGETS2, &ours));
-    same_bytes("settings", (const uint8_t *)&theirs, (const uint8_t *)&ours, sizeof(theirs));
+    uint8_t their_bytes[sizeof(theirs)], our_bytes[sizeof(ours)];
+    memcpy(their_bytes, &theirs, sizeof(theirs));
+    memcpy(our_bytes, &ours, sizeof(ours));
+    same_bytes("settings", their_bytes, our_bytes, sizeof(their_bytes));
 }
 
 static void set(void) {

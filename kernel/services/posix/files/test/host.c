@@ -174,7 +174,9 @@ void sched_timer_set(struct scheduler *scheduler, struct sched_timer *timer, uin
     forget(timer);
     while (i < TIMERS_MAX && timers[i].timer != NULL)
         i++;
-    assert_in_range(i, 0, TIMERS_MAX - 1);
+    assert_true(i < TIMERS_MAX);
+    if (i == TIMERS_MAX)
+        return; /* has failed */
     timers[i].timer = timer;
     timers[i].when_ns = when_ns;
     spinlock_unlock(&timers_lock);
