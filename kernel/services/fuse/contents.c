@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define PAGE_TRIES 4u
-#define AHEAD_BYTES (4 * VFS_PAGE_BYTES)
+#define AHEAD_BYTES (UINT64_C(4) * VFS_PAGE_BYTES)
 
 static uint32_t read_bytes_max(const struct fuse_connection *connection) {
     uint32_t most = FUSE_PAGES_MAX * VFS_PAGE_BYTES, limit = connection->options.read_bytes_max;

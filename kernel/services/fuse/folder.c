@@ -104,6 +104,8 @@ int fuse_next_entry(struct open_file *file, uint64_t at, struct folder_entry *en
         int status = is_new ? ask(file, at) : 0;
         if (status != 0)
             return status;
+        if (handle->entries == NULL)
+            return -LINUX_EIO;
         bool is_with = handle->entries->header->operation == FUSE_OP_READDIRPLUS;
         status = parse(handle->entries, handle->entries_at, is_with ? sizeof(struct fuse_entry_out) : 0, &dirent, &name,
                        &bytes);

@@ -15,7 +15,9 @@ static int64_t read_at(struct open_file *file, int64_t offset, void *bytes, size
     return status != 0 ? status : (int64_t)done;
 }
 
-/* Names of a folder between spaces. */
+#define NAMES_BYTES 1024u
+
+/* Names of a folder between spaces; `names` has room for NAMES_BYTES. */
 static int64_t list(struct open_file *folder, char *names) {
     uint8_t bytes[512];
     struct transfer transfer;
@@ -27,8 +29,8 @@ static int64_t list(struct open_file *folder, char *names) {
     for (size_t at = 0; at < done;) {
         uint16_t size;
         memcpy(&size, bytes + at + 16, sizeof(size));
-        strcat(names, (const char *)bytes + at + 19);
-        strcat(names, " ");
+        size_t length = strlen(names);
+        snprintf(names + length, NAMES_BYTES - length, "%s ", (const char *)bytes + at + 19);
         at += size;
     }
     return status != 0 ? status : (int64_t)done;
@@ -93,7 +95,7 @@ static void pages_are_read_once(void **state) {
 
 static void folders_are_read(void **state) {
     struct open_file *folder;
-    char names[256];
+    char names[NAMES_BYTES];
     (void)state;
     played_begin(played_small_server, "");
     assert_int_equal(open_at("served", LINUX_O_RDONLY | LINUX_O_DIRECTORY, &folder), 0);
@@ -237,7 +239,7 @@ static void do_all(void) {
     struct path found;
     struct walk_path from = world_at("served/file"), to = world_at("served/folder/moved");
     struct walk_path removed = world_at("served/folder/below"), folder = world_at("served/folder");
-    char names[4096];
+    char names[NAMES_BYTES];
     uint8_t bytes[300];
     (void)world_look(&played.world, "served/link", WALK_FOLLOW, &found);
     (void)world_look(&played.world, "served/folder/below", 0, &found);

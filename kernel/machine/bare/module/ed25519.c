@@ -61,8 +61,10 @@ static struct element multiply(const struct element *a, const struct element *b)
     wide sums[LIMBS] = {0};
     struct element product;
     for (uint32_t i = 0; i < LIMBS; i++)
-        for (uint32_t j = 0; j < LIMBS; j++) /* 2^255 is 19 */
-            sums[(i + j) % LIMBS] += (wide)a->limbs[i] * (b->limbs[j] * (i + j >= LIMBS ? 19 : 1));
+        for (uint32_t j = 0; j < LIMBS; j++) {
+            uint64_t factor = b->limbs[j] * (i + j >= LIMBS ? 19 : 1); /* 2^255 is 19 */
+            sums[(i + j) % LIMBS] += (wide)a->limbs[i] * factor;
+        }
     wide over = 0;
     for (uint32_t i = 0; i < LIMBS; i++) {
         sums[i] += over;

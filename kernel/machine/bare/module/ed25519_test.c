@@ -59,7 +59,7 @@ static void what_libsodium_signs_is_good_and_no_bit_may_differ(void **state) {
     uint8_t seed[32], key[32], secret[64], message[MESSAGE_MAX], signature[64];
     (void)state;
     for (uint32_t round = 0; round < 24; round++) {
-        size_t size = round * 29;
+        size_t size = (size_t)round * 29;
         memset(seed, (int)round, sizeof(seed));
         memset(message, (int)(round * 7), sizeof(message));
         crypto_sign_seed_keypair(key, secret, seed);

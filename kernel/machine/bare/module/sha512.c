@@ -31,8 +31,8 @@ static bool is_root_or_less(unsigned __int128 a, uint32_t power, uint32_t number
         }
         memcpy(product, next, sizeof(product));
     }
-    uint64_t whole = product[2 * power] | (uint64_t)product[2 * power + 1]
-                                              << 32; /* above the fraction's 64 * power bits */
+    size_t at = (size_t)2 * power; /* above the fraction's 64 * power bits */
+    uint64_t whole = product[at] | (uint64_t)product[at + 1] << 32;
     return whole < number;
 }
 
