@@ -148,7 +148,7 @@ static int make(struct file_system *system, struct dentry *parent, const struct 
     return 0;
 }
 
-struct dentry *dentry_find_cached(struct dentry *folder, const struct name *name) {
+static inline struct dentry *find_cached(struct dentry *folder, const struct name *name) {
     struct vfs *vfs = folder->system->vfs;
     uint32_t hash = hash_of(vfs, folder, name);
     struct list *bucket = bucket_of(vfs, hash);
@@ -160,6 +160,10 @@ struct dentry *dentry_find_cached(struct dentry *folder, const struct name *name
             return dentry;
     }
     return NULL;
+}
+
+struct dentry *dentry_find_cached(struct dentry *folder, const struct name *name) {
+    return find_cached(folder, name);
 }
 
 /* ---- remote file systems ---- */
@@ -204,8 +208,8 @@ static int agree(struct dentry *folder, const struct name *name, struct inode *i
     return status;
 }
 
-static int find_remote(struct dentry *folder, const struct name *name, struct dentry *cached, bool is_cached_only,
-                       struct dentry **found) {
+static __attribute__((noinline)) int find_remote(struct dentry *folder, const struct name *name, struct dentry *cached,
+                                                 bool is_cached_only, struct dentry **found) {
     struct vfs *vfs = folder->system->vfs;
     struct inode *inode = NULL, *in = folder->inode;
     uint64_t valid_until_ns = 0;
@@ -250,7 +254,7 @@ int dentry_find(struct dentry *folder, const struct name *name, bool is_cached_o
     struct inode *inode = NULL;
     if (name->size_bytes > VFS_NAME_MAX)
         return -LINUX_ENAMETOOLONG;
-    struct dentry *cached = dentry_find_cached(folder, name);
+    struct dentry *cached = find_cached(folder, name);
     if (folder->system->is_remote)
         return find_remote(folder, name, cached, is_cached_only, found);
     if (cached != NULL) {

@@ -143,8 +143,8 @@ static bool is_kept(const struct open_file *file) {
     return file->operations == NULL && file->inode != NULL && (file_flags(file) & LINUX_O_PATH) == 0;
 }
 
-int file_flush(struct open_file *file) {
-    return is_kept(file) && file->inode->operations->flush != NULL ? file->inode->operations->flush(file) : 0;
+int file_flush_kept(struct open_file *file) {
+    return is_kept(file) ? file->inode->operations->flush(file) : 0;
 }
 
 int file_sync(struct open_file *file, bool only_data) {
@@ -162,7 +162,7 @@ void file_unref(struct open_file *file) {
         whole_lock_release(file);
     if (file->operations != NULL && file->operations->close != NULL)
         file->operations->close(file);
-    else if (file->operations == NULL && is_kept(file) && file->inode->operations->close != NULL)
+    else if (file->inode != NULL && file->inode->operations->close != NULL && is_kept(file))
         file->inode->operations->close(file);
     if (file->path.mount != NULL)
         give_up_path(file->vfs, &file->path);

@@ -17,11 +17,8 @@ void inode_init(struct inode *inode, struct file_system *system, const struct in
                             .modified_ns = now,
                             .changed_ns = now,
                             .created_ns = now,
-                            .references = 1};
-}
-
-int inode_refresh(struct inode *inode, struct open_file *file) {
-    return inode->operations->refresh != NULL ? inode->operations->refresh(inode, file) : 0;
+                            .references = 1,
+                            .is_judged = system->judge != NULL};
 }
 
 int inode_link_text(struct inode *inode, const char **text, uint32_t *size_bytes) {

@@ -49,7 +49,14 @@ struct open_intent {
 };
 
 /* What is to change of an inode's attributes; what is not named stays. */
-enum { INODE_CHANGE_MODE = 1, INODE_CHANGE_USER = 2, INODE_CHANGE_GROUP = 4, INODE_CHANGE_ACCESSED = 8, INODE_CHANGE_MODIFIED = 16, INODE_CHANGE_TO_NOW = 32 };
+enum {
+    INODE_CHANGE_MODE = 1,
+    INODE_CHANGE_USER = 2,
+    INODE_CHANGE_GROUP = 4,
+    INODE_CHANGE_ACCESSED = 8,
+    INODE_CHANGE_MODIFIED = 16,
+    INODE_CHANGE_TO_NOW = 32
+};
 struct inode_change {
     uint32_t what; /* INODE_CHANGE_TO_NOW: both times are now, whatever the file system thinks that is */
     uint32_t mode, user, group; /* the mode without its kind */
@@ -88,8 +95,8 @@ struct inode_operations {
      */
     int (*look_up)(struct inode *folder, const struct name *name, struct inode **found, uint64_t *valid_until_ns);
     /* As `make`, for open: what it keeps of the file for `open` goes into the intent. */
-    int (*create)(struct inode *folder, const struct name *name, const struct inode_plan *plan, struct open_intent *intent,
-                  struct inode **made);
+    int (*create)(struct inode *folder, const struct name *name, const struct inode_plan *plan,
+                  struct open_intent *intent, struct inode **made);
     /* In place of `link`: the new name may be another inode's, as far as is known here; *named comes with a reference. */
     int (*link_as)(struct inode *folder, const struct name *name, struct inode *inode, struct inode **named);
     /* How long a name is good that was just made for this inode. */
@@ -178,6 +185,7 @@ struct inode {
     struct list whole_locks; /* see whole_lock.h; guarded by the same lock */
     struct inode_mapping *mapping; /* NULL: nobody maps it; guarded by the inode's lock */
     uint32_t seals; /* see seal.h; changed with `writers` held, atomic */
+    bool is_judged; /* its file system has a `judge` */
     bool is_sealable;
     bool is_linkable; /* it may be given a name though it has none: see nameless.h; guarded by the tree's lock */
     struct pipe *pipe; /* of a named pipe that is open, else NULL; guarded by the tree's lock */
@@ -207,7 +215,9 @@ static inline uint64_t inode_size(struct inode *inode) {
 }
 
 /* The attributes of a file system that keeps them elsewhere; nothing to do for others. Without locks. */
-int inode_refresh(struct inode *inode, struct open_file *file);
+static inline int inode_refresh(struct inode *inode, struct open_file *file) {
+    return inode->operations->refresh != NULL ? inode->operations->refresh(inode, file) : 0;
+}
 
 /* A link's text, without locks; it stays while the inode does. Errors of a remote file system. */
 int inode_link_text(struct inode *inode, const char **text, uint32_t *size_bytes);

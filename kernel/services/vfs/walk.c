@@ -127,22 +127,20 @@ static bool next_name(struct walker *walker) {
 }
 
 /* The folder of a remote file system says anew who may search it. The walk holds it. */
-static int refresh(const struct walker *walker) {
-    struct inode *inode = walker->at.dentry->inode;
-    if (!inode->system->is_remote || inode->system->judge == NULL)
-        return 0;
+static __attribute__((noinline)) int check_judged(const struct walker *walker, struct inode *inode) {
     vfs_unlock(walker->caller->vfs);
     int status = inode_refresh(inode, NULL);
     vfs_lock(walker->caller->vfs);
-    return status;
+    return status != 0 ? status : identity_check(&walker->caller->identity, inode, LINUX_X_OK);
 }
 
 static int check_search(const struct walker *walker) {
-    const struct inode *inode = walker->at.dentry->inode;
+    struct inode *inode = walker->at.dentry->inode;
     if (!inode_is_folder(inode))
         return -LINUX_ENOTDIR;
-    int status = refresh(walker);
-    return status != 0 ? status : identity_check(&walker->caller->identity, inode, LINUX_X_OK);
+    if (inode->is_judged)
+        return check_judged(walker, inode);
+    return identity_check(&walker->caller->identity, inode, LINUX_X_OK);
 }
 
 /* Let others have the lock. What the walk needs is counted. */
