@@ -21,7 +21,8 @@ static bool is_elsewhere(const struct inode *inode) {
 
 /* ---- mode and owner ---- */
 
-static int change_mode(const struct caller *caller, const struct path *path, uint32_t mode, struct inode_change *there) {
+static int change_mode(const struct caller *caller, const struct path *path, uint32_t mode,
+                       struct inode_change *there) {
     struct inode *inode = path->dentry->inode;
     int status = change_check_write(path->mount);
     if (status != 0)
@@ -84,7 +85,8 @@ static int change_owner(const struct caller *caller, const struct path *path, ui
     if (mode != inode->mode && !identity_owns(&caller->identity, inode)) /* the mode is for owners to change */
         return -LINUX_EPERM;
     if (is_elsewhere(inode)) {
-        *there = (struct inode_change){.what = (user != KEEP ? INODE_CHANGE_USER : 0) | (group != KEEP ? INODE_CHANGE_GROUP : 0) |
+        *there = (struct inode_change){.what = (user != KEEP ? INODE_CHANGE_USER : 0) |
+                                               (group != KEEP ? INODE_CHANGE_GROUP : 0) |
                                                (mode != inode->mode ? INODE_CHANGE_MODE : 0),
                                        .mode = mode & LINUX_MODE_BITS,
                                        .user = user,

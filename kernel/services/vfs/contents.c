@@ -65,7 +65,8 @@ static int write_inode(const struct caller *caller, struct open_file *file, uint
         *offset = inode->size_bytes; /* nobody else changes it now */
     if (status == 0)
         status = -LINUX_EFBIG;
-    if (status == -LINUX_EFBIG && *offset < VFS_FILE_BYTES_MAX && transfer->left_bytes <= VFS_FILE_BYTES_MAX - *offset) {
+    if (status == -LINUX_EFBIG && *offset < VFS_FILE_BYTES_MAX &&
+        transfer->left_bytes <= VFS_FILE_BYTES_MAX - *offset) {
         status = seal_check_write(inode, *offset, transfer->left_bytes);
         if (status == 0)
             vfs_drop_privilege(caller, inode);

@@ -179,7 +179,7 @@ int vfs_open_path(const struct caller *caller, const struct walk_path *path, uin
     return open_path(caller, path, flags, mode, NULL, found);
 }
 
-int vfs_open_intent(const struct caller *caller, const struct walk_path *path, uint32_t mode, struct open_intent *intent,
-                    struct path *found) {
+int vfs_open_intent(const struct caller *caller, const struct walk_path *path, uint32_t mode,
+                    struct open_intent *intent, struct path *found) {
     return open_path(caller, path, intent->flags, mode, intent, found);
 }

@@ -64,7 +64,8 @@ struct file_system {
     uint32_t references; /* guarded by the tree's lock */
     struct list doomed;
     /* May this caller at all, before modes are looked at? 0, an error, or JUDGED_BY_MODE. NULL: modes decide. */
-    int (*judge)(struct file_system *system, const struct identity *identity, const struct inode *inode, uint32_t wanted);
+    int (*judge)(struct file_system *system, const struct identity *identity, const struct inode *inode,
+                 uint32_t wanted);
     /* The last reference is gone: give everything back. Called without locks. */
     void (*release)(struct file_system *system);
     /* NULL: it has nothing to tell. Without locks. */

@@ -254,8 +254,9 @@ static void reduce(const uint8_t digest[SHA512_BYTES], uint64_t rest[4]) {
 }
 
 static void load_number(const uint8_t bytes[32], uint64_t number[4]) {
+    memset(number, 0, 4 * sizeof(number[0]));
     for (uint32_t i = 0; i < 32; i++)
-        number[i / 8] = i % 8 == 0 ? bytes[i] : number[i / 8] | (uint64_t)bytes[i] << 8 * (i % 8);
+        number[i / 8] |= (uint64_t)bytes[i] << 8 * (i % 8);
 }
 
 /* first * p + second * q, both at once. */

@@ -3,12 +3,12 @@
 
 #include "kernel/core/machine.h"
 #include "kernel/machine/bare/boot/power.h"
+#include "kernel/machine/bare/module/module.h"
 #include "kernel/machine/bare/text/format.h"
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/cpu/registers.h"
 #include "kernel/machine/x86_64/interrupt/apic.h"
-#include "kernel/machine/bare/module/module.h"
 #include "kernel/machine/x86_64/panic/symbols.h"
 
 #include <stddef.h>

@@ -3,8 +3,8 @@
 
 #include "kernel/core/machine.h"
 #include "kernel/machine/x86_64/mm/memory.h"
-#include "kernel/machine/x86_64/process/console_file.h"
 #include "kernel/machine/x86_64/module/modules.h"
+#include "kernel/machine/x86_64/process/console_file.h"
 #include "kernel/machine/x86_64/process/root.h"
 #include "kernel/machine/x86_64/thread/machine.h"
 #include "kernel/services/posix/alarm.h"

@@ -1,6 +1,6 @@
 /* Files of /proc and /sys that are about the machine: see proc.h. */
-#include "kernel/machine/bare/module/module.h"
 #include "kernel/services/posix/machine.h"
+#include "kernel/machine/bare/module/module.h"
 #include "kernel/machine/bare/time/clock.h"
 #include "kernel/services/posix/inside.h"
 #include "kernel/services/posix/proc/proc.h"
@@ -72,7 +72,8 @@ static int print_version(const struct proc_place *place, struct proc_text *text)
 
 static int print_systems(const struct proc_place *place, struct proc_text *text) {
     (void)place;
-    proc_print(text, "nodev\tproc\nnodev\tsysfs\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tdevpts\nnodev\tfuse\nnodev\tfuseblk\n");
+    proc_print(
+        text, "nodev\tproc\nnodev\tsysfs\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tdevpts\nnodev\tfuse\nnodev\tfuseblk\n");
     return 0;
 }
 
