@@ -30,7 +30,7 @@ RULES = {
     "kernel/machine/bare": (("grove/abi/", "kernel/core/", "kernel/machine/bare/", "kernel/services/vfs/errors.h", "pause.h",
                              "hold.h"), FREESTANDING | {"stdarg.h"}),
     "kernel/machine/x86_64": (("grove/abi/", "kernel/core/", "kernel/machine/bare/", "kernel/machine/x86_64/",
-                               "kernel/services/"), FREESTANDING | {"stdarg.h"}),
+                               "kernel/services/", "module_interface.h"), FREESTANDING | {"stdarg.h"}),  # the build's
     # What programs call: over all other services, and over the threads and the memory of the bare machines.
     "kernel/services/posix": (("grove/abi/", "kernel/services/", "kernel/machine/bare/", "kernel/core/list.h", "processor.h"),
                               FREESTANDING | {"stdarg.h"}),
@@ -42,6 +42,8 @@ RULES = {
     # The core at work on the bare machines: over the file system layer and what the machines share.
     "kernel/services/containers": (("grove/abi/", "kernel/core/", "kernel/machine/bare/", "kernel/services/vfs/",
                                     "kernel/services/net/", "kernel/services/containers/"), FREESTANDING | {"stdarg.h"}),
+    "kernel/services/fuse": (("kernel/services/fuse/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
+                             FREESTANDING),
     "kernel/services/tty": (("kernel/services/tty/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),
                             FREESTANDING),
     "kernel/services/net": (("kernel/services/net/", "kernel/services/vfs/", "kernel/machine/bare/", "kernel/core/list.h"),

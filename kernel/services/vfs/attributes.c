@@ -10,9 +10,19 @@ static int64_t now_of(const struct vfs *vfs) {
     return vfs->machine->now_ns(vfs->machine->context);
 }
 
+/* What is left to do without the lock, in a file system that keeps its attributes elsewhere. */
+static int change_there(struct inode *inode, const struct inode_change *change) {
+    return change->what != 0 ? inode->operations->change(inode, change) : 0;
+}
+
+static bool is_elsewhere(const struct inode *inode) {
+    return inode->operations->change != NULL;
+}
+
 /* ---- mode and owner ---- */
 
-static int change_mode(const struct caller *caller, const struct path *path, uint32_t mode) {
+static int change_mode(const struct caller *caller, const struct path *path, uint32_t mode,
+                       struct inode_change *there) {
     struct inode *inode = path->dentry->inode;
     int status = change_check_write(path->mount);
     if (status != 0)
@@ -21,6 +31,10 @@ static int change_mode(const struct caller *caller, const struct path *path, uin
         return -LINUX_EPERM;
     if (!identity_is_in_group(&caller->identity, inode->group) && !identity_has(&caller->identity, LINUX_CAP_FSETID))
         mode &= ~LINUX_S_ISGID;
+    if (is_elsewhere(inode)) {
+        *there = (struct inode_change){.what = INODE_CHANGE_MODE, .mode = mode & LINUX_MODE_BITS};
+        return 0;
+    }
     spinlock_lock(&inode->lock);
     inode->mode = (inode->mode & LINUX_S_IFMT) | (mode & LINUX_MODE_BITS);
     inode->changed_ns = now_of(caller->vfs);
@@ -29,10 +43,11 @@ static int change_mode(const struct caller *caller, const struct path *path, uin
 }
 
 int vfs_change_mode(const struct caller *caller, const struct path *path, uint32_t mode) {
+    struct inode_change there = {.what = 0};
     vfs_lock(caller->vfs);
-    int status = change_mode(caller, path, mode);
+    int status = change_mode(caller, path, mode, &there);
     vfs_unlock(caller->vfs);
-    return status;
+    return status != 0 ? status : change_there(path->dentry->inode, &there);
 }
 
 /* Without CAP_CHOWN an owner may only choose among their own groups. */
@@ -58,7 +73,8 @@ static uint32_t without_privilege(const struct identity *identity, const struct 
     return mode & ~LINUX_S_ISGID;
 }
 
-static int change_owner(const struct caller *caller, const struct path *path, uint32_t user, uint32_t group) {
+static int change_owner(const struct caller *caller, const struct path *path, uint32_t user, uint32_t group,
+                        struct inode_change *there) {
     struct inode *inode = path->dentry->inode;
     int status = change_check_write(path->mount);
     if (status != 0)
@@ -68,6 +84,15 @@ static int change_owner(const struct caller *caller, const struct path *path, ui
     uint32_t mode = inode_is_folder(inode) ? inode->mode : without_privilege(&caller->identity, inode);
     if (mode != inode->mode && !identity_owns(&caller->identity, inode)) /* the mode is for owners to change */
         return -LINUX_EPERM;
+    if (is_elsewhere(inode)) {
+        *there = (struct inode_change){.what = (user != KEEP ? INODE_CHANGE_USER : 0) |
+                                               (group != KEEP ? INODE_CHANGE_GROUP : 0) |
+                                               (mode != inode->mode ? INODE_CHANGE_MODE : 0),
+                                       .mode = mode & LINUX_MODE_BITS,
+                                       .user = user,
+                                       .group = group};
+        return 0;
+    }
     spinlock_lock(&inode->lock);
     inode->mode = mode;
     if (user != KEEP)
@@ -80,10 +105,11 @@ static int change_owner(const struct caller *caller, const struct path *path, ui
 }
 
 int vfs_change_owner(const struct caller *caller, const struct path *path, uint32_t user, uint32_t group) {
+    struct inode_change there = {.what = 0};
     vfs_lock(caller->vfs);
-    int status = change_owner(caller, path, user, group);
+    int status = change_owner(caller, path, user, group, &there);
     vfs_unlock(caller->vfs);
-    return status;
+    return status != 0 ? status : change_there(path->dentry->inode, &there);
 }
 
 void vfs_drop_privilege(const struct caller *caller, struct inode *inode) {
@@ -94,11 +120,17 @@ void vfs_drop_privilege(const struct caller *caller, struct inode *inode) {
     spinlock_unlock(&inode->lock);
     if (!has_privilege)
         return;
+    struct inode_change there = {.what = INODE_CHANGE_MODE};
     vfs_lock(caller->vfs);
     spinlock_lock(&inode->lock);
-    inode->mode = without_privilege(&caller->identity, inode);
+    there.mode = without_privilege(&caller->identity, inode);
+    if (!is_elsewhere(inode))
+        inode->mode = there.mode;
     spinlock_unlock(&inode->lock);
     vfs_unlock(caller->vfs);
+    there.mode &= LINUX_MODE_BITS;
+    if (is_elsewhere(inode))
+        (void)change_there(inode, &there); /* as on Linux, the write is not refused for it */
 }
 
 /* ---- size ---- */
@@ -174,6 +206,17 @@ static int check_times(const struct caller *caller, const struct path *path, con
     return identity_check(&caller->identity, inode, LINUX_W_OK);
 }
 
+static int set_times_there(struct inode *inode, const struct time_plan *accessed, const struct time_plan *modified) {
+    int64_t now = now_of(inode->system->vfs);
+    struct inode_change change = {.accessed_ns = now, .modified_ns = now};
+    set_time(&change.accessed_ns, accessed, now);
+    set_time(&change.modified_ns, modified, now);
+    change.what = (accessed->change != TIME_KEEP ? INODE_CHANGE_ACCESSED : 0) |
+                  (modified->change != TIME_KEEP ? INODE_CHANGE_MODIFIED : 0) |
+                  (accessed->change == TIME_NOW && modified->change == TIME_NOW ? INODE_CHANGE_TO_NOW : 0);
+    return change_there(inode, &change);
+}
+
 int vfs_set_times(const struct caller *caller, const struct path *path, const struct time_plan *accessed,
                   const struct time_plan *modified) {
     struct inode *inode = path->dentry->inode;
@@ -181,7 +224,7 @@ int vfs_set_times(const struct caller *caller, const struct path *path, const st
         return 0;
     vfs_lock(caller->vfs);
     int status = check_times(caller, path, accessed, modified);
-    if (status == 0) {
+    if (status == 0 && !is_elsewhere(inode)) {
         int64_t now = now_of(caller->vfs);
         spinlock_lock(&inode->lock);
         set_time(&inode->accessed_ns, accessed, now);
@@ -190,7 +233,7 @@ int vfs_set_times(const struct caller *caller, const struct path *path, const st
         spinlock_unlock(&inode->lock);
     }
     vfs_unlock(caller->vfs);
-    return status;
+    return status == 0 && is_elsewhere(inode) ? set_times_there(inode, accessed, modified) : status;
 }
 
 int vfs_access(const struct caller *caller, const struct path *path, uint32_t wanted) {
@@ -205,5 +248,7 @@ int vfs_access(const struct caller *caller, const struct path *path, uint32_t wa
     if (status == 0 && (wanted & LINUX_W_OK) != 0 && is_kept) /* writing to a device or pipe changes no file system */
         status = change_check_write(path->mount);
     vfs_unlock(caller->vfs);
+    if (status == 0 && path->dentry->inode->operations->access != NULL)
+        status = path->dentry->inode->operations->access(path->dentry->inode, wanted);
     return status;
 }

@@ -39,9 +39,33 @@ static struct inode_plan plan_for(const struct caller *caller, const struct inod
     return plan;
 }
 
-int change_make(const struct walker *walker, struct dentry *dentry, uint32_t mode, uint64_t device, const char *text) {
+/* What was made gets its name here. Takes over the reference. */
+static int take_in(struct inode *folder, struct dentry *dentry, struct inode *made) {
+    int status = 0;
+    if (folder->system->is_remote)
+        status = dentry_fill_late(dentry, made);
+    else
+        dentry_fill(dentry, made);
+    if (status == 0)
+        inode_touch(folder, true);
+    return status;
+}
+
+static int make_inode(const struct walker *walker, struct dentry *dentry, const struct inode_plan *plan,
+                      struct open_intent *intent) {
     struct inode *folder = folder_of(walker), *made;
     struct name name = dentry_name(dentry);
+    bool is_created = intent != NULL && folder->operations->create != NULL;
+    if (folder->operations->make == NULL)
+        return -LINUX_EPERM;
+    int status = is_created ? folder->operations->create(folder, &name, plan, intent, &made)
+                            : folder->operations->make(folder, &name, plan, &made);
+    return status == 0 ? take_in(folder, dentry, made) : status;
+}
+
+static int make_by(const struct walker *walker, struct dentry *dentry, uint32_t mode, uint64_t device, const char *text,
+                   struct open_intent *intent) {
+    struct inode *folder = folder_of(walker);
     int status = change_check_write(walker->at.mount);
     if (status == 0)
         status = change_check_making(walker->caller, folder);
@@ -54,12 +78,15 @@ int change_make(const struct walker *walker, struct dentry *dentry, uint32_t mod
     plan.device = device;
     plan.link_text = text;
     plan.link_bytes = text != NULL ? (uint32_t)strlen(text) : 0;
-    status = folder->operations->make(folder, &name, &plan, &made);
-    if (status != 0)
-        return status;
-    dentry_fill(dentry, made);
-    inode_touch(folder, true);
-    return 0;
+    return make_inode(walker, dentry, &plan, intent);
+}
+
+int change_make(const struct walker *walker, struct dentry *dentry, uint32_t mode, uint64_t device, const char *text) {
+    return make_by(walker, dentry, mode, device, text, NULL);
+}
+
+int change_create(const struct walker *walker, struct dentry *dentry, uint32_t mode, struct open_intent *intent) {
+    return make_by(walker, dentry, mode, 0, NULL, intent);
 }
 
 /* The negative dentry of the last name, with a reference, for making something there. */
@@ -130,8 +157,18 @@ int vfs_make_link(const struct caller *caller, const char *text, const struct wa
 
 /* ---- another name ---- */
 
+/* Give the inode the name. *named, with a reference, is whose it is then. */
+static int link_inode(struct inode *folder, const struct name *name, struct inode *inode, struct inode **named) {
+    if (folder->operations->link_as != NULL)
+        return folder->operations->link_as(folder, name, inode, named);
+    int status = folder->operations->link != NULL ? folder->operations->link(folder, name, inode) : -LINUX_EPERM;
+    if (status == 0)
+        *named = inode_ref(inode);
+    return status;
+}
+
 static int link_at(struct walker *walker, const struct path *from) {
-    struct inode *folder = folder_of(walker), *inode = from->dentry->inode;
+    struct inode *folder = folder_of(walker), *inode = from->dentry->inode, *named;
     struct dentry *dentry;
     int status = find_to_make(walker, false, &dentry);
     if (status != 0)
@@ -147,12 +184,11 @@ static int link_at(struct walker *walker, const struct path *from) {
     if (status == 0 && inode->links == 0 && !inode->is_linkable)
         status = -LINUX_ENOENT;
     if (status == 0)
-        status = folder->operations->link(folder, &name, inode);
+        status = link_inode(folder, &name, inode, &named);
     if (status == 0) {
-        dentry_fill(dentry, inode_ref(inode));
         inode->is_linkable = false;
-        inode_touch(folder, true);
         inode_touch(inode, false);
+        status = take_in(folder, dentry, named);
     }
     dentry_unref(dentry);
     return status;
@@ -199,14 +235,17 @@ static int remove_dentry(struct walker *walker, struct dentry *dentry, bool is_f
         status = change_check_removal(walker->caller, folder, dentry, is_folder);
     if (status == 0 && mount_is_place(walker->at.mount->view, dentry))
         status = -LINUX_EBUSY;
-    if (status == 0)
-        status = folder->operations->remove(folder, &name, inode);
     if (status != 0)
         return status;
-    inode_touch(folder, true);
-    inode_touch(inode, false);
-    dentry_empty(dentry);
-    return 0;
+    (void)inode_ref(inode); /* a remote file system takes its time */
+    status = folder->operations->remove(folder, &name, inode);
+    if (status == 0) {
+        inode_touch(folder, true);
+        inode_touch(inode, false);
+        dentry_empty(dentry);
+    }
+    inode_unref(inode);
+    return status;
 }
 
 /* What unlink says of a name that it does not take, slashes at its end included. */

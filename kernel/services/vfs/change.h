@@ -30,6 +30,8 @@ int vfs_rename(const struct caller *caller, const struct walk_path *from, const 
  * negative, in the folder walker->at, and names the inode after that. `text` is a link's, else NULL.
  */
 int change_make(const struct walker *walker, struct dentry *dentry, uint32_t mode, uint64_t device, const char *text);
+/* The same of a file for open: see struct open_intent. */
+int change_create(const struct walker *walker, struct dentry *dentry, uint32_t mode, struct open_intent *intent);
 /* May the caller take this name, which is there, out of the folder, as a folder or as another file? EISDIR, ENOTDIR. */
 int change_check_removal(const struct caller *caller, const struct inode *folder, const struct dentry *dentry,
                          bool is_folder);

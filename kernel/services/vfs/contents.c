@@ -32,9 +32,19 @@ static int answer(int status, size_t done_bytes) {
     return done_bytes > 0 ? 0 : status;
 }
 
+/* A lock that a remote file system's answers may hold for long can be waited for no longer than until a signal. */
+static int take_lock(const struct open_file *file, struct sleep_lock *lock) {
+    if (file->inode != NULL && file->inode->system->is_remote)
+        return sleep_lock_try(lock, file->vfs->machine);
+    sleep_lock_take(lock, file->vfs->machine);
+    return 0;
+}
+
 static int read_inode(struct open_file *file, uint64_t offset, struct transfer *transfer, size_t *done_bytes) {
     if (transfer->left_bytes == 0)
         return 0;
+    if (file->inode->operations->read_file != NULL)
+        return answer(file->inode->operations->read_file(file, offset, transfer, done_bytes), *done_bytes);
     int status = file->inode->operations->read(file->inode, offset, transfer, done_bytes);
     touch_accessed(file);
     return answer(status, *done_bytes);
@@ -58,18 +68,26 @@ static int write_inode(const struct caller *caller, struct open_file *file, uint
     struct inode *inode = file->inode;
     if (transfer->left_bytes == 0)
         return 0;
-    sleep_lock_take(&inode->writers, file->vfs->machine);
-    if ((file_flags(file) & LINUX_O_APPEND) != 0)
+    int status = take_lock(file, &inode->writers);
+    if (status != 0)
+        return status;
+    bool is_appended = (file_flags(file) & LINUX_O_APPEND) != 0;
+    status = is_appended ? inode_refresh(inode, file) : 0;
+    if (is_appended)
         *offset = inode->size_bytes; /* nobody else changes it now */
-    int status = -LINUX_EFBIG;
-    if (*offset < VFS_FILE_BYTES_MAX && transfer->left_bytes <= VFS_FILE_BYTES_MAX - *offset) {
+    if (status == 0)
+        status = -LINUX_EFBIG;
+    if (status == -LINUX_EFBIG && *offset < VFS_FILE_BYTES_MAX &&
+        transfer->left_bytes <= VFS_FILE_BYTES_MAX - *offset) {
         status = limit_write(caller, inode, *offset, transfer);
         if (status == 0)
             status = seal_check_write(inode, *offset, transfer->left_bytes);
         if (status == 0)
             vfs_drop_privilege(caller, inode);
         if (status == 0)
-            status = inode->operations->write(inode, *offset, transfer, done_bytes);
+            status = inode->operations->write_file != NULL
+                         ? inode->operations->write_file(file, *offset, transfer, done_bytes)
+                         : inode->operations->write(inode, *offset, transfer, done_bytes);
     }
     sleep_lock_give_up(&inode->writers, file->vfs->machine);
     return answer(status, *done_bytes);
@@ -102,7 +120,9 @@ int file_read(struct open_file *file, struct transfer *transfer, size_t *done_by
         return status;
     if (file->operations != NULL && file->operations->read_at == NULL)
         return read_object(file, transfer, done_bytes);
-    sleep_lock_take(&file->position_lock, machine);
+    status = take_lock(file, &file->position_lock);
+    if (status != 0)
+        return status;
     status = read_from(file, file->position, transfer, done_bytes);
     file->position += *done_bytes;
     sleep_lock_give_up(&file->position_lock, machine);
@@ -117,7 +137,9 @@ int file_write(const struct caller *caller, struct open_file *file, struct trans
     if (file->operations != NULL) {
         return write_object(file, transfer, done_bytes);
     }
-    sleep_lock_take(&file->position_lock, machine);
+    status = take_lock(file, &file->position_lock);
+    if (status != 0)
+        return status;
     uint64_t offset = file->position;
     status = write_inode(caller, file, &offset, transfer, done_bytes);
     if (*done_bytes > 0)
@@ -164,20 +186,27 @@ static int find_position(struct open_file *file, int64_t offset, uint32_t whence
     uint64_t place;
     int64_t base = 0;
     if (whence == LINUX_SEEK_DATA || whence == LINUX_SEEK_HOLE) {
-        if (inode->operations->seek == NULL)
+        bool to_hole = whence == LINUX_SEEK_HOLE;
+        if (inode->operations->seek == NULL && inode->operations->seek_file == NULL)
             return -LINUX_EINVAL;
         if (offset < 0)
             return -LINUX_ENXIO;
-        int status = inode->operations->seek(inode, (uint64_t)offset, whence == LINUX_SEEK_HOLE, &place);
+        int status = inode->operations->seek_file != NULL
+                         ? inode->operations->seek_file(file, (uint64_t)offset, to_hole, &place)
+                         : inode->operations->seek(inode, (uint64_t)offset, to_hole, &place);
         *found = (int64_t)place;
         return status;
     }
-    if (whence == LINUX_SEEK_CUR)
+    if (whence == LINUX_SEEK_CUR) {
         base = (int64_t)file->position;
-    else if (whence == LINUX_SEEK_END && !inode_is_folder(inode))
+    } else if (whence == LINUX_SEEK_END && !inode_is_folder(inode)) {
+        int status = inode_refresh(inode, file);
+        if (status != 0)
+            return status;
         base = (int64_t)inode_size(inode);
-    else if (whence != LINUX_SEEK_SET)
+    } else if (whence != LINUX_SEEK_SET) {
         return -LINUX_EINVAL;
+    }
     return __builtin_add_overflow(base, offset, found) || *found < 0 ? -LINUX_EINVAL : 0;
 }
 
@@ -193,8 +222,10 @@ int file_seek(struct open_file *file, int64_t offset, uint32_t whence, int64_t *
         *position = 0;
         return 0;
     }
-    sleep_lock_take(&file->position_lock, file->vfs->machine);
-    int status = find_position(file, offset, whence, &found);
+    int status = take_lock(file, &file->position_lock);
+    if (status != 0)
+        return status;
+    status = find_position(file, offset, whence, &found);
     if (status == 0) {
         file->position = (uint64_t)found;
         *position = found;

@@ -148,7 +148,7 @@ static int make(struct file_system *system, struct dentry *parent, const struct 
     return 0;
 }
 
-static struct dentry *find_cached(struct dentry *folder, const struct name *name) {
+static inline struct dentry *find_cached(struct dentry *folder, const struct name *name) {
     struct vfs *vfs = folder->system->vfs;
     uint32_t hash = hash_of(vfs, folder, name);
     struct list *bucket = bucket_of(vfs, hash);
@@ -162,12 +162,101 @@ static struct dentry *find_cached(struct dentry *folder, const struct name *name
     return NULL;
 }
 
+struct dentry *dentry_find_cached(struct dentry *folder, const struct name *name) {
+    return find_cached(folder, name);
+}
+
+/* ---- remote file systems ---- */
+
+static uint64_t clock_of(const struct vfs *vfs) {
+    return vfs->machine->clock_ns(vfs->machine->context);
+}
+
+void dentry_drop(struct dentry *dentry) {
+    if (dentry->mounts > 0)
+        return;
+    (void)dentry_ref(dentry);
+    hash_out(dentry);
+    dentry_unref(dentry);
+}
+
+/* What the file system says of a name meets what the cache says by now. Takes over the reference on the inode. */
+static int agree(struct dentry *folder, const struct name *name, struct inode *inode, uint64_t valid_until_ns,
+                 struct dentry **found) {
+    struct dentry *current = dentry_find_cached(folder, name);
+    if (current != NULL && current->inode == NULL && inode != NULL) {
+        current->inode = inode_ref(inode);
+    } else if (current != NULL && current->inode != inode && current->mounts == 0) {
+        dentry_drop(current);
+        current = NULL;
+    }
+    int status = 0;
+    if (current != NULL) {
+        *found = dentry_ref(current);
+    } else {
+        status = make(folder->system, folder, name, found);
+        if (status == 0) {
+            (*found)->inode = inode != NULL ? inode_ref(inode) : NULL;
+            if (folder->inode != NULL && folder->inode->links > 0)
+                hash_in(*found);
+        }
+    }
+    if (status == 0)
+        (*found)->valid_until_ns = valid_until_ns;
+    if (inode != NULL)
+        inode_unref(inode);
+    return status;
+}
+
+static __attribute__((noinline)) int find_remote(struct dentry *folder, const struct name *name, struct dentry *cached,
+                                                 bool is_cached_only, struct dentry **found) {
+    struct vfs *vfs = folder->system->vfs;
+    struct inode *inode = NULL, *in = folder->inode;
+    uint64_t valid_until_ns = 0;
+    if (cached != NULL && clock_of(vfs) < cached->valid_until_ns) {
+        vfs->hits++;
+        *found = dentry_ref(cached);
+        return 0;
+    }
+    if (is_cached_only)
+        return -LINUX_EAGAIN;
+    vfs->misses++;
+    if (in->links == 0)
+        return -LINUX_ENOENT;
+    int status = in->operations->look_up(in, name, &inode, &valid_until_ns);
+    if (status != 0 && status != -LINUX_ENOENT)
+        return status;
+    return agree(folder, name, inode, valid_until_ns, found);
+}
+
+void dentry_offer(struct dentry *folder, const struct name *name, struct inode *inode, uint64_t valid_until_ns) {
+    struct dentry *found;
+    if (agree(folder, name, inode, valid_until_ns, &found) == 0)
+        dentry_unref(found);
+}
+
+int dentry_fill_late(struct dentry *dentry, struct inode *inode) {
+    if (dentry->inode != NULL) {
+        bool is_same = dentry->inode == inode;
+        inode_unref(inode);
+        return is_same ? 0 : -LINUX_ESTALE;
+    }
+    dentry->inode = inode;
+    if (inode->operations->valid_until != NULL)
+        dentry->valid_until_ns = inode->operations->valid_until(inode);
+    return 0;
+}
+
+/* ---- for all ---- */
+
 int dentry_find(struct dentry *folder, const struct name *name, bool is_cached_only, struct dentry **found) {
     struct vfs *vfs = folder->system->vfs;
     struct inode *inode = NULL;
     if (name->size_bytes > VFS_NAME_MAX)
         return -LINUX_ENAMETOOLONG;
     struct dentry *cached = find_cached(folder, name);
+    if (folder->system->is_remote)
+        return find_remote(folder, name, cached, is_cached_only, found);
     if (cached != NULL) {
         vfs->hits++;
         *found = dentry_ref(cached);
@@ -207,6 +296,8 @@ void dentry_fill(struct dentry *dentry, struct inode *inode) {
 }
 
 void dentry_empty(struct dentry *dentry) {
+    if (dentry->inode == NULL) /* somebody was faster, in a remote file system */
+        return;
     if (users_of(dentry) > 1) { /* ours is one */
         hash_out(dentry);
         return;

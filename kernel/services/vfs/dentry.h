@@ -33,6 +33,7 @@ struct dentry {
     uint32_t hash;
     uint32_t mounts; /* how many lie here, in any file view */
     bool is_hashed;
+    uint64_t valid_until_ns; /* of a remote file system: a moment of clock_ns after which it is asked again */
     struct list hash_link;
     struct list unused_link; /* in vfs.unused while references is 0 */
 };
@@ -51,6 +52,20 @@ int dentry_make_root(struct file_system *system, struct inode *root, struct dent
 
 /* A negative dentry's name was made: it names this inode now. Takes over the reference. */
 void dentry_fill(struct dentry *dentry, struct inode *inode);
+/*
+ * The same after a time without the lock, when others may have done as much. Takes over the reference. -LINUX_ESTALE: it names
+ * another inode by now.
+ */
+int dentry_fill_late(struct dentry *dentry, struct inode *inode);
+/* Forget it: the file system is asked for its name again. Nothing to one that has mounts. */
+void dentry_drop(struct dentry *dentry);
+/*
+ * A remote file system tells of a name in a folder without having been asked. Takes over the reference on the inode. Nothing
+ * if there is no memory.
+ */
+void dentry_offer(struct dentry *folder, const struct name *name, struct inode *inode, uint64_t valid_until_ns);
+/* The dentry in the cache of a name, without a reference, or NULL. */
+struct dentry *dentry_find_cached(struct dentry *folder, const struct name *name);
 /*
  * The name was removed. The dentry becomes negative, or leaves the cache if somebody else uses it or what was below it.
  * What the cache knows not to be in a folder that was removed does not keep it.

@@ -55,10 +55,12 @@ static struct open_file *take_out(struct descriptors *table, uint32_t number) {
     return file;
 }
 
-static void close_file(const struct descriptors *table, struct open_file *file) {
+static int close_file(const struct descriptors *table, struct open_file *file) {
+    int status = file_flush(file);
     if (file->inode != NULL)
         record_locks_release(file->vfs, file->inode, table);
     file_unref(file);
+    return status;
 }
 
 /* ---- tables ---- */
@@ -72,7 +74,7 @@ static void close_many(struct descriptors *table, bool only_marked) {
             file = take_out(table, number);
         spinlock_unlock(&table->lock);
         if (file != NULL)
-            close_file(table, file);
+            (void)close_file(table, file);
     }
 }
 
@@ -152,8 +154,7 @@ int descriptors_close(struct descriptors *table, uint32_t number) {
     spinlock_unlock(&table->lock);
     if (file == NULL)
         return -LINUX_EBADF;
-    close_file(table, file);
-    return 0;
+    return close_file(table, file);
 }
 
 int descriptors_replace(struct descriptors *table, uint32_t from, uint32_t to, bool closes_on_execute) {
@@ -170,7 +171,7 @@ int descriptors_replace(struct descriptors *table, uint32_t from, uint32_t to, b
     }
     spinlock_unlock(&table->lock);
     if (replaced != NULL)
-        close_file(table, replaced);
+        (void)close_file(table, replaced);
     return status;
 }
 

@@ -60,12 +60,25 @@ static int copy_out(struct transfer *transfer, const struct entry_bytes *laid) {
     return 0;
 }
 
+/* Of a file system that answers later: without the lock. 1, 0 at the end, or an error. */
+static int next_entry(struct open_file *file, struct entry_bytes *laid) {
+    struct folder_entry entry;
+    int status = file->inode->operations->next_entry(file, file->position, &entry);
+    if (status == 1)
+        lay_out(&entry, laid);
+    return status;
+}
+
 static int read_entries(struct open_file *file, struct transfer *transfer, size_t *done_bytes) {
     struct entry_bytes laid;
     for (;;) {
+        bool is_asked = file->inode->operations->next_entry != NULL;
+        int asked = is_asked ? next_entry(file, &laid) : 0;
+        if (asked < 0)
+            return asked;
         vfs_lock(file->vfs);
         bool is_removed = file->inode->links == 0;
-        bool is_there = !is_removed && find_entry(file, &laid);
+        bool is_there = is_asked ? asked == 1 : !is_removed && find_entry(file, &laid);
         vfs_unlock(file->vfs);
         if (is_removed)
             return -LINUX_ENOENT;
@@ -86,8 +99,14 @@ int file_read_folder(struct open_file *file, struct transfer *transfer, size_t *
         return -LINUX_EBADF;
     if (file->operations != NULL || !inode_is_folder(file->inode))
         return -LINUX_ENOTDIR;
-    sleep_lock_take(&file->position_lock, file->vfs->machine);
-    int status = read_entries(file, transfer, done_bytes);
+    int status = 0;
+    if (file->inode->system->is_remote)
+        status = sleep_lock_try(&file->position_lock, file->vfs->machine);
+    else
+        sleep_lock_take(&file->position_lock, file->vfs->machine);
+    if (status != 0)
+        return status;
+    status = read_entries(file, transfer, done_bytes);
     sleep_lock_give_up(&file->position_lock, file->vfs->machine);
     return *done_bytes > 0 ? 0 : status;
 }

@@ -78,7 +78,10 @@
     X(ECONNREFUSED, 111, "nobody listens there") \
     X(EALREADY, 114, "the same is in work") \
     X(EINPROGRESS, 115, "it goes on without waiting") \
+    X(ESTALE, 116, "the file is another one by now") \
     X(ECANCELED, 125, "it was cancelled") \
+    X(ENOKEY, 126, "it is not signed") \
+    X(EKEYREJECTED, 129, "its signature is not good") \
     X(EOWNERDEAD, 130, "the owner of the lock died") \
     X(ENOTRECOVERABLE, 131, "what the lock guards is lost")
 

@@ -45,18 +45,25 @@ static int begin_writing(struct open_file *file) {
     return status;
 }
 
-int file_open_path(struct vfs *vfs, const struct path *found, uint32_t flags, struct open_file **opened) {
+static int open_found(struct vfs *vfs, const struct path *found, uint32_t flags, const struct open_intent *intent,
+                      struct open_file **opened) {
     struct open_file *file = machine_take(vfs->machine, sizeof(*file));
     int status = -LINUX_ENOMEM;
+    bool is_handed = false;
     if (file != NULL) {
         *file = (struct open_file){
             .vfs = vfs, .path = *found, .inode = found->dentry->inode, .references = 1, .flags = flags & ~FORGOTTEN};
         status = begin_writing(file);
-        if (status == 0)
+        if (status == 0) {
+            file->object = intent != NULL ? intent->handle : NULL;
+            is_handed = true; /* `open` has taken it over, whatever it says */
             status = prepare(file);
+        }
         if (status != 0 && file->is_writing)
             inode_end_writing(file->inode);
     }
+    if (!is_handed && intent != NULL && intent->handle != NULL)
+        intent->drop(intent->handle);
     if (status != 0) {
         if (file != NULL)
             machine_give_back(vfs->machine, file, sizeof(*file));
@@ -67,13 +74,18 @@ int file_open_path(struct vfs *vfs, const struct path *found, uint32_t flags, st
     return 0;
 }
 
+int file_open_path(struct vfs *vfs, const struct path *found, uint32_t flags, struct open_file **opened) {
+    return open_found(vfs, found, flags, NULL, opened);
+}
+
 int file_open(const struct caller *caller, const struct walk_path *path, uint32_t flags, uint32_t mode,
               struct open_file **opened) {
     struct path found;
+    struct open_intent intent = {.flags = flags};
     bool is_nameless = (flags & LINUX_O_TMPFILE_ONLY) != 0;
     int status = is_nameless ? vfs_open_nameless(caller, path, flags, mode, &found)
-                             : vfs_open_path(caller, path, flags, mode, &found);
-    return status != 0 ? status : file_open_path(caller->vfs, &found, flags, opened);
+                             : vfs_open_intent(caller, path, mode, &intent, &found);
+    return status != 0 ? status : open_found(caller->vfs, &found, flags, &intent, opened);
 }
 
 struct open_file *file_create(struct vfs *vfs, const struct file_operations *operations, void *object, uint32_t flags) {
@@ -140,6 +152,19 @@ static void tell_watches(struct open_file *file) {
     }
 }
 
+/* A file or folder of a file system, opened for more than its place. */
+static bool is_kept(const struct open_file *file) {
+    return file->operations == NULL && file->inode != NULL && (file_flags(file) & LINUX_O_PATH) == 0;
+}
+
+int file_flush_kept(struct open_file *file) {
+    return is_kept(file) ? file->inode->operations->flush(file) : 0;
+}
+
+int file_sync(struct open_file *file, bool only_data) {
+    return is_kept(file) && file->inode->operations->sync != NULL ? file->inode->operations->sync(file, only_data) : 0;
+}
+
 void file_unref(struct open_file *file) {
     /* Pairs with itself: whatever the others did with the file happened before the last one closes it. */
     if (__atomic_sub_fetch(&file->references, 1, __ATOMIC_ACQ_REL) > 0)
@@ -153,6 +178,8 @@ void file_unref(struct open_file *file) {
         inode_end_writing(file->inode);
     if (file->operations != NULL && file->operations->close != NULL)
         file->operations->close(file);
+    else if (file->inode != NULL && file->inode->operations->close != NULL && is_kept(file))
+        file->inode->operations->close(file);
     if (file->path.mount != NULL)
         give_up_path(file->vfs, &file->path);
     machine_give_back(file->vfs->machine, file, sizeof(*file));
@@ -217,6 +244,8 @@ int file_allocate(const struct caller *caller, struct open_file *file, uint32_t 
     int status = check_allocation(file, mode, offset, size_bytes);
     if (status != 0)
         return status;
+    if (inode->operations->allocate_file != NULL)
+        return inode->operations->allocate_file(file, mode, (uint64_t)offset, (uint64_t)size_bytes);
     if (inode->operations->allocate == NULL)
         return -LINUX_EOPNOTSUPP;
     if ((mode & LINUX_FALLOC_KEEP_SIZE) == 0 && caller_check_size(caller, end) != 0)

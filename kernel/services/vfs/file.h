@@ -102,6 +102,14 @@ int file_open_path(struct vfs *vfs, const struct path *found, uint32_t flags, st
 struct open_file *file_create(struct vfs *vfs, const struct file_operations *operations, void *object, uint32_t flags);
 void file_ref(struct open_file *file);
 void file_unref(struct open_file *file);
+/* A descriptor of the file is closed, by close(2) or otherwise: what the file system has to say to that. */
+int file_flush_kept(struct open_file *file);
+static inline int file_flush(struct open_file *file) {
+    bool is_told = file->operations == NULL && file->inode != NULL && file->inode->operations->flush != NULL;
+    return is_told ? file_flush_kept(file) : 0;
+}
+/* fsync(2), fdatasync(2). */
+int file_sync(struct open_file *file, bool only_data);
 /* Put a watch on a file that is held. */
 void file_watch_add(struct file_watch *watch, struct open_file *file);
 /* A reference on the file that is watched. False: it ends, and `gone` is or was called. */

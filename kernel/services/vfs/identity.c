@@ -2,7 +2,7 @@
 #include "kernel/services/vfs/identity.h"
 
 #include "kernel/services/vfs/errors.h"
-#include "kernel/services/vfs/inode.h"
+#include "kernel/services/vfs/vfs.h"
 
 bool identity_is_in_group(const struct identity *identity, uint32_t group) {
     if (identity->group == group)
@@ -14,6 +14,11 @@ bool identity_is_in_group(const struct identity *identity, uint32_t group) {
 }
 
 bool identity_owns(const struct identity *identity, const struct inode *inode) {
+    if (inode->is_judged) {
+        int verdict = inode->system->judge(inode->system, identity, inode, 0);
+        if (verdict != JUDGED_BY_MODE)
+            return verdict == 0;
+    }
     return identity->user == inode->user || identity_has(identity, LINUX_CAP_FOWNER);
 }
 
@@ -36,10 +41,21 @@ static bool is_overridden(const struct identity *identity, const struct inode *i
     return false;
 }
 
-int identity_check(const struct identity *identity, const struct inode *inode, uint32_t wanted) {
+static inline int check_by_mode(const struct identity *identity, const struct inode *inode, uint32_t wanted) {
     if ((bits_for(identity, inode) & wanted) == wanted || is_overridden(identity, inode, wanted))
         return 0;
     return -LINUX_EACCES;
+}
+
+/* Seldom, and so apart: the file system has a say of its own. */
+static __attribute__((noinline)) int check_judged(const struct identity *identity, const struct inode *inode,
+                                                  uint32_t wanted) {
+    int verdict = inode->system->judge(inode->system, identity, inode, wanted);
+    return verdict != JUDGED_BY_MODE ? verdict : check_by_mode(identity, inode, wanted);
+}
+
+int identity_check(const struct identity *identity, const struct inode *inode, uint32_t wanted) {
+    return inode->is_judged ? check_judged(identity, inode, wanted) : check_by_mode(identity, inode, wanted);
 }
 
 int identity_check_removal(const struct identity *identity, const struct inode *folder, const struct inode *inode) {

@@ -19,7 +19,21 @@ void inode_init(struct inode *inode, struct file_system *system, const struct in
                             .modified_ns = now,
                             .changed_ns = now,
                             .created_ns = now,
-                            .references = 1};
+                            .references = 1,
+                            .is_judged = system->judge != NULL};
+}
+
+int inode_link_text(struct inode *inode, const char **text, uint32_t *size_bytes) {
+    struct vfs *vfs = inode->system->vfs;
+    int status = 0;
+    if (inode->operations->read_link != NULL) {
+        vfs_lock(vfs);
+        status = inode->operations->read_link(inode);
+        vfs_unlock(vfs);
+    }
+    if (status == 0)
+        *text = inode->operations->link_text(inode, size_bytes);
+    return status;
 }
 
 struct inode *inode_ref(struct inode *inode) {

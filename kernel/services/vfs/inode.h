@@ -22,6 +22,7 @@ struct dentry;
 struct file_system;
 struct inode;
 struct open_file;
+struct identity;
 struct path;
 struct pipe;
 
@@ -38,6 +39,28 @@ struct inode_plan {
     uint64_t device; /* of a device node: vfs_device() */
     const char *link_text; /* of a symbolic link; not terminated */
     uint32_t link_bytes;
+};
+
+/* What an open that makes its file asks for, and what the file system keeps of it for the open file; NULL: nothing. */
+struct open_intent {
+    uint32_t flags; /* LINUX_O_ */
+    void *handle;
+    void (*drop)(void *handle); /* nobody opens it after all. Without locks */
+};
+
+/* What is to change of an inode's attributes; what is not named stays. */
+enum {
+    INODE_CHANGE_MODE = 1,
+    INODE_CHANGE_USER = 2,
+    INODE_CHANGE_GROUP = 4,
+    INODE_CHANGE_ACCESSED = 8,
+    INODE_CHANGE_MODIFIED = 16,
+    INODE_CHANGE_TO_NOW = 32
+};
+struct inode_change {
+    uint32_t what; /* INODE_CHANGE_TO_NOW: both times are now, whatever the file system thinks that is */
+    uint32_t mode, user, group; /* the mode without its kind */
+    int64_t accessed_ns, modified_ns;
 };
 
 /* One entry of a folder, as a file system tells of it. */
@@ -62,6 +85,46 @@ struct inode_operations {
                   bool is_exchange);
     /* The first entry from position `at` on; positions 0 and 1, "." and "..", are no entries. False: the end. */
     bool (*entry_at)(struct inode *folder, uint64_t at, struct folder_entry *entry);
+
+    /*
+     * File systems whose answers come from elsewhere and take time (file_system.is_remote). Called like those above, but the
+     * tree's lock is given up while they wait and is held again when they return; a name that they were given may be
+     * gone by then, so they copy it first. Callers hold references on all that they use, and look again at what they
+     * found before. `find` is not called then, but this: a name is good until a moment of clock_ns; with no inode
+     * (-LINUX_ENOENT) the moment says for how long it is known not to be there.
+     */
+    int (*look_up)(struct inode *folder, const struct name *name, struct inode **found, uint64_t *valid_until_ns);
+    /* As `make`, for open: what it keeps of the file for `open` goes into the intent. */
+    int (*create)(struct inode *folder, const struct name *name, const struct inode_plan *plan,
+                  struct open_intent *intent, struct inode **made);
+    /* In place of `link`: the new name may be another inode's, as far as is known here; *named comes with a reference. */
+    int (*link_as)(struct inode *folder, const struct name *name, struct inode *inode, struct inode **named);
+    /* How long a name is good that was just made for this inode. */
+    uint64_t (*valid_until)(struct inode *inode);
+    /* Before a link's text is read. */
+    int (*read_link)(struct inode *inode);
+    /* Attributes are brought up to date, if they are too old. Through `file` if it is not NULL. Without locks. */
+    int (*refresh)(struct inode *inode, struct open_file *file);
+    /* Attributes are changed there, after the checks here. Without locks. */
+    int (*change)(struct inode *inode, const struct inode_change *change);
+    /* access(2), for who was not refused here. Without locks. */
+    int (*access)(struct inode *inode, uint32_t wanted);
+    /* In place of `read` and `write`, for open files. Without spin locks; `write_file` with `writers` held. */
+    int (*read_file)(struct open_file *file, uint64_t offset, struct transfer *transfer, size_t *done_bytes);
+    int (*write_file)(struct open_file *file, uint64_t offset, struct transfer *transfer, size_t *done_bytes);
+    /* In place of `seek` and `allocate`. */
+    int (*seek_file)(struct open_file *file, uint64_t offset, bool to_hole, uint64_t *found);
+    int (*allocate_file)(struct open_file *file, uint32_t mode, uint64_t offset, uint64_t size_bytes);
+    /*
+     * In place of `entry_at`, without locks: 1 and the entry behind a position that an entry before told (0: the first), whose
+     * name stays until the next call; 0 at the end; or an error. "." and ".." are entries like others.
+     */
+    int (*next_entry)(struct open_file *file, uint64_t at, struct folder_entry *entry);
+    /* A descriptor of the file was closed; its last one; fsync. */
+    int (*flush)(struct open_file *file);
+    void (*close)(struct open_file *file);
+    int (*sync)(struct open_file *file, bool only_data);
+    bool has_no_shared_writes; /* mappings of its files are private or only read */
 
     /* Links: their text, which stays while the inode does. */
     const char *(*link_text)(struct inode *inode, uint32_t *size_bytes);
@@ -123,6 +186,7 @@ struct inode {
     struct inode_mapping *mapping; /* NULL: nobody maps it; guarded by the inode's lock */
     uint32_t seals; /* see seal.h; changed with `writers` held, atomic */
     int32_t in_use; /* open for writing so often, or, below zero, run as a program so often; atomic */
+    bool is_judged; /* its file system has a `judge` */
     bool is_sealable;
     bool is_linkable; /* it may be given a name though it has none: see nameless.h; guarded by the tree's lock */
     struct pipe *pipe; /* of a named pipe that is open, else NULL; guarded by the tree's lock */
@@ -163,6 +227,14 @@ static inline bool inode_is_written(const struct inode *inode) {
     return __atomic_load_n(&inode->in_use, __ATOMIC_ACQUIRE) > 0;
 }
 void inode_end_program(struct inode *inode);
+
+/* The attributes of a file system that keeps them elsewhere; nothing to do for others. Without locks. */
+static inline int inode_refresh(struct inode *inode, struct open_file *file) {
+    return inode->operations->refresh != NULL ? inode->operations->refresh(inode, file) : 0;
+}
+
+/* A link's text, without locks; it stays while the inode does. Errors of a remote file system. */
+int inode_link_text(struct inode *inode, const char **text, uint32_t *size_bytes);
 
 /* Both with the tree's lock held. */
 struct inode *inode_ref(struct inode *inode);

@@ -178,6 +178,7 @@ void mapping_of_file(struct open_file *file, struct memory_call_file *found) {
     if (file->operations != NULL || file->inode == NULL)
         return; /* -LINUX_ENODEV, as the object is missing */
     found->is_not_executable = file->path.mount != NULL && (file->path.mount->flags & MOUNT_NO_EXECUTE) != 0;
+    found->can_write = found->can_write && !file->inode->operations->has_no_shared_writes;
     found->is_sealed = (inode_seals(file->inode) & (LINUX_F_SEAL_WRITE | LINUX_F_SEAL_FUTURE_WRITE)) != 0;
     int status = mapping_open(file->inode, &found->object);
     if (status == -LINUX_ENOMEM)

@@ -42,7 +42,7 @@ static int make_in(const struct caller *caller, const struct path *folder, uint3
     struct name name = {.text = text, .size_bytes = sizeof(text)};
     struct walker walker = {.caller = caller, .at = *folder};
     int status = -LINUX_EEXIST;
-    if (folder->dentry->inode->operations->make == NULL)
+    if (folder->dentry->inode->operations->make == NULL || folder->dentry->inode->system->is_remote)
         return -LINUX_EOPNOTSUPP;
     while (status == -LINUX_EEXIST) {
         put_name(text, vfs_next_nameless(caller->vfs));

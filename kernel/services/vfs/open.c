@@ -9,6 +9,7 @@ struct opening {
     const struct caller *caller;
     struct walker walker;
     uint32_t flags, mode;
+    struct open_intent *intent; /* NULL: nobody opens it */
     bool is_made;
 };
 
@@ -30,7 +31,7 @@ static int make(struct opening *opening, struct dentry *dentry) {
     uint32_t mode = LINUX_S_IFREG | (opening->mode & LINUX_MODE_BITS & ~opening->caller->mask);
     if (!has(opening, LINUX_O_CREAT))
         return -LINUX_ENOENT;
-    int status = change_make(&opening->walker, dentry, mode, 0, NULL);
+    int status = change_create(&opening->walker, dentry, mode, opening->intent);
     opening->is_made = status == 0;
     return status;
 }
@@ -138,9 +139,16 @@ static int empty(const struct opening *opening, const struct path *found) {
     return status;
 }
 
-int vfs_open_path(const struct caller *caller, const struct walk_path *path, uint32_t flags, uint32_t mode,
-                  struct path *found) {
-    struct opening opening = {.caller = caller, .flags = flags, .mode = mode};
+/* Without locks, after an open that failed: what was kept for it. */
+static int fail(struct open_intent *intent, int status) {
+    if (intent != NULL && intent->handle != NULL)
+        intent->drop(intent->handle);
+    return status;
+}
+
+static int open_path(const struct caller *caller, const struct walk_path *path, uint32_t flags, uint32_t mode,
+                     struct open_intent *intent, struct path *found) {
+    struct opening opening = {.caller = caller, .flags = flags, .mode = mode, .intent = intent};
     uint32_t for_paths = LINUX_O_PATH | LINUX_O_DIRECTORY | LINUX_O_NOFOLLOW | LINUX_O_CLOEXEC;
     if (has(&opening, LINUX_O_PATH))
         opening.flags &= for_paths;
@@ -160,12 +168,23 @@ int vfs_open_path(const struct caller *caller, const struct walk_path *path, uin
     }
     vfs_unlock(caller->vfs);
     if (status != 0)
-        return status;
+        return fail(intent, status);
     status = empty(&opening, found);
     if (status != 0) {
+        (void)fail(intent, status);
         vfs_lock(caller->vfs);
         path_unref(found);
         vfs_unlock(caller->vfs);
     }
     return status;
+}
+
+int vfs_open_path(const struct caller *caller, const struct walk_path *path, uint32_t flags, uint32_t mode,
+                  struct path *found) {
+    return open_path(caller, path, flags, mode, NULL, found);
+}
+
+int vfs_open_intent(const struct caller *caller, const struct walk_path *path, uint32_t mode,
+                    struct open_intent *intent, struct path *found) {
+    return open_path(caller, path, intent->flags, mode, intent, found);
 }

@@ -10,6 +10,9 @@
  */
 int vfs_open_path(const struct caller *caller, const struct walk_path *path, uint32_t flags, uint32_t mode,
                   struct path *found);
+/* The same, where `intent` (its flags set) gets what a file system keeps of a file that it made for this open. */
+int vfs_open_intent(const struct caller *caller, const struct walk_path *path, uint32_t mode,
+                    struct open_intent *intent, struct path *found);
 /* LINUX_R_OK and LINUX_W_OK that these flags of open ask for. */
 uint32_t vfs_open_access(uint32_t flags);
 

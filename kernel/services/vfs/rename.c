@@ -79,15 +79,25 @@ static int check_rights(const struct renaming *renaming) {
     return status;
 }
 
-static int carry_out(struct renaming *renaming) {
+/* While a remote file system took its time others may have moved the same names: then it is asked again where they are. */
+static void move_names(const struct renaming *renaming, const struct inode *source, const struct inode *target) {
+    struct dentry *from = renaming->source, *to = renaming->target;
+    bool is_as_before = from->is_hashed && to->is_hashed && from->inode == source && to->inode == target &&
+                        !dentry_is_below(to->parent, from) && !dentry_is_below(from->parent, to);
+    if (is_as_before) {
+        dentry_move(from, to, renaming->is_exchange);
+        return;
+    }
+    dentry_drop(from);
+    dentry_drop(to);
+}
+
+static int rename_inodes(const struct renaming *renaming, struct inode *source, struct inode *target) {
     struct inode *from = folder_of(&renaming->from), *to = folder_of(&renaming->to);
-    struct inode *source = renaming->source->inode, *target = renaming->target->inode;
     struct name from_name = dentry_name(renaming->source), to_name = dentry_name(renaming->target);
-    if (source == target) /* two names of one file: both stay */
-        return 0;
-    int status = check_rights(renaming);
-    if (status == 0)
-        status = from->operations->rename(from, &from_name, to, &to_name, renaming->is_exchange);
+    if (from->operations->rename == NULL)
+        return -LINUX_EPERM;
+    int status = from->operations->rename(from, &from_name, to, &to_name, renaming->is_exchange);
     if (status != 0)
         return status;
     inode_touch(from, true);
@@ -95,8 +105,25 @@ static int carry_out(struct renaming *renaming) {
     inode_touch(source, false);
     if (target != NULL)
         inode_touch(target, false);
-    dentry_move(renaming->source, renaming->target, renaming->is_exchange);
+    move_names(renaming, source, target);
     return 0;
+}
+
+static int carry_out(struct renaming *renaming) {
+    struct inode *source = renaming->source->inode, *target = renaming->target->inode;
+    if (source == target) /* two names of one file: both stay */
+        return 0;
+    int status = check_rights(renaming);
+    if (status != 0)
+        return status;
+    (void)inode_ref(source);
+    if (target != NULL)
+        (void)inode_ref(target);
+    status = rename_inodes(renaming, source, target);
+    inode_unref(source);
+    if (target != NULL)
+        inode_unref(target);
+    return status;
 }
 
 /* Both folders are found, and the lock is not given up any more. */

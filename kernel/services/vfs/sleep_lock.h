@@ -21,6 +21,18 @@ static inline void sleep_lock_take(struct sleep_lock *lock, const struct vfs_mac
     spinlock_unlock(&lock->lock);
 }
 
+/* The same, ended by a signal: -LINUX_EINTR. For what is held as long as somebody outside of the kernel likes. */
+static inline int sleep_lock_try(struct sleep_lock *lock, const struct vfs_machine *machine) {
+    int status = 0;
+    spinlock_lock(&lock->lock);
+    while (lock->is_held && status == 0)
+        status = machine->sleep(machine->context, &lock->waiting, &lock->lock);
+    if (status == 0)
+        lock->is_held = true;
+    spinlock_unlock(&lock->lock);
+    return status;
+}
+
 static inline void sleep_lock_give_up(struct sleep_lock *lock, const struct vfs_machine *machine) {
     spinlock_lock(&lock->lock);
     lock->is_held = false;

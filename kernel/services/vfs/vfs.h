@@ -45,6 +45,8 @@ struct vfs {
     uint64_t nameless; /* files without an inode made so far; atomic */
 };
 
+#define JUDGED_BY_MODE 1
+
 /* What statfs tells of a file system. */
 struct file_system_space {
     int64_t kind; /* Linux's number for it */
@@ -59,8 +61,12 @@ struct file_system {
     uint64_t device; /* as st_dev tells it */
     bool
         is_volatile; /* names come and go by themselves: each is looked up anew, and nothing is mounted below the root */
+    bool is_remote; /* answers come from elsewhere: the second half of struct inode_operations */
     uint32_t references; /* guarded by the tree's lock */
     struct list doomed;
+    /* May this caller at all, before modes are looked at? 0, an error, or JUDGED_BY_MODE. NULL: modes decide. */
+    int (*judge)(struct file_system *system, const struct identity *identity, const struct inode *inode,
+                 uint32_t wanted);
     /* The last reference is gone: give everything back. Called without locks. */
     void (*release)(struct file_system *system);
     /* NULL: it has nothing to tell. Without locks. */

@@ -126,10 +126,20 @@ static bool next_name(struct walker *walker) {
     return size > 0;
 }
 
+/* The folder of a remote file system says anew who may search it. The walk holds it. */
+static __attribute__((noinline)) int check_judged(const struct walker *walker, struct inode *inode) {
+    vfs_unlock(walker->caller->vfs);
+    int status = inode_refresh(inode, NULL);
+    vfs_lock(walker->caller->vfs);
+    return status != 0 ? status : identity_check(&walker->caller->identity, inode, LINUX_X_OK);
+}
+
 static int check_search(const struct walker *walker) {
-    const struct inode *inode = walker->at.dentry->inode;
+    struct inode *inode = walker->at.dentry->inode;
     if (!inode_is_folder(inode))
         return -LINUX_ENOTDIR;
+    if (inode->is_judged)
+        return check_judged(walker, inode);
     return identity_check(&walker->caller->identity, inode, LINUX_X_OK);
 }
 
@@ -166,6 +176,9 @@ static int push_link(struct walker *walker, struct inode *link) {
         path_unref(&to);
         return (walker->resolve & SCOPED) != 0 ? -LINUX_EXDEV : -LINUX_ELOOP;
     }
+    int status = link->operations->read_link != NULL ? link->operations->read_link(link) : 0;
+    if (status != 0)
+        return status;
     const char *text = link->operations->link_text(link, &size);
     walker->frames[walker->depth++] = (struct walk_frame){.rest = text, .link = inode_ref(link)};
     return text[0] == '/' ? go_to_root(walker) : 0;

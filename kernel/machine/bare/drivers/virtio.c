@@ -67,6 +67,10 @@ void virtio_ready(struct virtio_device *device) {
     add_status(device, STATUS_READY);
 }
 
+bool virtio_end(struct virtio_device *device) {
+    return reset(device);
+}
+
 void virtio_fail(struct virtio_device *device) {
     add_status(device, STATUS_FAILED);
 }

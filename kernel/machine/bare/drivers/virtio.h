@@ -58,6 +58,11 @@ int virtio_begin(struct virtio_device *device, uint64_t wanted, uint64_t *featur
 int virtio_add_queue(struct virtio_device *device, uint16_t number, struct virtqueue *queue);
 /* It may work from now on. */
 void virtio_ready(struct virtio_device *device);
+/*
+ * It is to forget its queues and its driver: after that it touches no memory. False: it does not answer, so what it was told of
+ * stays its own.
+ */
+bool virtio_end(struct virtio_device *device);
 /* It may not work any more: it did what none may do, or could not be set up. */
 void virtio_fail(struct virtio_device *device);
 /* Tell it of what was added, if it wants to be told. */

@@ -62,3 +62,11 @@ int virtio_random_start(struct virtio_random *driver, const struct virtio_device
     virtio_random_ask(driver);
     return 0;
 }
+
+bool virtio_random_stop(struct virtio_random *driver) {
+    if (!virtio_end(&driver->device))
+        return false;
+    device_memory_give_back((uint8_t *)driver->queue.memory);
+    device_memory_give_back(driver->bytes);
+    return true;
+}

@@ -21,6 +21,11 @@ struct virtio_random {
 int virtio_random_start(struct virtio_random *driver, const struct virtio_device *device, struct random_pool *pool);
 /* Ask for VIRTIO_RANDOM_BYTES more; nothing while it is asked already. Any context. */
 void virtio_random_ask(struct virtio_random *driver);
+/*
+ * No more bytes. Its interrupt is not called any more, and not being called. False: the device does not let go of its memory,
+ * which stays taken.
+ */
+bool virtio_random_stop(struct virtio_random *driver);
 /* Called by its interrupt. */
 void virtio_random_interrupt(void *driver);
 

@@ -157,6 +157,8 @@
     X(mount, 165, 40) \
     X(umount2, 166, 39) \
     X(reboot, 169, 142) \
+    X(init_module, 175, 105) \
+    X(delete_module, 176, 106) \
     X(gettid, 186, 178) \
     X(readahead, 187, 213) \
     X(setxattr, 188, 5) \
@@ -238,6 +240,7 @@
     X(syncfs, 306, 267) \
     X(sendmmsg, 307, 269) \
     X(getcpu, 309, 168) \
+    X(finit_module, 313, 273) \
     X(sched_setattr, 314, 274) \
     X(sched_getattr, 315, 275) \
     X(renameat2, 316, 276) \

@@ -186,3 +186,11 @@ size_t format_text(char *text, size_t room, const char *format, va_list argument
         text[buffer.length < room ? buffer.length : room - 1] = 0;
     return buffer.length;
 }
+
+size_t format_print(char *buffer, size_t room_bytes, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    size_t length = format_text(buffer, room_bytes, format, arguments);
+    va_end(arguments);
+    return length;
+}

@@ -22,5 +22,7 @@ void format_to(format_sink *sink, void *context, const char *format, va_list arg
  */
 size_t format_text(char *buffer, size_t room_bytes, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
+/* The same with its arguments at hand. */
+size_t format_print(char *buffer, size_t room_bytes, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -92,6 +92,14 @@ int strncmp(const char *first, const char *second, size_t count) {
     return 0;
 }
 
+void *memchr(const void *bytes, int wanted, size_t count) {
+    const uint8_t *at = bytes;
+    for (size_t i = 0; i < count; i++)
+        if (at[i] == (uint8_t)wanted)
+            return (void *)(uintptr_t)(at + i);
+    return NULL;
+}
+
 char *strrchr(const char *text, int wanted) {
     const char *found = NULL;
     do {

@@ -6,6 +6,7 @@
  *   0xffffc04000000000  those of threads, which come and go
  *   0xffffd00000000000  registers of devices, uncached
  *   0xffffffff80000000  the image, at the physical address of the same low bits, or up to 1 GiB higher: see move.h
+ *   0xffffffffc0000000  modules
  */
 #ifndef GROVE_X86_64_LAYOUT_H
 #define GROVE_X86_64_LAYOUT_H
@@ -15,6 +16,7 @@
 #define LAYOUT_THREADS 0xffffc04000000000
 #define LAYOUT_DEVICES 0xffffd00000000000
 #define LAYOUT_IMAGE 0xffffffff80000000
+#define LAYOUT_MODULES 0xffffffffc0000000
 #define LAYOUT_IMAGE_PHYSICAL 0x100000
 /* What the entry's tables map of the image, from physical address 0 on, in pieces of 2 MiB. */
 #define LAYOUT_IMAGE_PIECES 8

@@ -2,13 +2,17 @@
 #include "kernel/machine/x86_64/devices/devices.h"
 
 #include "grove/abi/status.h"
+#include "kernel/machine/bare/boot/options.h"
 #include "kernel/machine/bare/drivers/partition.h"
 #include "kernel/machine/bare/drivers/virtio_block.h"
 #include "kernel/machine/bare/drivers/virtio_console.h"
 #include "kernel/machine/bare/drivers/virtio_mmio.h"
 #include "kernel/machine/bare/drivers/virtio_pci.h"
+#include "kernel/machine/x86_64/boot/start.h"
 #include "kernel/machine/x86_64/console/console.h"
+#include "kernel/machine/x86_64/devices/claims.h"
 #include "kernel/machine/x86_64/mm/memory.h"
+#include "kernel/machine/x86_64/module/modules.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -65,23 +69,35 @@ struct block_device *devices_disk(uint32_t number) {
 static const struct {
     uint32_t kind;
     const char *name;
+    const char *module; /* that serves it too; NULL: none */
     int (*start)(const struct virtio_device *device);
 } drivers[] = {
-    {VIRTIO_KIND_RANDOM, "random numbers", start_random},
-    {VIRTIO_KIND_BLOCK, "disk", start_disk},
-    {VIRTIO_KIND_CONSOLE, "console", start_console},
+    {VIRTIO_KIND_RANDOM, "random numbers", "virtio-rng", start_random},
+    {VIRTIO_KIND_BLOCK, "disk", NULL, start_disk},
+    {VIRTIO_KIND_CONSOLE, "console", NULL, start_console},
 };
+
+/* A device that a module is to have: one that the command line names, or later, with `leave=NAME`. */
+static bool is_left(const char *module) {
+    char left[MODULE_NAME_BYTES];
+    if (module == NULL)
+        return false;
+    return modules_are_asked_for(module) ||
+           (options_text(boot_facts.command_line, "leave", left, sizeof(left)) && strcmp(left, module) == 0);
+}
 
 static void start(const struct virtio_device *device, const char *where) {
     for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
-        if (drivers[i].kind != device->kind)
+        if (drivers[i].kind != device->kind || is_left(drivers[i].module))
             continue;
         int status = drivers[i].start(device);
         if (status < 0)
             console_print("boot: virtio %s %s does not work (status %d)\n", where, drivers[i].name, status);
         else
             console_print("boot: virtio %s: %s\n", where, drivers[i].name);
+        return;
     }
+    claims_offer(device);
 }
 
 static void found_function(void *context, uint32_t function) {

@@ -3,6 +3,7 @@
 
 #include "kernel/core/machine.h"
 #include "kernel/machine/bare/boot/power.h"
+#include "kernel/machine/bare/module/module.h"
 #include "kernel/machine/bare/text/format.h"
 #include "kernel/machine/x86_64/console/console.h"
 #include "kernel/machine/x86_64/cpu/processor.h"
@@ -45,11 +46,18 @@ static void print_image(void) {
     console_print("  image at %016lx\n", (uint64_t)image_start);
 }
 
+/* In the image or in a module. *module is empty for the image. */
+static const char *find_name(uint64_t address, uint64_t *offset, const char **module) {
+    *module = "";
+    const char *name = symbols_find(address, offset);
+    return name != NULL ? name : module_find_function(address, offset, module);
+}
+
 static void print_place(uint64_t address) {
     uint64_t offset = 0;
-    const char *name = symbols_find(address, &offset);
+    const char *module, *name = find_name(address, &offset, &module);
     if (name != NULL)
-        console_print("    %016lx %s+0x%lx\n", address, name, offset);
+        console_print("    %016lx %s+0x%lx%s%s\n", address, name, offset, *module != 0 ? " of module " : "", module);
     else
         console_print("    %016lx ?\n", address);
 }
@@ -65,7 +73,8 @@ static void print_callers(uint64_t frame) {
             break;
         const uint64_t *words = (const uint64_t *)frame;
         uint64_t offset;
-        if (symbols_find(words[1] - 1, &offset) == NULL)
+        const char *module;
+        if (find_name(words[1] - 1, &offset, &module) == NULL)
             break;
         print_place(words[1] - 1);
         if (words[0] <= frame)

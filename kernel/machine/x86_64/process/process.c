@@ -3,6 +3,7 @@
 
 #include "kernel/core/machine.h"
 #include "kernel/machine/x86_64/mm/memory.h"
+#include "kernel/machine/x86_64/module/modules.h"
 #include "kernel/machine/x86_64/process/root.h"
 #include "kernel/machine/x86_64/process/services.h"
 #include "kernel/machine/x86_64/process/terminal.h"
@@ -159,7 +160,9 @@ int process_run(const struct process_plan *plan, int *exit_status) {
     if (status < 0)
         return status;
     processes_init(caller.vfs, processes_max());
+    modules_load_asked_for(&caller);
     status = plan->services != NULL ? run_with_services(&caller, plan->services) : run_first(&caller);
+    modules_end();
     threads_trim();
     console_terminals_drain();
     root_end();

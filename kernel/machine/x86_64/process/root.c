@@ -7,6 +7,8 @@
 #include "kernel/machine/x86_64/cpu/processor.h"
 #include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/process/terminal.h"
+#include "kernel/services/fuse/fuse.h"
+#include "kernel/services/posix/fuse_host.h"
 #include "kernel/services/posix/proc/proc.h"
 #include "kernel/services/posix/sockets/sockets.h"
 #include "kernel/services/posix/terminals.h"
@@ -182,6 +184,10 @@ static int furnish(const struct caller *caller) {
     if (status < 0)
         return status;
     status = proc_begin(&vfs, thread_scheduler.count);
+    if (status == 0)
+        status = fuse_device_add(&vfs, &posix_fuse_host);
+    if (status == 0)
+        status = fuse_kinds_add(&vfs, &posix_fuse_host);
     if (status == 0)
         status = vfs_furnish(caller, &view, "devtmpfs");
     if (status == 0)

@@ -9,17 +9,24 @@
 #define STATUS_FLAGS (LINUX_AT_SYMLINK_NOFOLLOW | LINUX_AT_NO_AUTOMOUNT | LINUX_AT_EMPTY_PATH)
 #define STATX_RESERVED 0x80000000u
 
-static void read_target(const struct target *target, struct file_status *status) {
+static int read_target(const struct target *target, struct file_status *status) {
+    struct inode *inode = target_inode(target);
+    int answer = inode != NULL ? inode_refresh(inode, target->file) : 0;
+    if (answer != 0)
+        return answer;
     if (target->file != NULL)
         status_read_file(target->file, status);
     else
-        status_read(target_inode(target), status);
+        status_read(inode, status);
+    return 0;
 }
 
 static int64_t write_status(const struct target *target, uint64_t to) {
     struct file_status status;
     struct linux_stat laid;
-    read_target(target, &status);
+    int answer = read_target(target, &status);
+    if (answer != 0)
+        return answer;
     status_to_stat(&status, &laid);
     return process_write(to, &laid, sizeof(laid)) ? 0 : -LINUX_EFAULT;
 }
@@ -74,8 +81,10 @@ int64_t system_call_statx(const uint64_t arguments[6]) {
     int status = target_begin(&files, &target, arguments[0], arguments[1], flags | TARGET_MAY_BE_NULL);
     if (status != 0)
         return status;
-    read_target(&target, &told);
+    status = read_target(&target, &told);
     target_end(&files, &target);
+    if (status != 0)
+        return status;
     status_to_statx(&told, &laid);
     return process_write(arguments[4], &laid, sizeof(laid)) ? 0 : -LINUX_EFAULT;
 }
@@ -133,7 +142,10 @@ static int64_t write_link(struct inode *inode, uint64_t to, uint32_t room, bool 
     uint32_t size;
     if (inode == NULL || !inode_is_link(inode))
         return is_empty ? -LINUX_ENOENT : -LINUX_EINVAL;
-    const char *text = inode->operations->link_text(inode, &size);
+    const char *text;
+    int status = inode_link_text(inode, &text, &size);
+    if (status != 0)
+        return status;
     size = size < room ? size : room;
     return process_write(to, text, size) ? (int64_t)size : -LINUX_EFAULT;
 }

@@ -6,7 +6,7 @@
 #include "kernel/services/vfs/pipe.h"
 
 /* Contents on a disk, as far as there is one: files can be synchronised, pipes and what has no name cannot. */
-static int64_t check_sync(uint64_t descriptor) {
+static int64_t check_sync(uint64_t descriptor, bool only_data) {
     struct files files = files_of_current();
     struct open_file *file;
     int status = get_usable_file(&files, descriptor, &file);
@@ -14,16 +14,18 @@ static int64_t check_sync(uint64_t descriptor) {
         return status;
     if (file->operations != NULL)
         status = -LINUX_EINVAL;
+    else
+        status = file_sync(file, only_data);
     file_unref(file);
     return status;
 }
 
 int64_t system_call_fsync(const uint64_t arguments[6]) {
-    return check_sync(arguments[0]);
+    return check_sync(arguments[0], false);
 }
 
 int64_t system_call_fdatasync(const uint64_t arguments[6]) {
-    return check_sync(arguments[0]);
+    return check_sync(arguments[0], true);
 }
 
 int64_t system_call_sync(const uint64_t arguments[6]) {

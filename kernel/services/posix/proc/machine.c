@@ -1,5 +1,6 @@
 /* Files of /proc and /sys that are about the machine: see proc.h. */
 #include "kernel/services/posix/machine.h"
+#include "kernel/machine/bare/module/module.h"
 #include "kernel/machine/bare/time/clock.h"
 #include "kernel/services/posix/inside.h"
 #include "kernel/services/posix/missing.h"
@@ -73,7 +74,24 @@ static int print_version(const struct proc_place *place, struct proc_text *text)
 
 static int print_systems(const struct proc_place *place, struct proc_text *text) {
     (void)place;
-    proc_print(text, "nodev\tproc\nnodev\tsysfs\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tdevpts\n");
+    proc_print(
+        text, "nodev\tproc\nnodev\tsysfs\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tdevpts\nnodev\tfuse\nnodev\tfuseblk\n");
+    return 0;
+}
+
+/* As lsmod reads it: name, bytes, uses, users, state, address. */
+static int print_modules(const struct proc_place *place, struct proc_text *text) {
+    struct module_fact *fact = machine_take(text->machine, sizeof(*fact));
+    (void)place;
+    if (fact == NULL)
+        return -LINUX_ENOMEM;
+    for (uint32_t i = 0; module_tell(i, fact); i++) {
+        proc_print(text, "%s %lu %u ", fact->name, (unsigned long)fact->bytes, fact->uses);
+        for (uint32_t j = 0; j < fact->user_count; j++)
+            proc_print(text, "%s,", fact->users[j]);
+        proc_print(text, "%s Live 0x%016lx\n", fact->user_count == 0 ? "-" : "", (unsigned long)fact->address);
+    }
+    machine_give_back(text->machine, fact, sizeof(*fact));
     return 0;
 }
 
@@ -232,6 +250,7 @@ static const struct proc_node root_files[] = {{.name = "cpuinfo", .mode = PROC_F
                                               {.name = "grove", .mode = PROC_FOLDER, .children = own_files},
                                               {.name = "loadavg", .mode = PROC_FILE, .print = print_load},
                                               {.name = "meminfo", .mode = PROC_FILE, .print = print_memory},
+                                              {.name = "modules", .mode = LINUX_S_IFREG | 0400, .print = print_modules},
                                               {.name = "mounts", .mode = PROC_FILE, .print = proc_print_mounts},
                                               {.name = "self", .mode = PROC_LINK, .link = proc_link_self},
                                               {.name = "stat", .mode = PROC_FILE, .print = print_statistics},
