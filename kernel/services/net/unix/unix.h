@@ -31,7 +31,8 @@ struct unix_domain {
     struct vfs *vfs;
     /* Who calls. Without locks. */
     void (*look)(struct socket_credentials *credentials);
-    const struct net_gate *gate; /* whose abstract names those of the caller are; NULL: all share them. Set before the first socket */
+    const struct net_gate
+        *gate; /* whose abstract names those of the caller are; NULL: all share them. Set before the first socket */
     struct spinlock lock;
     struct list names[UNIX_BUCKETS];
     struct list flying; /* sockets that are on their way in messages */
@@ -78,7 +79,8 @@ int unix_kernel_receive(struct unix_kernel *kernel, struct socket_message *messa
  * The kernel alone has the other end of what programs send to: a datagram socket at a path, whose node the caller's mask makes. Errors
  * of unix_create and bind; -LINUX_ENAMETOOLONG.
  */
-int unix_kernel_bind(struct unix_domain *domain, const struct caller *caller, const char *path, struct unix_kernel *kernel);
+int unix_kernel_bind(struct unix_domain *domain, const struct caller *caller, const char *path,
+                     struct unix_kernel *kernel);
 /* Waits until `arrived` goes on nowhere any more; so never from inside of it. */
 void unix_kernel_close(struct unix_kernel *kernel);
 
