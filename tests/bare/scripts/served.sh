@@ -22,16 +22,16 @@ dd if=a/numbers of=big bs=1 seek=500000 count=10 conv=notrunc 2>/dev/null; md5su
 truncate -s 100 big; wc -c big
 chmod 640 big; stat -c '%a' big
 touch -d '2001-02-03 04:05:06' big; stat -c '%y' big | cut -c1-19
-mv a/numbers a/b/c/moved; ls a a/b/c
-rmdir a; rm -r a out z; ls
+mv a/numbers a/b/c/moved; ls -1 a a/b/c
+rmdir a; rm -r a out z; ls -1
 gzip -c t.tar > t.gz; zcat t.gz | cmp - t.tar && echo unpacked
 cp /bin/busybox program; ./program echo "a served program"
 cmp t.tar ../source/t.tar && echo "the same below"
-cd ..; umount bound; ls bound; ls source
+cd ..; umount bound; ls -1 bound; ls -1 source
 squashfuse image.squashfs image || echo "squashfuse failed"
 find image | sort
 cat image/text image/folder/deep; md5sum image/large; readlink image/link
 touch image/new 2>/dev/null || echo "it is only read"
 stat -c '%s %F' image/text image/folder
-umount image; ls image
+umount image; ls -1 image
 echo done
