@@ -71,13 +71,17 @@ static void end_while_asleep(struct world *world) {
 
 static int sleep_until(void *context, struct wait_queue *queue, struct spinlock *held, uint64_t until_ns) {
     (void)until_ns;
+    assert_false(core_is_down(containers.core)); /* nothing would wake it but the deadline */
     return stage.world.machine.sleep(context, queue, held);
 }
 
 static void thread_runs_until_all_is_down(void **state) {
+    struct open_file *shell;
     (void)state;
     write_spec("/boot.spec");
     assert_int_equal(containers_boot("/boot.spec", NULL), GROVE_OK);
+    stage_settle();
+    assert_int_equal(containers_connect("shell", 0, 1, &shell), 0); /* which stays */
     stage_settle();
     stage.world.machine.sleep_until = sleep_until;
     stage.world.on_sleep = end_while_asleep;
@@ -85,6 +89,7 @@ static void thread_runs_until_all_is_down(void **state) {
     containers_run();
     assert_true(containers_are_down());
     assert_false(fake_host.programs[0].is_used);
+    file_unref(shell);
 }
 
 static void nothing_is_left_without_memory(void **state) {

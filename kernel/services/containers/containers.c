@@ -242,10 +242,12 @@ bool containers_are_down(void) {
 }
 
 void containers_run(void) {
-    uint64_t until_ns;
-    while (!containers_are_down())
-        if (!containers_turn(&until_ns))
+    uint64_t until_ns = 0;
+    while (!containers_are_down()) {
+        bool is_more = containers_turn(&until_ns);
+        if (!is_more && !containers_are_down()) /* after the last there is no more news to wake for */
             news_wait(&containers.news, containers_machine(), until_ns);
+    }
 }
 
 void containers_shut_down(uint64_t deadline_ns) {

@@ -70,5 +70,5 @@ for name in fifth half; do
     tell $name
 done
 
-grove down --all 2>/dev/null && echo "down"
+grove down --all --timeout 15s 2>/dev/null && echo "down"
 echo "the end"

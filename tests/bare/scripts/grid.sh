@@ -18,4 +18,4 @@ grove up $grid --timeout 60s 2>/dev/null || { grove ps; grove logs -n 30; exit 1
 echo "operator: $?"
 wait
 echo "killed: $(grep -c killed /tmp/chaos)"
-grove down --all 2>/dev/null && echo "down"
+grove down --all --timeout 15s 2>/dev/null && echo "down"

@@ -55,6 +55,6 @@ ps | grep -q '[s]leep 1000000' && echo "left over: $(ps)"
 
 /conformance-driver /conformance-service | sed 's/^/conformance: /'
 
-grove down --all 2>/dev/null && echo "down"
+grove down --all --timeout 15s 2>/dev/null && echo "down"
 ps | grep '[g]rove-'
 echo "the end"
