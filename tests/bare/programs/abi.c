@@ -122,6 +122,7 @@ static void timers(void) {
     int timer = -1, other = -1;
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGRTMIN + 3, &action, NULL);
+    handled = 0;
     say("timer of no clock", create(77, 0, SIGUSR1, 1, &timer));
     say("timer of a raw clock", create(CLOCK_MONOTONIC_RAW, 0, SIGUSR1, 1, &timer));
     say("timer with no signal", create(CLOCK_MONOTONIC, 0, 0, 1, &timer));
