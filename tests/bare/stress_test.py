@@ -5,6 +5,11 @@ itself compares its memory before and after, and panics if some is left in use. 
 many operations, and all stressors.
 
 Left out, as they do not end by a count of operations on Linux either or want what no kernel of its own is for: sem, yield, cpu.
+
+Left out as well are two that race with their own threads, and fail on Linux too when they lose (stress-ng 0.15.06). pthread does
+not join the last thread that it makes, which faults if it begins after the function has returned that has its arguments on the
+stack. mutex says "could not create any pthreads" if its first thread, which asks for SCHED_FIFO, is done with all operations
+before pthread_create returns; that has not failed. What they do, programs/threads.c does instead: its part "crowd".
 """
 import os
 import sys
@@ -20,9 +25,9 @@ BUILD = "build"
 NEEDED = ("/bin/busybox", "/usr/bin/stress-ng")
 MEMORY_MIB = 384
 # Instances and operations: threads and processes meet in these.
-SHORT = {"futex": (2, 100), "pthread": (2, 10), "mutex": (2, 50), "switch": (2, 200), "fork": (2, 10), "vfork": (2, 10),
-         "clone": (2, 10), "pipe": (2, 200), "poll": (2, 50), "eventfd": (2, 100), "signal": (2, 100), "sigq": (2, 100),
-         "mmap": (1, 1), "timerfd": (1, 5), "wait": (2, 5), "sockpair": (2, 20), "brk": (1, 100), "dup": (2, 5)}
+SHORT = {"futex": (2, 100), "switch": (2, 200), "fork": (2, 10), "vfork": (2, 10), "clone": (2, 10), "pipe": (2, 200),
+         "poll": (2, 50), "eventfd": (2, 100), "signal": (2, 100), "sigq": (2, 100), "mmap": (1, 1), "timerfd": (1, 5),
+         "wait": (2, 5), "sockpair": (2, 20), "brk": (1, 100), "dup": (2, 5)}
 MORE = {"sigrt": (2, 50), "sigsuspend": (2, 50), "sigpending": (2, 50), "sigfd": (2, 50), "getdent": (2, 20), "dentry": (2, 20),
         "open": (2, 10), "rename": (2, 50), "chmod": (2, 20), "access": (2, 20), "fcntl": (2, 20), "flock": (2, 50),
         "lockf": (2, 50), "seek": (2, 50), "fault": (2, 50), "mlock": (1, 20), "msync": (1, 20), "mprotect": (2, 50),

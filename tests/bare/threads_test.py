@@ -7,7 +7,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 from compared import Compared, main  # noqa: E402
 
-PARTS = ("mutexes", "robust", "conditions", "meetings", "own", "times", "words", "storm")
+PARTS = ("mutexes", "robust", "conditions", "meetings", "own", "times", "words", "storm", "crowd")
 
 
 class Threads(Compared):

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -415,12 +416,76 @@ static void storm(void) {
     printf("storm: %d\n", sum);
 }
 
+/* ---- processes that make threads beside each other, as stress-ng's pthread and mutex do ---- */
+
+#define CROWD_PROCESSES 4
+#define CROWD_THREADS 10
+#define CROWD_ROUNDS 20 /* even */
+
+static pthread_cond_t told = PTHREAD_COND_INITIALIZER;
+static bool are_to_end;
+
+static void *wait_until_told(void *argument) {
+    pthread_mutex_lock(&mutex);
+    while (!are_to_end)
+        pthread_cond_wait(&told, &mutex);
+    pthread_mutex_unlock(&mutex);
+    return argument;
+}
+
+/* Of real time as far as it may be, and higher while it waits. */
+static void *change_priority(void *argument) {
+    const struct sched_param low = {.sched_priority = 1};
+    for (int i = 0; i < CROWD_ROUNDS; i++) {
+        const struct sched_param high = {.sched_priority = 2 + i};
+        (void)pthread_setschedparam(pthread_self(), SCHED_FIFO, &high);
+        pthread_mutex_lock(&mutex);
+        (void)pthread_setschedparam(pthread_self(), SCHED_FIFO, &low);
+        sched_yield();
+        pthread_mutex_unlock(&mutex);
+    }
+    return argument;
+}
+
+/* All of them are there before the first goes on. The last of the last round is left to the end of the process. */
+static void make_crowd(int round) {
+    pthread_t threads[CROWD_THREADS];
+    bool is_last = round == CROWD_ROUNDS - 1;
+    pthread_mutex_lock(&mutex);
+    are_to_end = false;
+    for (int i = 0; i < CROWD_THREADS; i++)
+        start(&threads[i], round % 2 == 0 ? wait_until_told : change_priority, NULL);
+    are_to_end = true;
+    pthread_cond_broadcast(&told);
+    pthread_mutex_unlock(&mutex);
+    for (int i = 0; i < CROWD_THREADS - is_last; i++)
+        check(pthread_join(threads[i], NULL), "pthread_join");
+}
+
+static void crowd(void) {
+    pid_t children[CROWD_PROCESSES];
+    pthread_mutex_init(&mutex, NULL);
+    for (int i = 0; i < CROWD_PROCESSES; i++) {
+        children[i] = fork();
+        if (children[i] != 0)
+            continue;
+        for (int round = 0; round < CROWD_ROUNDS; round++)
+            make_crowd(round);
+        _exit(0);
+    }
+    for (int i = 0; i < CROWD_PROCESSES; i++) {
+        int status = -1;
+        waitpid(children[i], &status, 0);
+        printf("crowd %d: %#x\n", i, (unsigned)status);
+    }
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
 } parts[] = {
     {"mutexes", mutexes}, {"robust", robust}, {"conditions", conditions}, {"meetings", meetings}, {"own", own},
-    {"times", times},     {"words", words},   {"schedules", schedules},   {"storm", storm},
+    {"times", times},     {"words", words},   {"schedules", schedules},   {"storm", storm},       {"crowd", crowd},
 };
 
 int main(int count, char **arguments) {
