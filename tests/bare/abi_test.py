@@ -14,13 +14,13 @@ class Abi(Compared):
     program = "abi"
 
     def test_it_prints_what_it_prints_on_linux(self):
-        expected = self.on_linux(least=100)
+        expected = self.on_linux(least=110)
         self.assertEqual(expected[-1], "abi: done")
         self.check(expected, processors=(1, 4))
 
     @unittest.skipUnless(os.geteuid() == 0, "it mounts, which only user 0 may")
     def test_mounts_in_use_stay_and_strangers_are_not_reached(self):
-        expected = self.on_linux(["mounts"], least=18)
+        expected = self.on_linux(["mounts"], least=22)
         self.check(expected, ["mounts"], processors=(2,))
 
 

@@ -405,6 +405,44 @@ static void others(void) {
     close(ready[1]);
 }
 
+/* ---- nice values of groups and users ---- */
+
+static long nice_of(int whose, int who) {
+    return syscall(SYS_getpriority, whose, who);
+}
+
+/* A child leads a group of its own, with another child in it. */
+static void groups_are_nice(void) {
+    int ready[2];
+    char byte = 0;
+    (void)!pipe(ready);
+    pid_t child = fork();
+    if (child == 0) {
+        setpgid(0, 0);
+        (void)fork();
+        (void)!write(ready[1], &byte, 1);
+        for (;;)
+            pause();
+    }
+    for (int i = 0; i < 2; i++)
+        (void)!read(ready[0], &byte, 1);
+    setpriority(PRIO_PROCESS, (id_t)child, 5);
+    say("nice of the best in a group", nice_of(PRIO_PGRP, child));
+    say("make a group nice", setpriority(PRIO_PGRP, (id_t)child, 7));
+    say("nice of the group", nice_of(PRIO_PGRP, child));
+    say("nice of its leader", nice_of(PRIO_PROCESS, child));
+    say("nice of my group", nice_of(PRIO_PGRP, 0));
+    say("nice of no group", nice_of(PRIO_PGRP, 99999999));
+    say("nice of a negative group", nice_of(PRIO_PGRP, -3));
+    say("make no group nice", setpriority(PRIO_PGRP, 99999999, 7));
+    say("nice of nobody's user", nice_of(PRIO_USER, 987654));
+    say("nice of no kind", nice_of(3, 0));
+    kill(-child, SIGKILL);
+    waitpid(child, NULL, 0);
+    close(ready[0]);
+    close(ready[1]);
+}
+
 /* ---- and may not be reached: user 0 only ---- */
 
 static void strangers(void) {
@@ -420,6 +458,10 @@ static void strangers(void) {
         say("into a stranger", process_vm_writev(parent, &vector, 1, &vector, 1, 0));
         say("file of a stranger", syscall(SYS_pidfd_getfd, handle, 0, 0));
         say("own memory", process_vm_readv(getpid(), &vector, 1, &vector, 1, 0));
+        say("make a user nice", setpriority(PRIO_USER, 77, 4));
+        say("nice of the user", nice_of(PRIO_USER, 0));
+        say("nice of me", nice_of(PRIO_PROCESS, 0));
+        say("make root nice", setpriority(PRIO_PROCESS, (id_t)parent, 4));
         _exit(0);
     }
     waitpid(child, NULL, 0);
@@ -467,6 +509,7 @@ int main(int count, char **arguments) {
     running_files(arguments[0]);
     barriers();
     others();
+    groups_are_nice();
     printf("abi: done\n");
     return 0;
 }

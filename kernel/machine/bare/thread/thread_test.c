@@ -348,6 +348,12 @@ static void nice_values_and_who_may(void **state) {
     assert_int_equal(CALL(sched_setscheduler, 0, 1, world_word(0)), -LINUX_EPERM);
     assert_int_equal(CALL(setpriority, 5, 0, 3), -LINUX_EINVAL);
     assert_int_equal(CALL(getpriority, 0, 77), -LINUX_ESRCH);
+    assert_int_equal(CALL(setpriority, 1, 0, 12), 0);
+    assert_int_equal(CALL(getpriority, 1, 1), 8);
+    assert_int_equal(CALL(setpriority, 1, 0, 3), -LINUX_EACCES);
+    assert_int_equal(CALL(getpriority, 2, 0), 8);
+    assert_int_equal(CALL(setpriority, 1, 9, 12), -LINUX_ESRCH);
+    assert_int_equal(CALL(getpriority, 2, 9), -LINUX_ESRCH);
 }
 
 static void affinity_is_among_the_processors_there_are(void **state) {
