@@ -14,13 +14,13 @@ class Abi(Compared):
     program = "abi"
 
     def test_it_prints_what_it_prints_on_linux(self):
-        expected = self.on_linux(least=110)
+        expected = self.on_linux(least=125)
         self.assertEqual(expected[-1], "abi: done")
         self.check(expected, processors=(1, 4))
 
     @unittest.skipUnless(os.geteuid() == 0, "it mounts, which only user 0 may")
     def test_mounts_in_use_stay_and_strangers_are_not_reached(self):
-        expected = self.on_linux(["mounts"], least=22)
+        expected = self.on_linux(["mounts"], least=24)
         self.check(expected, ["mounts"], processors=(2,))
 
 

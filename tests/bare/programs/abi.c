@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timex.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -443,6 +444,29 @@ static void groups_are_nice(void) {
     close(ready[1]);
 }
 
+/* ---- how the clock is adjusted: only what does not depend on whether somebody does ---- */
+
+static void adjustments(void) {
+    struct timex asked;
+    struct timespec before;
+    memset(&asked, 0xff, sizeof(asked));
+    asked.modes = 0;
+    clock_gettime(CLOCK_REALTIME, &before);
+    int result = adjtimex(&asked);
+    bool is_now = asked.time.tv_sec >= before.tv_sec && asked.time.tv_sec <= before.tv_sec + 60;
+    printf("adjtimex: %d, now: %d, precision %ld, tolerance %ld\n", result >= 0 && result <= 5, is_now,
+           (long)asked.precision, (long)asked.tolerance);
+    printf("synchronised and so: %d\n", (result == 5) == ((asked.status & STA_UNSYNC) != 0));
+    say("adjtimex nowhere", syscall(SYS_adjtimex, 8));
+    asked.modes = 0x8000;
+    say("adjtimex of no sense", syscall(SYS_adjtimex, &asked));
+    asked.modes = 0xa001;
+    say("what is left to adjust", syscall(SYS_adjtimex, &asked) < 0 ? -1 : asked.offset);
+    asked.modes = 0;
+    for (int clock = 0; clock < 13; clock++)
+        say("adjust a clock", syscall(SYS_clock_adjtime, clock, &asked) < 0 ? -1 : 0);
+}
+
 /* ---- and may not be reached: user 0 only ---- */
 
 static void strangers(void) {
@@ -461,6 +485,10 @@ static void strangers(void) {
         say("make a user nice", setpriority(PRIO_USER, 77, 4));
         say("nice of the user", nice_of(PRIO_USER, 0));
         say("nice of me", nice_of(PRIO_PROCESS, 0));
+        struct timex asked = {.modes = ADJ_FREQUENCY};
+        say("adjust as another user", adjtimex(&asked));
+        asked.modes = 0x8001;
+        say("adjust by an offset", syscall(SYS_adjtimex, &asked));
         say("make root nice", setpriority(PRIO_PROCESS, (id_t)parent, 4));
         _exit(0);
     }
@@ -510,6 +538,7 @@ int main(int count, char **arguments) {
     barriers();
     others();
     groups_are_nice();
+    adjustments();
     printf("abi: done\n");
     return 0;
 }

@@ -151,6 +151,7 @@
     X(munlockall, 152, 231) \
     X(prctl, 157, 167) \
     X(arch_prctl, 158, SYSTEM_CALL_NONE) \
+    X(adjtimex, 159, 171) \
     X(setrlimit, 160, 164) \
     X(chroot, 161, 51) \
     X(sync, 162, 81) \
@@ -237,6 +238,7 @@
     X(rt_tgsigqueueinfo, 297, 240) \
     X(recvmmsg, 299, 243) \
     X(prlimit64, 302, 261) \
+    X(clock_adjtime, 305, 266) \
     X(syncfs, 306, 267) \
     X(sendmmsg, 307, 269) \
     X(getcpu, 309, 168) \
