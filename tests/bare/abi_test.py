@@ -24,5 +24,19 @@ class Abi(Compared):
         self.check(expected, ["mounts"], processors=(2,))
 
 
+class Others(Compared):
+    program = "others"
+
+    def test_it_prints_what_it_prints_on_linux(self):
+        expected = self.on_linux(least=50)
+        self.assertEqual(expected[-1], "others: done")
+        self.check(expected, processors=(1, 4))
+
+    @unittest.skipUnless(os.geteuid() == 0, "it becomes another user, which only user 0 may")
+    def test_strangers_are_not_reached(self):
+        expected = self.on_linux(["strangers"], least=10)
+        self.check(expected, ["strangers"], processors=(2,))
+
+
 if __name__ == "__main__":
     main("abi")

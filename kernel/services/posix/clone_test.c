@@ -163,6 +163,43 @@ static void a_descriptor_stands_for_a_process(void **state) {
     posix_end();
 }
 
+static void files_are_taken_of_whom_one_may_reach(void **state) {
+    (void)state;
+    posix_begin();
+    int32_t child = posix_fork();
+    assert_int_equal(posix_do(system_call_pidfd_open, (uint64_t)child, 0, 0, 0), 0);
+    assert_int_equal(posix_do(system_call_pidfd_getfd, 0, 0, 0, 0), -LINUX_EBADF); /* the child has none */
+    posix_become(child);
+    assert_int_equal(posix_do(system_call_pidfd_open, 1, 0, 0, 0), 0);
+    assert_int_equal(posix_do(system_call_pidfd_getfd, 0, 0, 0, 0), 1); /* that of the child, which process 1 has */
+    assert_int_equal(posix_do(system_call_pidfd_getfd, 0, 0, 1, 0), -LINUX_EINVAL);
+    assert_int_equal(posix_do(system_call_pidfd_getfd, 9, 0, 0, 0), -LINUX_EBADF);
+    assert_int_equal(posix_do(system_call_setresuid, 7, 7, 7, 0), 0);
+    assert_int_equal(posix_do(system_call_pidfd_getfd, 0, 0, 0, 0), -LINUX_EPERM);
+    assert_int_equal(posix_do(system_call_pidfd_getfd, 1, 0, 0, 0), 2); /* its own */
+    posix_become(1);
+    posix_exit(child, 0);
+    assert_int_equal(posix_do(system_call_wait4, UINT64_MAX, 0, 0, 0), child);
+    assert_int_equal(posix_do(system_call_pidfd_getfd, 0, 0, 0, 0), -LINUX_ESRCH);
+    posix_end();
+}
+
+static void barriers_are_asked_for_first(void **state) {
+    (void)state;
+    posix_begin();
+    posix_barriers = 0;
+    assert_int_equal(posix_do(system_call_membarrier, 0, 0, 0, 0), 25);
+    assert_int_equal(posix_do(system_call_membarrier, 0, 1, 0, 0), -LINUX_EINVAL);
+    assert_int_equal(posix_do(system_call_membarrier, 9, 0, 0, 0), -LINUX_EINVAL);
+    assert_int_equal(posix_do(system_call_membarrier, 8, 0, 0, 0), -LINUX_EPERM);
+    assert_int_equal(posix_do(system_call_membarrier, 16, 0, 0, 0), 0);
+    assert_int_equal(posix_barriers, 0);
+    assert_int_equal(posix_do(system_call_membarrier, 8, 0, 0, 0), 0);
+    assert_int_equal(posix_do(system_call_membarrier, 1, 0, 0, 0), 0);
+    assert_int_equal(posix_barriers, 2);
+    posix_end();
+}
+
 static void flags_that_make_no_sense(void **state) {
     (void)state;
     posix_begin();
@@ -187,6 +224,8 @@ int main(void) {
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(memory_runs_out),
         cmocka_unit_test(a_descriptor_stands_for_a_process),
+        cmocka_unit_test(files_are_taken_of_whom_one_may_reach),
+        cmocka_unit_test(barriers_are_asked_for_first),
         cmocka_unit_test(flags_that_make_no_sense),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,12 @@ int process_memory_fork(struct process_memory *from, struct process_memory **mem
 /* Nobody uses its space when the last reference goes. */
 void process_memory_unref(struct process_memory *memory);
 
+/*
+ * May the current process change that one's memory and take its files: PTRACE_MODE_ATTACH_REALCREDS of ptrace(2)? Whoever is in a
+ * container reaches nobody outside of it, whatever it holds. Locked.
+ */
+bool process_may_reach(const struct process *process);
+
 /* ---- beginning and end ---- */
 
 /* A process with memory, no descriptors, no number, no thread and no place in the family. */

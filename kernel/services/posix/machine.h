@@ -20,6 +20,8 @@ uint64_t machine_chance(void);
 uint64_t machine_thread_time(struct thread *thread);
 /* Memory as sysinfo tells it, in bytes. */
 void machine_memory_facts(uint64_t *total_bytes, uint64_t *free_bytes);
+/* Every processor passes a full memory barrier between the beginning and the end of this. Without locks; may wait. */
+void machine_barrier(void);
 
 /* ---- address spaces: without locks, may wait ---- */
 

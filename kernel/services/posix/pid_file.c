@@ -1,4 +1,4 @@
-/* Descriptors of processes: see pid_file.h; pidfd_open(2), pidfd_send_signal(2). */
+/* Descriptors of processes: see pid_file.h; pidfd_open(2), pidfd_send_signal(2), pidfd_getfd(2). */
 #include "kernel/services/posix/pid_file.h"
 
 #include "kernel/machine/bare/process/calls.h"
@@ -114,5 +114,52 @@ int64_t system_call_pidfd_send_signal(const uint64_t arguments[6]) {
         processes_unlock();
     }
     file_unref(file);
+    return status;
+}
+
+/* The process, with a reference, if its files may be taken. Those of one that is ending are gone, or go now. */
+static int64_t hold_reached(const struct number *number, struct process **held) {
+    int64_t status = 0;
+    processes_lock();
+    struct process *process = number->process;
+    if (process == NULL || process->state != PROCESS_LIVES)
+        status = -LINUX_ESRCH;
+    else if (!process_may_reach(process))
+        status = -LINUX_EPERM;
+    else
+        process_ref(process);
+    processes_unlock();
+    if (status == 0)
+        *held = process;
+    return status;
+}
+
+/* The same open file under a number of the caller's, which is closed by execve. */
+static int64_t take_file(struct process *process, uint32_t from) {
+    struct open_file *file;
+    uint32_t descriptor = 0;
+    int status = descriptors_get(&process->descriptors, from, &file);
+    if (status < 0)
+        return status;
+    status = descriptors_add(&process_current()->descriptors, file, 0, true, &descriptor);
+    if (status < 0)
+        file_unref(file);
+    return status < 0 ? status : (int64_t)descriptor;
+}
+
+int64_t system_call_pidfd_getfd(const uint64_t arguments[6]) {
+    struct open_file *file;
+    struct process *process;
+    if ((uint32_t)arguments[2] != 0)
+        return -LINUX_EINVAL;
+    int64_t status = find_file(arguments[0], &file);
+    if (status < 0)
+        return status;
+    status = hold_reached(file->object, &process);
+    file_unref(file);
+    if (status < 0)
+        return status;
+    status = take_file(process, (uint32_t)arguments[1]);
+    process_unref(process);
     return status;
 }

@@ -57,6 +57,29 @@ struct thread *process_any_thread(int32_t number) {
     return thread;
 }
 
+static bool is_of(const struct process *process, enum thread_owner whose, const struct number *group, uint32_t user) {
+    const struct process *self = process_current();
+    if (self->program != NULL && process->program != self->program)
+        return false;
+    return whose == THREADS_OF_GROUP ? group != NULL && process->group == group : process->credentials.user == user;
+}
+
+void process_each_thread(enum thread_owner whose, int32_t number, void (*step)(struct thread *thread, void *argument),
+                         void *argument) {
+    const struct process *self = process_current();
+    uint32_t user = number != 0 ? (uint32_t)number : self->credentials.user;
+    processes_lock();
+    const struct number *group = number != 0 ? number_see(number) : self->group;
+    for (struct list *link = processes.all.next; link != &processes.all; link = link->next) {
+        struct process *process = list_item(link, struct process, in_all);
+        if (!is_of(process, whose, group, user))
+            continue;
+        for (struct list *each = process->threads.next; each != &process->threads; each = each->next)
+            step(list_item(each, struct process_thread, link)->thread, argument);
+    }
+    processes_unlock();
+}
+
 /* Whose process it is may make it less; more only whoever may for all. */
 bool process_may_schedule(const struct thread *thread, bool is_better) {
     const struct credentials *mine = &process_current()->credentials;

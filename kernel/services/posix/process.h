@@ -38,6 +38,7 @@ struct process_memory {
     uint64_t environment_start, environment_end;
     uint64_t auxiliary_start, auxiliary_bytes;
     struct path executable; /* counted; all zero: it has none */
+    bool has_barriers; /* membarrier: it said that it will ask for its own; atomic, and a child has it too */
 };
 
 enum process_state {

@@ -65,6 +65,8 @@ static int fork_and_count(int count, char **words) {
         int status = nanosleep(&tenth, NULL);
         printf("beat %d%s\n", i, status != 0 ? ", interrupted" : "");
         fflush(stdout);
+        if (i % 10 == 9 && fork() == 0) /* refused again: who watches its limits may have come after the first time */
+            stay();
     }
 }
 

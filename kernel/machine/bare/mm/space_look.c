@@ -39,6 +39,40 @@ int space_read(struct space *space, uint64_t address, void *to, size_t size_byte
     return 0;
 }
 
+/* The same into a page that the program may write to itself. */
+static bool fill_present(struct space *space, uint64_t address, const void *from, size_t size) {
+    const unsigned wanted = PAGE_USER | PAGE_WRITE;
+    struct page_mapping found;
+    spinlock_lock(&space->tables_lock);
+    bool is_there =
+        page_find(&space->tables, address, &found) && (found.flags & (wanted | PAGE_KEPT | PAGE_HELD)) == wanted;
+    if (is_there)
+        memcpy((uint8_t *)memory_view(found.physical), from, size);
+    spinlock_unlock(&space->tables_lock);
+    return is_there;
+}
+
+int space_write(struct space *space, uint64_t address, const void *from, size_t size_bytes, size_t *done_bytes) {
+    const uint8_t *bytes = from;
+    size_t here;
+    *done_bytes = 0;
+    for (; *done_bytes < size_bytes; *done_bytes += here) {
+        uint64_t at = address + *done_bytes;
+        here = PAGE_BYTES - at % PAGE_BYTES;
+        here = here < size_bytes - *done_bytes ? here : size_bytes - *done_bytes;
+        if (at >= SPACE_END)
+            return -LINUX_EFAULT;
+        if (fill_present(space, at, bytes + *done_bytes, here))
+            continue;
+        int status = space_fault(space, at, AREA_WRITE | SPACE_FAULT_PRESENT);
+        if (status < 0)
+            return status;
+        if (!fill_present(space, at, bytes + *done_bytes, here)) /* no memory, or taken away again at once */
+            return -LINUX_EFAULT;
+    }
+    return 0;
+}
+
 bool space_look(struct space *space, uint64_t from, struct area *copy) {
     share_lock_take(&space->lock);
     const struct area *area = areas_from(&space->areas, from);

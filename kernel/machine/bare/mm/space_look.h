@@ -1,5 +1,5 @@
 /*
- * Looking into a program's memory from outside: for /proc. Whoever calls holds the space, and is in no lock: all of these may sleep.
+ * Looking into a program's memory from outside, and writing to it: for /proc and process_vm_readv(2). Whoever calls holds the space, and is in no lock: all of these may sleep.
  */
 #ifndef GROVE_BARE_SPACE_LOOK_H
 #define GROVE_BARE_SPACE_LOOK_H
@@ -10,6 +10,8 @@
 
 /* Copy bytes out, filling in what is missing. -LINUX_EFAULT: some of it is no memory of pages; other errors of space_fault. */
 int space_read(struct space *space, uint64_t address, void *to, size_t size_bytes);
+/* The same inwards: what others share is copied first, as when the program wrote itself. *done_bytes: how many went in, also on errors. */
+int space_write(struct space *space, uint64_t address, const void *from, size_t size_bytes, size_t *done_bytes);
 /*
  * The first area that ends behind `from`, copied: its bounds, protection, flags and object, which comes with a reference. False: there
  * is none.

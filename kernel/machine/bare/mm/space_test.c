@@ -109,6 +109,32 @@ static void others_can_look_in(void **state) {
 
 /* ---- fork ---- */
 
+static void others_can_write_in(void **state) {
+    (void)state;
+    struct space space, child;
+    size_t done;
+    begin(&space);
+    assert_int_equal(memory_world_map(&space, PAGE(0), 3, RW, FIXED), PAGE(0));
+    assert_int_equal(memory_world_map(&space, PAGE(3), 1, AREA_READ, FIXED), PAGE(3));
+    memory_world_put(&space, PAGE(1), 7);
+    assert_int_equal(space_fork(&space, &child), 0);
+    assert_int_equal(space_write(&child, PAGE(1) - 2, "abcd", 4, &done),
+                     0); /* a page that is not there, and one that is shared */
+    assert_int_equal(done, 4);
+    assert_int_equal(memory_world_byte(&child, PAGE(1) - 2), 'a');
+    assert_int_equal(memory_world_byte(&child, PAGE(1)), 'c');
+    assert_int_equal(memory_world_byte(&space, PAGE(1)), 7);
+    assert_int_equal(memory_world_byte(&space, PAGE(1) - 2), 0);
+    assert_int_equal(space_write(&child, PAGE(3) - 2, "abcd", 4, &done), -LINUX_EACCES);
+    assert_int_equal(done, 2);
+    assert_int_equal(memory_world_byte(&child, PAGE(3) - 1), 'b');
+    assert_int_equal(space_write(&child, PAGE(4), "a", 1, &done), -LINUX_EFAULT);
+    assert_int_equal(space_write(&child, UINT64_MAX - 2, "abcdef", 6, &done), -LINUX_EFAULT);
+    assert_int_equal(done, 0);
+    space_destroy(&child);
+    end(&space);
+}
+
 static void a_child_has_what_its_parent_had(void **state) {
     (void)state;
     struct space parent, child, grandchild;
@@ -448,6 +474,7 @@ int main(void) {
         cmocka_unit_test(nothing_is_writable_and_executable),
         cmocka_unit_test(a_stack_grows_to_its_limit),
         cmocka_unit_test(others_can_look_in),
+        cmocka_unit_test(others_can_write_in),
         cmocka_unit_test(a_child_has_what_its_parent_had),
         cmocka_unit_test(areas_may_be_left_out_of_a_fork_or_wiped),
         cmocka_unit_test(every_processor_sees_the_copy),

@@ -151,6 +151,7 @@
     X(munlockall, 152, 231) \
     X(prctl, 157, 167) \
     X(arch_prctl, 158, SYSTEM_CALL_NONE) \
+    X(adjtimex, 159, 171) \
     X(setrlimit, 160, 164) \
     X(chroot, 161, 51) \
     X(sync, 162, 81) \
@@ -237,9 +238,12 @@
     X(rt_tgsigqueueinfo, 297, 240) \
     X(recvmmsg, 299, 243) \
     X(prlimit64, 302, 261) \
+    X(clock_adjtime, 305, 266) \
     X(syncfs, 306, 267) \
     X(sendmmsg, 307, 269) \
     X(getcpu, 309, 168) \
+    X(process_vm_readv, 310, 270) \
+    X(process_vm_writev, 311, 271) \
     X(finit_module, 313, 273) \
     X(sched_setattr, 314, 274) \
     X(sched_getattr, 315, 275) \
@@ -247,6 +251,7 @@
     X(getrandom, 318, 278) \
     X(memfd_create, 319, 279) \
     X(execveat, 322, 281) \
+    X(membarrier, 324, 283) \
     X(mlock2, 325, 284) \
     X(copy_file_range, 326, 285) \
     X(preadv2, 327, 286) \
@@ -257,6 +262,7 @@
     X(clone3, 435, 435) \
     X(close_range, 436, 436) \
     X(openat2, 437, 437) \
+    X(pidfd_getfd, 438, 438) \
     X(faccessat2, 439, 439) \
     X(epoll_pwait2, 441, 441) \
     X(futex_waitv, 449, 449) \

@@ -284,39 +284,62 @@ int64_t system_call_getcpu(const uint64_t arguments[6]) {
     return arguments[1] == 0 || process_write(arguments[1], &node, sizeof(node)) ? 0 : -LINUX_EFAULT;
 }
 
-/* ---- nice values, of one thread at a time ---- */
+/* ---- nice values ---- */
 
-int64_t system_call_getpriority(const uint64_t arguments[6]) {
+/* What is asked or done for several threads, and what came of it so far. */
+struct nice_work {
+    int32_t nice;
+    int64_t result; /* -LINUX_ESRCH: there was none yet */
+};
+
+/* The one that is served best counts. */
+static void look_at_nice(struct thread *thread, void *argument) {
+    struct nice_work *work = argument;
+    int64_t value = NICE_BASE - thread->nice;
+    work->result = value > work->result ? value : work->result;
+}
+
+static int64_t set_nice_of(struct thread *thread, int32_t nice) {
+    struct attributes asked = attributes_of(thread);
+    bool gets_more = nice < thread->nice;
+    if (is_real_time(thread->policy)) {
+        thread->nice = nice; /* for when it is none of those any more */
+        return 0;
+    }
+    asked.nice = nice;
+    int status = apply(thread, &asked, thread->sched.affinity);
+    return status == -LINUX_EPERM && gets_more ? -LINUX_EACCES : status; /* as Linux says it here */
+}
+
+/* One that may not be changed is told of; the others are changed all the same. */
+static void set_nice(struct thread *thread, void *argument) {
+    struct nice_work *work = argument;
+    int64_t status = set_nice_of(thread, work->nice);
+    if (status < 0 || work->result == -LINUX_ESRCH)
+        work->result = status;
+}
+
+static int64_t each_nice(const uint64_t arguments[6], void (*step)(struct thread *thread, void *argument),
+                         int32_t nice) {
+    struct nice_work work = {.nice = nice, .result = -LINUX_ESRCH};
     if (arguments[0] > WHOSE_LAST)
         return -LINUX_EINVAL;
-    if (arguments[0] != WHOSE_THREAD && arguments[1] != 0)
-        return -LINUX_ESRCH;
-    const struct thread *thread = find_and_hold(arguments[1]);
-    int64_t result = thread != NULL ? NICE_BASE - thread->nice : -LINUX_ESRCH;
+    if (arguments[0] != WHOSE_THREAD) {
+        process_each_thread((enum thread_owner)arguments[0], (int32_t)(uint32_t)arguments[1], step, &work);
+        return work.result;
+    }
+    struct thread *thread = find_and_hold(arguments[1]);
+    if (thread != NULL)
+        step(thread, &work);
     hold_end();
-    return result;
+    return work.result;
+}
+
+int64_t system_call_getpriority(const uint64_t arguments[6]) {
+    return each_nice(arguments, look_at_nice, 0);
 }
 
 int64_t system_call_setpriority(const uint64_t arguments[6]) {
     int32_t nice = (int32_t)(uint32_t)arguments[2];
-    int64_t status = -LINUX_ESRCH;
-    if (arguments[0] > WHOSE_LAST)
-        return -LINUX_EINVAL;
-    if (arguments[0] != WHOSE_THREAD && arguments[1] != 0)
-        return -LINUX_ESRCH;
-    nice = nice < NICE_LEAST ? NICE_LEAST : nice > NICE_MOST ? NICE_MOST : nice;
-    struct thread *thread = find_and_hold(arguments[1]);
-    if (thread != NULL && is_real_time(thread->policy)) {
-        thread->nice = nice; /* for when it is none of those any more */
-        status = 0;
-    } else if (thread != NULL) {
-        struct attributes asked = attributes_of(thread);
-        bool gets_more = nice < thread->nice;
-        asked.nice = nice;
-        status = apply(thread, &asked, thread->sched.affinity);
-        if (status == -LINUX_EPERM && gets_more)
-            status = -LINUX_EACCES; /* as Linux says it here */
-    }
-    hold_end();
-    return status;
+    return each_nice(arguments, set_nice, nice < NICE_LEAST ? NICE_LEAST : nice > NICE_MOST ? NICE_MOST : nice);
 }

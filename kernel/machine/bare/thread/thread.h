@@ -152,6 +152,13 @@ uint64_t process_call_began_ns(void);
 uint64_t process_run_ns(struct process *process);
 /* The thread of this number, of whatever process, or NULL. It stays while the caller holds a spin lock. */
 struct thread *process_any_thread(int32_t number);
+/*
+ * Each thread of a group or of a real user, among those that the current process may see; number 0: its own group or user. `step` is
+ * called with a spin lock held.
+ */
+enum thread_owner { THREADS_OF_GROUP = 1, THREADS_OF_USER = 2 };
+void process_each_thread(enum thread_owner whose, int32_t number, void (*step)(struct thread *thread, void *argument),
+                         void *argument);
 /* May the current thread change how that one is scheduled; `is_better` if it gets more by it? With a spin lock held. */
 bool process_may_schedule(const struct thread *thread, bool is_better);
 /* The thread of this number in a process, or NULL. It stays while the caller holds a spin lock. */

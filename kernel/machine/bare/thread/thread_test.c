@@ -348,6 +348,28 @@ static void nice_values_and_who_may(void **state) {
     assert_int_equal(CALL(sched_setscheduler, 0, 1, world_word(0)), -LINUX_EPERM);
     assert_int_equal(CALL(setpriority, 5, 0, 3), -LINUX_EINVAL);
     assert_int_equal(CALL(getpriority, 0, 77), -LINUX_ESRCH);
+    assert_int_equal(CALL(setpriority, 1, 0, 12), 0);
+    assert_int_equal(CALL(getpriority, 1, 1), 8);
+    assert_int_equal(CALL(setpriority, 1, 0, 3), -LINUX_EACCES);
+    assert_int_equal(CALL(getpriority, 2, 0), 8);
+    assert_int_equal(CALL(setpriority, 1, 9, 12), -LINUX_ESRCH);
+    assert_int_equal(CALL(getpriority, 2, 9), -LINUX_ESRCH);
+}
+
+static void adjustments_are_read_and_refused(void **state) {
+    (void)state;
+    memset(world.words, 0xff, sizeof(world.words));
+    world.words[0] = 0;
+    assert_int_equal(CALL(adjtimex, world_word(0)), 5);
+    assert_int_equal(world.words[22], 10000); /* microseconds of a tick */
+    assert_int_equal(CALL(clock_adjtime, 0, world_word(0)), 5);
+    assert_int_equal(CALL(clock_adjtime, 1, world_word(0)), -LINUX_EOPNOTSUPP);
+    assert_int_equal(CALL(clock_adjtime, 10, world_word(0)), -LINUX_EINVAL);
+    assert_int_equal(CALL(adjtimex, 8), -LINUX_EFAULT);
+    world.words[0] = 0x10;
+    assert_int_equal(CALL(adjtimex, world_word(0)), -LINUX_EPERM);
+    world.words[0] = 0x8000;
+    assert_int_equal(CALL(adjtimex, world_word(0)), -LINUX_EINVAL);
 }
 
 static void affinity_is_among_the_processors_there_are(void **state) {
@@ -386,6 +408,7 @@ int main(void) {
         cmocka_unit_test_setup(policies_are_classes, set_up),
         cmocka_unit_test_setup(attributes_hold_deadlines_and_nice_values, set_up),
         cmocka_unit_test_setup(nice_values_and_who_may, set_up),
+        cmocka_unit_test_setup(adjustments_are_read_and_refused, set_up),
         cmocka_unit_test_setup(affinity_is_among_the_processors_there_are, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

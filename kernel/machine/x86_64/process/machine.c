@@ -11,6 +11,7 @@
 #include "kernel/machine/x86_64/mm/memory.h"
 #include "kernel/machine/x86_64/panic/panic.h"
 #include "kernel/machine/x86_64/process/terminal.h"
+#include "kernel/machine/x86_64/smp/processors.h"
 #include "kernel/machine/x86_64/vdso/vdso.h"
 
 const struct machine_layout *machine_layout(void) {
@@ -36,6 +37,15 @@ void machine_memory_facts(uint64_t *total_bytes, uint64_t *free_bytes) {
     memory_usage(&usage);
     *total_bytes = usage.total_frames * FRAME_BYTES;
     *free_bytes = usage.free_frames * FRAME_BYTES;
+}
+
+static void pass_barrier(void *unused) {
+    (void)unused;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+void machine_barrier(void) {
+    processors_interrupt(pass_barrier, NULL);
 }
 
 int machine_space_map_clock(struct space *space, uint64_t *header) {

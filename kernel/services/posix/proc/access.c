@@ -7,17 +7,26 @@ static bool are_all(uint32_t user, uint32_t real, uint32_t effective, uint32_t s
     return user == real && user == effective && user == saved;
 }
 
-bool proc_may_look(const struct process *process) {
+static bool may_as(const struct process *process, uint32_t user, uint32_t group) {
     const struct process *self = process_current();
-    const struct credentials *whose = &process->credentials;
-    if (self == process)
+    const struct credentials *who = &self->credentials, *whose = &process->credentials;
+    if (self == process || credentials_have(who, LINUX_CAP_SYS_PTRACE))
         return true;
-    const struct credentials *who = &self->credentials;
-    if (credentials_have(who, LINUX_CAP_SYS_PTRACE))
-        return true;
-    return process->is_dumpable && are_all(who->file_user, whose->user, whose->effective_user, whose->saved_user) &&
-           are_all(who->file_group, whose->group, whose->effective_group, whose->saved_group) &&
+    return process->is_dumpable && are_all(user, whose->user, whose->effective_user, whose->saved_user) &&
+           are_all(group, whose->group, whose->effective_group, whose->saved_group) &&
            (whose->permitted & ~who->permitted) == 0;
+}
+
+bool proc_may_look(const struct process *process) {
+    const struct credentials *who = &process_current()->credentials;
+    return may_as(process, who->file_user, who->file_group);
+}
+
+bool process_may_reach(const struct process *process) {
+    const struct process *self = process_current();
+    const struct credentials *who = &self->credentials;
+    bool is_outside = self->program != NULL && process->program != self->program;
+    return !is_outside && may_as(process, who->user, who->group);
 }
 
 int proc_hold_memory(int32_t id, bool is_checked, struct process_memory **memory) {

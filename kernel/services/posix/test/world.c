@@ -199,6 +199,12 @@ uint64_t machine_thread_time(struct thread *thread) {
     return 1000;
 }
 
+uint32_t posix_barriers;
+
+void machine_barrier(void) {
+    posix_barriers++;
+}
+
 void machine_memory_facts(uint64_t *total_bytes, uint64_t *free_bytes) {
     *total_bytes = 2;
     *free_bytes = 1;

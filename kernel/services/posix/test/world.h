@@ -60,6 +60,8 @@ void posix_begin(void);
 /* Process 1 ends, and with it all others; fails the test if anything is left. */
 void posix_end(void);
 
+/* How often all processors were asked for a barrier. */
+extern uint32_t posix_barriers;
 /* Act as the thread of this number from now on. */
 void posix_become(int32_t number);
 /* Make a call as the current thread, and go back to user mode. False: the thread ended. */

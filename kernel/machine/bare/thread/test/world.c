@@ -240,6 +240,14 @@ struct thread *process_any_thread(int32_t number) {
     return process_thread_of(&world.process, number);
 }
 
+/* All are in group 1, and user 0's. */
+void process_each_thread(enum thread_owner whose, int32_t number, void (*step)(struct thread *thread, void *argument),
+                         void *argument) {
+    for (uint32_t i = 0; i < world.process.count; i++)
+        if (number == 0 || (whose == THREADS_OF_GROUP && number == 1))
+            step(world.process.threads[i], argument);
+}
+
 bool process_may_schedule(const struct thread *thread, bool is_better) {
     (void)thread;
     return !world.process.is_denied || !is_better;
