@@ -146,7 +146,10 @@ static void sleep_once(void *argument) {
     *(uint64_t *)argument = is_early ? UINT64_MAX : here->timer_interrupts - before;
 }
 
-/* To sleep is one interrupt (some more where the timer runs a little fast), not one for each tick. */
+/*
+ * To sleep is one interrupt (some more where the timer runs a little fast), not one for each tick. It may be none: what is due is
+ * done in whatever interrupt comes first.
+ */
 static const char *sleep_everywhere(void) {
     uint64_t counts[PROCESSORS_MAX] = {0};
     for (uint32_t i = 0; i < processors_count(); i++)
@@ -154,8 +157,10 @@ static const char *sleep_everywhere(void) {
     for (uint32_t i = 0; i < processors_count(); i++)
         processors_wait(i);
     for (uint32_t i = 0; i < processors_count(); i++)
-        if (counts[i] == 0 || counts[i] > INTERRUPTS_MAX)
-            return "a deadline was not one interrupt";
+        if (counts[i] == UINT64_MAX)
+            return "a sleep ended before its deadline";
+        else if (counts[i] > INTERRUPTS_MAX)
+            return "a deadline was more than an interrupt";
     return NULL;
 }
 

@@ -278,7 +278,7 @@ const char *self_test_storm(void) {
 /* ---- sleeps that are ended ---- */
 
 struct victim {
-    struct finish finish, slept;
+    struct finish finish, interrupted, slept;
     bool is_woken; /* atomic */
     int first, second, third;
 };
@@ -290,6 +290,7 @@ static void sleep_for_ever(void *argument) {
     struct thread *self = thread_current();
     victim->first = thread_sleep(&nothing, NULL, WAIT_FOREVER);
     victim->second = thread_sleep_unless(&never, WAIT_FOREVER); /* it is interrupted still */
+    wait_for(&victim->interrupted, 1); /* else the rest of it would wake the next sleep */
     __atomic_store_n(&self->is_interrupted, false, __ATOMIC_SEQ_CST);
     finished(&victim->slept);
     victim->third = thread_sleep_unless(&victim->is_woken, WAIT_FOREVER);
@@ -303,6 +304,7 @@ const char *self_test_interrupting(void) {
         if (thread == NULL)
             return "there is no memory";
         thread_interrupt(thread);
+        finished(&victim.interrupted);
         wait_for(&victim.slept, 1);
         hold_begin(); /* so that the thread stays, though it may end at once */
         __atomic_store_n(&victim.is_woken, true, __ATOMIC_SEQ_CST);
