@@ -304,10 +304,13 @@ int state_region_invoke(struct request *request) {
 
 /* ---- the next instance ---- */
 
-/* A region is mapped by an instance, but held by its container: a new one is told of all that is sealed, to read it. */
+/*
+ * A region is mapped by an instance, but held by its container: a new one is told of all that is sealed, to read it. The first one,
+ * too: somebody may have granted it before there was a port to say so.
+ */
 void region_announce(struct core *core, struct container *to) {
     uint32_t left = ANNOUNCED_MAX;
-    for (struct list *link = to->table.next; to->generation > 1 && link != &to->table && left > 0; link = link->next) {
+    for (struct list *link = to->table.next; link != &to->table && left > 0; link = link->next) {
         const struct capability *entry = list_item(link, struct capability, table);
         left--;
         if (entry->kind != GROVE_CAP_REGION || !capability_is_alive(core, entry) || !port_has_share(to))

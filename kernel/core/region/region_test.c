@@ -40,6 +40,30 @@ static void a_region_is_shown_when_sealed(void **state) {
     world_close(&two.world);
 }
 
+static void who_has_not_begun_is_told_when_it_does(void **state) {
+    (void)state;
+    const struct world_spec spec = {.name = "grid.late", .permissions = scene_permissions, .count = SCENE_PERMISSIONS};
+    struct scene_two two;
+    struct grove_container_reply late;
+    struct fake_packet reply, notice;
+    scene_two_open(&two);
+    assert_int_equal(world_create(&two.world, two.world.init, &spec, &late), 0);
+    assert_int_equal(world_endpoint(&two.world, two.world.init, "grid.late", late.container, NULL), 0);
+    assert_int_equal(world_connect(&two.world, two.first, "grid.late", &reply), 0);
+    grove_handle channel = reply.message.body.channel.channel;
+    const struct grove_region_create create = {.size_bytes = 4096, .tag = 9};
+    assert_int_equal(world_ask(&two.world, two.first, GROVE_REQUEST_REGION_CREATE, &create, sizeof(create), &reply), 0);
+    const struct grove_region_grant grant = {.region = reply.message.body.region.region, .channel = channel};
+    assert_int_equal(world_handle_request(&two.world, two.first, GROVE_REQUEST_REGION_ATTACHED, grant.region), 0);
+    assert_int_equal(world_ask(&two.world, two.first, GROVE_REQUEST_REGION_GRANT, &grant, sizeof(grant), NULL), 0);
+    assert_int_equal(world_start(&two.world, two.world.init, late.container), 0);
+    machine_container machine = world_machine(&two.world, late.id);
+    assert_true(fake_take(machine, GROVE_NOTICE_REGION_GRANTED, 0, &notice));
+    assert_int_equal(notice.message.body.region_granted.region.tag, 9);
+    assert_false(fake_take(machine, GROVE_NOTICE_REGION_GRANTED, 0, &notice)); /* once */
+    world_close(&two.world);
+}
+
 static void a_region_can_be_moved_before_it_is_sealed(void **state) {
     (void)state;
     struct scene_two two;
@@ -141,6 +165,7 @@ static void the_state_region_outlives_the_instance(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_region_is_shown_when_sealed),
+        cmocka_unit_test(who_has_not_begun_is_told_when_it_does),
         cmocka_unit_test(a_region_can_be_moved_before_it_is_sealed),
         cmocka_unit_test(a_region_can_be_shown_onward),
         cmocka_unit_test(the_state_region_outlives_the_instance),

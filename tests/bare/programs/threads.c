@@ -155,7 +155,6 @@ static void conditions(void) {
 
 static pthread_barrier_t barrier;
 static atomic_int serial, inside, most;
-
 static void *pass_barrier(void *argument) {
     for (int i = 0; i < 50; i++) {
         inside++;
