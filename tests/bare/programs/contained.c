@@ -54,6 +54,9 @@ static int notify(int count, char **words) {
 static int fork_and_count(int count, char **words) {
     (void)count;
     (void)words;
+    /* Who watches its limits looks once a second, and hears of no refusal before its first look (docs/next.md). */
+    struct timespec first_look = {.tv_sec = 3};
+    nanosleep(&first_look, NULL);
     for (int i = 0; i < 4; i++) {
         pid_t child = fork();
         if (child == 0)
