@@ -120,7 +120,7 @@ static void tell_owner(struct core *core, struct container *container, const str
     struct container *owner = pool_find(&core->containers, container->owner);
     uint64_t now = machine_clock_ns();
     if (owner == NULL || container->owner_handle == GROVE_HANDLE_NONE ||
-        now < container->owner_warned_ns + WARNING_REST_NS)
+        (container->owner_warned_ns != 0 && now < container->owner_warned_ns + WARNING_REST_NS))
         return;
     struct packet packet;
     packet_init(&packet, GROVE_NOTICE_CONTAINER_BUDGET);

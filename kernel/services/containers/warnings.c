@@ -72,7 +72,15 @@ static void look_at_processor(struct warnings *warnings, uint64_t now_ns) {
         tell(warnings, GROVE_RESOURCE_PROCESSOR, limit, limit);
 }
 
+/* Who has not been told that a container runs would not hear of its limits: what happens before is counted, and told then. */
+static bool can_be_told(const struct warnings *warnings) {
+    const struct container_record *record = warnings->of_project ? NULL : record_find(warnings->index);
+    return warnings->of_project || (record != NULL && record->phase == RECORD_RUNNING);
+}
+
 static void look(struct warnings *warnings, uint64_t now_ns) {
+    if (!can_be_told(warnings))
+        return;
     look_at_memory(warnings, now_ns);
     look_at_processes(warnings, now_ns);
     look_at_processor(warnings, now_ns);
@@ -146,7 +154,9 @@ void warnings_deliver(struct warnings *warnings) {
 static void look_when_due(struct warnings *warnings, uint64_t now_ns) {
     arm(warnings);
     look(warnings, now_ns);
-    if (!warnings->memory.is_over || warnings->budget.memory_bytes == 0) {
+    if (!can_be_told(warnings))
+        look_until(warnings, now_ns + ARM_REST_NS);
+    else if (!warnings->memory.is_over || warnings->budget.memory_bytes == 0) {
         stop_looking(warnings);
         arm(warnings);
         return;

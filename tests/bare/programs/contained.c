@@ -54,9 +54,6 @@ static int notify(int count, char **words) {
 static int fork_and_count(int count, char **words) {
     (void)count;
     (void)words;
-    /* Who watches its limits looks once a second, and hears of no refusal before its first look (docs/next.md). */
-    struct timespec first_look = {.tv_sec = 3};
-    nanosleep(&first_look, NULL);
     for (int i = 0; i < 4; i++) {
         pid_t child = fork();
         if (child == 0)
@@ -68,8 +65,6 @@ static int fork_and_count(int count, char **words) {
         int status = nanosleep(&tenth, NULL);
         printf("beat %d%s\n", i, status != 0 ? ", interrupted" : "");
         fflush(stdout);
-        if (i % 10 == 9 && fork() == 0) /* refused again: who watches its limits may have come after the first time */
-            stay();
     }
 }
 
