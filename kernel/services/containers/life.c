@@ -115,6 +115,7 @@ void life_deliver(struct container_record *record, uint32_t bits) {
     if ((bits & NEWS_RUNS) != 0 && record->phase == RECORD_STARTING) {
         record->phase = RECORD_RUNNING;
         core_container_started(containers.core, record->index, GROVE_OK, GROVE_LAYER_NONE, 0);
+        warnings_begin(&record->warnings);
     }
     if ((bits & NEWS_READY) != 0 && !is_over && record->phase == RECORD_RUNNING)
         core_container_ready(containers.core, record->index);

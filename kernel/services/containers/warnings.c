@@ -72,14 +72,14 @@ static void look_at_processor(struct warnings *warnings, uint64_t now_ns) {
         tell(warnings, GROVE_RESOURCE_PROCESSOR, limit, limit);
 }
 
-/* Who has not been told that a container runs would not hear of its limits: what happens before is counted, and told then. */
-static bool can_be_told(const struct warnings *warnings) {
+/* The core hears of no limit before it has heard that the container runs: what happens until then is told afterwards. */
+static bool is_starting(const struct warnings *warnings) {
     const struct container_record *record = warnings->of_project ? NULL : record_find(warnings->index);
-    return warnings->of_project || (record != NULL && record->phase == RECORD_RUNNING);
+    return record != NULL && record->phase == RECORD_STARTING;
 }
 
 static void look(struct warnings *warnings, uint64_t now_ns) {
-    if (!can_be_told(warnings))
+    if (is_starting(warnings))
         return;
     look_at_memory(warnings, now_ns);
     look_at_processes(warnings, now_ns);
@@ -150,13 +150,16 @@ void warnings_deliver(struct warnings *warnings) {
     look_until(warnings, now_ns + ARM_REST_NS);
 }
 
+void warnings_begin(struct warnings *warnings) {
+    if (warnings->allowance != NULL)
+        look(warnings, machine_clock_ns());
+}
+
 /* What came meanwhile is seen here, or told by what is armed now. */
 static void look_when_due(struct warnings *warnings, uint64_t now_ns) {
     arm(warnings);
     look(warnings, now_ns);
-    if (!can_be_told(warnings))
-        look_until(warnings, now_ns + ARM_REST_NS);
-    else if (!warnings->memory.is_over || warnings->budget.memory_bytes == 0) {
+    if (!warnings->memory.is_over || warnings->budget.memory_bytes == 0) {
         stop_looking(warnings);
         arm(warnings);
         return;

@@ -45,6 +45,8 @@ void warnings_init(struct warnings *warnings, bool of_project, uint32_t index);
 void warnings_set(struct warnings *warnings, struct allowance *allowance, const struct grove_budget *budget);
 /* The same for a container with what it has now, but for what its projects watch. */
 void warnings_watch(struct container_record *record);
+/* The core has heard that the container runs, and now hears what happened before. */
+void warnings_begin(struct warnings *warnings);
 /* Nothing is watched any more, before the allowance ends. */
 void warnings_end(struct warnings *warnings);
 

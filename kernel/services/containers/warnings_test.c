@@ -120,6 +120,20 @@ static void refuse_process(void) {
     assert_int_equal(memory_account_charge(&record->allowance->processes, 5), -LINUX_ENOMEM);
 }
 
+static void is_refused_at_once(struct container_record *begun) {
+    assert_int_equal(memory_account_charge(&begun->allowance->processes, 5), -LINUX_ENOMEM);
+}
+
+static void what_was_refused_before_the_core_heard_of_it_is_told(void **state) {
+    struct grove_notice_budget last = {0};
+    (void)state;
+    stage.on_begin = is_refused_at_once;
+    begin(&(struct grove_budget){.processes = 4});
+    assert_int_equal(count_warnings(port, &last), 1);
+    assert_int_equal(last.resource, GROVE_RESOURCE_PROCESSES);
+    assert_true(owner_was_told());
+}
+
 static void refused_processes_are_told(void **state) {
     struct grove_notice_budget last = {0};
     (void)state;
@@ -224,10 +238,15 @@ static void the_end_is_the_end(void **state) {
 int main(void) {
 #define STAGED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        STAGED(memory_near_its_limit_is_told_once), STAGED(a_refusal_is_a_level_too),
-        STAGED(a_new_limit_that_is_near_is_told),   STAGED(refused_processes_are_told),
-        STAGED(waiting_for_a_share_is_told),        STAGED(members_of_a_project_are_told_of_its_limit),
-        STAGED(nothing_runs_while_nothing_happens), STAGED(the_end_is_the_end),
+        STAGED(memory_near_its_limit_is_told_once),
+        STAGED(a_refusal_is_a_level_too),
+        STAGED(a_new_limit_that_is_near_is_told),
+        STAGED(refused_processes_are_told),
+        STAGED(what_was_refused_before_the_core_heard_of_it_is_told),
+        STAGED(waiting_for_a_share_is_told),
+        STAGED(members_of_a_project_are_told_of_its_limit),
+        STAGED(nothing_runs_while_nothing_happens),
+        STAGED(the_end_is_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -185,6 +185,13 @@ void stage_turn(void) {
     fail_msg("the kernel does not come to rest");
 }
 
+static void begin_program(struct program *program, struct container_record *record) {
+    if (stage.on_begin != NULL)
+        stage.on_begin(record);
+    stage_turn(); /* what comes of that */
+    instance_runs(program->plan.instance);
+}
+
 /* Programs begin when the core has said all it has to say, and end when they are killed. */
 static bool play(void) {
     bool did_something = false;
@@ -192,11 +199,11 @@ static bool play(void) {
         struct program *program = &fake_host.programs[i];
         if (!program->is_used || !program->is_begun)
             continue;
-        const struct container_record *record = list_item(program->plan.instance, struct container_record, instance);
+        struct container_record *record = list_item(program->plan.instance, struct container_record, instance);
         if (program->is_killed)
             fake_end(program, true, 9, false);
         else if (record->phase == RECORD_STARTING)
-            instance_runs(program->plan.instance);
+            begin_program(program, record);
         else
             continue;
         did_something = true;

@@ -38,6 +38,8 @@ struct stage {
     uint64_t sequence;
     machine_container init;
     struct open_file *port; /* of init; counted */
+    void (*on_begin)(
+        struct container_record *record); /* a program has begun, and the core has not heard of it; may be NULL */
 };
 extern struct stage stage;
 
