@@ -20,6 +20,18 @@ static const void *take_bytes(const uint8_t *image, size_t *at, size_t room_byte
     return place;
 }
 
+/* Where a trace leads, at the end of the room, if the flags say that it is there. False: there is no room for it. */
+static bool take_span(const uint8_t *image, size_t at, size_t *room_bytes, uint32_t flags,
+                      struct grove_trace_context *span) {
+    if ((flags & GROVE_BUS_IMAGE_TRACED) == 0)
+        return true;
+    if (*room_bytes < at + sizeof *span)
+        return false;
+    *room_bytes -= sizeof *span;
+    memcpy(span, image + *room_bytes, sizeof *span);
+    return true;
+}
+
 /* The head is this program's own, wherever the rest lies. */
 static int describe(const struct grove_bus_image *head, const uint8_t *image, struct grove_event *event) {
     size_t at = sizeof *head, room_bytes = head->size_bytes;
@@ -27,13 +39,9 @@ static int describe(const struct grove_bus_image *head, const uint8_t *image, st
     const char *publisher = subject != NULL ? take_text(image, &at, room_bytes, head->publisher_bytes) : NULL;
     const char *reply_to = publisher != NULL ? take_text(image, &at, room_bytes, head->reply_bytes) : NULL;
     const void *headers = reply_to != NULL ? take_bytes(image, &at, room_bytes, head->headers_bytes) : NULL;
-    bool is_traced = (head->flags & GROVE_BUS_IMAGE_TRACED) != 0;
     struct grove_trace_context span = {0};
     at = (at + 7u) & ~(size_t)7u;
-    if (is_traced && room_bytes >= at + sizeof span) {
-        room_bytes -= sizeof span;
-        memcpy(&span, image + room_bytes, sizeof span);
-    } else if (is_traced)
+    if (!take_span(image, at, &room_bytes, head->flags, &span))
         return GROVE_CORRUPT;
     if (headers == NULL || at > room_bytes || head->data_bytes > room_bytes - at || head->subject_bytes == 0)
         return GROVE_CORRUPT;
@@ -93,13 +101,9 @@ int bus_image_describe_direct(const struct grove_bus_direct_image *head, const c
     const char *subject = take_subject(image, &at, room_bytes, head->subject_bytes, known, known_bytes);
     const char *reply_to = subject != NULL ? take_text(image, &at, room_bytes, head->reply_bytes) : NULL;
     const void *headers = reply_to != NULL ? take_bytes(image, &at, room_bytes, head->headers_bytes) : NULL;
-    bool is_traced = (head->flags & GROVE_BUS_IMAGE_TRACED) != 0;
     struct grove_trace_context span = {0};
     at = (at + 7u) & ~(size_t)7u;
-    if (is_traced && room_bytes >= at + sizeof span) {
-        room_bytes -= sizeof span;
-        memcpy(&span, image + room_bytes, sizeof span);
-    } else if (is_traced)
+    if (!take_span(image, at, &room_bytes, head->flags, &span))
         return GROVE_CORRUPT;
     if (headers == NULL || at > room_bytes || head->data_bytes > room_bytes - at || head->subject_bytes == 0 ||
         head->subject_bytes > GROVE_SUBJECT_MAX || head->reply_bytes > GROVE_SUBJECT_MAX)

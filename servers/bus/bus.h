@@ -325,6 +325,11 @@ int on_pause(struct grove_request *request, void *bus);
 struct member *member_find(const struct bus *bus, const struct client *client, uint32_t id);
 uint32_t member_id(const struct member *member);
 void member_end(struct bus *bus, struct member *member);
+/*
+ * The body of a request, which begins with the version of the protocol, into `body`. GROVE_INVALID, GROVE_VERSION with a sentence:
+ * the request is answered.
+ */
+int request_take(struct grove_request *request, void *body, size_t size_bytes);
 /* The member_id and its client, checked: GROVE_INVALID, GROVE_NOT_FOUND with a sentence. */
 int member_of_request(struct bus *bus, struct grove_request *request, struct member **member, uint64_t *value);
 

@@ -184,13 +184,10 @@ static void look_later(struct bus *bus) {
 }
 
 static int read_open(struct grove_request *request, struct grove_bus_direct_open *open) {
-    if (grove_request_bytes(request) < sizeof *open)
-        return grove_fail(request, GROVE_INVALID, "the message is too short");
-    memcpy(open, grove_request_data(request), sizeof *open);
+    int status = request_take(request, open, sizeof *open);
+    if (status < 0)
+        return status;
     open->pattern[GROVE_SUBJECT_MAX] = '\0';
-    if (open->version != GROVE_BUS_PROTOCOL_VERSION)
-        return grove_fail(request, GROVE_VERSION, "the bus speaks version %u of its protocol, not %u",
-                          GROVE_BUS_PROTOCOL_VERSION, open->version);
     if (!pattern_is_valid(open->pattern, strlen(open->pattern)) || open->pattern[0] == '*' || open->pattern[0] == '>' ||
         subject_is_inbox(open->pattern))
         return grove_fail(request, GROVE_INVALID,
@@ -199,7 +196,7 @@ static int read_open(struct grove_request *request, struct grove_bus_direct_open
     if (subject_is_reserved(open->pattern) && grove_request_client_ring(request) > 1)
         return grove_fail(request, GROVE_DENIED, "%s has subjects of the system's own; %s is in ring %u", open->pattern,
                           grove_request_client(request), grove_request_client_ring(request));
-    int status = grove_request_client_may(request, GROVE_CAP_BUS_PUB, open->pattern);
+    status = grove_request_client_may(request, GROVE_CAP_BUS_PUB, open->pattern);
     return status < 0 ? grove_fail(request, status, "%s", grove_last_error()) : 0;
 }
 
@@ -341,11 +338,9 @@ int on_direct_next(struct grove_request *request, void *context) {
         uint64_t cursor;
         struct grove_direct_record record;
     } answer;
-    if (grove_request_bytes(request) < sizeof told)
-        return grove_fail(request, GROVE_INVALID, "the message is too short");
-    memcpy(&told, grove_request_data(request), sizeof told);
-    if (told.version != GROVE_BUS_PROTOCOL_VERSION)
-        return grove_fail(request, GROVE_VERSION, "the message is of another version of the protocol");
+    int status = request_take(request, &told, sizeof told);
+    if (status < 0)
+        return status;
     for (uint64_t at = told.value; bus->directs != NULL && at < GROVE_BUS_DIRECTS_MAX; at++) {
         const struct direct *direct = bus->directs->at[at];
         if (direct == NULL || direct->client == NULL ||

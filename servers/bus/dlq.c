@@ -104,11 +104,9 @@ bool dlq_rest(struct bus *bus) {
 static int read_which(struct bus *bus, struct grove_request *request, struct grove_bus_dead_letters *which) {
     if (!bus->dlq->is_open)
         return grove_fail(request, GROVE_UNSUPPORTED, "this bus has no folder for dead letters");
-    if (grove_request_bytes(request) < sizeof *which)
-        return grove_fail(request, GROVE_INVALID, "the message is too short");
-    memcpy(which, grove_request_data(request), sizeof *which);
-    if (which->version != GROVE_BUS_PROTOCOL_VERSION)
-        return grove_fail(request, GROVE_VERSION, "the message is of another version of the protocol");
+    int status = request_take(request, which, sizeof *which);
+    if (status < 0)
+        return status;
     which->subject[GROVE_SUBJECT_MAX] = which->subscriber.text[GROVE_NAME_MAX] = '\0';
     if (which->subject[0] != '\0' && !pattern_is_valid(which->subject, strlen(which->subject)))
         return grove_fail(request, GROVE_INVALID, "\"%s\" is no pattern", which->subject);

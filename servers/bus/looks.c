@@ -99,11 +99,9 @@ int on_subscription_next(struct grove_request *request, void *context) {
         uint64_t cursor;
         struct grove_subscription_record record;
     } answer;
-    if (grove_request_bytes(request) < sizeof told)
-        return grove_fail(request, GROVE_INVALID, "the message is too short");
-    memcpy(&told, grove_request_data(request), sizeof told);
-    if (told.version != GROVE_BUS_PROTOCOL_VERSION)
-        return grove_fail(request, GROVE_VERSION, "the message is of another version of the protocol");
+    int status = request_take(request, &told, sizeof told);
+    if (status < 0)
+        return status;
     for (uint64_t at = told.value; at < bus->state.head->members_used; at++) {
         const struct member *member = bus->members[at];
         if (member == NULL || (!rights_see_all(request) && member->client->id != grove_request_client_id(request)))

@@ -251,12 +251,9 @@ int on_subscribe(struct grove_request *request, void *context) {
 int member_of_request(struct bus *bus, struct grove_request *request, struct member **member, uint64_t *value) {
     struct grove_bus_member told;
     struct client *client = client_of(bus, request);
-    if (grove_request_bytes(request) < sizeof told)
-        return grove_fail(request, GROVE_INVALID, "the message is too short");
-    memcpy(&told, grove_request_data(request), sizeof told);
-    if (told.version != GROVE_BUS_PROTOCOL_VERSION)
-        return grove_fail(request, GROVE_VERSION, "the bus speaks version %u of its protocol, not %u",
-                          GROVE_BUS_PROTOCOL_VERSION, told.version);
+    int status = request_take(request, &told, sizeof told);
+    if (status < 0)
+        return status;
     *value = told.value;
     *member = client != NULL ? member_find(bus, client, told.member) : NULL;
     if (*member == NULL)

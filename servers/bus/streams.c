@@ -466,13 +466,10 @@ int on_stream_next(struct grove_request *request, void *context) {
         struct grove_bus_stream stream;
     } answer;
     int status = durable_need_log(bus, request);
+    if (status == 0)
+        status = request_take(request, &told, sizeof told);
     if (status < 0)
         return status;
-    if (grove_request_bytes(request) < sizeof told)
-        return grove_fail(request, GROVE_INVALID, "the message is too short");
-    memcpy(&told, grove_request_data(request), sizeof told);
-    if (told.version != GROVE_BUS_PROTOCOL_VERSION)
-        return grove_fail(request, GROVE_VERSION, "the message is of another version of the protocol");
     if (told.value >= bus->durable->stream_count)
         return grove_fail(request, GROVE_NOT_FOUND, "there are no more streams");
     answer.cursor = told.value + 1;
