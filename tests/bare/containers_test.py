@@ -21,6 +21,7 @@ MEMORY_MIB = 640
 TABLE = """
 tree    /pen                    {here}/containers
 file    /containers.sh          0755 {here}/scripts/containers.sh
+file    /await.sh               0644 {here}/scripts/await.sh
 program /bin/contained          {build}/musl/tests/bare/bare-contained
 """
 DENIED = "Permission denied"

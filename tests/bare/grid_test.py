@@ -25,7 +25,7 @@ class Grid(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             initramfs, table = os.path.join(folder, "initramfs"), os.path.join(folder, "table")
             with open(table, "w", encoding="ascii") as file:
-                file.write(f"file /grid.sh 0755 {HERE}/scripts/grid.sh\n")
+                file.write(f"file /grid.sh 0755 {HERE}/scripts/grid.sh\nfile /await.sh 0644 {HERE}/scripts/await.sh\n")
             subprocess.run([os.path.join(ROOT, "tools", "services-x86_64"), build, initramfs,
                             os.path.join(image, "shell.table"), os.path.join(image, "grid.table"), table], check=True)
             machine = Boot(kernel_in(build), "grove run=/bin/busybox -- sh /grid.sh", initramfs=initramfs,

@@ -24,6 +24,7 @@ folder  /var/yard               0777
 file    /etc/motd               0644 {motd}
 tree    /yard                   {here}/services
 file    /services.sh            0755 {here}/scripts/services.sh
+file    /await.sh               0644 {here}/scripts/await.sh
 program /conformance-driver     {build}/musl/tests/conformance/conformance-driver
 program /conformance-service    {build}/musl/tests/conformance/conformance-service
 """

@@ -3,23 +3,8 @@
 # tests/bare/containers_test.py. Every wait has a deadline, after which the rest is not tried.
 export PATH=/usr/bin:/bin HOME=/root NO_COLOR=1
 
-await() { # WHAT COMMAND...
-    what=$1 left=900
-    shift
-    until "$@" >/dev/null 2>&1; do
-        left=$((left - 1))
-        if [ $left = 0 ]; then
-            echo "late: $what"
-            grove ps
-            grove logs -n 40
-            exit 1
-        fi
-        usleep 50000
-    done
-}
-field() { grove status "$1" 2>/dev/null | sed -n "s/^$2  *//p"; }
-has_logged() { grove logs "$1" | grep -q "$2"; }
-is_up() { grove boot 2>/dev/null | grep -q '^kernel.ready after'; }
+patience=900
+. /await.sh
 is() { [ "$(field "$1" state)" = "$2" ]; }
 is_frozen() { [ "$(field pen.frozen reason)" = "is frozen" ]; }
 beats() { grove logs pen.frozen | grep -c '^beat'; }

@@ -3,15 +3,9 @@
 # tests/bare/grid_test.py.
 export PATH=/usr/bin:/bin HOME=/root NO_COLOR=1
 grid=/opt/grid/examples/grid
-left=600
-until grove boot 2>/dev/null | grep -q '^kernel.ready after'; do
-    left=$((left - 1))
-    if [ $left = 0 ]; then
-        grove boot
-        exit 1
-    fi
-    usleep 50000
-done
+. /await.sh
+
+await "kernel.ready" is_up
 grove up $grid --timeout 60s 2>/dev/null || { grove ps; grove logs -n 30; exit 1; }
 /opt/grid/chaos --every 500 --seconds 6 --seed 1 >/tmp/chaos &
 /opt/grid/operator --config $grid/services/grid.conf --grove /usr/bin/grove --seconds 8 --lines

@@ -4,25 +4,9 @@
 export PATH=/usr/bin:/bin HOME=/root NO_COLOR=1
 system="bus config health hooks init log reincarnation registry resource store"
 
-await() { # WHAT COMMAND...
-    what=$1 left=600
-    shift
-    until "$@" >/dev/null 2>&1; do
-        left=$((left - 1))
-        if [ $left = 0 ]; then
-            echo "late: $what"
-            grove ps
-            grove logs -n 30
-            exit 1
-        fi
-        usleep 50000
-    done
-}
-field() { grove status "$1" 2>/dev/null | sed -n "s/^$2  *//p"; }
-is_up() { grove boot 2>/dev/null | grep -q '^kernel.ready after'; }
+. /await.sh
 is_ready() { [ "$(field "$1" state)" = ready ]; }
 is_again() { [ "$(field "$1" instances)" -gt "$2" ] && is_ready "$1"; }
-has_logged() { grove logs "$1" | grep -q "$2"; }
 number() { field "$1" process; }
 
 await "kernel.ready" is_up
