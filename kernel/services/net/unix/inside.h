@@ -2,10 +2,10 @@
 #ifndef GROVE_NET_UNIX_INSIDE_H
 #define GROVE_NET_UNIX_INSIDE_H
 
+#include "kernel/services/net/held.h"
 #include "kernel/services/net/unix/unix.h"
 #include "kernel/services/vfs/errors.h"
 
-#define UNIX_INLINE_BYTES 512u /* a message up to that has no pages */
 #define UNIX_STREAM_PAGES 16u /* of one message of a stream; longer ones are several */
 #define SHUT_RECEIVE 1u
 #define SHUT_SEND 2u
@@ -35,11 +35,7 @@ struct unix_message {
     bool has_credentials; /* one of both ends wants them, so messages of different senders are not read as one */
     struct unix_files *files; /* or NULL */
     uint32_t size_bytes, read_bytes, charge_bytes;
-    uint32_t page_count; /* 0: the bytes lie in `bytes` */
-    union {
-        uint8_t *pages[1];
-        uint8_t bytes[1];
-    };
+    struct held_bytes held; /* last */
 };
 
 struct unix_socket {

@@ -1,38 +1,14 @@
 /* Messages: what a sender gave, until it was read. See unix.h. */
 #include "kernel/services/net/unix/inside.h"
 
-#include <string.h>
-
-static size_t memory_bytes(uint32_t size_bytes, uint32_t page_count) {
-    size_t more = page_count > 0 ? page_count * sizeof(uint8_t *) : size_bytes;
-    return sizeof(struct unix_message) + more;
-}
-
-static void give_pages_back(struct unix_domain *domain, struct unix_message *message, uint32_t count) {
-    const struct vfs_machine *machine = domain->vfs->machine;
-    for (uint32_t i = 0; i < count; i++)
-        machine->give_page_back(machine->context, message->pages[i]);
-    machine_give_back(machine, message, memory_bytes(message->size_bytes, message->page_count));
-}
-
 struct unix_message *unix_message_create(struct unix_domain *domain, uint32_t size_bytes) {
-    const struct vfs_machine *machine = domain->vfs->machine;
-    uint32_t page_count = size_bytes > UNIX_INLINE_BYTES ? (size_bytes + VFS_PAGE_BYTES - 1) / VFS_PAGE_BYTES : 0;
-    size_t memory = memory_bytes(size_bytes, page_count);
-    struct unix_message *message = machine_take(machine, memory);
+    uint32_t memory;
+    struct unix_message *message =
+        held_create(domain->vfs->machine, sizeof(*message), offsetof(struct unix_message, held), size_bytes, &memory);
     if (message == NULL)
         return NULL;
-    memset(message, 0, offsetof(struct unix_message, pages));
     message->size_bytes = size_bytes;
-    message->page_count = page_count;
-    message->charge_bytes = (uint32_t)memory + page_count * VFS_PAGE_BYTES;
-    for (uint32_t i = 0; i < page_count; i++) {
-        message->pages[i] = machine->take_page(machine->context);
-        if (message->pages[i] == NULL) {
-            give_pages_back(domain, message, i);
-            return NULL;
-        }
-    }
+    message->charge_bytes = memory;
     return message;
 }
 
@@ -56,7 +32,7 @@ static void give_back(struct unix_domain *domain, struct unix_message *message) 
         unix_unref(sender);
     if (message->files != NULL)
         give_files_back(domain, message->files);
-    give_pages_back(domain, message, message->page_count);
+    held_destroy(domain->vfs->machine, message, sizeof(*message), &message->held);
 }
 
 void unix_messages_give_back(struct unix_domain *domain, struct list *messages) {
@@ -80,47 +56,14 @@ void unix_messages_give_back(struct unix_domain *domain, struct list *messages) 
     unix_unlock(domain);
 }
 
-/* The bytes at a position that lie together. */
-static uint8_t *piece_at(struct unix_message *message, uint32_t at, size_t *size) {
-    size_t left = message->size_bytes - at;
-    if (message->page_count == 0) {
-        *size = left;
-        return message->bytes + at;
-    }
-    size_t in_page = VFS_PAGE_BYTES - at % VFS_PAGE_BYTES;
-    *size = left < in_page ? left : in_page;
-    return message->pages[at / VFS_PAGE_BYTES] + at % VFS_PAGE_BYTES;
-}
-
 int unix_message_fill(struct unix_message *message, struct transfer *transfer) {
     uint32_t at = 0;
-    while (at < message->size_bytes) {
-        size_t size;
-        uint8_t *piece = piece_at(message, at, &size);
-        size_t copied = transfer_in(transfer, piece, size);
-        at += (uint32_t)copied;
-        int status = copied < size ? transfer_bring_in(transfer) : 0;
-        if (status != 0)
-            return status;
-    }
-    return 0;
+    return held_fill(&message->held, &at, transfer);
 }
 
 int unix_message_copy(struct unix_message *message, uint32_t at, uint32_t size, struct transfer *transfer,
                       size_t *done_bytes) {
-    uint32_t end = at + size;
-    while (at < end) {
-        size_t there;
-        const uint8_t *piece = piece_at(message, at, &there);
-        size_t wanted = end - at < there ? end - at : there;
-        size_t copied = transfer_out(transfer, piece, wanted);
-        at += (uint32_t)copied;
-        *done_bytes += copied;
-        int status = copied < wanted ? transfer_bring_in(transfer) : 0;
-        if (status != 0)
-            return status;
-    }
-    return 0;
+    return held_copy(&message->held, at, size, transfer, done_bytes);
 }
 
 void unix_message_charge(struct unix_message *message, struct unix_socket *sender) {

@@ -2,10 +2,10 @@
 #ifndef GROVE_NET_INET_PACKET_H
 #define GROVE_NET_INET_PACKET_H
 
+#include "kernel/services/net/held.h"
 #include "kernel/services/net/inet/inet.h"
 #include "kernel/services/net/inet/ip/address.h"
 
-#define INET_INLINE_BYTES 512u /* so many need no pages */
 #define INET_PAGES_MAX 16u
 #define INET_NO_SCALE 0xffu
 
@@ -14,13 +14,9 @@ struct inet_bytes {
     struct list link; /* in its sender's queue; then in domain->given_up */
     uint32_t references; /* atomic */
     uint32_t sequence; /* of the first byte, for its sender */
-    uint32_t size_bytes, room_bytes;
+    uint32_t size_bytes; /* of the room */
     uint32_t charge_bytes; /* memory */
-    uint32_t page_count; /* 0: they lie in `bytes` */
-    union {
-        uint8_t *pages[1];
-        uint8_t bytes[1];
-    };
+    struct held_bytes held; /* last */
 };
 
 enum tcp_flag { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PUSH = 8, TCP_ACK = 16 };

@@ -12,7 +12,7 @@ static struct inet_bytes *room_for(struct tcp_socket *tcp, uint32_t size) {
     struct inet_packet *last =
         list_is_empty(&tcp->inet.packets) ? NULL : list_item(tcp->inet.packets.previous, struct inet_packet, link);
     struct inet_bytes *bytes = last != NULL ? last->bytes : NULL;
-    bool is_own = bytes != NULL && last->at == 0 && last->flags == 0 && bytes->room_bytes - bytes->size_bytes >= size;
+    bool is_own = bytes != NULL && last->at == 0 && last->flags == 0 && bytes->held.room_bytes - bytes->size_bytes >= size;
     return is_own ? bytes : NULL;
 }
 
