@@ -221,12 +221,12 @@ int root_prepare(void) {
 int root_begin(const uint8_t *archive, size_t size, struct caller *caller) {
     struct memory_usage usage;
     memory_usage(&usage);
-    /* As on Linux, files take half of the memory at most. */
-    struct tmpfs_limits limits = {.mode = 0755, .pages_max = usage.free_frames / 2};
+    /* As on Linux, files take half of the memory at most; those of the initramfs, without which nothing goes, three quarters. */
+    struct tmpfs_limits limits = {.mode = 0755, .pages_max = usage.free_frames / 4 * 3};
     int status = vfs_init(&vfs, &machine, BUCKETS, DENTRIES_MAX);
     if (status < 0)
         return status;
-    vfs.tmpfs_pages_max = limits.pages_max;
+    vfs.tmpfs_pages_max = usage.free_frames / 2;
     status = tmpfs_create(&vfs, &limits, &tree);
     if (status < 0) {
         vfs_deinit(&vfs);
