@@ -18,7 +18,9 @@ exec 3<>/tmp/both; echo written >&3; exec 3>&-; read -r back </tmp/both; echo "$
 (ulimit -n 10; exec 4</etc/passwd 5</etc/passwd; ulimit -n; { exec 11</etc/passwd; } 2>/dev/null || echo "no more")
 yes | head -1000 | wc -l; echo "${PIPESTATUS[@]}"
 read -r -t 0.05 nothing </dev/zero; mapfile -t lines < <(seq 1 1000); echo "${#lines[@]} ${lines[999]}"
-set -m; sleep 100 & jobs | sed 's/  */ /g'; kill %1; wait %1 2>/dev/null; echo "job $?"
+set -m; sleep 100 & jobs | sed 's/  */ /g'
+until read -r name <"/proc/$!/comm" && [ "$name" = sleep ]; do :; done # until then it is bash, with bash's traps
+kill %1; wait %1 2>/dev/null; echo "job $?"
 { (kill -9 $BASHPID); } 2>/dev/null; echo "killed $?"; { (kill -SEGV $BASHPID); } 2>/dev/null; echo "segv $?"
 select word in a b; do echo "chose $word"; break; done <<<2 2>/dev/null
 echo "done in bash ${BASH_VERSINFO[0]}"
