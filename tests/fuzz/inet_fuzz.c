@@ -8,6 +8,7 @@
  */
 #include "kernel/machine/bare/process/user_memory.h"
 #include "kernel/services/net/inet/tcp/tcp.h"
+#include "tests/fuzz/plain_machine.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 #define FILES 4u
 #define PORT 502u
 
-static uint64_t now_ns = 1, held;
+static uint64_t now_ns = 1;
 
 /* No program asks anything here by address. */
 bool process_read(void *to, uint64_t from, size_t size_bytes) {
@@ -35,39 +36,6 @@ bool process_write(uint64_t to, const void *from, size_t size_bytes) {
     return false;
 }
 
-static void *take(void *context, size_t size) {
-    (void)context;
-    held++;
-    return malloc(size);
-}
-
-static void give_back(void *context, void *memory, size_t size) {
-    (void)context;
-    (void)size;
-    held--;
-    free(memory);
-}
-
-static void *take_page(void *context) {
-    (void)context;
-    held++;
-    return calloc(1, VFS_PAGE_BYTES);
-}
-
-static void give_page_back(void *context, void *page) {
-    give_back(context, page, VFS_PAGE_BYTES);
-}
-
-static void fill_random(void *context, void *bytes, size_t size) {
-    (void)context;
-    memset(bytes, 0x5c, size);
-}
-
-static void wake(void *context, struct wait_queue *queue) {
-    (void)context;
-    (void)queue;
-}
-
 static uint64_t clock_ns(void *context) {
     (void)context;
     return now_ns;
@@ -81,14 +49,7 @@ static int sleep_until(void *context, struct wait_queue *queue, struct spinlock 
     return -LINUX_ETIMEDOUT;
 }
 
-static const struct vfs_machine machine = {.take = take,
-                                           .give_back = give_back,
-                                           .take_page = take_page,
-                                           .give_page_back = give_page_back,
-                                           .fill_random = fill_random,
-                                           .wake = wake,
-                                           .sleep_until = sleep_until,
-                                           .clock_ns = clock_ns};
+static const struct vfs_machine machine = {PLAIN_MACHINE, .sleep_until = sleep_until, .clock_ns = clock_ns};
 static struct vfs vfs = {.machine = &machine};
 static struct inet_domain domain;
 static struct socket *files[FILES]; /* a listener, two ends of a connection, datagrams; NULL: closed */
@@ -214,7 +175,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     for (uint32_t i = 0; i < FILES; i++)
         close_one(i);
     inet_domain_clear(&domain);
-    if (domain.sockets != 0 || domain.bytes != 0 || domain.timers != NULL || domain.time_wait_count != 0 || held != 0)
+    if (domain.sockets != 0 || domain.bytes != 0 || domain.timers != NULL || domain.time_wait_count != 0 ||
+        plain_held != 0)
         abort();
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "kernel/services/vfs/errors.h"
 #include "kernel/services/vfs/open.h"
 #include "kernel/services/vfs/tmpfs.h"
+#include "tests/fuzz/plain_machine.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,53 +16,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 
 #define TEXTS_MAX 12u
 
-static uint64_t held;
-
-static void *take(void *context, size_t size_bytes) {
-    (void)context;
-    held++;
-    return malloc(size_bytes);
-}
-
-static void give_back(void *context, void *memory, size_t size_bytes) {
-    (void)context;
-    (void)size_bytes;
-    held--;
-    free(memory);
-}
-
-static void *take_page(void *context) {
-    (void)context;
-    held++;
-    return calloc(1, VFS_PAGE_BYTES);
-}
-
-static void give_page_back(void *context, void *page) {
-    give_back(context, page, VFS_PAGE_BYTES);
-}
-
 static int64_t now_ns(void *context) {
     (void)context;
     return 1;
 }
 
-static void fill_random(void *context, void *bytes, size_t size_bytes) {
-    (void)context;
-    memset(bytes, 3, size_bytes);
-}
-
-static void wake(void *context, struct wait_queue *queue) {
-    (void)context;
-    (void)queue;
-}
-
-static const struct vfs_machine machine = {.take = take,
-                                           .give_back = give_back,
-                                           .take_page = take_page,
-                                           .give_page_back = give_page_back,
-                                           .now_ns = now_ns,
-                                           .fill_random = fill_random,
-                                           .wake = wake};
+static const struct vfs_machine machine = {PLAIN_MACHINE, .now_ns = now_ns};
 
 /* A root with a folder above the caller's own root, in which nothing may be made. */
 struct scene {
@@ -103,7 +63,7 @@ static void end(struct scene *scene) {
     vfs_unlock(&scene->vfs);
     view_deinit(&scene->view);
     vfs_deinit(&scene->vfs);
-    check(held == 0);
+    check(plain_held == 0);
 }
 
 static void make_links(const struct caller *caller, char *const *texts, unsigned count) {
